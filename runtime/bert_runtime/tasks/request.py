@@ -1,0 +1,98 @@
+"""What every request has in common: fields with plain types, checked when it is made, readable from a JSON record."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from bert_runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Request:
+    """The base of every task's request: a frozen dataclass whose fields are str, int, float, bool, tuple[str, ...]
+    or one of these or None.
+
+    Raises:
+        InputError: on construction, with every field that has the wrong type or a value out of range.
+    """
+
+    def __post_init__(self) -> None:
+        problems = [problem for name, hint in _hints(type(self)) for problem in _mistakes(name, getattr(self, name), hint)]
+        problems = problems or list(self.problems())
+        if problems:
+            raise InputError(problems)
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the values, once every type is right; a task's request overrides this."""
+        return iter(())
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, object]) -> Self:
+        """The request that a JSON object describes; lists become tuples.
+
+        Raises:
+            InputError: missing or unknown keys, and every wrong type or value.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        known = ", ".join(fields)
+        problems = [f"unknown field {key!r}; the fields are {known}" for key in record if key not in fields]
+        required = [name for name, field in fields.items() if field.default is dataclasses.MISSING]
+        problems += [f"missing field {name!r}; the fields are {known}" for name in required if name not in record]
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+        hints = dict(_hints(cls))
+        for name in values.keys() & hints.keys():
+            problems += _mistakes(name, values[name], hints[name])
+        if problems:
+            raise InputError(problems)
+        return cls(**values)
+
+
+@functools.cache
+def _hints(cls: type[Request]) -> tuple[tuple[str, object], ...]:
+    """(field, type) of each field, resolved once for each class."""
+    hints = typing.get_type_hints(cls)
+    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(cls))
+
+
+def _mistakes(name: str, value: object, hint: object) -> list[str]:
+    """What is wrong with the type of one field's value."""
+    if isinstance(hint, types.UnionType):
+        options = typing.get_args(hint)
+        if value is None and type(None) in options:
+            return []
+        return _mistakes(name, value, next(option for option in options if option is not type(None)))
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, tuple):
+            return [f"{name} is a {type(value).__name__}, expected a list of strings"]
+        return [problem for i, part in enumerate(value) for problem in _mistakes(f"{name}[{i}]", part, str)]
+    if hint is str:
+        return _text_mistakes(name, value)
+    if hint is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return [] if number and math.isfinite(typing.cast(float, value)) else [_expected(name, value, "a finite number")]
+    wrong_bool = hint is int and isinstance(value, bool)
+    kind = typing.cast(type, hint)
+    return [_expected(name, value, f"a value of type {kind.__name__}")] if wrong_bool or not isinstance(value, kind) else []
+
+
+def _text_mistakes(name: str, value: object) -> list[str]:
+    if not isinstance(value, str):
+        return [_expected(name, value, "a string")]
+    if value.isascii():
+        return []
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return [f"{name} has a lone surrogate at character {error.start}, expected text that UTF-8 can write"]
+    return []
+
+
+def _expected(name: str, value: object, wanted: str) -> str:
+    return f"{name} is {value!r:.60} ({type(value).__name__}), expected {wanted}"

@@ -1,0 +1,146 @@
+"""What a task is: a value that names the head's tensors, and the two verbs that turn text into them and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.tasks.request import Request
+from bert_runtime.text import TextEncoder
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+RequestT = TypeVar("RequestT", bound=Request)
+ResultT = TypeVar("ResultT")
+
+
+class Reads(Enum):
+    """Which positions of the last layer a head reads: what the exporter may leave out without changing an answer."""
+
+    ALL_TOKENS = "all-tokens"
+    FIRST_TOKEN = "first-token"
+    MASKED_POSITIONS = "masked-positions"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor of the graph: its name, its dtype (numpy's name), and the name of each axis.
+
+    Axis names mean the same everywhere: batch, choices, sequence and masks change with the request; labels, vocabulary
+    and hidden belong to the checkpoint.
+    """
+
+    name: str
+    dtype: str
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """What a head needs to know beyond its logits; the manifest keeps it.
+
+    Attributes:
+        labels: the name of each label, in the order of the logits; empty where a task has no labels.
+        problem_type: for text-classification, single_label_classification, multi_label_classification or regression.
+        pooling: for feature-extraction, mean, cls or pooler: how the graph makes one vector of a text.
+        normalize: for feature-extraction, whether vectors are scaled to unit length.
+    """
+
+    labels: tuple[str, ...] = ()
+    problem_type: str | None = None
+    pooling: str | None = None
+    normalize: bool | None = None
+
+
+@dataclass(frozen=True)
+class Features:
+    """One row of the model's batch, without padding.
+
+    Attributes:
+        ids: int64 of shape (sequence,), or (choices, sequence) where the task has choices.
+        type_ids: int64 of the shape of `ids`.
+        mask: int64 of the shape of `ids`: 1 for a token, 0 for padding (only between choices of unequal length).
+        positions: int64 of shape (masks,): where the masks are; None where the task does not read masked positions.
+    """
+
+    ids: IntArray
+    type_ids: IntArray
+    mask: IntArray
+    positions: IntArray | None = None
+
+
+EncodedT = TypeVar("EncodedT", bound="Encoded")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A request as rows of a batch; a task's own subclass adds what its decoding needs, such as character offsets."""
+
+    features: tuple[Features, ...]
+
+
+Outputs = Mapping[str, FloatArray]
+"""The graph's outputs of one row, cut to its own size: name -> array without the batch axis."""
+
+
+class Head(ABC, Generic[RequestT, EncodedT, ResultT]):
+    """A task bound to one bundle's tokenizer and settings. Holds no state of a request: safe in threads."""
+
+    def __init__(self, text: TextEncoder, settings: HeadSettings) -> None:
+        self.text = text
+        self.settings = settings
+
+    @abstractmethod
+    def encode(self, request: RequestT) -> EncodedT:
+        """The request as one or more rows.
+
+        Raises:
+            InputError: the text cannot be asked about, for example a question that fills the whole sequence.
+        """
+
+    @abstractmethod
+    def decode(self, request: RequestT, encoded: EncodedT, outputs: Sequence[Outputs]) -> ResultT:
+        """The answer; `outputs[i]` belongs to `encoded.features[i]`. Pure: arrays in, a dataclass out."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[RequestT, EncodedT, ResultT]):
+    """A head as a value: what the exporter must trace and what the runtime must do with it.
+
+    Attributes:
+        name: the task's name in the ecosystem, used in manifests and on the command line.
+        model_class: the name of the class in transformers; the runtime never imports it.
+        reads: which positions the head reads, hence which exact rewrite applies.
+        outputs: the graph's outputs in order; `attribute` of the model's output with the same name.
+        request, head: the classes behind it.
+        aliases: short names for the hand.
+        choices: whether inputs are (batch, choices, sequence) instead of (batch, sequence).
+        settings: the fields of HeadSettings that the task uses.
+        examples: requests that exercise the head, used by the parity gate; JSON records for `request`.
+    """
+
+    name: str
+    model_class: str
+    reads: Reads
+    outputs: tuple[TensorSpec, ...]
+    request: type[RequestT]
+    head: type[Head[RequestT, EncodedT, ResultT]]
+    aliases: tuple[str, ...] = ()
+    choices: bool = False
+    settings: tuple[str, ...] = ()
+    examples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    def inputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
+        """The graph's inputs in order; `plain` keeps exactly those of the class in transformers."""
+        axes = ("batch", "choices", "sequence") if self.choices else ("batch", "sequence")
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        specs = tuple(TensorSpec(name, "int64", axes) for name in names)
+        if self.reads is Reads.MASKED_POSITIONS and not plain:
+            specs += (TensorSpec("positions", "int64", ("batch", "masks")),)
+        return specs
