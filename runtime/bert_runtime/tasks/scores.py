@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.errors import BackendError
+
 Floats = NDArray[np.floating[Any]]
+FloatsT = TypeVar("FloatsT", bound=Floats)
+
+
+def finite(logits: FloatsT, name: str) -> FloatsT:
+    """`logits` themselves, once every one of them is a number: a NaN would rank like any other answer.
+
+    Raises:
+        BackendError: some are NaN or infinite; `name` is the graph's output, for the message.
+    """
+    good = np.isfinite(logits)
+    if not good.all():
+        broken = f"{good.size - np.count_nonzero(good)} of {good.size} values of {name!r} are NaN or infinite"
+        raise BackendError(
+            f"{broken}, expected finite numbers; run an fp32 artefact, or export again and look at the checkpoint"
+        )
+    return logits
 
 
 def softmax(logits: Floats) -> NDArray[np.float64]:
