@@ -1,0 +1,82 @@
+"""What a bundle says of itself: `manifest.json` as frozen dataclasses. BUNDLE.md is the specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bert_runtime.tasks.task import HeadSettings, TensorSpec
+
+FORMAT = "bert-export-bundle"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One graph for one kind of engine.
+
+    Attributes:
+        target: cpu, cuda, tensorrt, openvino or portable.
+        precision: fp32, fp16, bf16 or int8.
+        file: the ONNX file's name in the bundle; `data` are its external data files.
+        inputs, outputs: the graph's tensors, in order, with dtypes and named axes.
+        mask: which attention masks the graph answers right: any, or right_padded.
+        opset: the version of the default ONNX operator set.
+        plain: whether the signature is exactly that of the class in transformers.
+    """
+
+    target: str
+    precision: str
+    file: str
+    data: tuple[str, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    mask: str
+    opset: int
+    plain: bool
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """The size in bytes and the SHA-256 (hexadecimal) of one file of the bundle."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TokenizerRecord:
+    """The tokenizer's file, the longest sequence the model takes, and the ids that padding and masks use."""
+
+    file: str
+    max_length: int
+    pad_id: int
+    mask_id: int | None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole of `manifest.json`.
+
+    Attributes:
+        version: the format's version.
+        task: the task's name.
+        settings: labels and whatever else the head needs.
+        sizes: axes that belong to the checkpoint (hidden, vocabulary, labels, ...) -> their size.
+        tokenizer: the tokenizer's record.
+        artefacts: at least one.
+        files: every file of the bundle but the manifest itself.
+        provenance, verification, quality: reports of the export, for people and programs; the runtime does not read them.
+    """
+
+    version: int
+    task: str
+    settings: HeadSettings
+    sizes: Mapping[str, int]
+    tokenizer: TokenizerRecord
+    artefacts: tuple[Artefact, ...]
+    files: Mapping[str, FileRecord]
+    provenance: Mapping[str, Any]
+    verification: Mapping[str, Any]
+    quality: Mapping[str, Any] | None = None
