@@ -1,0 +1,94 @@
+"""ONNX Runtime on the CPU, without a silent change of package or provider."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.errors import BackendError, BundleError
+
+_PACKAGES = ("onnxruntime", "onnxruntime-gpu")
+
+
+def installed_packages() -> list[str]:
+    """Which of the packages that provide `import onnxruntime` are installed: exactly one should be."""
+    return [name for name in _PACKAGES if _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def import_onnxruntime() -> Any:
+    """The onnxruntime module.
+
+    Raises:
+        BackendError: none of the packages is installed, or two that overwrite each other's files are.
+    """
+    packages = installed_packages()
+    if len(packages) > 1:
+        raise BackendError(
+            "onnxruntime and onnxruntime-gpu are both installed and share one import directory, expected one of them; "
+            "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` or 'bert-export[gpu]'"
+        )
+    try:
+        import onnxruntime  # noqa: PLC0415 - half of this package's import time; a missing one must be explained
+    except ImportError as error:
+        raise BackendError(
+            f"onnxruntime cannot be imported ({error}); run `pip install 'bert-export[cpu]'`, or 'bert-export[gpu]' "
+            "for a machine with an NVIDIA GPU"
+        ) from error
+    return onnxruntime
+
+
+class OnnxRuntimeEngine:
+    """One ONNX file on ONNX Runtime's CPU provider."""
+
+    def __init__(self, model: Path, threads: int) -> None:
+        """Load `model`; one call of `run` uses `threads` threads.
+
+        Raises:
+            BackendError: onnxruntime is missing or in conflict.
+            BundleError: onnxruntime cannot load the file.
+        """
+        onnxruntime = import_onnxruntime()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # errors come back as exceptions; twice would be noise
+        provider = "CPUExecutionProvider"
+        self.name = f"onnxruntime {onnxruntime.__version__} {provider}"
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=[provider])
+        except Exception as error:  # onnxruntime's own exceptions have no public common class but Exception
+            raise BundleError(
+                f"{model.name}: onnxruntime {onnxruntime.__version__} cannot load it: {_first_line(error)}; "
+                "export the bundle again, or install the onnxruntime it was made with"
+            ) from error
+
+    def run(self, feeds: Mapping[str, NDArray[np.int64]], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """See Engine. The lock of the Python interpreter is released while the graph runs."""
+        if self._session is None:
+            raise BackendError("the session is closed; load the bundle again")
+        try:
+            values = self._session.run(list(fetch), dict(feeds))
+        except Exception as error:
+            raise BackendError(f"onnxruntime could not run the graph: {_first_line(error)}") from error
+        return dict(zip(fetch, values, strict=True))
+
+    def close(self) -> None:
+        """See Engine."""
+        self._session = None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

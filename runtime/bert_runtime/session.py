@@ -1,0 +1,221 @@
+"""From text to an answer: a loaded bundle that encodes, batches, runs and decodes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime import bundle as bundles
+from bert_runtime.backends.engine import Engine
+from bert_runtime.backends.select import select, start
+from bert_runtime.cpus import available_cpus
+from bert_runtime.errors import BundleError, InputError
+from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.schedule import Budget, collate, plan, split
+from bert_runtime.tasks import find_task
+from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.task import Encoded, Features, Head, Task
+from bert_runtime.text import TextEncoder
+
+RequestT = TypeVar("RequestT", bound=Request)
+EncodedT = TypeVar("EncodedT", bound=Encoded)
+ResultT = TypeVar("ResultT")
+
+LOOKAHEAD = 256
+"""How many requests `predict` reads before it answers: what length-aware batches are chosen from."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a bundle is loaded.
+
+    Attributes:
+        target: auto, or the artefact to run; a named one never falls back to another.
+        threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
+        budget: the size of the batches that `predict` makes.
+    """
+
+    target: str = "auto"
+    threads: int | None = None
+    budget: Budget = Budget(tokens=2048, rows=64)
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads is {self.threads}, expected at least 1")
+
+
+class Session(Generic[RequestT, ResultT]):
+    """A loaded bundle. Every method may be called from several threads at once; use it in `with`, or close it."""
+
+    def __init__(
+        self, bundle: bundles.Bundle, task: Task[RequestT, Any, ResultT], engine: Engine, artefact: Artefact, budget: Budget
+    ) -> None:
+        """Put the parts together; `load` is the way to make one."""
+        self.manifest: Manifest = bundle.manifest
+        self.artefact = artefact
+        self.engine = engine
+        self.task = task
+        record = self.manifest.tokenizer
+        self.text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
+        self._head: Head[RequestT, Encoded, ResultT] = task.head(self.text, self.manifest.settings)
+        self._fetch = tuple(spec.name for spec in artefact.outputs)
+        self._budget = budget
+
+    def __call__(self, request: RequestT | Mapping[str, object]) -> ResultT:
+        """Answer one request: the task's request, or a mapping with its fields.
+
+        Raises:
+            InputError: the request cannot be answered, with every problem.
+            BackendError: the engine failed.
+        """
+        checked = self._checked(request)
+        encoded = self._head.encode(checked)
+        return self._head.decode(checked, encoded, self._outputs(encoded.features))
+
+    @overload
+    def predict(
+        self, requests: Iterable[RequestT | Mapping[str, object]], errors: Literal["raise"] = "raise"
+    ) -> Iterator[ResultT]: ...
+
+    @overload
+    def predict(
+        self, requests: Iterable[RequestT | Mapping[str, object]], errors: Literal["return"]
+    ) -> Iterator[ResultT | InputError]: ...
+
+    def predict(
+        self, requests: Iterable[RequestT | Mapping[str, object]], errors: Literal["raise", "return"] = "raise"
+    ) -> Iterator[ResultT | InputError]:
+        """Answer a stream in its own order, in batches of similar length; holds LOOKAHEAD requests at a time.
+
+        A request that cannot be answered takes no other with it: with `errors="raise"` every answer before it comes
+        first, then its InputError, which names its index; with `errors="return"` the InputError stands in its place.
+        """
+        if errors not in ("raise", "return"):
+            raise InputError(f"errors is {errors!r}, expected 'raise' or 'return'")
+        return self._stream(iter(requests), errors == "raise")
+
+    def run(self, arrays: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+        """The raw level: the graph's inputs by name, int64 with the axes the manifest names, to its outputs.
+
+        Raises:
+            InputError: every name, dtype or shape that the graph does not take.
+            BackendError: the engine failed.
+        """
+        problems = list(_feed_problems(arrays, self.artefact, self.text.max_length))
+        if problems:
+            raise InputError(problems)
+        return self.engine.run(arrays, [spec.name for spec in self.artefact.outputs])
+
+    def close(self) -> None:
+        """Free the model; using the session afterwards is a BackendError."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stream(self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool) -> Iterator[ResultT | InputError]:
+        for first in itertools.count(0, LOOKAHEAD):
+            chunk = list(itertools.islice(requests, LOOKAHEAD))
+            for answer in self._answers(chunk, first):
+                if strict and isinstance(answer, InputError):
+                    raise answer
+                yield answer
+            if len(chunk) < LOOKAHEAD:
+                return
+
+    def _answers(self, chunk: Sequence[RequestT | Mapping[str, object]], first: int) -> Iterator[ResultT | InputError]:
+        """One chunk's answers in order: encode all, run all rows in common batches, decode one by one."""
+        prepared = [self._prepared(request, first + i) for i, request in enumerate(chunk)]
+        good = [item for item in prepared if not isinstance(item, InputError)]
+        outputs = iter(self._outputs([row for _, encoded in good for row in encoded.features]))
+        for item in prepared:
+            if isinstance(item, InputError):
+                yield item
+            else:
+                request, encoded = item
+                yield self._head.decode(request, encoded, list(itertools.islice(outputs, len(encoded.features))))
+
+    def _prepared(self, request: RequestT | Mapping[str, object], index: int) -> tuple[RequestT, Encoded] | InputError:
+        try:
+            checked = self._checked(request)
+            return checked, self._head.encode(checked)
+        except InputError as error:
+            return error.at(index)
+
+    def _checked(self, request: RequestT | Mapping[str, object]) -> RequestT:
+        if isinstance(request, self.task.request):
+            return request
+        if isinstance(request, Mapping):
+            return self.task.request.from_record(request)
+        expected = self.task.request.__name__
+        raise InputError(f"the request is a {type(request).__name__}, expected a {expected} or a mapping with its fields")
+
+    def _outputs(self, rows: Sequence[Features]) -> list[dict[str, NDArray[np.float32]]]:
+        """Each row's outputs, in the order of the rows."""
+        results: list[dict[str, NDArray[np.float32]]] = [{}] * len(rows)
+        for indices in plan(rows, self._budget):
+            batch = [rows[i] for i in indices]
+            feeds = collate(batch, self.text.pad_id)
+            outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, self._fetch)
+            for i, own in zip(indices, split(outputs, batch, self.artefact.outputs), strict=True):
+                results[i] = own
+        return results
+
+
+def _feed_problems(arrays: Mapping[str, NDArray[np.int64]], artefact: Artefact, max_length: int) -> Iterator[str]:
+    specs = {spec.name: spec for spec in artefact.inputs}
+    for name in sorted(arrays.keys() | specs.keys()):
+        if name not in specs:
+            yield f"unknown input {name!r}; the inputs are {', '.join(specs)}"
+        elif name not in arrays:
+            yield f"missing input {name!r}; the inputs are {', '.join(specs)}"
+        else:
+            array, axes = arrays[name], specs[name].axes
+            if not isinstance(array, np.ndarray) or array.dtype != specs[name].dtype or array.ndim != len(axes):
+                got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
+                yield f"{name} is {got}, expected {specs[name].dtype} of ({', '.join(axes)})"
+            elif "sequence" in axes and not 1 <= array.shape[axes.index("sequence")] <= max_length:
+                yield f"{name} has a sequence of {array.shape[-1]}, expected 1 to {max_length}"
+
+
+@overload
+def load(path: str | Path, *, options: Options = ...) -> Session[Any, Any]: ...
+
+
+@overload
+def load(
+    path: str | Path, task: Task[RequestT, EncodedT, ResultT], *, options: Options = ...
+) -> Session[RequestT, ResultT]: ...
+
+
+def load(
+    path: str | Path, task: Task[Any, Any, Any] | None = None, *, options: Options | None = None
+) -> Session[Any, Any]:
+    """Check a bundle and make it ready to answer.
+
+    With `task`, for example `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
+
+    Raises:
+        BundleError: the directory breaks the format, or is of another task.
+        BackendError: no engine here runs it, or not the target that was named.
+    """
+    options = options or Options()
+    bundle = bundles.read(Path(path))
+    found = find_task(bundle.manifest.task)
+    if task is not None and task is not found:
+        raise BundleError(f"{path}: the bundle's task is {found.name}, expected {task.name}")
+    artefact = select(bundle.manifest, options.target)
+    engine = start(bundle.directory, artefact, options.threads or available_cpus())
+    return Session(bundle, found, engine, artefact, options.budget)
