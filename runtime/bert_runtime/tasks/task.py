@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.tasks.request import Request
-from bert_runtime.text import TextEncoder
+from bert_runtime.text import Row, TextEncoder
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -33,7 +33,7 @@ class TensorSpec:
     """A tensor of the graph: its name, its dtype (numpy's name), and the name of each axis.
 
     Axis names mean the same everywhere: batch, choices, sequence and masks change with the request; labels, vocabulary
-    and hidden belong to the checkpoint.
+    and hidden belong to the checkpoint; classes are the two of the next sentence head, 0 for "is next".
     """
 
     name: str
@@ -74,6 +74,11 @@ class Features:
     mask: IntArray
     positions: IntArray | None = None
 
+    @classmethod
+    def from_row(cls, row: Row, positions: IntArray | None = None) -> Features:
+        """The features of one row, every token of which is read."""
+        return cls(row.ids, row.type_ids, np.ones_like(row.ids), positions)
+
 
 EncodedT = TypeVar("EncodedT", bound="Encoded")
 
@@ -95,6 +100,10 @@ class Head(ABC, Generic[RequestT, EncodedT, ResultT]):
     def __init__(self, text: TextEncoder, settings: HeadSettings) -> None:
         self.text = text
         self.settings = settings
+
+    def fetch(self, available: Sequence[str]) -> tuple[str, ...]:
+        """Which of a graph's outputs `decode` reads: the session asks the engine for these alone."""
+        return tuple(available)
 
     @abstractmethod
     def encode(self, request: RequestT) -> EncodedT:
@@ -118,6 +127,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         model_class: the name of the class in transformers; the runtime never imports it.
         reads: which positions the head reads, hence which exact rewrite applies.
         outputs: the graph's outputs in order; `attribute` of the model's output with the same name.
+        plain_outputs: what the class in transformers gives, where that differs from `outputs`; see `graph_outputs`.
         request, head: the classes behind it.
         aliases: short names for the hand.
         choices: whether inputs are (batch, choices, sequence) instead of (batch, sequence).
@@ -134,6 +144,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
     aliases: tuple[str, ...] = ()
     choices: bool = False
     settings: tuple[str, ...] = ()
+    plain_outputs: tuple[TensorSpec, ...] = ()
     examples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     def inputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
@@ -144,3 +155,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         if self.reads is Reads.MASKED_POSITIONS and not plain:
             specs += (TensorSpec("positions", "int64", ("batch", "masks")),)
         return specs
+
+    def graph_outputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
+        """The graph's outputs in order; `plain` keeps exactly those of the class in transformers."""
+        return self.plain_outputs if plain and self.plain_outputs else self.outputs
