@@ -1,0 +1,136 @@
+"""The words for the masks of a text: what fill-mask and pretraining share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.tasks.scores import Floats, finite, softmax, top
+from bert_runtime.tasks.task import Features, FloatArray, IntArray
+from bert_runtime.text import Pieces, TextEncoder
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A word for a mask.
+
+    Attributes:
+        token: the entry of the vocabulary; a piece that continues a word starts with ##.
+        token_id: its id.
+        score: its probability at this mask, among the whole vocabulary.
+        text: the text with this mask filled, as the tokenizer's decoder writes it; other masks stay [MASK].
+    """
+
+    token: str
+    token_id: int
+    score: float
+    text: str
+
+
+@dataclass(frozen=True)
+class MaskResult:
+    """One mask: its first and one-past-last character in the text, and its candidates, best first."""
+
+    start: int
+    end: int
+    candidates: tuple[Candidate, ...]
+
+
+def mask_logits(logits: FloatArray, features: Features, name: str) -> FloatArray:
+    """The logits at the masks, (masks, vocabulary), whether the graph gives just these or (sequence, vocabulary).
+
+    The number of rows tells which: a row has as many masks as tokens only if all of it is masked, and then both are the
+    same array.
+
+    Raises:
+        BackendError: neither shape, or a value that is not finite; `name` is the graph's output.
+    """
+    positions = features.positions
+    if positions is None or logits.ndim != 2 or len(logits) not in (len(positions), len(features.ids)):
+        masks = 0 if positions is None else len(positions)
+        expected = f"({masks} masks or {len(features.ids)} tokens, vocabulary)"
+        raise BackendError(f"{name!r} has the shape {logits.shape}, expected {expected}; export the bundle again")
+    return finite(logits if len(logits) == len(positions) else logits[positions], name)
+
+
+def mask_indices(text: TextEncoder, pieces: Pieces) -> IntArray:
+    """Which of the pieces are [MASK]: int64 of shape (masks,)."""
+    return np.flatnonzero(pieces.ids == text.mask_id)
+
+
+def fill(
+    text: TextEncoder, pieces: Pieces, logits: FloatArray, top_k: int, target_ids: Sequence[int] | None = None
+) -> tuple[MaskResult, ...]:
+    """The candidates of each mask of one text.
+
+    Args:
+        text: the tokenizer.
+        pieces: the text, as the model read it.
+        logits: (masks, vocabulary), in the order of the text.
+        top_k: how many candidates at most for each mask.
+        target_ids: the only candidates; None for the whole vocabulary.
+    """
+    indices = mask_indices(text, pieces)
+    return tuple(
+        MaskResult(
+            int(pieces.offsets[index, 0]),
+            int(pieces.offsets[index, 1]),
+            tuple(
+                Candidate(text.token(token), token, float(scores[token]), _filled(text, pieces, index, token))
+                for token in _best(scores, top_k, target_ids)
+            ),
+        )
+        for index, scores in zip(indices.tolist(), softmax(logits), strict=True)
+    )
+
+
+def top_k_problems(top_k: int) -> Iterator[str]:
+    """What is wrong with a number of candidates."""
+    if top_k < 1:
+        yield f"top_k is {top_k}, expected at least 1: ask for one candidate or more"
+
+
+def no_mask(text: TextEncoder) -> str:
+    """The problem of a text without a mask."""
+    mask = text.mask_token
+    example = f"'Paris is the {mask} of France.'"
+    return f"text has no {mask}, expected one or more: write {mask} for a missing word, as in {example}"
+
+
+def lost_masks(text: TextEncoder, name: str, pieces: Pieces, kept: Pieces) -> list[str]:
+    """The problem of masks that truncation cut off, if there are any; `name` is the request's field."""
+    total, left = len(mask_indices(text, pieces)), len(mask_indices(text, kept))
+    if total == left:
+        return []
+    beyond = (
+        f"{total - left} of the {total} masks in {name} stand beyond the {len(kept)} tokens that the model reads of it"
+    )
+    return [
+        f"{beyond} ({name} has {len(pieces)}), expected all within: shorten {name}, or ask for the masks one at a time"
+    ]
+
+
+def require_mask_token(text: TextEncoder) -> None:
+    """Raise BundleError if the tokenizer cannot write a mask."""
+    if text.mask_id is None:
+        raise BundleError(
+            f"tokenizer.json has no {text.mask_token}, expected it in the vocabulary; export a BERT checkpoint"
+        )
+
+
+def _best(scores: Floats, top_k: int, target_ids: Sequence[int] | None) -> list[int]:
+    """The ids of the best tokens, best first."""
+    if target_ids is None:
+        return top(scores, top_k)
+    return [target_ids[i] for i in top(scores[list(target_ids)], top_k)]
+
+
+def _filled(text: TextEncoder, pieces: Pieces, index: int, token: int) -> str:
+    """The text with one mask filled. Special tokens are left out unless other masks must be seen."""
+    ids = pieces.ids.copy()
+    ids[index] = token
+    alone = len(mask_indices(text, pieces)) == 1
+    return text.decode(ids[ids != text.pad_id].tolist(), skip_special_tokens=alone)
