@@ -1,0 +1,130 @@
+"""The best answer spans of start and end logits: an exact n-best search over overlapping windows.
+
+The rules are those of the SQuAD evaluation (Rajpurkar et al. 2016; the null score: Rajpurkar et al. 2018) as used by
+Devlin et al. 2019: a span's score is start logit + end logit, and the n best spans of all windows share one softmax.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.text import IntArray, Pieces
+
+FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
+Characters = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters [start, end) of the context, and the sum of their best start and end logits."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True)
+class WindowLogits:
+    """What the model says of the context pieces in one window.
+
+    Attributes:
+        start, end: float32 of shape (pieces,).
+        characters: int64 of shape (pieces, 2): the characters where an answer starts and ends that starts, or ends,
+            at a piece.
+    """
+
+    start: FloatArray
+    end: FloatArray
+    characters: IntArray
+
+
+def answer_characters(context: str, pieces: Pieces, align_to_words: bool) -> IntArray:
+    """int64 of shape (pieces, 2): the characters where an answer starts and ends that starts, or ends, at a piece.
+
+    With `align_to_words` these are the bounds of the piece's pre-tokenised word, with the combining marks that follow
+    it: an uncased tokenizer strips them, and an answer without them would be another word.
+    """
+    if not align_to_words or not len(pieces):
+        return pieces.offsets
+    bounds = np.flatnonzero(np.diff(pieces.words)) + 1
+    firsts, lasts = np.append(0, bounds), np.append(bounds, len(pieces)) - 1
+    ends = pieces.offsets[lasts, 1]
+    if not context.isascii():
+        ends = np.array([_after_marks(context, end) for end in ends.tolist()], dtype=np.int64)
+    words = np.stack([pieces.offsets[firsts, 0], ends], axis=1)
+    return np.repeat(words, lasts - firsts + 1, axis=0)
+
+
+def best_spans(windows: Iterable[WindowLogits], longest: int, count: int) -> list[Span]:
+    """The `count` best spans of all windows: higher score first, then the earlier start, then the shorter span.
+
+    A span starts and ends in one window and has at most `longest` pieces. The same characters found in several windows,
+    or from several pieces of a word, are one span with its best score. Memory: pieces of a window x `longest`.
+    """
+    best: dict[Characters, float] = {}
+    for window in windows:
+        for characters, score in _window_spans(window, longest, count).items():
+            best[characters] = max(score, best.get(characters, score))
+    return [Span(start, end, score) for (start, end), score in _ranked(best)[:count]]
+
+
+def _ranked(scores: Mapping[Characters, float]) -> list[tuple[Characters, float]]:
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _window_spans(window: WindowLogits, longest: int, count: int) -> dict[Characters, float]:
+    """The `count` best distinct spans of one window.
+
+    Several candidates may be one span, so the search widens until `count` distinct ones are found or none is left.
+    """
+    scores = _candidate_scores(window, longest)
+    candidates = count
+    while True:
+        spans = _distinct(scores, _reaching(scores, candidates), window.characters, count)
+        if len(spans) == count or candidates >= len(scores):
+            return spans
+        candidates *= 8
+
+
+def _candidate_scores(window: WindowLogits, longest: int) -> DoubleArray:
+    """float64 of shape (pieces, longest): entry (i, k) is start logit i + end logit i + k; -inf beyond the window."""
+    longest = min(longest, len(window.end))
+    ends = np.concatenate([window.end.astype(np.float64), np.full(longest - 1, -np.inf)])
+    starts = window.start.astype(np.float64)
+    scores: DoubleArray = starts[:, None] + np.lib.stride_tricks.sliding_window_view(ends, longest)
+    return scores
+
+
+def _reaching(scores: DoubleArray, count: int) -> IntArray:
+    """Flat indices of every score that reaches the `count`-th best row maximum; the `count` best are among them.
+
+    The row maxima are scores themselves, so the `count`-th best score of all is no smaller than this bound.
+    """
+    rows = scores.max(axis=1)
+    bound = np.partition(rows, len(rows) - count)[len(rows) - count] if count < len(rows) else -np.inf
+    return np.flatnonzero((scores >= bound) & (scores > -np.inf))
+
+
+def _distinct(scores: DoubleArray, kept: IntArray, characters: IntArray, count: int) -> dict[Characters, float]:
+    """The first `count` distinct spans among the `kept` candidates in the order of `best_spans`."""
+    first, further = np.divmod(kept, scores.shape[1])
+    starts, ends, values = characters[first, 0], characters[first + further, 1], scores[first, further]
+    spans: dict[Characters, float] = {}
+    for i in np.lexsort((ends, starts, -values)):
+        spans.setdefault((int(starts[i]), int(ends[i])), float(values[i]))
+        if len(spans) == count:
+            break
+    return spans
+
+
+def _after_marks(context: str, end: int) -> int:
+    """`end`, moved past the nonspacing marks that stand there."""
+    while end < len(context) and unicodedata.category(context[end]) == "Mn":
+        end += 1
+    return end
