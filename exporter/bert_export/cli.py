@@ -1,0 +1,124 @@
+"""`bert-export`: argparse around one call of `export`. Each flag is one field of ExportOptions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bert_runtime.errors import BertError
+from bert_runtime.tasks import TASKS
+
+from bert_export.errors import GateError
+from bert_export.options import TARGETS, ExportOptions
+from bert_export.progress import Stages
+
+DONE, GATE_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted."""
+    parsed = parser().parse_args(arguments)
+    stages = Stages(show=not (parsed.json or parsed.quiet))
+    try:
+        options = _options(parsed)
+        from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
+
+        report = export(options, stages)
+    except GateError as error:
+        return _fail(str(error), GATE_FAILED)
+    except (BertError, OSError) as error:
+        return _fail(str(error), WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was written", INTERRUPTED)
+    if parsed.json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    elif not parsed.quiet:
+        from bert_export.report_table import show  # noqa: PLC0415 - rich: only where something is shown
+
+        show(report)
+    return DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags, with the tasks and their aliases in the help."""
+    tasks = "\n".join(f"  {task.name:26}{', '.join(task.aliases)}" for task in TASKS)
+    flags = argparse.ArgumentParser(
+        prog="bert-export",
+        description="Export a fine-tuned BERT to a bundle that answers without PyTorch, with proof that it answers the same.",
+        epilog=f"tasks and their aliases:\n{tasks}\n\nexit codes: 0 done, 1 a gate failed, 2 the input is wrong",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_source(flags)
+    _add_result(flags)
+    flags.add_argument("--json", action="store_true", help="print the report as JSON")
+    flags.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    flags.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    return flags
+
+
+def _add_source(flags: argparse.ArgumentParser) -> None:
+    source = flags.add_argument_group("what to export")
+    source.add_argument("--model", metavar="DIR_OR_HUB_ID", help="the checkpoint; without it the task's demo checkpoint")
+    source.add_argument("--task", default="auto", help="a task or alias; auto (default) reads the checkpoint's config.json")
+    source.add_argument("--adapter", metavar="DIR", help="a PEFT adapter, merged into the model first")
+    source.add_argument("--revision", help="branch, tag or commit of a hub id")
+    source.add_argument(
+        "--allow-random-head", action="store_true", help="export a head that the checkpoint lacks, seeded at random"
+    )
+    source.add_argument("--max-length", type=int, metavar="TOKENS", help="a longest sequence below the checkpoint's own")
+    source.add_argument("--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: one vector of a text")
+    source.add_argument(
+        "--normalize", action=argparse.BooleanOptionalAction, help="feature-extraction: scale vectors to unit length"
+    )
+
+
+def _add_result(flags: argparse.ArgumentParser) -> None:
+    result = flags.add_argument_group("what to make of it")
+    result.add_argument("-o", "--output", type=Path, metavar="DIR", help="the bundle; default ./NAME-TASK")
+    result.add_argument("--force", action="store_true", help="replace an existing bundle")
+    result.add_argument(
+        "--target",
+        action="append",
+        dest="targets",
+        metavar="TARGET",
+        help=f"auto (default: cpu), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle",
+    )
+    result.add_argument("--fp16", action="store_true", help="half precision (not built yet: refused, not ignored)")
+    result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
+
+
+def _options(parsed: argparse.Namespace) -> ExportOptions:
+    return ExportOptions(
+        model=parsed.model,
+        task=parsed.task,
+        adapter=parsed.adapter,
+        revision=parsed.revision,
+        output=parsed.output,
+        force=parsed.force,
+        targets=tuple(parsed.targets or ("auto",)),
+        fp16=parsed.fp16,
+        plain=parsed.plain,
+        allow_random_head=parsed.allow_random_head,
+        max_length=parsed.max_length,
+        pooling=parsed.pooling,
+        normalize=parsed.normalize,
+    )
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - 20 ms that only --version and the parser's text need
+
+    return version("bert-export")
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"bert-export: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Shapes and masks that a graph must answer right although it was traced with others: the parity gate's synthetic half."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bert_runtime.tasks.task import IntArray, Reads, Task
+
+MASKS = ("none", "right", "left", "holes")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the graph: its name in the report and its inputs, int64 arrays by name."""
+
+    name: str
+    feeds: dict[str, IntArray]
+
+
+def cases(task: Task[Any, Any, Any], vocabulary: int, max_length: int, plain: bool) -> Iterator[Case]:
+    """Batch 1 with each mask and batch 4 with all four masks at once, for every length (and number of choices).
+
+    The lengths are 2, 7, 33, 128 and the longest; the numbers of choices 1, 2 and 5, the larger ones at short lengths
+    alone because their cost is a multiple.
+    """
+    lengths = sorted({min(length, max_length) for length in (2, 7, 33, 128, max_length)})
+    for length in lengths:
+        for choices in _choices(task.choices, length):
+            for masks in ((kind,) for kind in MASKS):
+                yield _case(task, vocabulary, (length, choices), masks, plain)
+            yield _case(task, vocabulary, (length, choices), MASKS, plain)
+
+
+def _choices(has_choices: bool, length: int) -> tuple[int, ...]:
+    if not has_choices:
+        return (0,)
+    return (1, 2, 5) if length <= 33 else (2,)
+
+
+def _case(
+    task: Task[Any, Any, Any],
+    vocabulary: int,
+    size: tuple[int, int],
+    masks: tuple[str, ...],
+    plain: bool,
+) -> Case:
+    length, choices = size
+    name = f"batch {len(masks)}, length {length}, mask {'/'.join(masks)}" + (f", choices {choices}" if choices else "")
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    shape = (len(masks), choices, length) if choices else (len(masks), length)
+    mask = np.stack([_mask(kind, shape[1:], random) for kind in masks])
+    feeds = {
+        "input_ids": random.integers(0, vocabulary, shape),
+        "attention_mask": mask,
+        "token_type_ids": (np.arange(length) >= random.integers(1, length)).astype(np.int64) * np.ones(shape, np.int64),
+    }
+    if task.reads is Reads.MASKED_POSITIONS and not plain:
+        count = max(1, min(3, int(mask.sum(axis=-1).min())))
+        feeds["positions"] = np.stack([random.choice(np.flatnonzero(row), count) for row in mask])
+    return Case(name, feeds)
+
+
+def _mask(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> IntArray:
+    """A mask of `shape` (…, sequence) in which every row keeps at least one token."""
+    mask = np.ones(shape, np.int64)
+    length = shape[-1]
+    cut = max(1, length // 3)
+    if kind == "right":
+        mask[..., length - cut :] = 0
+    elif kind == "left":
+        mask[..., :cut] = 0
+    elif kind == "holes":
+        mask = (random.random(shape) > 0.3).astype(np.int64)
+        mask[..., random.integers(0, length)] = 1
+    return mask
