@@ -1,0 +1,128 @@
+"""From token logits to entities: the five aggregation strategies of transformers' token-classification pipeline.
+
+Source: `TokenClassificationPipeline.aggregate`, transformers 5. The same logits give the same entities, with two
+exceptions, both because the pipeline guesses what is known here:
+
+* which pieces form a word comes from the tokenizer, not from comparing a piece's length with its text: an uncased
+  vocabulary decomposes Hangul and accents, and the pipeline then glues such a word to the one before it;
+* only the prefix of a chunk scheme (B-, I-, E-, S-, L-, U-, M-) is taken off a label: DATE-TIME stays DATE-TIME.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.tasks.scores import softmax
+from bert_runtime.tasks.task import FloatArray
+from bert_runtime.text import IntArray, Pieces
+
+Probabilities = NDArray[np.float64]
+
+SCHEME = re.compile("^[BIESLUM]-")
+"""The prefixes of the chunk schemes BIO, BIOES, BILOU and BMES."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A labelled part of the text.
+
+    Attributes:
+        label: the model's label; aggregated entities have it without its B- or I-.
+        score: the probability in 0..1, the mean over the entity's words (tokens for `simple`).
+        text: the original text between `start` and `end`.
+        start, end: first and one-past-last character (code points) in the original text.
+        index: without aggregation, the token's place in the sequence, where [CLS] is 0; else None.
+    """
+
+    label: str
+    score: float
+    text: str
+    start: int
+    end: int
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What the model says about one token or one word: its label, the label's probability, its characters."""
+
+    label: str
+    score: float
+    start: int
+    end: int
+
+
+Vote = Callable[[Probabilities], Probabilities]
+"""From the probabilities of a word's pieces, (pieces, labels), to those of the word, (labels,)."""
+
+VOTES: dict[str, Vote] = {
+    "first": lambda pieces: pieces[0],
+    "average": lambda pieces: pieces.mean(axis=0),
+    "max": lambda pieces: pieces[pieces.max(axis=1).argmax()],
+}
+AGGREGATIONS = ("none", "simple", *VOTES)
+
+
+def entities(text: str, pieces: Pieces, logits: FloatArray, labels: Sequence[str], aggregation: str) -> list[Entity]:
+    """The entities of `text` from left to right, whatever their label.
+
+    `logits` is float of shape (pieces, labels); `aggregation` is one of AGGREGATIONS:
+
+    * `none`: each token is an entity, under its full label;
+    * `simple`: neighbouring tokens with the same label are one entity; a B- starts another;
+    * `first`, `average`, `max`: the same with words, whose probabilities are those of the first piece, the mean of all,
+      or those of the piece that is surest.
+    """
+    probabilities = softmax(logits)
+    units = words(pieces.words) if aggregation in VOTES else tokens(pieces)
+    vote = VOTES.get(aggregation, VOTES["first"])
+    tags = [_tag(vote(probabilities[unit]), pieces.offsets[unit], labels) for unit in units]
+    if aggregation == "none":
+        return [_entity(text, tag.label, [tag], index) for index, tag in enumerate(tags, start=1)]
+    return [_entity(text, SCHEME.sub("", group[0].label), group) for group in groups(tags)]
+
+
+def tokens(pieces: Pieces) -> list[slice]:
+    """Each piece by itself."""
+    return [slice(i, i + 1) for i in range(len(pieces))]
+
+
+def words(numbers: IntArray) -> list[slice]:
+    """The runs of pieces with the same word number."""
+    if not len(numbers):
+        return []
+    borders = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+    return [slice(start, end) for start, end in pairwise(borders)]
+
+
+def groups(tags: Iterable[Tag]) -> list[list[Tag]]:
+    """Runs of tags of one kind; B- starts a run, I- and labels without either prefix continue one."""
+    runs: list[list[Tag]] = []
+    for tag in tags:
+        if runs and not tag.label.startswith("B-") and _kind(tag.label) == _kind(runs[-1][-1].label):
+            runs[-1].append(tag)
+        else:
+            runs.append([tag])
+    return runs
+
+
+def _kind(label: str) -> str:
+    return label[2:] if label.startswith(("B-", "I-")) else label
+
+
+def _tag(probabilities: Probabilities, offsets: IntArray, labels: Sequence[str]) -> Tag:
+    """The tag of one unit: `probabilities` of shape (labels,), `offsets` of shape (pieces, 2)."""
+    best = int(probabilities.argmax())
+    return Tag(labels[best], float(probabilities[best]), int(offsets[0, 0]), int(offsets[-1, 1]))
+
+
+def _entity(text: str, label: str, run: Sequence[Tag], index: int | None = None) -> Entity:
+    score = sum(tag.score for tag in run) / len(run)
+    start, end = run[0].start, run[-1].end
+    return Entity(label, score, text[start:end], start, end, index)
