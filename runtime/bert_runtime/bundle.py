@@ -1,0 +1,135 @@
+"""A bundle directory: every rule of BUNDLE.md is checked before a byte of it reaches a tokenizer or an engine."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bert_runtime import manifest_json, onnx_file
+from bert_runtime.errors import BertError, BundleError
+from bert_runtime.manifest import FileRecord, Manifest
+from bert_runtime.manifest_json import NAME, raise_problems
+from bert_runtime.onnx_file import OnnxFile
+from bert_runtime.signature import graph_problems, task_problems
+from bert_runtime.tasks import find_task
+from bert_runtime.tasks.task import Task
+
+MAX_TOKENIZER_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle: its directory, resolved, and its manifest."""
+
+    directory: Path
+    manifest: Manifest
+
+
+def read(path: Path) -> Bundle:
+    """Check the bundle at `path` and return it.
+
+    Digests are always checked: hashing takes less than a second for a gigabyte, and an engine longer to load it.
+
+    Raises:
+        BundleError: what breaks BUNDLE.md; all problems of the first of these that has any: the manifest alone, the
+            manifest against its task and the files' sizes, the digests, the graphs.
+    """
+    directory = _directory(path)
+    manifest = manifest_json.parse(_manifest_bytes(directory))
+    problems = [*task_problems(manifest, _task(manifest.task)), *_limit_problems(manifest)]
+    problems += [
+        problem for name, record in manifest.files.items() for problem in _file_problems(directory, name, record)
+    ]
+    raise_problems(problems, NAME)
+    raise_problems(
+        [problem for name in manifest.files for problem in _digest_problems(directory, manifest, name)], NAME
+    )
+    graphs = {artefact.file: onnx_file.read(directory / artefact.file) for artefact in manifest.artefacts}
+    raise_problems(list(_graph_problems(manifest, graphs)), NAME)
+    return Bundle(directory, manifest)
+
+
+def _directory(path: Path) -> Path:
+    if not path.is_dir():
+        what = "is no directory" if path.exists() else "does not exist"
+        raise BundleError(f"{path}: {what}, expected the directory of a bundle; make one with bert-export")
+    return path.resolve()
+
+
+def _manifest_bytes(directory: Path) -> bytes:
+    try:
+        _regular_file(directory, NAME)
+    except BundleError as error:
+        raise BundleError(f"{directory}: {error}; name the directory that bert-export wrote") from error
+    try:
+        with (directory / NAME).open("rb") as file:
+            return file.read(manifest_json.MAX_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{directory / NAME}: {error.strerror}; make the file readable") from error
+
+
+def _task(name: str) -> Task[Any, Any, Any]:
+    try:
+        return find_task(name)
+    except BertError as error:
+        raise BundleError(f"{NAME}: task: {error}") from error
+
+
+def _limit_problems(manifest: Manifest) -> Iterator[str]:
+    """Files that would be too large to read, whatever they hold."""
+    limits = {artefact.file: onnx_file.MAX_BYTES for artefact in manifest.artefacts}
+    limits[manifest.tokenizer.file] = MAX_TOKENIZER_BYTES
+    for name, limit in limits.items():
+        if manifest.files[name].size > limit:
+            yield f"files: {name} has {manifest.files[name].size} bytes, expected at most {limit}"
+
+
+def _file_problems(directory: Path, name: str, record: FileRecord) -> Iterator[str]:
+    try:
+        size = _regular_file(directory, name)
+    except BundleError as error:
+        yield f"files: {error}"
+        return
+    if size != record.size:
+        yield f"files: {name} has {size} bytes, expected {record.size}: copy the bundle again"
+
+
+def _regular_file(directory: Path, name: str) -> int:
+    """The size of a regular file inside the directory; nothing is opened, for a pipe would block.
+
+    Raises:
+        BundleError: it is missing, something else, or a link to a place outside.
+    """
+    path = directory / name
+    try:
+        status = path.stat()
+        inside = path.resolve(strict=True).is_relative_to(directory)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
+        raise BundleError(f"{name} is missing or cannot be reached, expected a file of the bundle") from error
+    if not inside:
+        raise BundleError(f"{name} is a link that leaves the directory, expected a file inside: copy it with `cp -rL`")
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleError(f"{name} is no regular file, expected one")
+    return status.st_size
+
+
+def _digest_problems(directory: Path, manifest: Manifest, name: str) -> Iterator[str]:
+    expected = manifest.files[name].sha256
+    try:
+        with (directory / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        yield f"files: {name}: {error.strerror}, expected a readable file"
+        return
+    if found != expected:
+        yield f"files: {name} has the digest {found}, expected {expected}: the file was changed; copy the bundle again"
+
+
+def _graph_problems(manifest: Manifest, graphs: dict[str, OnnxFile]) -> Iterator[str]:
+    for artefact in manifest.artefacts:
+        for problem in graph_problems(artefact, graphs[artefact.file], manifest):
+            yield f"{artefact.file}: {problem}"

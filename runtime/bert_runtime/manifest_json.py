@@ -1,0 +1,231 @@
+"""`manifest.json` as bytes: read with every type and value checked, written so that equal manifests are equal bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from bert_runtime import strict_json
+from bert_runtime.errors import BundleError
+from bert_runtime.json_record import Record
+from bert_runtime.manifest import FORMAT, VERSION, Artefact, FileRecord, Manifest, TokenizerRecord
+from bert_runtime.tasks.task import HeadSettings, TensorSpec
+
+NAME = "manifest.json"
+MAX_BYTES = 16 * 2**20
+
+TARGETS = ("cpu", "cuda", "tensorrt", "openvino", "portable")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+MASKS = ("any", "right_padded")
+DTYPES = ("int64", "int32", "float32", "float16", "bool")
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+POOLINGS = ("mean", "cls", "pooler")
+
+FILE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+PLAIN_NAME = "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder"
+_ONNX_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,121}[A-Za-z0-9])?\.onnx")
+_AXIS = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TENSOR = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
+_TASK = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ANY = re.compile(r".*", re.DOTALL)
+_MAX_INT32 = 2**31 - 1
+_MAX_INT64 = 2**63 - 1
+_SHOWN = 20
+
+
+def parse(content: bytes) -> Manifest:
+    """The manifest that the bytes of a `manifest.json` hold.
+
+    Raises:
+        BundleError: rules 3 to 17 of BUNDLE.md; every problem of a manifest of our version at once.
+    """
+    if len(content) > MAX_BYTES:
+        raise BundleError(f"{NAME}: has more than {MAX_BYTES} bytes; export the bundle again")
+    value = strict_json.loads(content, NAME)
+    _check_version(value)
+    problems: list[str] = []
+    record = Record(value, "", problems)
+    manifest = _manifest(record)
+    record.close()
+    raise_problems(problems or _contradictions(manifest), NAME)
+    return manifest
+
+
+def render(manifest: Manifest) -> bytes:
+    """The bytes of `manifest.json`: sorted keys, two spaces, a final newline; equal manifests give equal bytes.
+
+    Raises:
+        BundleError: provenance, verification or quality hold what JSON cannot write, such as a NaN.
+    """
+    fields = {field.name: _plain(getattr(manifest, field.name)) for field in dataclasses.fields(manifest)}
+    try:
+        text = json.dumps({"format": FORMAT, **fields}, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+        return (text + "\n").encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BundleError(f"{NAME}: {error}; expected values that JSON can write in every field") from error
+
+
+def raise_problems(problems: list[str], name: str) -> None:
+    """Raise one BundleError that tells every problem (the first 20 of a flood); do nothing when there is none."""
+    if problems:
+        more = [f"and {len(problems) - _SHOWN} more problems"] if len(problems) > _SHOWN else []
+        raise BundleError(f"{name}: {'; '.join(problems[:_SHOWN] + more)}; export the bundle again")
+
+
+def _check_version(value: object) -> None:
+    """The format and its version, alone and first: under another version every other key may mean something else."""
+    if not isinstance(value, dict):
+        raise BundleError(
+            f"{NAME}: is no JSON object, expected one with the format {FORMAT!r}; export the bundle again"
+        )
+    if value.get("format") != FORMAT:
+        found = f"{value.get('format')!r:.60}"
+        raise BundleError(f"{NAME}: the format is {found}, expected {FORMAT!r}; name the directory of a bundle")
+    version = value.get("version")
+    if isinstance(version, bool) or version != VERSION or not isinstance(version, int):
+        what = "install the release that wrote it, or export the bundle again with this one"
+        raise BundleError(
+            f"{NAME}: the format's version is {version!r:.60}, this runtime reads version {VERSION}; {what}"
+        )
+
+
+def _manifest(record: Record) -> Manifest:
+    record.choice("format", (FORMAT,))
+    return Manifest(
+        version=record.integer("version", VERSION, VERSION),
+        task=record.string("task", _TASK, "a task's name"),
+        settings=_settings(record.record("settings")),
+        sizes=_sizes(record.record("sizes")),
+        tokenizer=_tokenizer(record.record("tokenizer")),
+        artefacts=_artefacts(record),
+        files=_files(record.record("files")),
+        provenance=record.mapping("provenance"),
+        verification=record.mapping("verification"),
+        quality=record.mapping("quality") if record.has("quality") else None,
+    )
+
+
+def _settings(record: Record) -> HeadSettings:
+    settings = HeadSettings(
+        labels=record.strings("labels", _ANY, "a string") if record.has("labels") else (),
+        problem_type=record.choice("problem_type", PROBLEM_TYPES) if record.has("problem_type") else None,
+        pooling=record.choice("pooling", POOLINGS) if record.has("pooling") else None,
+        normalize=record.boolean("normalize") if record.has("normalize") else None,
+    )
+    record.close()
+    return settings
+
+
+def _sizes(record: Record) -> dict[str, int]:
+    names = [key for key in record.names() if _AXIS.fullmatch(key)]
+    sizes = {name: record.integer(name, 1, _MAX_INT32) for name in names}
+    record.problems += [
+        f"{record.path}: the key {key!r:.60} is no axis name, expected lower-case letters, digits and underscores"
+        for key in record.names()
+        if key not in sizes
+    ]
+    return sizes
+
+
+def _tokenizer(record: Record) -> TokenizerRecord:
+    tokenizer = TokenizerRecord(
+        file=record.string("file", FILE_NAME, PLAIN_NAME),
+        max_length=record.integer("max_length", 1, _MAX_INT32),
+        pad_id=record.integer("pad_id", 0, _MAX_INT32),
+        mask_id=record.integer("mask_id", 0, _MAX_INT32) if record.has("mask_id") else None,
+    )
+    record.close()
+    return tokenizer
+
+
+def _artefacts(record: Record) -> tuple[Artefact, ...]:
+    before = len(record.problems)
+    artefacts = tuple(_artefact(item) for item in record.records("artefacts"))
+    if not artefacts and len(record.problems) == before:
+        record.problems.append("artefacts is an empty list, expected at least one artefact")
+    return artefacts
+
+
+def _artefact(record: Record) -> Artefact:
+    artefact = Artefact(
+        target=record.choice("target", TARGETS),
+        precision=record.choice("precision", PRECISIONS),
+        file=record.string("file", _ONNX_NAME, f"{PLAIN_NAME}, ending in .onnx"),
+        data=record.strings("data", FILE_NAME, PLAIN_NAME),
+        inputs=tuple(_tensor(item) for item in record.records("inputs")),
+        outputs=tuple(_tensor(item) for item in record.records("outputs")),
+        mask=record.choice("mask", MASKS),
+        opset=record.integer("opset", 1, 1000),
+        plain=record.boolean("plain"),
+    )
+    record.close()
+    return artefact
+
+
+def _tensor(record: Record) -> TensorSpec:
+    tensor = TensorSpec(
+        name=record.string("name", _TENSOR, "a tensor's name"),
+        dtype=record.choice("dtype", DTYPES),
+        axes=record.strings("axes", _AXIS, "an axis name: lower-case letters, digits and underscores"),
+    )
+    record.close()
+    return tensor
+
+
+def _files(record: Record) -> dict[str, FileRecord]:
+    files: dict[str, FileRecord] = {}
+    for name in record.names():
+        if not FILE_NAME.fullmatch(name):
+            record.problems.append(f"{record.path}: the key {name!r:.60} is no plain name, expected {PLAIN_NAME}")
+            continue
+        item = record.record(name)
+        files[name] = FileRecord(
+            size=item.integer("size", 0, _MAX_INT64),
+            sha256=item.string("sha256", _SHA256, "64 lower-case hexadecimal digits"),
+        )
+        item.close()
+    return files
+
+
+def _contradictions(manifest: Manifest) -> list[str]:
+    """What no single field can show: names that clash, files that are named but not listed."""
+    named: dict[str, tuple[str, ...]] = {"tokenizer.file": (manifest.tokenizer.file,)}
+    for i, artefact in enumerate(manifest.artefacts):
+        named[f"artefacts[{i}].file"] = (artefact.file,)
+        named[f"artefacts[{i}].data"] = artefact.data
+    problems = [
+        f"{where} names {name!r}, which is not listed under files"
+        for where, names in named.items()
+        for name in names
+        if name not in manifest.files
+    ]
+    problems += [
+        f"files: {name!r} differs from another name at most in case, expected distinct names"
+        for name in _repeated([NAME, *(name.lower() for name in manifest.files)])
+    ]
+    targets = _repeated(artefact.target for artefact in manifest.artefacts)
+    problems += [f"artefacts: two are for the target {target}, expected one" for target in targets]
+    for i, artefact in enumerate(manifest.artefacts):
+        tensors = [tensor.name for tensor in artefact.inputs + artefact.outputs]
+        problems += [f"artefacts[{i}]: two tensors are named {name!r}, expected one" for name in _repeated(tensors)]
+        problems += [f"artefacts[{i}].data lists {name!r} twice, expected once" for name in _repeated(artefact.data)]
+    return problems
+
+
+def _repeated(items: Iterable[str]) -> list[str]:
+    return [item for item, count in Counter(items).items() if count > 1]
+
+
+def _plain(value: object) -> object:
+    """Dataclasses and mappings as dicts; lists and scalars as they are."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

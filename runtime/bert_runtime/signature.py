@@ -1,0 +1,117 @@
+"""Whether a manifest, its task and its graphs speak of the same tensors: found out without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from bert_runtime.manifest import Artefact, FileRecord, Manifest
+from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
+from bert_runtime.tasks.task import HeadSettings, Task, TensorSpec
+
+REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks"})
+"""Axes that change with the request; `sizes` gives every other one."""
+
+
+def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
+    """Where the manifest contradicts its task: tensors, settings, labels and sizes."""
+    for i, artefact in enumerate(manifest.artefacts):
+        expected = {"inputs": task.inputs(artefact.plain), "outputs": task.graph_outputs(artefact.plain)}
+        for key, found in (("inputs", artefact.inputs), ("outputs", artefact.outputs)):
+            if found != expected[key]:
+                wanted = (
+                    f"expected those of {task.name}{' (plain)' if artefact.plain else ''}: {_tensors(expected[key])}"
+                )
+                yield f"artefacts[{i}].{key} are {_tensors(found)}, {wanted}"
+    yield from _settings_problems(manifest.settings, task)
+    labels = len(manifest.settings.labels)
+    if "labels" in task.settings and manifest.sizes.get("labels") != labels:
+        yield f"settings.labels has {labels} names, expected sizes.labels of them: {manifest.sizes.get('labels')}"
+    yield from _size_problems(manifest)
+
+
+def graph_problems(artefact: Artefact, graph: OnnxFile, manifest: Manifest) -> Iterator[str]:
+    """Where the ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data."""
+    if "EPContext" in graph.operators:
+        yield "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only"
+    if graph.opset != artefact.opset:
+        yield f"has opset {graph.opset}, expected the manifest's {artefact.opset}"
+    yield from _external_problems(artefact, graph, manifest.files)
+    # An initializer that is also an input is a default value: the graph may keep it to itself.
+    declared = {spec.name for spec in artefact.inputs}
+    inputs = [tensor for tensor in graph.inputs if tensor.name in declared or tensor.name not in graph.initializers]
+    yield from _tensor_problems("inputs", artefact.inputs, inputs, manifest.sizes)
+    yield from _tensor_problems("outputs", artefact.outputs, graph.outputs, manifest.sizes)
+
+
+def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Iterator[str]:
+    values = {
+        "labels": settings.labels or None,
+        "problem_type": settings.problem_type,
+        "pooling": settings.pooling,
+        "normalize": settings.normalize,
+    }
+    for key, value in values.items():
+        if value is None and key in task.settings:
+            yield f"settings.{key} is missing, expected the setting that {task.name} needs"
+        if value is not None and key not in task.settings:
+            known = ", ".join(task.settings) or "none"
+            yield f"settings.{key} is no setting of {task.name}, expected only: {known}"
+
+
+def _size_problems(manifest: Manifest) -> Iterator[str]:
+    tensors = [tensor for artefact in manifest.artefacts for tensor in artefact.inputs + artefact.outputs]
+    axes = {axis for tensor in tensors for axis in tensor.axes}
+    for axis in sorted(axes - REQUEST_AXES - manifest.sizes.keys()):
+        yield f"sizes.{axis} is missing, expected the size of an axis that belongs to the checkpoint"
+    for axis in sorted(REQUEST_AXES & manifest.sizes.keys()):
+        yield f"sizes.{axis} is given, expected no size for an axis that changes with the request"
+
+
+def _external_problems(artefact: Artefact, graph: OnnxFile, files: Mapping[str, FileRecord]) -> Iterator[str]:
+    allowed = ", ".join(artefact.data) or "none"
+    used = set()
+    for external in graph.external:
+        used.add(external.location)
+        if external.location not in artefact.data:
+            where = f"the external data of tensor {external.tensor!r:.80} lies in {external.location!r:.80}"
+            yield f"{where}, expected only the files that the manifest lists under data: {allowed}"
+            continue
+        size = files[external.location].size
+        end = external.offset + (external.length or 0)
+        if end > size:
+            yield f"tensor {external.tensor!r:.80} ends at byte {end} of {external.location}, expected at most {size}"
+    for name in sorted(set(artefact.data) - used):
+        yield f"no tensor lies in {name}, expected one in every file that the manifest lists under data"
+
+
+def _tensor_problems(
+    kind: str, specs: Iterable[TensorSpec], tensors: Iterable[GraphTensor], sizes: Mapping[str, int]
+) -> Iterator[str]:
+    declared, found = {spec.name: spec for spec in specs}, {tensor.name: tensor for tensor in tensors}
+    if declared.keys() != found.keys():
+        names = (
+            f"{', '.join(sorted(found)) or 'none'}, expected the manifest's: {', '.join(sorted(declared)) or 'none'}"
+        )
+        yield f"the graph's {kind} are {names}"
+    for name in sorted(declared.keys() & found.keys()):
+        spec, tensor = declared[name], found[name]
+        if tensor.dtype != spec.dtype:
+            yield f"{name!r} is of type {tensor.dtype or 'unknown'} in the graph, expected the manifest's {spec.dtype}"
+        if tensor.shape is not None:
+            yield from _shape_problems(spec, tensor.shape, sizes)
+
+
+def _shape_problems(spec: TensorSpec, shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> Iterator[str]:
+    if len(shape) != len(spec.axes):
+        yield f"{spec.name!r} has {len(shape)} axes in the graph, expected the manifest's: {', '.join(spec.axes)}"
+        return
+    for axis, size in zip(spec.axes, shape, strict=True):
+        if isinstance(size, int) and size != sizes.get(axis):
+            expected = sizes.get(axis, "a size that changes with the request")
+            yield f"the axis {axis} of {spec.name!r} is {size} in the graph, expected {expected}"
+
+
+def _tensors(specs: tuple[TensorSpec, ...]) -> str:
+    shown = ", ".join(f"{spec.name} {spec.dtype}({', '.join(spec.axes)})" for spec in specs[:8])
+    return (shown or "none") + (", ..." if len(specs) > 8 else "")

@@ -1,0 +1,92 @@
+"""JSON from a stranger: everything that two parsers could read differently, or that could exhaust one, is an error."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Any, NoReturn
+
+from bert_runtime.errors import BundleError
+
+MAX_DEPTH = 64
+MAX_DIGITS = 20
+
+
+def loads(content: bytes, name: str) -> Any:
+    """The value that UTF-8 encoded JSON text stands for; `name` is the file's name, for messages.
+
+    Raises:
+        BundleError: broken UTF-8 or JSON, a repeated key, a number that is no finite double or 64-bit integer, a lone
+            surrogate, or nesting deeper than `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=_int,
+        )
+    except RecursionError as error:
+        raise BundleError(f"{name}: {_too_deep()}") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{name}: is no UTF-8 at byte {error.start}; export the bundle again") from error
+    except json.JSONDecodeError as error:
+        raise BundleError(f"{name}: is no JSON: {error}; export the bundle again") from error
+    except BundleError as error:
+        raise BundleError(f"{name}: {error}") from error
+    _check(value, name)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise BundleError(f"the key {repeated!r:.60} is repeated in one object, expected each key once")
+    return record
+
+
+def _constant(text: str) -> NoReturn:
+    raise BundleError(f"holds the number {text}, expected finite numbers only")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise BundleError(f"holds the number {text:.40}, expected finite numbers only")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise BundleError(f"holds the number {text:.40}..., expected finite numbers only, integers of 64 bits")
+    return int(text)
+
+
+def _check(value: Any, name: str) -> None:
+    """Depth and surrogates, level by level: no recursion, so that no depth can exhaust the stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        children: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                children += item.keys()
+                children += item.values()
+            elif isinstance(item, list):
+                children += item
+            elif isinstance(item, str) and not _has_utf8(item):
+                raise BundleError(f"{name}: holds a lone surrogate in {item!r:.60}, expected text that UTF-8 can write")
+        if not children:
+            return
+        level = children
+    raise BundleError(f"{name}: {_too_deep()}")
+
+
+def _has_utf8(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _too_deep() -> str:
+    return f"is nested too deep, expected at most {MAX_DEPTH} levels; export the bundle again"
