@@ -22,10 +22,10 @@ class TextClassificationRequest(Request):
     """A text, or a pair of texts, to classify.
 
     Attributes:
-        text, text_pair: what does not fit the model is cut, the end of the longer text first; an empty text has an
-            answer as any other: the model reads its special tokens.
+        text, text_pair: what does not fit the model is cut, the end of the longer text first. An empty text has an
+            answer as any other, from its special tokens; an empty text_pair counts as none, as in the pipeline.
         top_k: at most so many labels, best first; None for all of them. A regression gives all its values.
-        threshold: the least score, 0..1, of a label that a multi-label model answers; the other problem types have none.
+        threshold: the least score, 0..1, of a label that a multi-label model answers; other problem types have none.
     """
 
     text: str
@@ -120,7 +120,7 @@ class TextClassificationHead(Head[TextClassificationRequest, EncodedText, TextCl
     def encode(self, request: TextClassificationRequest) -> EncodedText:
         """One row; texts that do not fit are cut."""
         first = self.text.pieces(request.text)
-        second = None if request.text_pair is None else self.text.pieces(request.text_pair)
+        second = self.text.pieces(request.text_pair) if request.text_pair else None
         truncated = len(first) + len(second or ()) > self.text.room(second is not None)
         row = self.text.row(*self.text.truncate(first, second))
         return EncodedText((Features(row.ids, row.type_ids, np.ones_like(row.ids)),), truncated)
@@ -154,7 +154,7 @@ def multi_label(
 
 
 def regression(
-    request: TextClassificationRequest, logits: FloatArray, labels: tuple[str, ...], truncated: bool
+    _request: TextClassificationRequest, logits: FloatArray, labels: tuple[str, ...], truncated: bool
 ) -> RegressionResult:
     """The logits themselves, float of shape (labels,)."""
     values = (LabelValue(label, float(value)) for label, value in zip(labels, logits, strict=True))

@@ -1,4 +1,4 @@
-"""Token classification, such as named entity recognition: from a text of any length to entities with character spans."""
+"""Token classification, such as named entity recognition: from texts of any length to entities with character spans."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def head(labels: tuple[str, ...] = BIO, max_length: int = 512) -> TokenClassific
 def labels_by_token(features: Features, labels: int) -> FloatArray:
     """A model whose logits depend on the token and on two neighbours at each side, but not on where a window begins."""
     padded = np.pad(features.ids, 2)
-    around = sum(weight * padded[i : i + len(features.ids)] for i, weight in enumerate((1, 3, 7, 5, 11)))
+    around = np.convolve(padded, (1, 3, 7, 5, 11), mode="valid")
     rows = [np.random.default_rng(int(seed)).normal(scale=3, size=labels) for seed in around]
     return np.array(rows, dtype=np.float32)
 
@@ -113,7 +113,7 @@ def glued_texts() -> list[str]:
     chance = random.Random(7)
     words = [word for text in TEXTS for word in text.split()]
     separators = (" ", "  ", "", ", ", "-", "\n", " 🙂 ", "\u00a0", "'")
-    return ["".join(chance.choice(words) + chance.choice(separators) for _ in range(12)) for _ in range(12)]
+    return ["".join(chance.choice(words) + chance.choice(separators) for _ in range(12)) for _ in range(8)]
 
 
 @pytest.fixture(scope="module", params=[BIO, IO], ids=["BIO", "IO"])
@@ -122,6 +122,7 @@ def pipe(request: pytest.FixtureRequest) -> Any:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
+    torch.set_num_threads(1)
     names = dict(enumerate(request.param))
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     config = transformers.BertConfig(**sizes, id2label=names, label2id={name: i for i, name in names.items()})
