@@ -61,6 +61,15 @@ def test_search_is_exact_at_the_size_of_a_real_window(scale: float) -> None:
     assert best_spans([window], 30, 20) == brute_force([window], 30, 20)
 
 
+def test_search_widens_until_enough_distinct_spans_are_found() -> None:
+    firsts = np.arange(200) // 40 * 10  # forty pieces to a word: the best candidates are all one span
+    start, end = (np.linspace(9, 0, 200).astype(np.float32) for _ in range(2))
+    window = WindowLogits(start, end, np.stack([firsts, firsts + 9], axis=1))
+    found = best_spans([window], 30, 4)
+    assert len(found) == 4
+    assert found == brute_force([window], 30, 4)
+
+
 def test_search_memory_grows_with_length_times_max_answer_length() -> None:
     length, longest = 8000, 10
     window = WindowLogits(

@@ -18,6 +18,7 @@ from bert_runtime.text import IntArray, Pieces
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 Characters = tuple[int, int]
+_LOWEST = np.finfo(np.float64).min
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,19 @@ def _reaching(scores: DoubleArray, count: int) -> IntArray:
     The row maxima are scores themselves, so the `count`-th best score of all is no smaller than this bound.
     """
     rows = scores.max(axis=1)
-    bound = np.partition(rows, len(rows) - count)[len(rows) - count] if count < len(rows) else -np.inf
-    return np.flatnonzero((scores >= bound) & (scores > -np.inf))
+    bound = np.partition(rows, len(rows) - count)[len(rows) - count] if count < len(rows) else _LOWEST
+    return np.flatnonzero(scores >= bound)
 
 
 def _distinct(scores: DoubleArray, kept: IntArray, characters: IntArray, count: int) -> dict[Characters, float]:
-    """The first `count` distinct spans among the `kept` candidates in the order of `best_spans`."""
+    """The first `count` distinct spans among the `kept` candidates, in the order of `best_spans`."""
     first, further = np.divmod(kept, scores.shape[1])
-    starts, ends, values = characters[first, 0], characters[first + further, 1], scores[first, further]
+    values = scores[first, further]
+    # Characters never go back from piece to piece, so `kept` runs by start, then by end: a stable sort breaks ties.
     spans: dict[Characters, float] = {}
-    for i in np.lexsort((ends, starts, -values)):
-        spans.setdefault((int(starts[i]), int(ends[i])), float(values[i]))
+    for i in np.argsort(-values, kind="stable"):
+        start, end = characters[first[i], 0], characters[first[i] + further[i], 1]
+        spans.setdefault((int(start), int(end)), float(values[i]))
         if len(spans) == count:
             break
     return spans
