@@ -1,0 +1,119 @@
+"""What config.json says the checkpoint is: which class, hence which task, and whether this exporter can serve it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bert_export.checkpoint.findings import Findings, listing, read_object, reading
+from bert_export.checkpoint.values import AnyTask
+from bert_export.errors import CheckpointError
+from bert_runtime.tasks.task import HeadSettings
+from transformers import BertConfig
+
+DECODERS = ("BertLMHeadModel",)
+# PEFT's names of tasks -> the class that PEFT loads for them.
+ADAPTER_TASKS = {
+    "SEQ_CLS": "BertForSequenceClassification",
+    "TOKEN_CLS": "BertForTokenClassification",
+    "QUESTION_ANS": "BertForQuestionAnswering",
+    "CAUSAL_LM": "BertLMHeadModel",
+    "FEATURE_EXTRACTION": "BertModel",
+}
+
+
+def read_config(folder: Path, findings: Findings) -> dict[str, Any]:
+    """The content of config.json, once it is known to describe a BERT.
+
+    Raises:
+        CheckpointError: no config.json, a PEFT adapter in place of a model, or another model type.
+    """
+    if (folder / "adapter_config.json").is_file():
+        # transformers would silently load the base model that the adapter names, from wherever that is
+        raise CheckpointError(
+            "the model's directory holds a PEFT adapter; give it as the adapter, and its base as the model"
+        )
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(
+            f"no config.json: found {listing(folder)}; expected a directory written by save_pretrained"
+        )
+    raw = read_object(folder / "config.json")
+    kind = raw.get("model_type")
+    if kind is None and any(name.startswith("Bert") for name in architectures(raw)):
+        findings.notes.append("config.json names no model_type: read as bert, as its architectures say")
+    elif kind != "bert":
+        raise CheckpointError(f"config.json says model_type {kind!r}, expected 'bert': no other model is supported")
+    return raw
+
+
+def architectures(raw: Mapping[str, Any]) -> list[str]:
+    """The class names in config.json."""
+    names = raw.get("architectures")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def task_of(raw: Mapping[str, Any], adapter: Path | None, tasks: Sequence[AnyTask]) -> AnyTask:
+    """The task whose class the checkpoint was saved as; where there is an adapter, the task it was trained for.
+
+    Raises:
+        CheckpointError: nothing says it, or no task has that class.
+    """
+    if adapter is None:
+        names, where = architectures(raw), "architectures in config.json"
+    else:
+        kind = read_object(adapter / "adapter_config.json").get("task_type")
+        names, where = [ADAPTER_TASKS.get(str(kind), "")], f"task_type {kind!r} in adapter_config.json"
+    found = next((task for task in tasks if task.model_class in names), None)
+    if found is None:
+        said = ", ".join(filter(None, names)) or "none that is known"
+        known = ", ".join(f"{task.name} ({task.model_class})" for task in tasks)
+        raise CheckpointError(f"the task cannot be told from {where}: got {said}; the tasks are {known}: pass --task")
+    return found
+
+
+def build_config(raw: Mapping[str, Any], task: AnyTask, findings: Findings) -> BertConfig:
+    """The configuration for the task's class; what cannot be served exactly becomes a problem.
+
+    Raises:
+        CheckpointError: values that transformers refuses.
+    """
+    findings.problems += _unsupported(raw)
+    decoder = task.model_class in DECODERS
+    if decoder and not raw.get("is_decoder"):
+        findings.notes.append(
+            f"is_decoder is not set in config.json: {task.model_class} attends to earlier tokens only"
+        )
+    if not decoder and raw.get("is_decoder"):
+        findings.problems.append(
+            f"config.json says is_decoder, expected false for {task.name}: such a model reads only what comes before"
+        )
+    # Not what a stranger's config may decide: private paths, code to import, the type in memory.
+    dropped = {"_name_or_path", "auto_map", "torch_dtype", "dtype", "quantization_config"}
+    values = {key: value for key, value in raw.items() if key not in dropped}
+    with reading("config.json", "expected the configuration of a BERT: correct it"):
+        return BertConfig.from_dict({**values, "is_decoder": decoder, "architectures": [task.model_class]})
+
+
+def _unsupported(raw: Mapping[str, Any]) -> list[str]:
+    """Settings that transformers would ignore in silence or that change what the weights mean."""
+    problems = []
+    if raw.get("position_embedding_type", "absolute") != "absolute":
+        problems.append(
+            f"position_embedding_type is {raw['position_embedding_type']!r}, expected 'absolute', the only kind left"
+        )
+    if raw.get("quantization_config"):
+        problems.append("the weights are quantised (quantization_config); expected floating point: give the original")
+    return problems
+
+
+def config_file(config: BertConfig, settings: HeadSettings) -> str:
+    """config.json for the bundle: what AutoConfig needs to rebuild the class, with the labels written out."""
+    values = {key: value for key, value in config.to_dict().items() if key != "_name_or_path" and value is not None}
+    if settings.labels:
+        values["id2label"] = dict(enumerate(settings.labels))
+        values["label2id"] = {label: i for i, label in enumerate(settings.labels)}
+    if settings.problem_type:
+        values["problem_type"] = settings.problem_type
+    return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

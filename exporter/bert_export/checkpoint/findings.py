@@ -1,0 +1,93 @@
+"""What a step has to say: problems, raised all at once, and notes, printed when the load succeeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bert_export.errors import CheckpointError
+
+
+@dataclass
+class Findings:
+    """Collects what the steps of one load find.
+
+    Attributes:
+        problems: sentences that stop the load.
+        notes: sentences for the person who exports.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise CheckpointError with every problem found so far, if there is one."""
+        if len(self.problems) == 1:
+            raise CheckpointError(self.problems[0])
+        if self.problems:
+            raise CheckpointError("\n".join([f"{len(self.problems)} problems:", *(f"- {p}" for p in self.problems)]))
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep a CheckpointError as a problem, so that the steps after this one are looked at too."""
+        try:
+            yield
+        except CheckpointError as error:
+            self.problems.append(str(error))
+
+
+@contextmanager
+def reading(what: str, advice: str) -> Iterator[None]:
+    """Turn whatever another library raises into a CheckpointError: what was read, what it said, what to do.
+
+    Raises:
+        CheckpointError: in place of every other exception; one of ours passes unchanged.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (
+        Exception
+    ) as error:  # each library has its own: OSError, SafetensorError, KeyError, StrictDataclassError, ...
+        raise CheckpointError(f"{what}: {first_line(error)}; {advice}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, at most 200 characters; its type where the message says too little."""
+    lines = str(error).strip().splitlines()
+    if not lines or isinstance(error, KeyError):
+        return f"{type(error).__name__} {lines[0] if lines else ''}".strip()
+    return lines[0][:200]
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        CheckpointError: the file is missing, is no UTF-8, no JSON, or no object.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path.name} holds a {type(value).__name__}, expected a JSON object; fetch it again")
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file; raises CheckpointError where there is none."""
+    with reading(path.name, "expected a JSON file; fetch it again"):
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:  # its own message would show the path twice
+            raise CheckpointError(f"{path.name}: {error.strerror}; expected a readable file") from error
+
+
+def listing(folder: Path) -> str:
+    """The names in a directory for an error message, ten at most."""
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more if names else "nothing"

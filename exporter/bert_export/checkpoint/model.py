@@ -1,0 +1,83 @@
+"""Load the task's class in fp32 with every weight accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import transformers
+from bert_export.checkpoint.adapter import merge
+from bert_export.checkpoint.findings import Findings, reading
+from bert_export.checkpoint.gate import Loaded, check_meaning, check_weights, note_unused
+from transformers import BertConfig, PreTrainedModel
+
+SEED = 0  # of weights that --allow-random-head permits
+
+
+def load_base(folder: Path, model_class: str, config: BertConfig) -> tuple[PreTrainedModel, Loaded]:
+    """The class named `model_class` with the weights of `folder`, and what transformers says about them.
+
+    Raises:
+        CheckpointError: transformers cannot build the model or read the weights.
+    """
+    kind = getattr(transformers, model_class)
+    with (
+        reading("the model", "expected weights and a config.json of one BERT: correct them"),
+        torch.random.fork_rng([]),
+    ):
+        torch.manual_seed(SEED)
+        model, info = kind.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            weights_only=True,
+            ignore_mismatched_sizes=True,  # the gate names them all, where transformers would raise its own
+            output_loading_info=True,
+        )
+    mismatched = tuple((name, tuple(got), tuple(expected)) for name, got, expected in info["mismatched_keys"])
+    loaded = Loaded(
+        frozenset(info["missing_keys"]), frozenset(info["unexpected_keys"]), mismatched, tuple(info["error_msgs"])
+    )
+    return model, loaded
+
+
+def drop_pooler(model: PreTrainedModel, loaded: Loaded) -> Loaded:
+    """Take away a pooler that the checkpoint lacks, where the vectors come from elsewhere: nothing random stays."""
+    poolers = {name for name in loaded.missing if name.startswith("pooler.")}
+    if poolers:
+        setattr(model, "pooler", None)  # noqa: B010 - torch's types have no optional modules
+    return Loaded(loaded.missing - poolers, loaded.unexpected, loaded.mismatched, loaded.errors)
+
+
+def gate(
+    model: PreTrainedModel,
+    loaded: Loaded,
+    saved: list[str],
+    supplied: set[str],
+    allow_random_head: bool,
+    findings: Findings,
+) -> None:
+    """Raise CheckpointError with every weight that has no value of the checkpoint's or the wrong meaning."""
+    names = set(model.state_dict())
+    check_weights(loaded, supplied, allow_random_head, findings)
+    check_meaning(type(model).__name__, saved, names - loaded.missing, supplied, findings)
+    findings.check()
+    note_unused(loaded, findings)
+
+
+def finish(model: PreTrainedModel, adapter: Path | None, findings: Findings) -> PreTrainedModel:
+    """The model ready to trace: adapter merged, no dropout, no gradients, every weight a finite number.
+
+    Raises:
+        CheckpointError: the adapter does not fit, or weights that are NaN or infinite.
+    """
+    if adapter is not None:
+        model = merge(model, adapter)
+    broken = [name for name, weight in model.named_parameters() if not bool(weight.isfinite().all())]
+    if broken:
+        findings.problems.append(f"NaN or infinite values in {', '.join(broken)}; expected finite weights: train again")
+    findings.check()
+    model.requires_grad_(False)
+    model.eval()  # type: ignore[no-untyped-call]
+    return model

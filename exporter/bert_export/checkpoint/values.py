@@ -1,0 +1,60 @@
+"""What a load yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bert_export.checkpoint.tokenizer import TokenizerFile
+from bert_runtime.tasks.task import HeadSettings, Task
+
+if TYPE_CHECKING:
+    from transformers import BertConfig, PreTrainedModel
+
+AnyTask = Task[Any, Any, Any]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a checkpoint came from; the manifest keeps it, so it holds no path of this machine.
+
+    Attributes:
+        source: the hub id, or the directory's name.
+        revision: the hub's commit, if any.
+        adapter: the same for the adapter.
+        weights, adapter_weights: weight file -> SHA-256 in hexadecimal.
+        versions: library -> version.
+    """
+
+    source: str
+    revision: str | None
+    adapter: str | None
+    weights: Mapping[str, str]
+    adapter_weights: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A proven model and all that its bundle will say of it.
+
+    Attributes:
+        task: the task asked for, or the one found in config.json.
+        model: the class named by the task, fp32, in eval mode, without gradients.
+        config: its configuration.
+        settings: what the head needs: labels, problem type, pooling, normalising.
+        tokenizer: tokenizer.json and the facts read off it.
+        files: name -> content of what makes the bundle load in AutoConfig and AutoTokenizer.
+        notes: sentences for the person who exports: whatever was assumed.
+        provenance: where it came from.
+    """
+
+    task: AnyTask
+    model: PreTrainedModel
+    config: BertConfig
+    settings: HeadSettings
+    tokenizer: TokenizerFile
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+    provenance: Provenance

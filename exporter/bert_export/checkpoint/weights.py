@@ -1,0 +1,106 @@
+"""The weight files of a checkpoint or an adapter: found, opened, and named with their digests before any is used."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from pathlib import Path
+
+from bert_export.checkpoint.findings import Findings, listing, read_object, reading
+from bert_export.errors import CheckpointError
+from safetensors import safe_open
+
+# In the order in which transformers and peft look for them.
+MODEL_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
+
+
+def find_weights(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
+    """The weight files of the first format present: one file, or every shard of an index.
+
+    Raises:
+        CheckpointError: no weights, or an index that names files which are missing or lie elsewhere.
+    """
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None:
+        raise CheckpointError(
+            f"no weights: found {listing(folder)}; expected {' or '.join(names)}: use save_pretrained"
+        )
+    return _shards(found) if found.name.endswith(".index.json") else (found,)
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """The files that a sharded checkpoint's index names."""
+    places = read_object(index).get("weight_map")
+    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
+        raise CheckpointError(
+            f"{index.name} has no weight_map of names; expected weight -> file: fetch the checkpoint again"
+        )
+    names = sorted(set(places.values()))
+    outside = [name for name in names if Path(name).name != name]
+    missing = [name for name in names if name not in outside and not (index.parent / name).is_file()]
+    if outside or missing:
+        raise CheckpointError(
+            f"{index.name} names files that are not in the directory: {', '.join(outside + missing)}; fetch them all"
+        )
+    return tuple(index.parent / name for name in names)
+
+
+def weight_names(files: tuple[Path, ...], findings: Findings) -> set[str]:
+    """The names of all weights; opens every file, and each broken one becomes a problem of its own."""
+    names: set[str] = set()
+    for path in files:
+        with findings.collecting():
+            _refuse_pointer(path)
+            names |= _safetensors_names(path) if path.suffix == ".safetensors" else _pickle_names(path)
+    return names
+
+
+def _refuse_pointer(path: Path) -> None:
+    with path.open("rb") as stream:
+        start = stream.read(24)
+    if start.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path.name} is a Git LFS pointer, expected the weights: run `git lfs pull`")
+
+
+def _safetensors_names(path: Path) -> set[str]:
+    damaged = "expected whole safetensors; the file is damaged or cut short: fetch it again"
+    with reading(path.name, damaged), safe_open(path, framework="pt") as file:
+        return set(file.keys())
+
+
+def _pickle_names(path: Path) -> set[str]:
+    """Names in a torch pickle, read without running anything in it."""
+    import torch  # noqa: PLC0415 - safetensors are read without it
+
+    with reading(path.name, "expected a file of tensors written by torch.save; it is damaged: fetch it again"):
+        try:
+            content = torch.load(path, map_location="meta", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f"{path.name} is no plain file of tensors: it asks for Python objects, which could run code, and "
+                "was not executed; expected tensors alone: where you trust it, load it there and save it as safetensors"
+            ) from error
+    return _tensor_names(path, content)
+
+
+def _tensor_names(path: Path, content: object) -> set[str]:
+    import torch  # noqa: PLC0415 - safetensors are read without it
+
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path.name} holds a {type(content).__name__}, expected a dictionary of tensors")
+    others = sorted(str(name) for name, value in content.items() if not isinstance(value, torch.Tensor))
+    if others:
+        raise CheckpointError(
+            f"{path.name} holds more than tensors: {', '.join(others[:10])}; save the state_dict alone"
+        )
+    return {str(name) for name in content}
+
+
+def digests(files: tuple[Path, ...]) -> dict[str, str]:
+    """File name -> SHA-256 in hexadecimal."""
+    found = {}
+    for path in files:
+        with path.open("rb") as stream:
+            found[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
