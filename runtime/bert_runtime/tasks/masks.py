@@ -73,18 +73,15 @@ def fill(
         top_k: how many candidates at most for each mask.
         target_ids: the only candidates; None for the whole vocabulary.
     """
-    indices = mask_indices(text, pieces)
-    return tuple(
-        MaskResult(
-            int(pieces.offsets[index, 0]),
-            int(pieces.offsets[index, 1]),
-            tuple(
-                Candidate(text.token(token), token, float(scores[token]), _filled(text, pieces, index, token))
-                for token in _best(scores, top_k, target_ids)
-            ),
+    results = []
+    for index, scores in zip(mask_indices(text, pieces).tolist(), softmax(logits), strict=True):
+        candidates = tuple(
+            Candidate(text.token(token), token, float(scores[token]), _filled(text, pieces, index, token))
+            for token in _best(scores, top_k, target_ids)
         )
-        for index, scores in zip(indices.tolist(), softmax(logits), strict=True)
-    )
+        start, end = pieces.offsets[index].tolist()
+        results.append(MaskResult(start, end, candidates))
+    return tuple(results)
 
 
 def top_k_problems(top_k: int) -> Iterator[str]:
