@@ -72,7 +72,13 @@ def fill(
         logits: (masks, vocabulary), in the order of the text.
         top_k: how many candidates at most for each mask.
         target_ids: the only candidates; None for the whole vocabulary.
+
+    Raises:
+        BackendError: a target is beyond the vocabulary of the logits, since tokenizer and graph do not belong together.
     """
+    if target_ids and max(target_ids) >= logits.shape[1]:
+        got = f"token {max(target_ids)} is in tokenizer.json, but the graph's vocabulary ends at {logits.shape[1]}"
+        raise BackendError(f"{got}, expected the same vocabulary in both; export the bundle again")
     results = []
     for index, scores in zip(mask_indices(text, pieces).tolist(), softmax(logits), strict=True):
         candidates = tuple(
@@ -102,12 +108,8 @@ def lost_masks(text: TextEncoder, name: str, pieces: Pieces, kept: Pieces) -> li
     total, left = len(mask_indices(text, pieces)), len(mask_indices(text, kept))
     if total == left:
         return []
-    beyond = (
-        f"{total - left} of the {total} masks in {name} stand beyond the {len(kept)} tokens that the model reads of it"
-    )
-    return [
-        f"{beyond} ({name} has {len(pieces)}), expected all within: shorten {name}, or ask for the masks one at a time"
-    ]
+    got = f"{name} has {len(pieces)} tokens, of which the model reads {len(kept)}: {total - left} of {total} masks are cut off"
+    return [f"{got}, expected none; shorten {name}, or keep only what is around the masks"]
 
 
 def require_mask_token(text: TextEncoder) -> None:

@@ -30,7 +30,10 @@ def text(minilm: Path) -> TextEncoder:
 
 @pytest.fixture(scope="module")
 def config() -> BertConfig:
-    """A small BERT with BERT's vocabulary; weights large enough for answers to differ, and no dropout. Seeds torch for the module."""
+    """A small BERT with BERT's vocabulary: weights large enough for answers to differ, and no dropout.
+
+    Seeds torch, for the network that the module makes of it.
+    """
     torch.manual_seed(20)
     return BertConfig(
         hidden_size=16,

@@ -83,7 +83,7 @@ def assert_close(got: Any, expected: Any) -> None:
         assert got == expected
 
 
-@pytest.mark.parametrize(("task", "case"), read())
+@pytest.mark.parametrize(("task", "case"), list(read()))
 def test_a_case_gives_its_rows_and_its_result_or_error(task: Task[Any, Any, Any], case: Case) -> None:
     if case.error is not None:
         with pytest.raises(BertError) as caught:

@@ -108,9 +108,9 @@ def test_one_text_without_a_mask_is_an_error_that_names_both_ways_out(head: Pret
 def test_masks_lost_from_both_texts_are_named_at_once(head: PretrainingHead) -> None:
     with pytest.raises(InputError) as caught:
         head.encode(PretrainingRequest("word " * 60 + "[MASK]", "[MASK] " + "word " * 60 + "[MASK]"))
-    assert [problem.split(" stand")[0] for problem in caught.value.problems] == [
-        "1 of the 1 masks in text",
-        "1 of the 2 masks in next_text",
+    assert [problem.split(", expected")[0] for problem in caught.value.problems] == [
+        "text has 61 tokens, of which the model reads 30: 1 of 1 masks are cut off",
+        "next_text has 62 tokens, of which the model reads 31: 1 of 2 masks are cut off",
     ]
 
 
