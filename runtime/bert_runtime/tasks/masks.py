@@ -108,8 +108,9 @@ def lost_masks(text: TextEncoder, name: str, pieces: Pieces, kept: Pieces) -> li
     total, left = len(mask_indices(text, pieces)), len(mask_indices(text, kept))
     if total == left:
         return []
-    got = f"{name} has {len(pieces)} tokens, of which the model reads {len(kept)}: {total - left} of {total} masks are cut off"
-    return [f"{got}, expected none; shorten {name}, or keep only what is around the masks"]
+    got = f"{name} has {len(pieces)} tokens, of which the model reads {len(kept)}"
+    lost = f"{total - left} of {total} masks are cut off"
+    return [f"{got}: {lost}, expected none; shorten {name}, or keep only what is around the masks"]
 
 
 def require_mask_token(text: TextEncoder) -> None:

@@ -126,7 +126,7 @@ def test_a_mask_within_the_sequence_is_filled_though_the_text_is_cut(
 
 def test_a_mask_beyond_the_sequence_is_an_error(head: FillMaskHead) -> None:
     with pytest.raises(
-        InputError, match="text has 63 tokens, of which the model reads 62: 1 of 2 masks are cut off.*shorten text"
+        InputError, match=r"text has 63 tokens, of which the model reads 62: 1 of 2 masks are cut off.*shorten text"
     ):
         head.encode(FillMaskRequest("[MASK]" + " word" * 61 + "[MASK]"))
 
@@ -172,7 +172,7 @@ def test_logits_of_another_shape_are_refused(head: FillMaskHead) -> None:
 
 def test_a_target_beyond_the_vocabulary_of_the_logits_is_refused(head: FillMaskHead) -> None:
     request = FillMaskRequest("a [MASK]", targets=("cat",))
-    with pytest.raises(BackendError, match="token 4937 is in tokenizer.json, but the graph's vocabulary ends at 9"):
+    with pytest.raises(BackendError, match=r"token 4937 is in tokenizer\.json, but the graph's vocabulary ends at 9"):
         head.decode(request, head.encode(request), [{"logits": np.zeros((1, 9), np.float32)}])
 
 
