@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from transformers import AutoConfig, AutoTokenizer
-
 from bert_export.checkpoint import LoadOptions, Source, load
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import TASKS, find_task
+from transformers import AutoConfig, AutoTokenizer
+
 from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights
 
 QA = find_task("question-answering")
@@ -147,7 +147,8 @@ def test_a_load_leaves_the_callers_random_numbers_alone(make: Make) -> None:
 
 
 def test_importing_the_package_loads_no_torch() -> None:
-    code = "import sys, bert_export.checkpoint, bert_export.demo; print({'torch', 'transformers', 'peft'} & set(sys.modules))"
+    heavy = "{'torch', 'transformers', 'peft'}"
+    code = f"import sys, bert_export.checkpoint, bert_export.demo; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

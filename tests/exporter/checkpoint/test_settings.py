@@ -1,0 +1,147 @@
+"""Labels, problem types, pooling and length come from the checkpoint's files; what is assumed is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bert_export.checkpoint import Checkpoint, LoadOptions, Source, load
+from bert_export.errors import CheckpointError
+from bert_runtime.tasks import find_task
+
+from tests.exporter.checkpoint.conftest import Make, edit, write
+
+TEXTS = find_task("text-classification")
+VECTORS = find_task("feature-extraction")
+
+
+def texts(folder: Path) -> Checkpoint:
+    """The directory as text-classification."""
+    return load(Source(str(folder)), TEXTS)
+
+
+def sentence_transformers(folder: Path, pooling: dict[str, Any], *kinds: str) -> Path:
+    """Make `folder` one of sentence-transformers with these modules after the Transformer."""
+    types = ["sentence_transformers.models.Transformer", *(f"sentence_transformers.models.{kind}" for kind in kinds)]
+    modules = [
+        {"idx": i, "path": f"{i}_{kind.rpartition('.')[2]}" if i else "", "type": kind} for i, kind in enumerate(types)
+    ]
+    write(folder, "modules.json", modules)
+    write(folder, "1_Pooling/config.json", pooling)
+    write(folder, "sentence_bert_config.json", {"max_seq_length": 24})
+    return folder
+
+
+def test_labels_keep_the_order_of_their_ids(make: Make) -> None:
+    folder = make("BertForSequenceClassification", num_labels=3)
+    edit(folder, "config.json", id2label={"2": "c", "0": "a", "1": "b"}, num_labels=None)
+    assert texts(folder).settings.labels == ("a", "b", "c")
+
+
+def test_missing_labels_are_numbered_and_said(make: Make) -> None:
+    folder = make("BertForSequenceClassification", num_labels=3)
+    edit(folder, "config.json", id2label=None, label2id=None, num_labels=3)
+    checkpoint = texts(folder)
+    assert checkpoint.settings.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert any("id2label is missing" in note and "LABEL_0..LABEL_2" in note for note in checkpoint.notes)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"id2label": {"0": "a", "2": "b"}, "num_labels": None},
+        {"id2label": {"0": "a", "1": "b"}, "num_labels": 3},
+        {"id2label": ["a", "b"]},
+        {"id2label": {"zero": "a", "one": "b"}},
+    ],
+)
+def test_labels_that_do_not_count_from_zero_to_the_last_are_refused(make: Make, values: dict[str, Any]) -> None:
+    folder = make("BertForSequenceClassification", num_labels=2)
+    edit(folder, "config.json", label2id=None, **values)
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        texts(folder)
+
+
+@pytest.mark.parametrize(("count", "inferred"), [(1, "regression"), (2, "single_label_classification")])
+def test_a_missing_problem_type_is_inferred_from_the_number_of_labels_and_said(
+    make: Make, count: int, inferred: str
+) -> None:
+    checkpoint = texts(make("BertForSequenceClassification", num_labels=count))
+    assert checkpoint.settings.problem_type == inferred
+    assert any(inferred in note for note in checkpoint.notes)
+
+
+def test_a_given_problem_type_is_kept_without_a_note(make: Make) -> None:
+    checkpoint = texts(make("BertForSequenceClassification", problem_type="multi_label_classification"))
+    assert checkpoint.settings.problem_type == "multi_label_classification"
+    assert not any("problem_type" in note for note in checkpoint.notes)
+
+
+def test_a_task_has_no_settings_that_it_does_not_use(make: Make) -> None:
+    settings = load(Source(str(make())), find_task("question-answering")).settings
+    assert (settings.problem_type, settings.pooling, settings.normalize) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "kinds", "expected"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, ("Pooling", "Normalize"), ("mean", True)),
+        ({"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}, ("Pooling",), ("cls", False)),
+        ({"pooling_mode": "cls"}, ("Pooling", "Normalize"), ("cls", True)),
+    ],
+)
+def test_a_directory_of_sentence_transformers_decides_pooling_normalising_and_length(
+    make: Make, pooling: dict[str, Any], kinds: tuple[str, ...], expected: tuple[str, bool]
+) -> None:
+    checkpoint = load(Source(str(sentence_transformers(make("BertModel"), pooling, *kinds))), VECTORS)
+    assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == expected
+    assert checkpoint.tokenizer.max_length == 24
+
+
+def test_options_go_before_what_the_directory_says(make: Make) -> None:
+    folder = sentence_transformers(make("BertModel"), {"pooling_mode_max_tokens": True}, "Pooling", "Normalize")
+    options = LoadOptions(pooling="cls", normalize=False, max_length=10)
+    checkpoint = load(Source(str(folder)), VECTORS, options)
+    assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == ("cls", False)
+    assert checkpoint.tokenizer.max_length == 10
+
+
+def test_without_sentence_transformers_vectors_are_means_and_a_note_says_so(make: Make) -> None:
+    checkpoint = load(Source(str(make("BertModel"))), VECTORS)
+    assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == ("mean", False)
+    assert any("pooling is taken as mean" in note for note in checkpoint.notes)
+    assert any("not normalised" in note for note in checkpoint.notes)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "kinds", "expected"),
+    [
+        ({"pooling_mode_max_tokens": True}, ("Pooling",), "pooling is 'max'"),
+        ({"pooling_mode_max_tokens": True, "pooling_mode_mean_tokens": True}, ("Pooling",), "max"),
+        ({"pooling_mode": "mean"}, ("Pooling", "Dense"), "Dense"),
+    ],
+)
+def test_steps_that_the_graph_would_lack_are_refused(
+    make: Make, pooling: dict[str, Any], kinds: tuple[str, ...], expected: str
+) -> None:
+    folder = sentence_transformers(make("BertModel"), pooling, *kinds)
+    with pytest.raises(CheckpointError, match=expected):
+        load(Source(str(folder)), VECTORS)
+
+
+def test_modules_cannot_point_out_of_the_directory(make: Make) -> None:
+    folder = sentence_transformers(make("BertModel"), {"pooling_mode": "mean"}, "Pooling")
+    write(
+        folder, "modules.json", [{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "../1_Pooling"}]
+    )
+    with pytest.raises(CheckpointError, match="inside the checkpoint"):
+        load(Source(str(folder)), VECTORS)
+
+
+def test_a_default_prompt_is_noted(make: Make) -> None:
+    folder = sentence_transformers(make("BertModel"), {"pooling_mode": "mean"}, "Pooling")
+    write(
+        folder, "config_sentence_transformers.json", {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+    )
+    assert any("'query'" in note for note in load(Source(str(folder)), VECTORS).notes)

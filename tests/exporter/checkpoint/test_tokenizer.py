@@ -1,0 +1,168 @@
+"""The bundle's tokenizer is the checkpoint's: same ids, no truncation, nothing but BERT's own kind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bert_export.checkpoint import LoadOptions, Source, load
+from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
+from bert_export.errors import CheckpointError
+from bert_runtime.tasks import find_task
+from tokenizers import Tokenizer
+from transformers import BertTokenizer
+
+from tests.exporter.checkpoint.conftest import VOCABULARY, Make, edit, write
+
+QA = find_task("question-answering")
+
+
+def read(folder: Path, findings: Findings | None = None) -> TokenizerFile:
+    """The directory's tokenizer for a model of 40 positions."""
+    return read_tokenizer(folder, 40, None, findings or Findings())
+
+
+def with_json(folder: Path, **changes: Any) -> Path:
+    """Add a tokenizer.json, cased, with these parts replaced."""
+    content = json.loads(BertTokenizer.from_pretrained(folder, do_lower_case=False).backend_tokenizer.to_str())
+    write(folder, "tokenizer.json", content | changes)
+    (folder / "vocab.txt").unlink()
+    return folder
+
+
+def test_a_tokenizer_built_from_a_vocabulary_has_all_of_it(make: Make) -> None:
+    tokenizer = read(make())
+    assert tokenizer.size == len(VOCABULARY)
+    encoding = Tokenizer.from_str(tokenizer.json).encode("ab A c")
+    assert encoding.tokens == ["[CLS]", "a", "##b", "A", "c", "[SEP]"]
+
+
+def test_a_vocabulary_is_read_with_the_directorys_settings(make: Make) -> None:
+    folder = make()
+    assert not read(folder).lower_case
+    write(
+        folder,
+        "tokenizer_config.json",
+        {"do_lower_case": True, "tokenize_chinese_chars": False, "strip_accents": False},
+    )
+    tokenizer = read(folder)
+    normalizer = json.loads(tokenizer.json)["normalizer"]
+    assert tokenizer.lower_case
+    assert (normalizer["handle_chinese_chars"], normalizer["strip_accents"]) == (False, False)
+
+
+def test_a_cased_tokenizer_stays_cased_where_the_settings_are_silent(make: Make) -> None:
+    folder = with_json(make())
+    write(folder, "tokenizer_config.json", {})
+    assert BertTokenizer.from_pretrained(folder).backend_tokenizer.normalizer.lowercase  # what transformers would do
+    assert not read(folder).lower_case
+
+
+def test_settings_that_contradict_the_tokenizer_hold_and_are_noted(make: Make) -> None:
+    folder, findings = with_json(make()), Findings()
+    write(folder, "tokenizer_config.json", {"do_lower_case": True})
+    assert read(folder, findings).lower_case
+    assert any("do_lower_case True" in note for note in findings.notes)
+    write(folder, "tokenizer_config.json", {"do_lower_case": True, "tokenizer_class": "PreTrainedTokenizerFast"})
+    assert not read(folder).lower_case
+
+
+def test_saved_truncation_and_padding_are_switched_off(make: Make) -> None:
+    folder = with_json(make())
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=12)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    content = json.loads(read(folder).json)
+    assert (content["truncation"], content["padding"]) == (None, None)
+
+
+def test_special_tokens_have_the_ids_of_the_vocabulary(make: Make) -> None:
+    tokenizer = read(make())
+    ids = (tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id)
+    assert ids == (0, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(("own", "expected"), [(32, 32), (10**30, 40), (512, 40), (None, 40)])
+def test_the_length_is_the_shorter_of_the_models_and_the_tokenizers(make: Make, own: int | None, expected: int) -> None:
+    folder = make()
+    edit(folder, "tokenizer_config.json", model_max_length=own)
+    assert read(folder).max_length == expected
+
+
+def test_a_length_beyond_the_models_positions_is_refused(make: Make) -> None:
+    with pytest.raises(CheckpointError, match="41, expected 3 to 40"):
+        load(Source(str(make())), QA, LoadOptions(max_length=41))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": {"type": "BPE", "vocab": {}, "merges": []}},
+        {"normalizer": {"type": "Lowercase"}},
+        {"normalizer": None},
+        {"pre_tokenizer": {"type": "Whitespace"}},
+    ],
+)
+def test_a_tokenizer_that_is_not_berts_is_refused_by_name(make: Make, changes: dict[str, Any]) -> None:
+    (value,) = changes.values()
+    with pytest.raises(CheckpointError, match=value["type"] if value else "None"):
+        read(with_json(make(), **changes))
+
+
+def test_a_tokenizer_without_berts_template_is_refused(make: Make) -> None:
+    with pytest.raises(CheckpointError, match="post-processor"):
+        read(with_json(make(), post_processor=None))
+
+
+def test_ids_beyond_the_embeddings_are_refused_and_fewer_are_fine(make: Make) -> None:
+    folder = make()
+    load(Source(str(folder)), QA)
+    words = VOCABULARY + [f"word{i}" for i in range(31 - len(VOCABULARY))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=f"ids up to {len(words) - 1}, the model 30 embeddings"):
+        load(Source(str(folder)), QA)
+
+
+def test_missing_special_tokens_are_named(make: Make) -> None:
+    content = json.loads(read(make()).json)
+    vocabulary = {("[X]" if token == "[SEP]" else token): i for token, i in content["model"]["vocab"].items()}
+    added = [token for token in content["added_tokens"] if token["content"] != "[SEP]"]
+    folder = with_json(make(), model=content["model"] | {"vocab": vocabulary}, added_tokens=added, post_processor=None)
+    with pytest.raises(CheckpointError, match=r"lacks \[SEP\]"):
+        read(folder)
+
+
+def test_a_masking_task_needs_a_mask_token(make: Make) -> None:
+    folder = make("BertForMaskedLM")
+    content = json.loads(read(folder).json)
+    vocabulary = {("[X]" if token == "[MASK]" else token): i for token, i in content["model"]["vocab"].items()}
+    added = [token for token in content["added_tokens"] if token["content"] != "[MASK]"]
+    with_json(folder, model=content["model"] | {"vocab": vocabulary}, added_tokens=added)
+    with pytest.raises(CheckpointError, match=r"no \[MASK\]"):
+        load(Source(str(folder)), find_task("fill-mask"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"model": {"type": "WordPiece"}}', b"[1]"])
+def test_a_damaged_tokenizer_is_refused_by_its_name(make: Make, content: bytes) -> None:
+    folder = make()
+    (folder / "tokenizer.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        read(folder)
+
+
+def test_a_damaged_vocabulary_is_refused_by_its_name(make: Make) -> None:
+    folder = make()
+    (folder / "vocab.txt").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(CheckpointError, match=r"vocab\.txt"):
+        read(folder)
+
+
+def test_a_model_of_one_type_says_that_pairs_are_beyond_it(make: Make) -> None:
+    checkpoint = load(
+        Source(str(make("BertForTokenClassification", type_vocab_size=1))), find_task("token-classification")
+    )
+    assert any("type_vocab_size is 1" in note for note in checkpoint.notes)
