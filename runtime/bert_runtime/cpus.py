@@ -24,8 +24,9 @@ def available_cpus(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> in
 def _quotas(cgroup: Path, membership: Path) -> Iterator[float]:
     """The CPU limits of this process's cgroup and of every cgroup above it, in CPUs (cgroup v2, then v1)."""
     for line in (_read(membership) or "").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "cpu", "cpu,cpuacct"):
+        _, _, rest = line.partition(":")
+        controllers, found, path = rest.partition(":")
+        if not found or (controllers and "cpu" not in controllers.split(",")):
             continue
         root = cgroup if controllers == "" else cgroup / controllers
         here = root / path.lstrip("/")
@@ -44,7 +45,7 @@ def _quota(folder: Path) -> Iterator[float]:
         quota = float(limit or "") / float(period or "")
     except (ValueError, ZeroDivisionError):  # "max", or no such file: unlimited
         return
-    if quota > 0:
+    if 0 < quota < math.inf:
         yield quota
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.errors import InputError
 from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 
 
@@ -19,8 +20,13 @@ from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 class Budget:
     """The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows."""
 
-    tokens: int = 4096
+    tokens: int = 2048
     rows: int = 64
+
+    def __post_init__(self) -> None:
+        problems = [f"{name} is {value}, expected at least 1" for name, value in vars(self).items() if value < 1]
+        if problems:
+            raise InputError(problems)
 
 
 def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
@@ -33,12 +39,12 @@ def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
     for i in order:
         ids = features[i].ids
         last = batches[-1] if batches else None
-        if last and ids.shape[:-1] == features[last[0]].ids.shape[:-1]:
-            # Sorted by length: the new row is the longest, so it decides the width of the whole batch.
-            if len(last) < budget.rows and (len(last) + 1) * ids.size <= budget.tokens:
-                last.append(i)
-                continue
-        batches.append([i])
+        alike = last is not None and ids.shape[:-1] == features[last[0]].ids.shape[:-1]
+        # Sorted by length: the new row is the longest, so it decides the width of the whole batch.
+        if last and alike and len(last) < budget.rows and (len(last) + 1) * ids.size <= budget.tokens:
+            last.append(i)
+        else:
+            batches.append([i])
     return batches
 
 
@@ -55,7 +61,9 @@ def collate(rows: Sequence[Features], pad_id: int) -> dict[str, IntArray]:
     return feeds
 
 
-def split(outputs: Outputs, rows: Sequence[Features], specs: Sequence[TensorSpec]) -> list[dict[str, NDArray[np.float32]]]:
+def split(
+    outputs: Outputs, rows: Sequence[Features], specs: Sequence[TensorSpec]
+) -> list[dict[str, NDArray[np.float32]]]:
     """Each row's own outputs, without the batch axis and without what padding added."""
     return [
         {spec.name: outputs[spec.name][i][_own(spec, row)] for spec in specs if spec.name in outputs}

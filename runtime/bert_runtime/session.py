@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, overload
@@ -16,12 +16,13 @@ from bert_runtime import bundle as bundles
 from bert_runtime.backends.engine import Engine
 from bert_runtime.backends.select import select, start
 from bert_runtime.cpus import available_cpus
-from bert_runtime.errors import BundleError, InputError
+from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.feeds import feed_problems
 from bert_runtime.manifest import Artefact, Manifest
 from bert_runtime.schedule import Budget, collate, plan, split
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.request import Request
-from bert_runtime.tasks.task import Encoded, Features, Head, Task
+from bert_runtime.tasks.task import Encoded, Features, Head, Outputs, Task
 from bert_runtime.text import TextEncoder
 
 RequestT = TypeVar("RequestT", bound=Request)
@@ -44,7 +45,7 @@ class Options:
 
     target: str = "auto"
     threads: int | None = None
-    budget: Budget = Budget(tokens=2048, rows=64)
+    budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -55,7 +56,12 @@ class Session(Generic[RequestT, ResultT]):
     """A loaded bundle. Every method may be called from several threads at once; use it in `with`, or close it."""
 
     def __init__(
-        self, bundle: bundles.Bundle, task: Task[RequestT, Any, ResultT], engine: Engine, artefact: Artefact, budget: Budget
+        self,
+        bundle: bundles.Bundle,
+        task: Task[RequestT, Any, ResultT],
+        engine: Engine,
+        artefact: Artefact,
+        budget: Budget,
     ) -> None:
         """Put the parts together; `load` is the way to make one."""
         self.manifest: Manifest = bundle.manifest
@@ -65,7 +71,7 @@ class Session(Generic[RequestT, ResultT]):
         record = self.manifest.tokenizer
         self.text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
         self._head: Head[RequestT, Encoded, ResultT] = task.head(self.text, self.manifest.settings)
-        self._fetch = tuple(spec.name for spec in artefact.outputs)
+        self._fetch = self._head.fetch(tuple(spec.name for spec in artefact.outputs))
         self._budget = budget
 
     def __call__(self, request: RequestT | Mapping[str, object]) -> ResultT:
@@ -77,7 +83,8 @@ class Session(Generic[RequestT, ResultT]):
         """
         checked = self._checked(request)
         encoded = self._head.encode(checked)
-        return self._head.decode(checked, encoded, self._outputs(encoded.features))
+        outputs = dict(self._outputs(encoded.features))
+        return self._head.decode(checked, encoded, [outputs[i] for i in range(len(outputs))])
 
     @overload
     def predict(
@@ -108,7 +115,7 @@ class Session(Generic[RequestT, ResultT]):
             InputError: every name, dtype or shape that the graph does not take.
             BackendError: the engine failed.
         """
-        problems = list(_feed_problems(arrays, self.artefact, self.text.max_length))
+        problems = feed_problems(arrays, self.artefact, self.text.max_length)
         if problems:
             raise InputError(problems)
         return self.engine.run(arrays, [spec.name for spec in self.artefact.outputs])
@@ -125,7 +132,9 @@ class Session(Generic[RequestT, ResultT]):
     ) -> None:
         self.close()
 
-    def _stream(self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool) -> Iterator[ResultT | InputError]:
+    def _stream(
+        self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool
+    ) -> Iterator[ResultT | InputError]:
         for first in itertools.count(0, LOOKAHEAD):
             chunk = list(itertools.islice(requests, LOOKAHEAD))
             for answer in self._answers(chunk, first):
@@ -136,16 +145,31 @@ class Session(Generic[RequestT, ResultT]):
                 return
 
     def _answers(self, chunk: Sequence[RequestT | Mapping[str, object]], first: int) -> Iterator[ResultT | InputError]:
-        """One chunk's answers in order: encode all, run all rows in common batches, decode one by one."""
+        """One chunk's answers in order: encode all, run all rows in common batches, decode."""
         prepared = [self._prepared(request, first + i) for i, request in enumerate(chunk)]
-        good = [item for item in prepared if not isinstance(item, InputError)]
-        outputs = iter(self._outputs([row for _, encoded in good for row in encoded.features]))
+        answers = iter(self._decoded([item for item in prepared if not isinstance(item, InputError)]))
         for item in prepared:
-            if isinstance(item, InputError):
-                yield item
-            else:
-                request, encoded = item
-                yield self._head.decode(request, encoded, list(itertools.islice(outputs, len(encoded.features))))
+            answer = item if isinstance(item, InputError) else next(answers)
+            if isinstance(answer, BackendError):
+                raise answer
+            yield answer
+
+    def _decoded(self, items: Sequence[tuple[RequestT, Encoded]]) -> list[ResultT | BackendError]:
+        """Each request's answer, decoded as soon as its rows are done: outputs may be large (vocabulary x sequence)."""
+        owners = [n for n, (_, encoded) in enumerate(items) for _ in encoded.features]
+        done: list[dict[int, Outputs]] = [{} for _ in items]
+        answers: dict[int, ResultT | BackendError] = {}
+        for i, own in self._outputs([row for _, encoded in items for row in encoded.features]):
+            n = owners[i]
+            done[n][i] = own
+            request, encoded = items[n]
+            if len(done[n]) == len(encoded.features):
+                try:
+                    answers[n] = self._head.decode(request, encoded, [done[n][row] for row in sorted(done[n])])
+                except BackendError as error:  # raised in its turn: the answers before it come first
+                    answers[n] = error
+                done[n].clear()
+        return [answers[n] for n in range(len(items))]
 
     def _prepared(self, request: RequestT | Mapping[str, object], index: int) -> tuple[RequestT, Encoded] | InputError:
         try:
@@ -160,34 +184,17 @@ class Session(Generic[RequestT, ResultT]):
         if isinstance(request, Mapping):
             return self.task.request.from_record(request)
         expected = self.task.request.__name__
-        raise InputError(f"the request is a {type(request).__name__}, expected a {expected} or a mapping with its fields")
+        raise InputError(
+            f"the request is a {type(request).__name__}, expected a {expected} or a mapping with its fields"
+        )
 
-    def _outputs(self, rows: Sequence[Features]) -> list[dict[str, NDArray[np.float32]]]:
-        """Each row's outputs, in the order of the rows."""
-        results: list[dict[str, NDArray[np.float32]]] = [{}] * len(rows)
+    def _outputs(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
+        """Each row's index and outputs, batch by batch."""
         for indices in plan(rows, self._budget):
             batch = [rows[i] for i in indices]
             feeds = collate(batch, self.text.pad_id)
             outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, self._fetch)
-            for i, own in zip(indices, split(outputs, batch, self.artefact.outputs), strict=True):
-                results[i] = own
-        return results
-
-
-def _feed_problems(arrays: Mapping[str, NDArray[np.int64]], artefact: Artefact, max_length: int) -> Iterator[str]:
-    specs = {spec.name: spec for spec in artefact.inputs}
-    for name in sorted(arrays.keys() | specs.keys()):
-        if name not in specs:
-            yield f"unknown input {name!r}; the inputs are {', '.join(specs)}"
-        elif name not in arrays:
-            yield f"missing input {name!r}; the inputs are {', '.join(specs)}"
-        else:
-            array, axes = arrays[name], specs[name].axes
-            if not isinstance(array, np.ndarray) or array.dtype != specs[name].dtype or array.ndim != len(axes):
-                got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
-                yield f"{name} is {got}, expected {specs[name].dtype} of ({', '.join(axes)})"
-            elif "sequence" in axes and not 1 <= array.shape[axes.index("sequence")] <= max_length:
-                yield f"{name} has a sequence of {array.shape[-1]}, expected 1 to {max_length}"
+            yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
 
 @overload
@@ -205,17 +212,20 @@ def load(
 ) -> Session[Any, Any]:
     """Check a bundle and make it ready to answer.
 
-    With `task`, for example `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
+    With `task`, such as `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
 
     Raises:
         BundleError: the directory breaks the format, or is of another task.
         BackendError: no engine here runs it, or not the target that was named.
     """
-    options = options or Options()
     bundle = bundles.read(Path(path))
-    found = find_task(bundle.manifest.task)
-    if task is not None and task is not found:
-        raise BundleError(f"{path}: the bundle's task is {found.name}, expected {task.name}")
+    if task is not None and task is not find_task(bundle.manifest.task):
+        raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {task.name}")
+    return start_session(bundle, options or Options())
+
+
+def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
+    """The session of a bundle that has been read already; see `load`."""
     artefact = select(bundle.manifest, options.target)
     engine = start(bundle.directory, artefact, options.threads or available_cpus())
-    return Session(bundle, found, engine, artefact, options.budget)
+    return Session(bundle, find_task(bundle.manifest.task), engine, artefact, options.budget)

@@ -70,9 +70,13 @@ class TextEncoder:
         self._tokenizer = tokenizer
         self.max_length = max_length
         self.template = _template(tokenizer)
-        self.pad_id = self._special("[PAD]", 0)
+        if self.room(pair=True) < 0:
+            raise BundleError(
+                f"max_length is {max_length}, expected room for [CLS], [SEP] and [SEP]; export a BERT checkpoint"
+            )
+        self.pad_id = self.token_id("[PAD]") or 0
         self.mask_token = "[MASK]"
-        self.mask_id = self._special(self.mask_token, None)
+        self.mask_id = self.token_id(self.mask_token)
         self.vocabulary_size = tokenizer.get_vocab_size()
 
     @classmethod
@@ -88,9 +92,13 @@ class TextEncoder:
         except (OSError, ValueError, AttributeError) as error:
             raise BundleError(f"{path.name}: {error}; expected a tokenizer.json; export the bundle again") from error
         if kind != "WordPiece":
-            raise BundleError(f"{path.name}: the tokenizer's model is {kind}, expected WordPiece; export a BERT checkpoint")
+            raise BundleError(
+                f"{path.name}: the tokenizer's model is {kind}, expected WordPiece; export a BERT checkpoint"
+            )
         try:
             return cls(Tokenizer.from_str(content), max_length)
+        except BundleError as error:
+            raise BundleError(f"{path.name}: {error}") from error
         except Exception as error:  # tokenizers raises plain Exception
             raise BundleError(f"{path.name}: {error}; expected a tokenizer.json; export the bundle again") from error
 
@@ -138,7 +146,9 @@ class TextEncoder:
             InputError: `room` does not exceed `stride`, so that windows would not advance.
         """
         if room <= stride:
-            raise InputError(f"room for {room} tokens and a stride of {stride}; expected stride < room: lower the stride")
+            raise InputError(
+                f"room for {room} tokens and a stride of {stride}; expected stride < room: lower the stride"
+            )
         start = 0
         while True:
             yield slice(start, min(start + room, length))
@@ -160,10 +170,6 @@ class TextEncoder:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
         return text
 
-    def _special(self, token: str, default: int | None) -> int | None:
-        found: int | None = self._tokenizer.token_to_id(token)
-        return default if found is None else found
-
 
 def _template(tokenizer: Tokenizer) -> Template:
     """Read the special tokens off an encoded probe: where they stand around one text and around two."""
@@ -171,7 +177,9 @@ def _template(tokenizer: Tokenizer) -> Template:
     pair = tokenizer.encode("a", "a")
     one, two = (_groups(encoding.ids, encoding.special_tokens_mask) for encoding in (single, pair))
     if len(one) != 2 or len(two) != 3 or list(pair.type_ids) != _expected_types(pair.special_tokens_mask):
-        raise BundleError("the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint")
+        raise BundleError(
+            "the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint"
+        )
     return Template((one[0], one[1]), (two[0], two[1], two[2]))
 
 

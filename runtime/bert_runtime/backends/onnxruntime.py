@@ -38,7 +38,7 @@ def import_onnxruntime() -> Any:
     if len(packages) > 1:
         raise BackendError(
             "onnxruntime and onnxruntime-gpu are both installed and share one import directory, expected one of them; "
-            "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` or 'bert-export[gpu]'"
+            "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` (or [gpu])"
         )
     try:
         import onnxruntime  # noqa: PLC0415 - half of this package's import time; a missing one must be explained
@@ -77,10 +77,11 @@ class OnnxRuntimeEngine:
 
     def run(self, feeds: Mapping[str, NDArray[np.int64]], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine. The lock of the Python interpreter is released while the graph runs."""
-        if self._session is None:
+        session = self._session  # another thread may close the engine meanwhile
+        if session is None:
             raise BackendError("the session is closed; load the bundle again")
         try:
-            values = self._session.run(list(fetch), dict(feeds))
+            values = session.run(list(fetch), dict(feeds))
         except Exception as error:
             raise BackendError(f"onnxruntime could not run the graph: {_first_line(error)}") from error
         return dict(zip(fetch, values, strict=True))

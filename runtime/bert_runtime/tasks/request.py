@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import types
 import typing
@@ -24,7 +23,9 @@ class Request:
     """
 
     def __post_init__(self) -> None:
-        problems = [problem for name, hint in _hints(type(self)) for problem in _mistakes(name, getattr(self, name), hint)]
+        problems = [
+            problem for name, hint in _hints(type(self)) for problem in _mistakes(name, getattr(self, name), hint)
+        ]
         problems = problems or list(self.problems())
         if problems:
             raise InputError(problems)
@@ -46,19 +47,22 @@ class Request:
         required = [name for name, field in fields.items() if field.default is dataclasses.MISSING]
         problems += [f"missing field {name!r}; the fields are {known}" for name in required if name not in record]
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
-        hints = dict(_hints(cls))
-        for name in values.keys() & hints.keys():
-            problems += _mistakes(name, values[name], hints[name])
+        for name, hint in _hints(cls):
+            problems += _mistakes(name, values[name], hint) if name in values else []
         if problems:
             raise InputError(problems)
         return cls(**values)
 
 
-@functools.cache
+_HINTS: dict[type[Request], tuple[tuple[str, object], ...]] = {}
+
+
 def _hints(cls: type[Request]) -> tuple[tuple[str, object], ...]:
     """(field, type) of each field, resolved once for each class."""
-    hints = typing.get_type_hints(cls)
-    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(cls))
+    if cls not in _HINTS:
+        hints = typing.get_type_hints(cls)
+        _HINTS[cls] = tuple((field.name, hints[field.name]) for field in dataclasses.fields(cls))
+    return _HINTS[cls]
 
 
 def _mistakes(name: str, value: object, hint: object) -> list[str]:
@@ -70,16 +74,22 @@ def _mistakes(name: str, value: object, hint: object) -> list[str]:
         return _mistakes(name, value, next(option for option in options if option is not type(None)))
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, tuple):
-            return [f"{name} is a {type(value).__name__}, expected a list of strings"]
+            return [f"{name} is a {type(value).__name__}, expected a tuple (in JSON: a list) of strings"]
         return [problem for i, part in enumerate(value) for problem in _mistakes(f"{name}[{i}]", part, str)]
     if hint is str:
         return _text_mistakes(name, value)
     if hint is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return [] if number and math.isfinite(typing.cast(float, value)) else [_expected(name, value, "a finite number")]
+        return (
+            [] if number and math.isfinite(typing.cast(float, value)) else [_expected(name, value, "a finite number")]
+        )
     wrong_bool = hint is int and isinstance(value, bool)
     kind = typing.cast(type, hint)
-    return [_expected(name, value, f"a value of type {kind.__name__}")] if wrong_bool or not isinstance(value, kind) else []
+    return (
+        [_expected(name, value, f"a value of type {kind.__name__}")]
+        if wrong_bool or not isinstance(value, kind)
+        else []
+    )
 
 
 def _text_mistakes(name: str, value: object) -> list[str]:

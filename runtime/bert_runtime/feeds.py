@@ -1,0 +1,44 @@
+"""Whether raw arrays fit a graph: the check of `Session.run`, so that no engine has to refuse them in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.manifest import Artefact
+
+Feeds = Mapping[str, NDArray[np.int64]]
+
+
+def feed_problems(arrays: Feeds, artefact: Artefact, max_length: int) -> list[str]:
+    """Every name, dtype, rank or length that the graph does not take; else every axis whose sizes contradict."""
+    return list(_feed_problems(arrays, artefact, max_length)) or list(_axis_problems(arrays, artefact))
+
+
+def _feed_problems(arrays: Feeds, artefact: Artefact, max_length: int) -> Iterator[str]:
+    specs = {spec.name: spec for spec in artefact.inputs}
+    for name in sorted(arrays.keys() | specs.keys()):
+        if name not in specs:
+            yield f"unknown input {name!r}; the inputs are {', '.join(specs)}"
+        elif name not in arrays:
+            yield f"missing input {name!r}; the inputs are {', '.join(specs)}"
+        else:
+            array, axes = arrays[name], specs[name].axes
+            if not isinstance(array, np.ndarray) or array.dtype != specs[name].dtype or array.ndim != len(axes):
+                got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
+                yield f"{name} is {got}, expected {specs[name].dtype} of ({', '.join(axes)})"
+            elif "sequence" in axes and not 1 <= array.shape[axes.index("sequence")] <= max_length:
+                yield f"{name} has a sequence of {array.shape[axes.index('sequence')]}, expected 1 to {max_length}"
+
+
+def _axis_problems(arrays: Feeds, artefact: Artefact) -> Iterator[str]:
+    """Axes of one name that differ in size between inputs; every array has the axes of its spec."""
+    sizes: dict[str, dict[str, int]] = {}
+    for spec in artefact.inputs:
+        for axis, size in zip(spec.axes, arrays[spec.name].shape, strict=True):
+            sizes.setdefault(axis, {})[spec.name] = size
+    for axis, found in sizes.items():
+        if len(set(found.values())) > 1:
+            yield f"{axis} is {', '.join(f'{size} in {name}' for name, size in found.items())}, expected one size"
