@@ -1,0 +1,7 @@
+"""`python -m bert_runtime.cli` is `bert-run`."""
+
+import sys
+
+from bert_runtime.cli.run import main
+
+sys.exit(main())

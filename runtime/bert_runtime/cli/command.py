@@ -1,0 +1,173 @@
+"""From an argument list to a Command: what `bert-run` was asked to do."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bert_runtime import bundle as bundles
+from bert_runtime.cli.files import ERRORS, Files
+from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary
+from bert_runtime.errors import InputError
+from bert_runtime.records import FORMATS
+from bert_runtime.schedule import Budget
+from bert_runtime.session import Options
+from bert_runtime.tasks import TASKS, find_task
+from bert_runtime.tasks.task import Task
+
+DESCRIPTION = "Answer with a bundle that bert-export made: one request by flags, or a file of them."
+FILES = """\
+Lines are answered in their order and in constant memory, in batches of similar length; a pipe gets its answers
+batch by batch. Each answer is one line. JSON Lines (.jsonl, .ndjson): an object a line, blank lines are skipped.
+CSV (.csv): a header with the field names; an empty cell takes the field's default, a list is written as JSON; in
+the output, lists and objects are JSON in their cell. An output file appears under its name once it is whole, in
+place of an older one; after a failure, what was answered is in FILE.part. Parquet is not supported yet."""
+EXIT_CODES = "exit codes: 0 done, 2 the input is wrong, 130 interrupted, 141 the reader of the output went away"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A parsed command line.
+
+    Attributes:
+        bundle: read and checked.
+        options: how it is loaded.
+        fields: the request's fields that flags gave.
+        files: where many requests are read and answers written; None for one request.
+        describe: whether to print what the bundle is, instead of answering.
+        json: whether the answer is printed as JSON even on a terminal.
+    """
+
+    bundle: bundles.Bundle
+    options: Options
+    fields: Mapping[str, object]
+    files: Files | None
+    describe: bool
+    json: bool
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises InputError where argparse would print its usage and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        dash = "; write --flag=VALUE for a value that starts with a dash" if "expected one argument" in message else ""
+        raise InputError(f"{message}{dash}; bert-run DIR --help explains the flags")
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Read the bundle first, as its task decides which flags there are.
+
+    Raises:
+        InputError: flags that are unknown, wrong, or contradict each other.
+        BundleError: the bundle breaks its format.
+        SystemExit: --help or --version was answered.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        _general_parser().parse_known_args(arguments)  # --help and --version leave here
+        raise InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags")
+    bundle = bundles.read(Path(arguments[0]))
+    task = find_task(bundle.manifest.task)
+    parser = _bundle_parser(arguments[0], task)
+    parsed, unknown = parser.parse_known_args(arguments[1:])
+    if unknown:
+        raise InputError(_unknown(unknown, parser))
+    fields = request_fields(parsed, task.request)
+    files = _files(parsed)
+    if not (fields or files or parsed.describe):
+        needed = " ".join(required_flags(task.request))
+        raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
+    budget = Budget(tokens=parsed.tokens, rows=parsed.rows)
+    options = Options(target=parsed.target, threads=parsed.threads, budget=budget)
+    return Command(bundle, options, fields, files, parsed.describe, parsed.json)
+
+
+def _general_parser() -> Parser:
+    tasks = "\n".join(f"  {summary(task)}" for task in TASKS)
+    parser = Parser(
+        prog="bert-run",
+        usage="bert-run DIR [flags of the bundle's task] [flags]",
+        description=DESCRIPTION,
+        epilog=f"flags by task; bert-run DIR --help explains those of a bundle:\n{tasks}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_flags(parser)
+    return parser
+
+
+def _bundle_parser(directory: str, task: Task[Any, Any, Any]) -> Parser:
+    name = f"bert-run {directory}".replace("%", "%%")
+    usage = f"{name} [flags]"
+    description = f"{task.name}. {DESCRIPTION}"
+    parser = Parser(prog=name, usage=usage, description=description, epilog=EXIT_CODES, allow_abbrev=False)
+    add_request_flags(parser, task.request)
+    _add_flags(parser)
+    return parser
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", action="version", version=f"bert-run {_version()}")
+    parser.add_argument("--describe", action="store_true", help="print what the bundle is and how it was verified")
+    parser.add_argument("--json", action="store_true", help="print JSON; without it only where output is no terminal")
+    files = parser.add_argument_group("many requests", FILES)
+    formats, extension = tuple(FORMATS), "default: by extension; jsonl for -"
+    files.add_argument("--input", metavar="FILE", help="read requests from FILE; - is standard input")
+    files.add_argument("--output", metavar="FILE", help="write answers to FILE; - is standard output (default)")
+    files.add_argument("--input-format", choices=formats, help=extension)
+    files.add_argument("--output-format", choices=formats, help=extension)
+    files.add_argument("--with-input", action="store_true", help="repeat each line's own fields as `request`")
+    files.add_argument("--allow-extra", action="store_true", help="leave fields alone that the task does not know")
+    files.add_argument(
+        "--errors",
+        choices=ERRORS,
+        default="fail",
+        help="fail (default): stop at the first line that cannot be answered, with all before it answered; skip: write "
+        '{"error": ..., "line": N} in its place and exit with 0; both name the line on standard error',
+    )
+    options, budget = Options(), Options().budget
+    loading = parser.add_argument_group("loading")
+    loading.add_argument("--target", default=options.target, help="the artefact to run, never another (default: auto)")
+    loading.add_argument("--threads", type=int, metavar="N", help="default: the CPUs this process may use")
+    loading.add_argument(
+        "--tokens", type=int, default=budget.tokens, metavar="N", help=f"in a batch, at most (default: {budget.tokens})"
+    )
+    loading.add_argument(
+        "--rows", type=int, default=budget.rows, metavar="N", help=f"in a batch, at most (default: {budget.rows})"
+    )
+
+
+def _files(parsed: argparse.Namespace) -> Files | None:
+    """The files that the flags name; None for one request by flags.
+
+    Raises:
+        InputError: flags for files without --input, or files that contradict each other.
+    """
+    names = [field.name for field in dataclasses.fields(Files)]
+    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) not in (None, False)}
+    if "input" in given:
+        return Files(**given)
+    alone = [f"--{name.replace('_', '-')}" for name in given if name != "errors" or given[name] != "fail"]
+    if alone:
+        raise InputError(f"got {', '.join(alone)} without --input FILE, expected requests from a file with it")
+    return None
+
+
+def _unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    shown = [flag for flag in flags if flag.startswith("--") and not flag.endswith("-file")]
+    close = {word: difflib.get_close_matches(word.partition("=")[0], flags, n=1) for word in unknown}
+    words = ", ".join(word + (f" (did you mean {close[word][0]}?)" if close[word] else "") for word in unknown)
+    return f"unknown: {words}; the flags are {' '.join(shown)}"
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("bert-export")
+    except importlib.metadata.PackageNotFoundError:  # run from its sources
+        return "(not installed)"

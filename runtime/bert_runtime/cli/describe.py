@@ -1,0 +1,40 @@
+"""What a bundle is: its manifest without what only programs read."""
+
+from __future__ import annotations
+
+from bert_runtime.bundle import Bundle
+from bert_runtime.manifest import Artefact
+from bert_runtime.record_writers import Json, to_json
+
+
+def describe(bundle: Bundle) -> dict[str, Json]:
+    """Task, labels, artefacts, provenance and the reports of the export."""
+    manifest = bundle.manifest
+    settings = {name: value for name, value in vars(manifest.settings).items() if value not in (None, ())}
+    reports = {
+        "provenance": manifest.provenance,
+        "verification": manifest.verification,
+        "quality": manifest.quality,
+    }
+    return {
+        "directory": str(bundle.directory),
+        "task": manifest.task,
+        "format": manifest.version,
+        **{name: to_json(value) for name, value in settings.items()},
+        "max_length": manifest.tokenizer.max_length,
+        "megabytes": round(sum(record.size for record in manifest.files.values()) / 1e6, 1),
+        "artefacts": [_artefact(artefact) for artefact in manifest.artefacts],
+        **{name: to_json(report) for name, report in reports.items() if report is not None},
+    }
+
+
+def _artefact(artefact: Artefact) -> dict[str, Json]:
+    return {
+        "target": artefact.target,
+        "precision": artefact.precision,
+        "file": artefact.file,
+        "masks": artefact.mask,
+        "opset": artefact.opset,
+        "inputs": ", ".join(f"{spec.name} ({', '.join(spec.axes)})" for spec in artefact.inputs),
+        "outputs": ", ".join(f"{spec.name} ({', '.join(spec.axes)})" for spec in artefact.outputs),
+    }

@@ -1,0 +1,120 @@
+"""The flags of a task: one for each field of its request, read from the dataclass and its docstring."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bert_runtime.errors import InputError
+from bert_runtime.records import from_text
+from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.task import Task
+
+_VALUE, _FILE = "field ", "file "
+"""Prefixes of argparse's names, with a space: no other flag can have such a name."""
+
+
+def add_request_flags(parser: argparse.ArgumentParser, request: type[Request]) -> None:
+    """A flag for each field; a text field `x` also has `--x-file`, which reads it from a UTF-8 file."""
+    group = parser.add_argument_group(
+        "the request",
+        "Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. "
+        "With --input these flags are the defaults of every line.",
+    )
+    hints, meanings = typing.get_type_hints(request), _meanings(request)
+    for field in dataclasses.fields(request):
+        hint = _without_none(hints[field.name])
+        meaning = (meanings.get(field.name, "") + _default(field)).strip().replace("%", "%%")
+        flag, name = flag_of(field.name), _VALUE + field.name
+        if hint is bool:
+            action = argparse.BooleanOptionalAction
+            group.add_argument(flag, dest=name, action=action, default=argparse.SUPPRESS, help=meaning)
+        elif typing.get_origin(hint) is tuple:
+            group.add_argument(flag, dest=name, nargs="*", metavar="TEXT", default=argparse.SUPPRESS, help=meaning)
+        else:
+            metavar = {int: "N", float: "NUMBER"}.get(typing.cast(type, hint), "TEXT")
+            group.add_argument(flag, dest=name, metavar=metavar, default=argparse.SUPPRESS, help=meaning)
+        if hint is str:
+            hidden = argparse.SUPPRESS
+            group.add_argument(f"{flag}-file", dest=_FILE + field.name, default=hidden, help=hidden, metavar="FILE")
+
+
+def request_fields(parsed: argparse.Namespace, request: type[Request]) -> dict[str, object]:
+    """The fields that the flags gave; numbers that cannot be read stay text, for the request to refuse.
+
+    Raises:
+        InputError: a text is given both by itself and as a file, or its file is not UTF-8.
+        OSError: a file cannot be read.
+    """
+    values, hints = vars(parsed), typing.get_type_hints(request)
+    names = [field.name for field in dataclasses.fields(request)]
+    both = [name for name in names if _VALUE + name in values and _FILE + name in values]
+    if both:
+        raise InputError(f"got {flag_of(name)} and {flag_of(name)}-file, expected one of them" for name in both)
+    fields: dict[str, object] = {}
+    for name in names:
+        if _FILE + name in values:
+            fields[name] = _content(Path(values[_FILE + name]))
+        elif _VALUE + name in values:
+            value = values[_VALUE + name]
+            fields[name] = from_text(value, hints[name]) if isinstance(value, str) else value
+    return fields
+
+
+def summary(task: Task[Any, Any, Any]) -> str:
+    """The task's flags on one line; those that may be left out in brackets."""
+    fields = dataclasses.fields(task.request)
+    flags = (flag_of(field.name) if _required(field) else f"[{flag_of(field.name)}]" for field in fields)
+    return f"{' = '.join((task.name, *task.aliases))}: {' '.join(flags)}"
+
+
+def required_flags(request: type[Request]) -> tuple[str, ...]:
+    """The flags that every request needs."""
+    return tuple(flag_of(field.name) for field in dataclasses.fields(request) if _required(field))
+
+
+def flag_of(field: str) -> str:
+    """`top_k` is `--top-k`."""
+    return "--" + field.replace("_", "-")
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if _required(field):
+        return " (required)"
+    value = field.default
+    if value is None or isinstance(value, bool):
+        return "" if value is None else f" (default: {'on' if value else 'off'})"
+    return f" (default: {' '.join(value) if isinstance(value, tuple) else value})"
+
+
+def _without_none(hint: object) -> object:
+    if isinstance(hint, types.UnionType):
+        return next(option for option in typing.get_args(hint) if option is not type(None))
+    return hint
+
+
+def _meanings(request: type[Request]) -> Mapping[str, str]:
+    """What the class's docstring says of each field under `Attributes:`; `a, b: text` says it of both."""
+    _, _, attributes = (inspect.getdoc(request) or "").partition("Attributes:\n")
+    meanings: dict[str, str] = {}
+    for names, text in re.findall(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {5,}.*)*)", attributes, flags=re.MULTILINE):
+        meanings |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return meanings

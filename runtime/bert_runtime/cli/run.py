@@ -1,0 +1,83 @@
+"""The plot of `bert-run`: parse, load, answer; and what an error looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bert_runtime.cli.command import Command, parse
+from bert_runtime.cli.describe import describe
+from bert_runtime.cli.display import show
+from bert_runtime.cli.files import Files, answer_file
+from bert_runtime.cli.progress import progress
+from bert_runtime.errors import BertError
+from bert_runtime.record_writers import Json, to_json
+from bert_runtime.session import Session, start_session
+
+DONE, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0 done, 2 the input is wrong, 130 interrupted, 141 nobody reads the output."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: print(f"bert-run: warning: {message}", file=sys.stderr)
+            _run(parse(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
+    except SystemExit:  # argparse has answered --help or --version
+        return DONE
+    except KeyboardInterrupt as interrupt:
+        return _fail("interrupted", interrupt, INTERRUPTED)
+    except BrokenPipeError:
+        # What is left in the buffer has no reader either: without this, Python's own flush at exit would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    except BertError as error:
+        return _fail(str(error), error, WRONG_INPUT)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), error, WRONG_INPUT)
+    return DONE
+
+
+def _run(command: Command) -> None:
+    if command.describe:
+        _print(describe(command.bundle), as_json=command.json)
+        return
+    with start_session(command.bundle, command.options) as session:
+        if command.files is None:
+            answer = to_json(session(dict(command.fields)))
+            record = answer if isinstance(answer, dict) else {"result": answer}
+            _print(record, as_json=command.json or not sys.stdout.isatty())
+        else:
+            _answer_file(session, command.files, command.fields)
+
+
+def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str, object]) -> None:
+    began = time.perf_counter()
+    with progress(files.input) as tell:
+        outcome = answer_file(session, files, defaults, tell)
+    lines = outcome.answered + outcome.skipped
+    if outcome.skipped:
+        print(f"bert-run: {outcome.skipped} of {lines} lines skipped", file=sys.stderr)
+    if sys.stderr.isatty():
+        seconds, artefact = time.perf_counter() - began, session.artefact
+        by = f"{artefact.target} {artefact.precision}, {session.engine.name}"
+        print(f"bert-run: {outcome.answered} lines answered in {seconds:.1f} s by {by}", file=sys.stderr)
+
+
+def _print(record: Mapping[str, Json], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(record, ensure_ascii=False, allow_nan=False))
+    else:
+        show(record, sys.stdout)
+
+
+def _fail(message: str, error: BaseException, code: int) -> int:
+    for line in (message, *getattr(error, "__notes__", ())):
+        print(f"bert-run: {line}", file=sys.stderr)
+    return code
