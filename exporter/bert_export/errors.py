@@ -1,4 +1,4 @@
-"""What can go wrong between a checkpoint and a bundle. A message says what was got, what was expected, and what to do."""
+"""What can go wrong between a checkpoint and a bundle. Messages say got, expected and what to do."""
 
 from __future__ import annotations
 

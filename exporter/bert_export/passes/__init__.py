@@ -1,0 +1,57 @@
+"""From a traced graph to the graph of a target: a list of passes, each of which returns a count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+from bert_export.errors import OptionError
+from bert_export.passes.canonical import canonical
+from bert_export.passes.fold import clean, fold
+from bert_export.passes.fold_query_scale import fold_query_scale
+from bert_export.passes.fuse_attention import fuse_attention
+from bert_export.passes.fuse_embed_layer_normalization import fuse_embed_layer_normalization
+from bert_export.passes.fuse_gelu import fuse_gelu
+from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
+from bert_export.passes.fuse_skip_layer_normalization import fuse_skip_layer_normalization
+
+Pass = Callable[[ir.Model], int]
+
+PASSES: Mapping[str, tuple[Pass, ...]] = {
+    "cpu": (
+        fold,
+        fuse_attention,
+        fuse_multi_head_attention,
+        fuse_gelu,
+        fuse_skip_layer_normalization,
+        fuse_embed_layer_normalization,
+        clean,
+        canonical,
+    ),
+    "portable": (fold, fold_query_scale, clean, canonical),
+}
+
+
+@dataclass(frozen=True)
+class FusionReport:
+    """What the passes did.
+
+    Attributes:
+        target: which list of passes ran.
+        counts: pass -> its own count: nodes removed, or subgraphs replaced.
+    """
+
+    target: str
+    counts: Mapping[str, int]
+
+
+def optimize(model: ir.Model, target: str) -> FusionReport:
+    """Rewrite a traced graph in place for `target`.
+
+    Raises:
+        OptionError: the target is unknown.
+    """
+    if target not in PASSES:
+        raise OptionError(f"target is {target!r}, expected one of {', '.join(PASSES)}")
+    return FusionReport(target, {step.__name__: step(model) for step in PASSES[target]})

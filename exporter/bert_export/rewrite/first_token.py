@@ -1,0 +1,14 @@
+"""Heads that read only the first token: the last layer computes no other row."""
+
+from __future__ import annotations
+
+from bert_export.rewrite.backbone import Backbone
+from torch import Tensor
+
+
+class FirstTokenBackbone(Backbone):
+    """Exact: rows of a layer depend on each other only through keys and values, which stay complete."""
+
+    def rows(self, hidden: Tensor, _positions: Tensor | None, /) -> Tensor:
+        """The first token of each text: (batch, 1, hidden)."""
+        return hidden[:, :1]

@@ -1,0 +1,24 @@
+"""Heads that read only the masked positions: the last layer and the vocabulary projection compute no other row."""
+
+from __future__ import annotations
+
+import torch
+from bert_export.rewrite.backbone import Backbone
+from torch import Tensor
+
+
+class MaskedPositionsBackbone(Backbone):
+    """Exact, as for the first token; where there is a pooler, the first token is computed too."""
+
+    def rows(self, hidden: Tensor, positions: Tensor | None, /) -> Tensor:
+        """The rows at `positions`, int64 of shape (batch, masks), after the first token if the pooler needs it."""
+        if positions is None:
+            raise ValueError("this network was rewritten to read masked positions: pass `positions`")
+        if self.pooler is not None:
+            positions = torch.cat([torch.zeros_like(positions[:, :1]), positions], dim=1)
+        batch = torch.arange(hidden.shape[0], device=hidden.device)[:, None]
+        return hidden[batch, positions]
+
+    def read(self, last: Tensor) -> Tensor:
+        """The rows of the masked positions: (batch, masks, hidden)."""
+        return last if self.pooler is None else last[:, 1:]
