@@ -74,9 +74,12 @@ def _manifest_bytes(directory: Path) -> bytes:
 
 def _task(name: str) -> Task[Any, Any, Any]:
     try:
-        return find_task(name)
+        task = find_task(name)
     except BertError as error:
         raise BundleError(f"{NAME}: task: {error}") from error
+    if task.name != name:
+        raise BundleError(f"{NAME}: task: {name!r} is an alias for the hand, expected {task.name!r}")
+    return task
 
 
 def _limit_problems(manifest: Manifest) -> Iterator[str]:

@@ -105,7 +105,7 @@ class _Reader:
 
     def model(self) -> OnnxFile:
         opset, graphs = None, 0
-        for number, value in self.wire.fields(self.wire.whole):
+        for number, value in self.wire.fields(self.wire.whole, (7, 8, 25)):
             if number == 7:
                 graphs += 1
                 self.graph(_message(value), 0)
@@ -123,7 +123,7 @@ class _Reader:
     def graph(self, message: Span, depth: int) -> None:
         if depth > MAX_NESTING:
             raise BundleError(f"nests graphs more than {MAX_NESTING} deep")
-        for number, value in self.wire.fields(message):
+        for number, value in self.wire.fields(message, (1, 5, 11, 12, 15)):
             if number == 1:
                 self.node(_message(value), depth)
             elif number == 5:
@@ -136,42 +136,41 @@ class _Reader:
                 (self.inputs if number == 11 else self.outputs).append(_graph_tensor(self.wire, _message(value)))
 
     def function(self, message: Span) -> None:
-        for number, value in self.wire.fields(message):
+        for number, value in self.wire.fields(message, (7, 11)):
             if number == 7:
                 self.node(_message(value), 0)
-            elif number == 11:
+            else:
                 self.attribute(_message(value), 0)
 
     def node(self, message: Span, depth: int) -> None:
-        for number, value in self.wire.fields(message):
+        for number, value in self.wire.fields(message, (4, 5)):
             if number == 4:
                 self.operators.add(self.wire.text(value))
-            elif number == 5:
+            else:
                 self.attribute(_message(value), depth)
 
     def attribute(self, message: Span, depth: int) -> None:
-        for number, value in self.wire.fields(message):
+        for number, value in self.wire.fields(message, (5, 6, 10, 11, 22, 23)):
             if number in (6, 11):
                 self.graph(_message(value), depth + 1)
             elif number in (5, 10):
                 self.tensor(_message(value))
-            elif number in (22, 23):
+            else:
                 self.sparse_tensor(_message(value))
 
     def sparse_tensor(self, message: Span) -> None:
-        for number, value in self.wire.fields(message):
-            if number in (1, 2):
-                self.tensor(_message(value))
+        for _, value in self.wire.fields(message, (1, 2)):
+            self.tensor(_message(value))
 
     def tensor(self, message: Span) -> str:
         """Note a TensorProto's external data; return its name."""
         name, external, entries = "", False, list[tuple[str, str]]()
-        for number, value in self.wire.fields(message):
+        for number, value in self.wire.fields(message, (8, 13, 14)):
             if number == 8:
                 name = self.wire.text(value)
             elif number == 13:
                 entries.append(_strings(self.wire, _message(value), 1, 2))
-            elif number == 14:
+            else:
                 external = external or value == 1
         # Either one counts: readers differ in whether they trust the entries or data_location.
         if external or entries:
@@ -196,11 +195,10 @@ def _external_data(name: str, entries: list[tuple[str, str]]) -> ExternalData:
 def _graph_tensor(wire: Wire, message: Span) -> GraphTensor:
     """A ValueInfoProto: name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 } } }."""
     name, dtype, shape = "", "", None
-    for number, value in wire.fields(message):
-        if number == 1:
-            name = wire.text(value)
+    for _, value in wire.fields(message, (1,)):
+        name = wire.text(value)
     for tensor_type in _inside(wire, _inside(wire, [message], 2), 1):
-        for number, value in wire.fields(tensor_type):
+        for number, value in wire.fields(tensor_type, (1, 2)):
             if number == 1 and isinstance(value, int):
                 dtype = DTYPES.get(value, f"ONNX type {value}")
             elif number == 2:
@@ -211,7 +209,7 @@ def _graph_tensor(wire: Wire, message: Span) -> GraphTensor:
 def _dimension(wire: Wire, message: Span) -> Dimension:
     """TensorShapeProto.Dimension: dim_value 1 or dim_param 2, the last one counts."""
     found: Dimension = None
-    for number, value in wire.fields(message):
+    for number, value in wire.fields(message, (1, 2)):
         if number == 1 and isinstance(value, int):
             found = value
         elif number == 2:
@@ -221,7 +219,7 @@ def _dimension(wire: Wire, message: Span) -> Dimension:
 
 def _operator_set(wire: Wire, message: Span) -> tuple[str, int]:
     domain, version = "", 0
-    for number, value in wire.fields(message):
+    for number, value in wire.fields(message, (1, 2)):
         if number == 1:
             domain = wire.text(value)
         elif number == 2 and isinstance(value, int):
@@ -232,15 +230,14 @@ def _operator_set(wire: Wire, message: Span) -> tuple[str, int]:
 def _strings(wire: Wire, message: Span, first: int, second: int) -> tuple[str, str]:
     """Two string fields of a message; the last of each counts, as protocol buffers have it."""
     found = {first: "", second: ""}
-    for number, value in wire.fields(message):
-        if number in found:
-            found[number] = wire.text(value)
+    for number, value in wire.fields(message, found):
+        found[number] = wire.text(value)
     return found[first], found[second]
 
 
 def _inside(wire: Wire, messages: Iterable[Span], number: int) -> Iterator[Span]:
     """The messages that the field `number` of these messages holds."""
-    return (_message(value) for message in messages for found, value in wire.fields(message) if found == number)
+    return (_message(value) for message in messages for _, value in wire.fields(message, (number,)))
 
 
 def _message(value: Value) -> Span:

@@ -7,8 +7,8 @@ of gigabytes costs as little as the number of its fields.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from bert_runtime.errors import BundleError
 
@@ -20,9 +20,8 @@ MAX_STRING = 2**16
 _MASK64 = 2**64 - 1
 
 
-@dataclass(frozen=True)
-class Span:
-    """The bytes [start, stop) of a file: a message, or a string."""
+class Span(NamedTuple):
+    """The bytes [start, stop) of a file: a message, or a string. A tuple, for a graph has tens of thousands."""
 
     start: int
     stop: int
@@ -39,8 +38,8 @@ class Wire:
         self._left = MAX_FIELDS
         self.whole = Span(0, len(buffer))
 
-    def fields(self, message: Span) -> Iterator[tuple[int, Value]]:
-        """(field number, value) of each varint and length-delimited field of a message; fixed-size ones are skipped.
+    def fields(self, message: Span, wanted: Collection[int]) -> Iterator[tuple[int, Value]]:
+        """(number, value) of each varint or length-delimited field of a message whose number is wanted.
 
         Raises:
             BundleError: the message is cut off, is no protocol buffer, or makes the file exceed `MAX_FIELDS`.
@@ -52,13 +51,15 @@ class Wire:
                 raise BundleError(f"has more than {MAX_FIELDS} fields, expected the graph of a BERT model")
             tag, place = self._varint(place, message.stop)
             number, kind = tag >> 3, tag & 7
-            if kind == VARINT:
-                value, place = self._varint(place, message.stop)
-                yield number, value
-            elif kind == BYTES:
+            if kind == BYTES:
                 length, start = self._varint(place, message.stop)
                 place = self._end(start, length, message.stop)
-                yield number, Span(start, place)
+                if number in wanted:
+                    yield number, Span(start, place)
+            elif kind == VARINT:
+                value, place = self._varint(place, message.stop)
+                if number in wanted:
+                    yield number, value
             elif kind in (FIXED32, FIXED64):
                 place = self._end(place, 4 if kind == FIXED32 else 8, message.stop)
             else:
@@ -81,6 +82,8 @@ class Wire:
 
     def _varint(self, place: int, stop: int) -> tuple[int, int]:
         """A number of 7 bits a byte, least significant first, and the place after it."""
+        if place < stop and (byte := self._buffer[place]) < 0x80:  # most numbers have one byte
+            return byte, place + 1
         result = 0
         for i in range(10):
             if place + i >= stop:

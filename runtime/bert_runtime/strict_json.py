@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from bert_runtime.errors import BundleError
@@ -67,21 +69,21 @@ def _int(text: str) -> int:
 
 def _check(value: Any, name: str) -> None:
     """Depth and surrogates, level by level: no recursion, so that no depth can exhaust the stack."""
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        children: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                children += item.keys()
-                children += item.values()
-            elif isinstance(item, list):
-                children += item
-            elif isinstance(item, str) and not _has_utf8(item):
-                raise BundleError(f"{name}: holds a lone surrogate in {item!r:.60}, expected text that UTF-8 can write")
-        if not children:
-            return
-        level = children
-    raise BundleError(f"{name}: {_too_deep()}")
+    level, depth = [value], 0
+    while level:
+        broken = next((item for item in level if isinstance(item, str) and not _has_utf8(item)), None)
+        if broken is not None:
+            raise BundleError(f"{name}: holds a lone surrogate in {broken!r:.60}, expected text that UTF-8 can write")
+        depth += any(isinstance(item, dict | list) for item in level)
+        if depth > MAX_DEPTH:
+            raise BundleError(f"{name}: {_too_deep()}")
+        level = [child for item in level for child in _children(item)]
+
+
+def _children(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return itertools.chain(item.keys(), item.values())
+    return item if isinstance(item, list) else ()
 
 
 def _has_utf8(text: str) -> bool:

@@ -1,0 +1,134 @@
+"""Rules about the directory and its files: links, pipes, sizes, digests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bert_runtime import bundle
+from bert_runtime.errors import BundleError
+
+Refused = Callable[[int], str]
+NAMES = ["manifest.json", "model.onnx", "tokenizer.json", "config.json"]
+RULE_OF = {"manifest.json": 2}
+
+
+def test_rule_01_a_path_that_is_not_there_is_refused(good: Path, refused: Refused) -> None:
+    shutil.rmtree(good)
+
+    assert "does not exist" in refused(1)
+
+
+def test_rule_01_a_file_in_place_of_the_directory_is_refused(good: Path, refused: Refused) -> None:
+    shutil.rmtree(good)
+    good.write_bytes(b"PK\x03\x04")
+
+    assert "is no directory" in refused(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_02_and_24_a_missing_file_is_refused(name: str, good: Path, refused: Refused) -> None:
+    (good / name).unlink()
+
+    assert f"{name} is missing" in refused(RULE_OF.get(name, 24))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_02_and_24_a_link_that_leaves_the_directory_is_refused(
+    name: str, good: Path, tmp_path: Path, refused: Refused
+) -> None:
+    (good / name).rename(tmp_path / name)
+    (good / name).symlink_to(Path("..") / name)
+
+    assert f"{name} is a link that leaves the directory" in refused(RULE_OF.get(name, 24))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_02_and_24_a_directory_in_place_of_a_file_is_refused(name: str, good: Path, refused: Refused) -> None:
+    (good / name).unlink()
+    (good / name).mkdir()
+
+    assert f"{name} is no regular file" in refused(RULE_OF.get(name, 24))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_02_and_24_a_pipe_is_refused_and_not_waited_for(name: str, good: Path, refused: Refused) -> None:
+    (good / name).unlink()
+    os.mkfifo(good / name)
+
+    assert f"{name} is no regular file" in refused(RULE_OF.get(name, 24))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rule_02_and_24_links_that_go_round_are_refused(name: str, good: Path, refused: Refused) -> None:
+    (good / name).unlink()
+    (good / name).symlink_to(name)
+
+    assert f"{name} is missing or cannot be reached" in refused(RULE_OF.get(name, 24))
+
+
+def test_rule_03_a_manifest_of_more_than_16_mib_is_refused(good: Path, refused: Refused) -> None:
+    with (good / "manifest.json").open("ab") as file:
+        file.truncate(2**30)
+
+    refused(3)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])
+def test_rule_25_a_file_of_another_size_is_refused(name: str, good: Path, refused: Refused) -> None:
+    with (good / name).open("ab") as file:
+        file.write(b"\n")
+
+    assert f"{name} has" in refused(25)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])
+def test_rule_26_a_file_with_one_bit_changed_is_refused(name: str, good: Path, refused: Refused) -> None:
+    content = bytearray((good / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (good / name).write_bytes(content)
+
+    assert f"{name} has the digest" in refused(26)
+
+
+def test_all_missing_and_changed_files_come_in_one_error(good: Path) -> None:
+    (good / "config.json").unlink()
+    (good / "tokenizer.json").write_bytes(b"{}")
+    with pytest.raises(BundleError, match="config\\.json is missing") as caught:
+        bundle.read(good)
+
+    assert "tokenizer.json has 2 bytes" in str(caught.value)
+
+
+def test_a_link_that_stays_inside_is_a_file_like_any_other(good: Path) -> None:
+    (good / "model.onnx").rename(good / "blob")
+    (good / "model.onnx").symlink_to("blob")
+
+    assert bundle.read(good).manifest.artefacts[0].file == "model.onnx"
+
+
+def test_a_link_to_the_whole_bundle_is_read_where_it_points(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(good)
+
+    assert bundle.read(tmp_path / "link").directory == good.resolve()
+
+
+def test_files_that_the_manifest_does_not_list_are_left_alone(good: Path) -> None:
+    (good / "README.md").write_text("A bundle.", encoding="utf-8")
+    (good / "passwords").symlink_to("/etc/passwd")
+    os.mkfifo(good / "pipe")
+
+    assert "README.md" not in bundle.read(good).manifest.files
+
+
+@pytest.mark.parametrize("key", ["provenance", "verification", "quality"])
+def test_reports_may_hold_anything(
+    key: str, good: Path, edit: Callable[[Callable[[dict[str, Any]], object]], None]
+) -> None:
+    edit(lambda manifest: manifest.update({key: {"new": [1, None, {"deep": "é"}]}}))
+
+    assert getattr(bundle.read(good).manifest, key) == {"new": [1, None, {"deep": "é"}]}

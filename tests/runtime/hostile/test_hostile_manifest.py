@@ -1,0 +1,98 @@
+"""Every rule that the manifest alone can break, broken one at a time; C++ runs the same cases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bert_runtime import bundle
+from bert_runtime.errors import BundleError
+
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "hostile_manifests.json").read_bytes())["cases"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"rule {case['rule']}: {case['name']}" for case in CASES])
+def test_each_broken_rule_has_its_own_error(case: dict[str, Any], good: Path, refused: Callable[[int], str]) -> None:
+    path = good / "manifest.json"
+    original = path.read_bytes().decode("utf-8")
+    changed = _patched(original, case["patch"]) if "patch" in case else _replaced(original, case)
+    path.write_bytes(changed.encode("utf-8"))
+
+    assert case["error"] in refused(case["rule"])
+
+
+def test_rule_04_a_manifest_in_another_encoding_is_refused(good: Path, refused: Callable[[int], str]) -> None:
+    path = good / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b"neither", "né".encode("latin-1")))
+
+    assert "is no UTF-8 at byte" in refused(4)
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"7", b'"text"'])
+def test_rule_05_a_manifest_that_is_no_object_is_refused(
+    content: bytes, good: Path, refused: Callable[[int], str]
+) -> None:
+    (good / "manifest.json").write_bytes(content)
+
+    assert "is no JSON" in refused(5)
+
+
+def test_rule_17_two_artefacts_for_one_target_are_refused(
+    edit: Callable[[Callable[[dict[str, Any]], object]], None], refused: Callable[[int], str]
+) -> None:
+    edit(lambda manifest: manifest["artefacts"].append({**manifest["artefacts"][0], "precision": "fp16"}))
+
+    assert "two are for the target portable" in refused(17)
+
+
+def test_all_problems_of_a_manifest_come_in_one_error(
+    good: Path, edit: Callable[[Callable[[dict[str, Any]], object]], None]
+) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        del manifest["task"]
+        manifest["tokenizer"]["max_length"] = "long"
+        manifest["artefacts"][0]["mask"] = 1
+        manifest["files"]["../x"] = {}
+
+    edit(change)
+    with pytest.raises(BundleError) as caught:
+        bundle.read(good)
+
+    for field in ("task is missing", "tokenizer.max_length is", "artefacts[0].mask is", "'../x' is no plain name"):
+        assert field in str(caught.value)
+
+
+def test_a_flood_of_problems_is_cut_short(
+    good: Path, edit: Callable[[Callable[[dict[str, Any]], object]], None]
+) -> None:
+    edit(lambda manifest: manifest["settings"].update(labels=[0] * 50_000))
+    with pytest.raises(BundleError, match="and 49980 more problems") as caught:
+        bundle.read(good)
+
+    assert len(str(caught.value)) < 5000
+
+
+def _replaced(text: str, case: dict[str, Any]) -> str:
+    assert case["find"] in text
+    return text.replace(case["find"], case["replace"], 1)
+
+
+def _patched(text: str, patch: list[dict[str, Any]]) -> str:
+    """RFC 6902 with the three operations that the cases use."""
+    manifest = json.loads(text)
+    for operation in patch:
+        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
+        target = manifest
+        for part in parents:
+            target = target[int(part)] if isinstance(target, list) else target[part]
+        key = int(last) if isinstance(target, list) else last
+        if operation["op"] == "remove":
+            del target[key]
+        elif operation["op"] == "add" and isinstance(target, list):
+            target.insert(key, operation["value"])
+        else:
+            target[key] = operation["value"]
+    return json.dumps(manifest)
