@@ -98,7 +98,7 @@ def _file_problems(directory: Path, name: str, record: FileRecord) -> Iterator[s
         yield f"files: {error}"
         return
     if size != record.size:
-        yield f"files: {name} has {size} bytes, expected {record.size}: copy the bundle again"
+        yield f"files: {name} has {size} bytes, expected {record.size}"
 
 
 def _regular_file(directory: Path, name: str) -> int:
@@ -129,7 +129,7 @@ def _digest_problems(directory: Path, manifest: Manifest, name: str) -> Iterator
         yield f"files: {name}: {error.strerror}, expected a readable file"
         return
     if found != expected:
-        yield f"files: {name} has the digest {found}, expected {expected}: the file was changed; copy the bundle again"
+        yield f"files: {name} has the digest {found}, expected {expected}: the file was changed"
 
 
 def _graph_problems(manifest: Manifest, graphs: dict[str, OnnxFile]) -> Iterator[str]:

@@ -73,7 +73,7 @@ def raise_problems(problems: list[str], name: str) -> None:
     """Raise one BundleError that tells every problem (the first 20 of a flood); do nothing when there is none."""
     if problems:
         more = [f"and {len(problems) - _SHOWN} more problems"] if len(problems) > _SHOWN else []
-        raise BundleError(f"{name}: {'; '.join(problems[:_SHOWN] + more)}; export the bundle again")
+        raise BundleError(f"{name}: {'; '.join(problems[:_SHOWN] + more)}; copy or export the bundle again")
 
 
 def _check_version(value: object) -> None:

@@ -82,12 +82,13 @@ def _tokenizer() -> Tokenizer:
 def _onnx(model: BertForSequenceClassification) -> bytes:
     names = [spec.name for spec in TEXT_CLASSIFICATION.inputs()]
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence", max=MAX_LENGTH)}
-    example = torch.ones((2, 5), dtype=torch.int64)
+    # One tensor for each: the exporter takes inputs that are the same tensor for one input.
+    examples = {name: torch.ones((2, 5), dtype=torch.int64) for name in names}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             model,
-            kwargs=dict.fromkeys(names, example),
+            kwargs=examples,
             f=path,
             dynamo=True,
             opset_version=OPSET,

@@ -220,7 +220,7 @@ def test_rule_31_a_compiled_engine_is_refused(change: Callable[[Change], None], 
 def test_rule_32_another_opset_is_refused(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: setattr(model.opset_import[0], "version", 17))
 
-    assert "has opset 17, expected the manifest's 20" in refused(32)
+    assert "has opset 17, expected the manifest's" in refused(32)
 
 
 def test_rule_33_an_input_that_the_manifest_does_not_state_is_refused(

@@ -45,7 +45,7 @@ def test_rule_17_two_artefacts_for_one_target_are_refused(
 ) -> None:
     edit(lambda manifest: manifest["artefacts"].append({**manifest["artefacts"][0], "precision": "fp16"}))
 
-    assert "two are for the target portable" in refused(17)
+    assert "two are for the target" in refused(17)
 
 
 def test_all_problems_of_a_manifest_come_in_one_error(
