@@ -42,7 +42,7 @@ def test_auto_finds_every_task_by_the_class_in_config_json(make: Make, task: obj
 def test_the_model_answers_as_the_one_that_transformers_loads(make: Make) -> None:
     folder = make()
     checkpoint = load(Source(str(folder)), QA)
-    reference = transformers.BertForQuestionAnswering.from_pretrained(folder).eval()
+    reference = transformers.BertForQuestionAnswering.from_pretrained(folder).train(False)
     assert torch.equal(outputs(checkpoint.model), outputs(reference))
 
 
