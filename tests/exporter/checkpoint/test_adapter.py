@@ -56,7 +56,7 @@ def test_the_merged_model_answers_as_peft_does_and_its_head_is_the_adapters(pair
         got, expected = checkpoint.model(IDS), peft(IDS)
     # merging adds two products in another order: fp32 rounding alone
     torch.testing.assert_close(got.start_logits, expected.start_logits, atol=1e-5, rtol=1e-5)
-    head = load_file(folder / "adapter_model.safetensors")["base_model.model.get_parameter("qa_outputs.weight")"]
+    head = load_file(folder / "adapter_model.safetensors")["base_model.model.qa_outputs.weight"]
     assert torch.equal(checkpoint.model.get_parameter("qa_outputs.weight"), head.float())
     assert isinstance(checkpoint.model, PreTrainedModel)
     assert not any("lora" in name for name in checkpoint.model.state_dict())
