@@ -51,12 +51,13 @@ def test_search_finds_exactly_what_trying_every_span_finds(
     assert best_spans(windows, longest, count) == brute_force(windows, longest, count)
 
 
+@pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("scale", [0.0, 1.0, 8.0])
-def test_search_is_exact_at_the_size_of_a_real_window(scale: float) -> None:
+def test_search_is_exact_at_the_size_of_a_real_window(scale: float, ties: bool) -> None:
     generator = np.random.default_rng(7)
     firsts = np.arange(384) // 3 * 10  # three pieces to a word
     characters = np.stack([firsts, firsts + 9], axis=1)
-    start, end = ((generator.normal(size=384) * scale).astype(np.float32) for _ in range(2))
+    start, end = (np.round(generator.normal(size=384) * scale, 0 if ties else 9).astype(np.float32) for _ in range(2))
     window = WindowLogits(start, end, characters)
     assert best_spans([window], 30, 20) == brute_force([window], 30, 20)
 
