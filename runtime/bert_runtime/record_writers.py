@@ -96,8 +96,8 @@ class CsvWriter:
 
     def _cells(self, cells: list[str]) -> None:
         line = io.StringIO(newline="")
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        self._stream.write(encode(line.getvalue()))
+        csv.writer(line, lineterminator="\r\n").writerow(cells)  # it quotes what its line end holds: \r as well as \n
+        self._stream.write(encode(line.getvalue().removesuffix("\r\n") + "\n"))
 
 
 def _cell(value: Json) -> str:

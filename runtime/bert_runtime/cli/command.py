@@ -97,7 +97,7 @@ def _general_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_flags(parser)
+    add_flags(parser)
     return parser
 
 
@@ -107,11 +107,12 @@ def _bundle_parser(directory: str, task: Task[Any, Any, Any]) -> Parser:
     description = f"{task.name}. {DESCRIPTION}"
     parser = Parser(prog=name, usage=usage, description=description, epilog=EXIT_CODES, allow_abbrev=False)
     add_request_flags(parser, task.request)
-    _add_flags(parser)
+    add_flags(parser)
     return parser
 
 
-def _add_flags(parser: argparse.ArgumentParser) -> None:
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that every task has."""
     parser.add_argument("--version", action="version", version=f"bert-run {_version()}")
     parser.add_argument("--describe", action="store_true", help="print what the bundle is and how it was verified")
     parser.add_argument("--json", action="store_true", help="print JSON; without it only where output is no terminal")

@@ -1,0 +1,50 @@
+"""Results for people: any JSON object, in lines and tables that cannot steer the terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from bert_runtime.cli.display import Table, show, tables
+
+
+def shown(record: dict[str, Any], terminal: bool = False) -> str:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    stream = Stream()
+    show(record, stream)
+    return stream.getvalue()
+
+
+def test_plain_fields_are_lines_and_lists_of_objects_are_tables() -> None:
+    record = {"answers": [{"text": "a", "score": 0.51239}, {"text": "bcd", "score": 1.0}], "cut": False, "null": None}
+    assert shown(record) == "cut   no\nnull  -\n\nanswers\ntext  score\na     0.5124\nbcd   1\n"
+
+
+def test_tables_within_lists_are_numbered() -> None:
+    record: dict[str, Any] = {"masks": [{"start": 1, "words": [{"word": "a"}]}, {"start": 5, "words": [{"word": "b"}]}]}
+    assert list(tables("", record)) == [
+        Table("masks 1", (), (("start", "1"),)),
+        Table("masks 1 words", ("word",), (("a",),)),
+        Table("masks 2", (), (("start", "5"),)),
+        Table("masks 2 words", ("word",), (("b",),)),
+    ]
+
+
+def test_a_vector_is_shortened_and_counted() -> None:
+    assert shown({"vector": [0.5] * 384}) == "vector  0.5, 0.5, 0.5, 0.5 … (384 numbers)\n"
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["plain", "rich"])
+def test_a_text_cannot_steer_the_terminal(terminal: bool) -> None:
+    text = shown({"answers": [{"text": "\x1b[31mred\x1b[0m\r\n\u202eabc [bold]b[/bold] 👩‍💻"}]}, terminal)
+    assert "\x1b[31m" not in text
+    assert "\u202e" not in text
+    assert r"\x1b[31mred\x1b[0m\r\n\u202eabc [bold]b[/bold] 👩‍💻" in text
+
+
+def test_an_empty_answer_says_so() -> None:
+    assert shown({"entities": []}) == "entities  -\n"

@@ -1,0 +1,107 @@
+"""Batches hold every row once and within the budget; outputs come back cut to their own row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bert_runtime.errors import InputError
+from bert_runtime.schedule import Budget, collate, plan, split
+from bert_runtime.tasks.task import Features, TensorSpec
+from hypothesis import given
+from hypothesis import strategies as st
+
+PAD = 9
+SEQUENCE = TensorSpec("tokens", "float32", ("batch", "sequence"))
+CHOICES = TensorSpec("grid", "float32", ("batch", "choices", "sequence"))
+MASKS = TensorSpec("masked", "float32", ("batch", "masks", "vocabulary"))
+LABELS = TensorSpec("logits", "float32", ("batch", "labels"))
+
+
+def row(*shape: int, masks: int | None = None, first: int = 100) -> Features:
+    """Ids from `first` on, so that every row and place can be told apart."""
+    ids = np.arange(first, first + int(np.prod(shape)), dtype=np.int64).reshape(shape)
+    positions = None if masks is None else np.arange(masks, dtype=np.int64)
+    return Features(ids, np.ones_like(ids), np.ones_like(ids), positions)
+
+
+sizes = st.lists(st.tuples(st.sampled_from([(), (2,), (4,)]), st.integers(1, 40)), max_size=60)
+budgets = st.builds(Budget, tokens=st.integers(1, 300), rows=st.integers(1, 20))
+
+
+@given(sizes, budgets)
+def test_every_row_is_in_exactly_one_batch(shapes: list[tuple[tuple[int, ...], int]], budget: Budget) -> None:
+    rows = [row(*choices, length) for choices, length in shapes]
+    assert sorted(i for batch in plan(rows, budget) for i in batch) == list(range(len(rows)))
+
+
+@given(sizes, budgets)
+def test_a_batch_of_several_rows_keeps_the_budget_with_its_padding(
+    shapes: list[tuple[tuple[int, ...], int]], budget: Budget
+) -> None:
+    rows = [row(*choices, length) for choices, length in shapes]
+    for batch in plan(rows, budget):
+        padded = collate([rows[i] for i in batch], PAD)["input_ids"]
+        assert len(batch) <= budget.rows
+        assert len(batch) == 1 or padded.size <= budget.tokens
+
+
+@given(sizes, budgets)
+def test_rows_of_a_batch_have_the_same_number_of_choices(
+    shapes: list[tuple[tuple[int, ...], int]], budget: Budget
+) -> None:
+    rows = [row(*choices, length) for choices, length in shapes]
+    assert all(len({rows[i].ids.shape[:-1] for i in batch}) == 1 for batch in plan(rows, budget))
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), min_size=1, max_size=20))
+def test_outputs_come_back_without_what_padding_added(shapes: list[tuple[int, int]]) -> None:
+    rows = [row(length, masks=masks, first=100 * i) for i, (length, masks) in enumerate(shapes)]
+    feeds = collate(rows, PAD)
+    vocabulary = np.repeat(feeds["positions"][..., None], 3, axis=2)
+    outputs = {"tokens": feeds["input_ids"].astype(np.float32), "masked": vocabulary.astype(np.float32)}
+    for own, one in zip(split(outputs, rows, [SEQUENCE, MASKS]), rows, strict=True):
+        assert one.positions is not None
+        np.testing.assert_array_equal(own["tokens"], one.ids)
+        np.testing.assert_array_equal(own["masked"], np.repeat(one.positions[:, None], 3, axis=1))
+
+
+def test_choices_come_back_cut_in_their_sequence_only() -> None:
+    rows = [row(2, 3), row(2, 5, first=200)]
+    outputs = {"grid": collate(rows, PAD)["input_ids"].astype(np.float32)}
+    for own, one in zip(split(outputs, rows, [CHOICES]), rows, strict=True):
+        np.testing.assert_array_equal(own["grid"], one.ids)
+
+
+def test_an_axis_of_the_checkpoint_is_not_cut() -> None:
+    outputs = {"logits": np.arange(14, dtype=np.float32).reshape(2, 7)}
+    assert [own["logits"].tolist() for own in split(outputs, [row(3), row(4)], [LABELS])] == outputs["logits"].tolist()
+
+
+def test_an_output_that_was_not_fetched_is_left_out() -> None:
+    assert split({"tokens": np.ones((1, 3), dtype=np.float32)}, [row(3)], [SEQUENCE, LABELS])[0].keys() == {"tokens"}
+
+
+def test_padding_has_the_pad_id_and_a_mask_of_zero() -> None:
+    feeds = collate([row(2), row(4)], PAD)
+    assert feeds["input_ids"].tolist() == [[100, 101, PAD, PAD], [100, 101, 102, 103]]
+    assert feeds["attention_mask"].tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    assert feeds["token_type_ids"].tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    assert "positions" not in feeds
+
+
+def test_padded_positions_point_into_the_row() -> None:
+    feeds = collate([row(2, masks=0), row(4, masks=3)], PAD)
+    assert feeds["positions"].tolist() == [[0, 0, 0], [0, 1, 2]]
+
+
+def test_batches_by_length_pad_less_than_batches_in_input_order() -> None:
+    rows = [row(length) for length in (3, 40, 4, 38, 2, 41, 5, 39)]
+    by_length = sum(collate([rows[i] for i in batch], PAD)["input_ids"].size for batch in plan(rows, Budget(200, 4)))
+    in_order = sum(collate(rows[i : i + 4], PAD)["input_ids"].size for i in (0, 4))
+    tokens = sum(one.ids.size for one in rows)
+    assert by_length - tokens < (in_order - tokens) / 4
+
+
+def test_a_budget_below_one_names_every_wrong_number() -> None:
+    with pytest.raises(InputError, match=r"tokens is 0, expected at least 1; rows is -1, expected at least 1"):
+        Budget(tokens=0, rows=-1)

@@ -1,0 +1,220 @@
+"""A session answers in order, alone as in a batch, from many threads, and one bad request takes no other with it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
+from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.schedule import Budget
+from bert_runtime.session import LOOKAHEAD, Options, Session, load
+from bert_runtime.tasks.question_answering import QUESTION_ANSWERING, QuestionAnsweringRequest
+from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+
+TEXTS = ["the film", "a", "", "a good film ! " * 20, "bad bad bad", "the a the a good", "xyz", "é 😀 !"]
+
+
+@pytest.fixture
+def session(classification: Path) -> Iterator[Session[Any, Any]]:
+    with load(classification, options=Options(threads=1, budget=Budget(tokens=40, rows=3))) as opened:
+        yield opened
+
+
+def ids(*shape: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.full(shape, 5, dtype=np.int64)
+
+
+def scores(answer: Any) -> dict[str, float]:
+    return {label.label: label.score for label in answer.labels}
+
+
+def assert_same(answer: Any, other: Any) -> None:
+    """Scores of the same request agree to float32 rounding: only the batch's padding differs."""
+    assert scores(answer) == pytest.approx(scores(other), abs=1e-6)
+    assert answer.truncated == other.truncated
+
+
+def test_logits_are_those_that_torch_gave_for_the_golden_bundle(
+    session: Session[Any, Any], classification: Path
+) -> None:
+    for case in json.loads(classification.with_suffix(".json").read_text()):
+        row = np.array([case["input_ids"]], dtype=np.int64)
+        feeds = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+        np.testing.assert_allclose(session.run(feeds)["logits"][0], case["logits"], atol=1e-5)
+
+
+def test_batched_answers_equal_single_answers_in_input_order(session: Session[Any, Any]) -> None:
+    for text, answer in zip(TEXTS, session.predict({"text": text} for text in TEXTS), strict=True):
+        assert_same(answer, session({"text": text}))
+
+
+def test_choices_of_different_number_and_length_batch_like_single_ones(multiple_choice: Path) -> None:
+    requests = [
+        {"prompt": "the film", "choices": ["good", "bad film", "a b c d e f g"]},
+        {"prompt": "a", "choices": ["good", "bad"]},
+        {"prompt": "the long film is long", "choices": ["a", "b c", "d"]},
+    ]
+    with load(multiple_choice) as session:
+        for request, answer in zip(requests, session.predict(requests), strict=True):
+            assert answer.scores == pytest.approx(session(request).scores, abs=1e-6)
+
+
+def test_a_request_of_many_windows_gets_its_own_rows_back(question_answering: Path) -> None:
+    contexts = ["a good film", "the bad film . " * 40, "xyz", "a film ! " * 30]
+    requests = [QuestionAnsweringRequest("what film", context) for context in contexts]
+    with load(question_answering, QUESTION_ANSWERING, options=Options(budget=Budget(tokens=64, rows=4))) as session:
+        assert list(session.predict(requests)) == [session(request) for request in requests]
+
+
+def test_a_stream_longer_than_the_lookahead_keeps_its_order(session: Session[Any, Any]) -> None:
+    count = LOOKAHEAD + 3
+    answers = list(session.predict({"text": "a" if i % 2 else "the film"} for i in range(count)))
+    assert len(answers) == count
+    for i in (0, 1, LOOKAHEAD - 1, LOOKAHEAD, LOOKAHEAD + 2):
+        assert_same(answers[i], answers[i % 2])
+
+
+def test_an_endless_stream_is_read_only_so_far_as_it_is_answered(session: Session[Any, Any]) -> None:
+    read = itertools.count()
+    next(session.predict({"text": "a"} for _ in read))
+    assert next(read) <= LOOKAHEAD + 1
+
+
+def test_an_empty_stream_has_no_answers(session: Session[Any, Any]) -> None:
+    assert list(session.predict([])) == []
+
+
+BAD: list[Any] = [{"text": 5}, {"tex": "a"}, "no mapping", {"text": "\ud800"}]
+
+
+def test_bad_requests_stand_in_their_place_with_their_index_and_take_no_other_along(session: Session[Any, Any]) -> None:
+    requests = list(itertools.chain.from_iterable(zip(BAD, ({"text": text} for text in TEXTS), strict=False)))
+    answers = list(session.predict(requests, errors="return"))
+    assert [answer.index for answer in answers if isinstance(answer, InputError)] == [0, 2, 4, 6]
+    for text, answer in zip(TEXTS, answers[1::2], strict=False):
+        assert_same(answer, session({"text": text}))
+
+
+def test_an_index_counts_over_the_whole_stream(session: Session[Any, Any]) -> None:
+    requests: list[dict[str, object]] = [{"text": "a"}] * (LOOKAHEAD + 5)
+    requests[LOOKAHEAD + 2] = {}
+    (error,) = [answer for answer in session.predict(requests, errors="return") if isinstance(answer, InputError)]
+    assert error.index == LOOKAHEAD + 2
+
+
+def test_a_strict_stream_answers_all_before_the_bad_request_then_raises(session: Session[Any, Any]) -> None:
+    answers = session.predict([{"text": "a"}, {"text": "the film"}, {"text": 1}, {"text": "bad"}])
+    assert_same(next(answers), session({"text": "a"}))
+    assert_same(next(answers), session({"text": "the film"}))
+    with pytest.raises(InputError, match="request 2: text is 1"):
+        next(answers)
+
+
+def test_an_unknown_way_with_errors_is_refused_before_anything_is_read(session: Session[Any, Any]) -> None:
+    with pytest.raises(InputError, match="expected 'raise' or 'return'"):
+        session.predict([], errors="ignore")  # type: ignore[call-overload] - what a caller without a type checker may do
+
+
+def test_an_engine_error_comes_after_the_answers_before_it(session: Session[Any, Any]) -> None:
+    class Broken:
+        """The real engine, but the logits of texts that hold "xyz" are not numbers."""
+
+        name = "broken"
+        real = session.engine
+
+        def run(self, feeds: Any, fetch: Any) -> Any:
+            outputs = self.real.run(feeds, fetch)
+            bad = (feeds["input_ids"] == session.text.token_id("[UNK]")).any(axis=1)
+            outputs["logits"][bad] = np.nan
+            return outputs
+
+        def close(self) -> None:
+            self.real.close()
+
+    session.engine = Broken()
+    answers = session.predict([{"text": text} for text in ("the a the a the a", "日", "a")])
+    assert scores(next(answers))
+    with pytest.raises(BackendError, match="not finite"):
+        next(answers)
+
+
+def test_eight_threads_on_one_session_answer_as_one_does(session: Session[Any, Any]) -> None:
+    expected = [session({"text": text}) for text in TEXTS]
+
+    def stream(_: int) -> list[Any]:
+        return list(session.predict({"text": text} for text in TEXTS))
+
+    with ThreadPoolExecutor(8) as threads:
+        for answers in threads.map(stream, range(24)):
+            for answer, other in zip(answers, expected, strict=True):
+                assert_same(answer, other)
+
+
+def test_a_closed_session_says_so(classification: Path) -> None:
+    with load(classification) as session:
+        pass
+    session.close()
+    with pytest.raises(BackendError, match="the session is closed"):
+        session({"text": "a"})
+
+
+def test_run_names_every_problem_at_once(session: Session[Any, Any]) -> None:
+    arrays: dict[str, Any] = {"input_ids": ids(1, 33), "attention_mask": ids(3).astype(np.int32), "ids": ids(1, 3)}
+    with pytest.raises(InputError) as caught:
+        session.run(arrays)
+    assert caught.value.problems == (
+        "attention_mask is int32 of shape (3,), expected int64 of (batch, sequence)",
+        "unknown input 'ids'; the inputs are input_ids, attention_mask, token_type_ids",
+        "input_ids has a sequence of 33, expected 1 to 32",
+        "missing input 'token_type_ids'; the inputs are input_ids, attention_mask, token_type_ids",
+    )
+
+
+def test_run_refuses_inputs_whose_axes_differ(session: Session[Any, Any]) -> None:
+    with pytest.raises(InputError) as caught:
+        session.run({"input_ids": ids(2, 4), "attention_mask": ids(1, 5), "token_type_ids": ids(2, 4)})
+    assert caught.value.problems == (
+        "batch is 2 in input_ids, 1 in attention_mask, 2 in token_type_ids, expected one size",
+        "sequence is 4 in input_ids, 5 in attention_mask, 4 in token_type_ids, expected one size",
+    )
+
+
+def test_run_refuses_what_is_no_array(session: Session[Any, Any]) -> None:
+    arrays: dict[str, Any] = {"input_ids": [[1]], "attention_mask": ids(1, 1), "token_type_ids": ids(1, 1)}
+    with pytest.raises(InputError, match="input_ids is list of shape"):
+        session.run(arrays)
+
+
+def test_an_id_outside_the_vocabulary_is_an_error_of_ours(session: Session[Any, Any]) -> None:
+    feeds = {"input_ids": ids(1, 2) + 10_000, "attention_mask": ids(1, 2), "token_type_ids": ids(1, 2) * 0}
+    with pytest.raises(BackendError, match="could not run the graph"):
+        session.run(feeds)
+
+
+def test_a_bundle_of_another_task_is_refused(question_answering: Path) -> None:
+    with pytest.raises(BundleError, match="task is question-answering, expected text-classification"):
+        load(question_answering, TEXT_CLASSIFICATION)
+
+
+def test_a_target_that_the_bundle_lacks_never_falls_back(question_answering: Path) -> None:
+    with pytest.raises(BackendError, match="'cuda' was asked for, but the bundle holds cpu"):
+        load(question_answering, options=Options(target="cuda"))
+
+
+def test_threads_below_one_are_refused() -> None:
+    with pytest.raises(InputError, match="threads is 0, expected at least 1"):
+        Options(threads=0)
+
+
+def test_a_file_that_is_no_graph_is_a_bundle_error(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"not a graph")
+    with pytest.raises(BundleError, match=r"^model\.onnx: onnxruntime .* cannot load it"):
+        OnnxRuntimeEngine(path, 1)
