@@ -67,7 +67,7 @@ class Manifest:
         tokenizer: the tokenizer's record.
         artefacts: at least one.
         files: every file of the bundle but the manifest itself.
-        provenance, verification, quality: reports of the export, for people and programs; the runtime does not read them.
+        provenance, verification, quality: reports of the export, for people and programs; no answer needs them.
     """
 
     version: int

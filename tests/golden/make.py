@@ -35,7 +35,8 @@ def main() -> None:
     folder = FOLDER / f"v{VERSION}"
     output = folder / TEXT_CLASSIFICATION.name
     torch.manual_seed(0)
-    model, tokenizer = _model().eval(), _tokenizer()
+    model, tokenizer = _model(), _tokenizer()
+    model.train(False)
     files = {
         "model.onnx": _onnx(model),
         "tokenizer.json": tokenizer.to_str(pretty=True).encode("utf-8"),
@@ -57,7 +58,6 @@ def _model() -> BertForSequenceClassification:
             intermediate_size=32,
             max_position_embeddings=MAX_LENGTH,
             initializer_range=0.5,
-            num_labels=len(LABELS),
             id2label=dict(enumerate(LABELS)),
             label2id={label: i for i, label in enumerate(LABELS)},
         )
@@ -97,7 +97,8 @@ def _onnx(model: BertForSequenceClassification) -> bytes:
             dynamic_shapes=dict.fromkeys(names, axes),
             external_data=False,
         )
-        return _without_remarks(onnx.load(path)).SerializeToString(deterministic=True)
+        content: bytes = _without_remarks(onnx.load(path)).SerializeToString(deterministic=True)
+        return content
 
 
 def _without_remarks(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from bert_runtime import bundle
 from bert_runtime.errors import BundleError
@@ -17,6 +18,7 @@ from bert_runtime.errors import BundleError
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1" / "text-classification"
 Manifest = dict[str, Any]
+Change = Callable[[onnx.ModelProto], object]
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +72,15 @@ def refused(good: Path, rules: Mapping[int, tuple[str, ...]]) -> Callable[[int],
         return text
 
     return check
+
+
+@pytest.fixture
+def change(good: Path, put: Callable[[str, bytes], None]) -> Callable[[Change], None]:
+    """Change the copy's graph and seal it again."""
+
+    def apply(edit: Change) -> None:
+        model = onnx.load(good / "model.onnx")
+        edit(model)
+        put("model.onnx", model.SerializeToString())
+
+    return apply
