@@ -22,7 +22,12 @@ SINGLE = (
     "Café 😍👍🏽 in [MASK] — 東京も。",
     "[MASK]\u0301 [SEP] a stray mark, [PAD] and [UNK]",
 )
-SEVERAL = ("The [MASK] sat on the [MASK], and nobody [MASK].", "so [MASK][MASK]", "😍 [MASK] Zürich [MASK] [UNK] 東京")
+SEVERAL = (
+    "The [MASK] sat on the [MASK], and nobody [MASK].",
+    "so [MASK][MASK]",
+    "one [MASK] [PAD] two [MASK]",
+    "😍 [MASK] Zürich [MASK] [UNK] 東京",
+)
 
 
 @pytest.fixture(scope="module")
