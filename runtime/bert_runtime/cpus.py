@@ -24,14 +24,13 @@ def available_cpus(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> in
 def _quotas(cgroup: Path, membership: Path) -> Iterator[float]:
     """The CPU limits of this process's cgroup and of every cgroup above it, in CPUs (cgroup v2, then v1)."""
     for line in (_read(membership) or "").splitlines():
-        _, _, rest = line.partition(":")
-        controllers, found, path = rest.partition(":")
-        if not found or (controllers and "cpu" not in controllers.split(",")):
+        controllers, _, path = line.partition(":")[2].partition(":")
+        if controllers and "cpu" not in controllers.split(","):
             continue
         root = cgroup if controllers == "" else cgroup / controllers
         here = root / path.lstrip("/")
         # In a container the path is the host's and may not exist below the mounted root: the root itself counts then.
-        for folder in {root, here, *(parent for parent in here.parents if parent.is_relative_to(root))}:
+        for folder in (here, *(parent for parent in here.parents if parent.is_relative_to(root))):
             yield from _quota(folder)
 
 

@@ -11,7 +11,7 @@ from bert_runtime.cpus import available_cpus
 
 @pytest.fixture(autouse=True)
 def eight_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(8)))
 
 
 def cpus(tmp_path: Path, membership: str, **files: str) -> int:

@@ -135,7 +135,7 @@ def test_lines_are_read_one_at_a_time(file_format: str) -> None:
     found = read_lines(stream, file_format, Example)
     next(found)
     assert stream.tell() < 100_000
-    found.close()  # type: ignore[attr-defined] - a generator
+    found.close()  # type: ignore[attr-defined]  # a generator
     assert not stream.closed
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -67,8 +69,9 @@ def test_choices_of_different_number_and_length_batch_like_single_ones(multiple_
 
 
 def test_a_request_of_many_windows_gets_its_own_rows_back(question_answering: Path) -> None:
-    contexts = ["a good film", "the bad film . " * 40, "xyz", "a film ! " * 30]
-    requests = [QuestionAnsweringRequest("what film", context) for context in contexts]
+    letters = random.Random(3)
+    contexts = [" ".join(letters.choices(ascii_lowercase, k=count)) for count in (3, 150, 1, 90, 31)]
+    requests = [QuestionAnsweringRequest("what film", context, top_k=5) for context in contexts]
     with load(question_answering, QUESTION_ANSWERING, options=Options(budget=Budget(tokens=64, rows=4))) as session:
         assert list(session.predict(requests)) == [session(request) for request in requests]
 
@@ -119,7 +122,7 @@ def test_a_strict_stream_answers_all_before_the_bad_request_then_raises(session:
 
 def test_an_unknown_way_with_errors_is_refused_before_anything_is_read(session: Session[Any, Any]) -> None:
     with pytest.raises(InputError, match="expected 'raise' or 'return'"):
-        session.predict([], errors="ignore")  # type: ignore[call-overload] - what a caller without a type checker may do
+        session.predict([], errors="ignore")  # type: ignore[call-overload]  # what a caller without a type checker may do
 
 
 def test_an_engine_error_comes_after_the_answers_before_it(session: Session[Any, Any]) -> None:

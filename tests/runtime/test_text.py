@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from bert_runtime.text import Pieces, TextEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers.processors import PostProcessor
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "cafe", "play", "##ing", "😀", "日", "##s", "!")
 IDS = {word: i for i, word in enumerate(WORDS)}
@@ -23,7 +25,7 @@ TEMPLATE = processors.TemplateProcessing(
 )
 
 
-def tokenizer(post_processor: object = TEMPLATE) -> Tokenizer:
+def tokenizer(post_processor: PostProcessor | None = TEMPLATE) -> Tokenizer:
     made = Tokenizer(models.WordPiece(IDS, unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -63,7 +65,7 @@ def test_windows_cover_every_piece_and_share_the_stride(length: int, room: int, 
     windows = list(encoder().windows(length, room, stride))
     assert windows[0].start == 0
     assert windows[-1].stop == length
-    assert all(before.stop - after.start == stride for before, after in zip(windows, windows[1:], strict=False))
+    assert all(before.stop - after.start == stride for before, after in pairwise(windows))
     assert all(window.stop - window.start == room for window in windows[:-1])
     assert windows[-1].stop - windows[-1].start <= room
 
@@ -82,7 +84,7 @@ def test_windows_that_would_not_advance_are_refused() -> None:
     [TEMPLATE, processors.BertProcessing(("[SEP]", SEP), ("[CLS]", CLS))],
     ids=["TemplateProcessing", "BertProcessing"],
 )
-def test_the_template_is_read_from_either_post_processor(post_processor: object) -> None:
+def test_the_template_is_read_from_either_post_processor(post_processor: PostProcessor | None) -> None:
     template = TextEncoder(tokenizer(post_processor), 16).template
     assert template.single == ((CLS,), (SEP,))
     assert template.pair == ((CLS,), (SEP,), (SEP,))
@@ -101,7 +103,7 @@ def test_the_template_is_read_from_either_post_processor(post_processor: object)
     ],
     ids=["none", "Roberta", "a pair of one type"],
 )
-def test_another_template_than_berts_is_refused(post_processor: object) -> None:
+def test_another_template_than_berts_is_refused(post_processor: PostProcessor | None) -> None:
     with pytest.raises(BundleError, match=r"not BERT's \[CLS\] A \[SEP\] B \[SEP\]"):
         TextEncoder(tokenizer(post_processor), 16)
 

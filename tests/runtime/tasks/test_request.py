@@ -93,7 +93,7 @@ def test_a_lone_surrogate_is_refused_with_its_place() -> None:
 
 def test_a_request_made_in_python_is_checked_like_a_record() -> None:
     with pytest.raises(InputError, match=re.escape("parts is a list, expected a tuple")):
-        Example("a", ["b"])  # type: ignore[arg-type] - what a caller without a type checker may do
+        Example("a", ["b"])  # type: ignore[arg-type]  # what a caller without a type checker may do
 
 
 def test_a_long_value_is_shortened_in_the_message() -> None:
