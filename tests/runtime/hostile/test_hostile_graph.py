@@ -38,8 +38,20 @@ def test_rule_27_a_graph_that_is_cut_off_is_refused_though_its_digest_fits(
         b"\x38\x01",
         b"\x08\x0a",
         b"\x3d\x00",
+        b"\x3a\x01\x80\x08\x0a",
+        b"\x08\x80",
     ],
-    ids=["text", "endless number", "huge length", "group", "graph as number", "no graph", "cut fixed32"],
+    ids=[
+        "text",
+        "endless number",
+        "huge length",
+        "group",
+        "graph as number",
+        "no graph",
+        "cut fixed32",
+        "number beyond its message",
+        "cut number",
+    ],
 )
 def test_rule_27_what_is_no_onnx_model_is_refused(content: bytes, put: Put, refused: Refused) -> None:
     put("model.onnx", content)
