@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import sys
 import time
@@ -16,7 +16,7 @@ from bert_runtime.cli.display import show
 from bert_runtime.cli.files import Files, answer_file
 from bert_runtime.cli.progress import progress
 from bert_runtime.errors import BertError
-from bert_runtime.record_writers import Json, to_json
+from bert_runtime.record_writers import Json, dumps, encode, to_json
 from bert_runtime.session import Session, start_session
 
 DONE, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 2, 130, 141
@@ -72,9 +72,11 @@ def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str
 
 def _print(record: Mapping[str, Json], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(record, ensure_ascii=False, allow_nan=False))
-    else:
-        show(record, sys.stdout)
+        sys.stdout.buffer.write(encode(dumps(record)) + b"\n")  # UTF-8, whatever the locale
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding shows escapes
+    show(record, sys.stdout)
 
 
 def _fail(message: str, error: BaseException, code: int) -> int:

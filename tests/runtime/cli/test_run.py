@@ -244,11 +244,24 @@ def test_the_output_must_not_be_the_input(run: Any, classification: Path, tmp_pa
     assert source.read_text() == '{"text": "a"}\n'
 
 
-def test_a_device_can_be_the_output(run: Any, classification: Path, tmp_path: Path) -> None:
-    source = requests(tmp_path / "in.jsonl", "a")
-    ran = run(classification, "--input", source, "--output", "/dev/null", "--output-format", "jsonl")
-    assert (ran.code, ran.err) == (0, "")
-    assert Path("/dev/null").is_char_device()
+def test_an_output_that_is_a_pipe_is_written_to_and_not_replaced(
+    run: Any, classification: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    ran = run(classification, "--input", requests(tmp_path / "in.jsonl", "a"), "--output", pipe)
+    received = os.read(reader, 10_000) if pipe.is_fifo() else b""
+    os.close(reader)
+    assert (ran.code, ran.err, received.count(b"\n")) == (0, "", 1)
+
+
+def test_json_is_utf8_whatever_the_locale(multiple_choice: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    process = start(multiple_choice, "--prompt", "a", "--choices", "日", stdout=subprocess.PIPE)
+    out, err = process.communicate()
+    assert (process.returncode, err, json.loads(out.decode("utf-8"))["text"]) == (0, b"", "日")
+    assert "日".encode() in out
 
 
 @pytest.mark.parametrize("arguments", [(), ("--text", "a"), ("--describe",)])
