@@ -1,0 +1,177 @@
+"""The plot: load, rewrite for the head, trace, fuse for the target, verify against torch, write."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+from bert_runtime.backends.select import start
+from bert_runtime.cpus import available_cpus
+from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.tasks import find_task
+from bert_runtime.text import TextEncoder
+from tokenizers import Tokenizer
+
+from bert_export import checkpoint as checkpoints
+from bert_export import demo
+from bert_export.bundle_writer import check_output, write
+from bert_export.checkpoint import Checkpoint, LoadOptions, Source
+from bert_export.options import ExportOptions
+from bert_export.passes import optimize
+from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.save import save
+from bert_export.progress import Stages
+from bert_export.rewrite import rewrite
+from bert_export.trace import OPSET, trace
+from bert_export.verify import Parity, Subject, verify
+from bert_export.verify.reference import Reference
+
+
+@dataclass(frozen=True)
+class ArtefactReport:
+    """One artefact: its fused operators, operator -> count, and the parity gate's findings."""
+
+    fusions: Mapping[str, int]
+    parity: Parity
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export made.
+
+    Attributes:
+        task: the task's name.
+        bundle: the directory.
+        size: the bytes of all its files.
+        notes: what was assumed about the checkpoint.
+        artefacts: one report for each artefact.
+        seconds: stage -> wall time.
+    """
+
+    task: str
+    bundle: Path
+    size: int
+    notes: tuple[str, ...]
+    artefacts: tuple[ArtefactReport, ...]
+    seconds: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {**dataclasses.asdict(self), "bundle": str(self.bundle)}
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An artefact on disk, before the bundle is written."""
+
+    artefact: Artefact
+    files: Mapping[str, Path]
+    sizes: Mapping[str, int]
+    report: ArtefactReport
+
+
+def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
+    """Make the bundle that `options` describe; it is written whole, or not at all.
+
+    Raises:
+        OptionError: the output is taken, or an option does not fit the task.
+        CheckpointError: the checkpoint lacks something.
+        GateError: a fusion is missing, or an artefact does not answer as torch does.
+    """
+    stages = stages or Stages()
+    task = None if options.task == "auto" else find_task(options.task)
+    source = _source(options)
+    if options.output:
+        check_output(options.output, options.force)
+    with stages.stage("load"):
+        loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
+        checkpoint = checkpoints.load(source, task, loading)
+    output = options.output or Path(f"{Path(checkpoint.provenance.source).name}-{checkpoint.task.name}")
+    check_output(output, options.force)
+    with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
+        targets = options.resolved_targets
+        made = [_make(checkpoint, target, options.plain, Workshop(Path(folder), stages, i)) for i, target in enumerate(targets)]
+        files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
+        for each in made:
+            files |= each.files
+        with stages.stage("write"):
+            bundle = write(output, _manifest(checkpoint, made), files, options.force)
+    size = sum(record.size for record in bundle.manifest.files.values())
+    reports = tuple(each.report for each in made)
+    return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds))
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where artefacts are made: a temporary folder, the clock of the stages, and which artefact this is."""
+
+    folder: Path
+    stages: Stages
+    number: int
+
+
+def _make(checkpoint: Checkpoint, target: str, plain: bool, workshop: Workshop) -> _Made:
+    """One artefact, from the torch model to a verified file."""
+    task, settings = checkpoint.task, checkpoint.settings
+    with workshop.stages.stage("trace"):
+        graph = trace(rewrite(checkpoint.model, task, plain, settings))
+    with workshop.stages.stage("fuse"):
+        optimize(graph, target)
+        check_fusions(graph, expected_fusions(Network.of(task, checkpoint.config, plain), target))
+        fusions = dict(sorted(count_fusions(graph).items()))
+        name = f"model.{target}.onnx" if workshop.number else "model.onnx"
+        written = save(graph, workshop.folder / name)
+    outputs = task.graph_outputs(plain)
+    sizes = {
+        axis: size
+        for spec, value in zip(outputs, graph.graph.outputs, strict=True)
+        for axis, size in zip(spec.axes, value.shape or (), strict=True)
+        if isinstance(size, int)
+    }
+    artefact = Artefact(target, "fp32", name, tuple(written[1:]), task.inputs(plain), outputs, "any", OPSET, plain)
+    with workshop.stages.stage("verify"):
+        parity = _verified(checkpoint, artefact, workshop.folder)
+    files = {file: workshop.folder / file for file in written}
+    return _Made(artefact, files, sizes, ArtefactReport(fusions, parity))
+
+
+def _verified(checkpoint: Checkpoint, artefact: Artefact, folder: Path) -> Parity:
+    text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
+    head = checkpoint.task.head(text, checkpoint.settings)
+    reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, artefact.plain)
+    engine = start(folder, artefact, available_cpus())
+    try:
+        return verify(Subject(checkpoint.task, head, artefact, engine), reference)
+    finally:
+        engine.close()
+
+
+def _source(options: ExportOptions) -> Source:
+    """The checkpoint to load: the one named, or the demo checkpoint of the task."""
+    if options.model is None:
+        return demo.demo_checkpoint(find_task(options.task).name)
+    return Source(options.model, options.adapter, options.revision)
+
+
+def _manifest(checkpoint: Checkpoint, made: list[_Made]) -> Manifest:
+    """The manifest; the writer fills in its files."""
+    tokenizer = checkpoint.tokenizer
+    provenance = dataclasses.asdict(checkpoint.provenance)
+    provenance["versions"] |= {"bert-export": version("bert-export")}
+    return Manifest(
+        version=VERSION,
+        task=checkpoint.task.name,
+        settings=checkpoint.settings,
+        sizes={axis: size for each in made for axis, size in each.sizes.items()},
+        tokenizer=TokenizerRecord("tokenizer.json", tokenizer.max_length, tokenizer.pad_id, tokenizer.mask_id),
+        artefacts=tuple(each.artefact for each in made),
+        files={},
+        provenance=provenance,
+        verification={"artefacts": [dataclasses.asdict(each.report) for each in made]},
+    )
