@@ -179,9 +179,9 @@ def save_half(folder: Path) -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder for the adapter")
-    parser.add_argument("--questions", default="new-wiki=7536,nyt=10056,reddit=4000,amazon=4000")
+    parser.add_argument("--questions", default="new-wiki=7536,nyt=8500,reddit=2000,amazon=2000")
     parser.add_argument("--rank", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--max-length", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=1)

@@ -1,0 +1,35 @@
+"""Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, the session gives labels, spans and text."""
+
+from bert_runtime.errors import BackendError, BertError, BundleError, InputError
+from bert_runtime.schedule import Budget
+from bert_runtime.session import Options, Session, load
+from bert_runtime.tasks import TASKS, find_task
+from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
+from bert_runtime.tasks.fill_mask import FILL_MASK
+from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE
+from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
+from bert_runtime.tasks.pretraining import PRETRAINING
+from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
+from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
+
+__all__ = [
+    "FEATURE_EXTRACTION",
+    "FILL_MASK",
+    "MULTIPLE_CHOICE",
+    "NEXT_SENTENCE_PREDICTION",
+    "PRETRAINING",
+    "QUESTION_ANSWERING",
+    "TASKS",
+    "TEXT_CLASSIFICATION",
+    "TOKEN_CLASSIFICATION",
+    "BackendError",
+    "BertError",
+    "Budget",
+    "BundleError",
+    "InputError",
+    "Options",
+    "Session",
+    "find_task",
+    "load",
+]

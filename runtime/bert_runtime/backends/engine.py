@@ -27,5 +27,3 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the artefact; `run` must not be called afterwards."""
-
-
