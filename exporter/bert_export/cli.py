@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bert_runtime.errors import BertError
-from bert_runtime.tasks import TASKS
-
 from bert_export.errors import GateError
 from bert_export.options import TARGETS, ExportOptions
 from bert_export.progress import Stages
+from bert_runtime.errors import BertError
+from bert_runtime.tasks import TASKS
 
 DONE, GATE_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -47,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     tasks = "\n".join(f"  {task.name:26}{', '.join(task.aliases)}" for task in TASKS)
     flags = argparse.ArgumentParser(
         prog="bert-export",
-        description="Export a fine-tuned BERT to a bundle that answers without PyTorch, with proof that it answers the same.",
+        description="Export a fine-tuned BERT to a bundle that answers the same without PyTorch, with proof.",
         epilog=f"tasks and their aliases:\n{tasks}\n\nexit codes: 0 done, 1 a gate failed, 2 the input is wrong",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -62,15 +61,17 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_source(flags: argparse.ArgumentParser) -> None:
     source = flags.add_argument_group("what to export")
-    source.add_argument("--model", metavar="DIR_OR_HUB_ID", help="the checkpoint; without it the task's demo checkpoint")
-    source.add_argument("--task", default="auto", help="a task or alias; auto (default) reads the checkpoint's config.json")
+    source.add_argument("--model", metavar="DIR_OR_HUB_ID", help="the checkpoint; default: the task's demo")
+    source.add_argument("--task", default="auto", help="a task or alias; auto (default) reads config.json")
     source.add_argument("--adapter", metavar="DIR", help="a PEFT adapter, merged into the model first")
     source.add_argument("--revision", help="branch, tag or commit of a hub id")
     source.add_argument(
         "--allow-random-head", action="store_true", help="export a head that the checkpoint lacks, seeded at random"
     )
-    source.add_argument("--max-length", type=int, metavar="TOKENS", help="a longest sequence below the checkpoint's own")
-    source.add_argument("--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: one vector of a text")
+    source.add_argument("--max-length", type=int, metavar="TOKENS", help="a longest sequence below the model's own")
+    source.add_argument(
+        "--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: what makes one vector"
+    )
     source.add_argument(
         "--normalize", action=argparse.BooleanOptionalAction, help="feature-extraction: scale vectors to unit length"
     )

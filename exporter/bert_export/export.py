@@ -10,12 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
-from bert_runtime.backends.select import start
-from bert_runtime.cpus import available_cpus
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
-from bert_runtime.tasks import find_task
-from bert_runtime.text import TextEncoder
 from tokenizers import Tokenizer
 
 from bert_export import checkpoint as checkpoints
@@ -31,6 +25,11 @@ from bert_export.rewrite import rewrite
 from bert_export.trace import OPSET, trace
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
+from bert_runtime.backends.select import start
+from bert_runtime.cpus import available_cpus
+from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.tasks import find_task
+from bert_runtime.text import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,8 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         targets = options.resolved_targets
-        made = [_make(checkpoint, target, options.plain, Workshop(Path(folder), stages, i)) for i, target in enumerate(targets)]
+        workshops = [_Workshop(Path(folder), stages, number) for number in range(len(targets))]
+        made = [_make(checkpoint, *job, options.plain) for job in zip(targets, workshops, strict=True)]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
@@ -108,7 +108,7 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
 
 
 @dataclass(frozen=True)
-class Workshop:
+class _Workshop:
     """Where artefacts are made: a temporary folder, the clock of the stages, and which artefact this is."""
 
     folder: Path
@@ -116,7 +116,7 @@ class Workshop:
     number: int
 
 
-def _make(checkpoint: Checkpoint, target: str, plain: bool, workshop: Workshop) -> _Made:
+def _make(checkpoint: Checkpoint, target: str, workshop: _Workshop, plain: bool) -> _Made:
     """One artefact, from the torch model to a verified file."""
     task, settings = checkpoint.task, checkpoint.settings
     with workshop.stages.stage("trace"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 import torch
+
 from bert_export.rewrite import Traceable
 from bert_runtime.tasks.task import TensorSpec
 

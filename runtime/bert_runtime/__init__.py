@@ -1,4 +1,4 @@
-"""Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, the session gives labels, spans and text."""
+"""Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, which gives labels, spans and text."""
 
 from bert_runtime.errors import BackendError, BertError, BundleError, InputError
 from bert_runtime.schedule import Budget

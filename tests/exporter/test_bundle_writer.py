@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from bert_export.bundle_writer import check_output, write
 from bert_export.errors import OptionError
 from bert_runtime import bundle

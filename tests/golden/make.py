@@ -13,12 +13,13 @@ from pathlib import Path
 
 import onnx
 import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertForSequenceClassification
+
 from bert_export import bundle_writer
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification
 
 FOLDER = Path(__file__).parent
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

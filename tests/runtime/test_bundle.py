@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+
 from bert_runtime import bundle
 from bert_runtime.manifest import VERSION
 from bert_runtime.text import TextEncoder

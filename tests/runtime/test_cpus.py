@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from bert_runtime.cpus import available_cpus
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
+
 from bert_runtime.errors import BundleError
 from bert_runtime.manifest import Manifest
 from bert_runtime.manifest_json import parse, render

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
+
 from bert_runtime import onnx_file
 from bert_runtime.errors import BundleError
 from bert_runtime.onnx_file import ExternalData, GraphTensor
-from onnx import helper, numpy_helper
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1" / "text-classification" / "model.onnx"
 

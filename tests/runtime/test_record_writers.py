@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, to_json
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, to_json
 
 
 class Colour(Enum):

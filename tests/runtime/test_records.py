@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 
 import pytest
+
 from bert_runtime.errors import InputError
 from bert_runtime.records import LONGEST_CELL, Line, format_of, read_lines
 from bert_runtime.tasks.request import Request

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bert_runtime.errors import InputError
 from bert_runtime.schedule import Budget, collate, plan, split
 from bert_runtime.tasks.task import Features, TensorSpec
-from hypothesis import given
-from hypothesis import strategies as st
 
 PAD = 9
 SEQUENCE = TensorSpec("tokens", "float32", ("batch", "sequence"))

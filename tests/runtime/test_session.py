@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.schedule import Budget

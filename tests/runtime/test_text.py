@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bert_runtime.errors import BundleError, InputError
-from bert_runtime.text import Pieces, TextEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from tokenizers.processors import PostProcessor
+
+from bert_runtime.errors import BundleError, InputError
+from bert_runtime.text import Pieces, TextEncoder
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "cafe", "play", "##ing", "😀", "日", "##s", "!")
 IDS = {word: i for i, word in enumerate(WORDS)}

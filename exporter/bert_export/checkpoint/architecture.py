@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers import BertConfig
+
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
 from bert_export.checkpoint.values import AnyTask
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks.task import HeadSettings
-from transformers import BertConfig
 
 DECODERS = ("BertLMHeadModel",)
 # PEFT's names of tasks -> the class that PEFT loads for them.

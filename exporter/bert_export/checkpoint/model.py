@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 import transformers
+from transformers import BertConfig, PreTrainedModel
+
 from bert_export.checkpoint.adapter import merge
 from bert_export.checkpoint.findings import Findings, reading
 from bert_export.checkpoint.gate import Loaded, check_meaning, check_weights, note_unused
-from transformers import BertConfig, PreTrainedModel
 
 SEED = 0  # of weights that --allow-random-head permits
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from transformers import BertConfig, PreTrainedModel
+
 from bert_export.checkpoint.adapter import adapter_weights
 from bert_export.checkpoint.architecture import architectures, build_config, config_file, read_config, task_of
 from bert_export.checkpoint.findings import Findings
@@ -19,7 +21,6 @@ from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
 from bert_export.checkpoint.weights import MODEL_FILES, digests, find_weights, weight_names
 from bert_runtime.tasks.task import HeadSettings, Reads
-from transformers import BertConfig, PreTrainedModel
 
 
 @dataclass(frozen=True)

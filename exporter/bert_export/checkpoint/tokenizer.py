@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
 from bert_export.errors import CheckpointError
 from bert_runtime.errors import BundleError
 from bert_runtime.text import TextEncoder
-from tokenizers import Tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 # tokenizer_config.json -> the normalizer's field in tokenizer.json

@@ -6,9 +6,10 @@ import hashlib
 import pickle
 from pathlib import Path
 
+from safetensors import safe_open
+
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
 from bert_export.errors import CheckpointError
-from safetensors import safe_open
 
 # In the order in which transformers and peft look for them.
 MODEL_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")

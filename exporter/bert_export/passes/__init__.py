@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
+
 from bert_export.errors import OptionError
 from bert_export.passes.canonical import canonical
 from bert_export.passes.fold import clean, fold

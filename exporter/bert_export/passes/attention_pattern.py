@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
 from bert_export.passes.constants import array, produced_by, scalar, vector
 from bert_export.passes.rules import Operand
-from onnxscript.rewriter import pattern
 
 
 def attention_pattern(op: pattern.OpsetPatternBuilder, rows: Operand, hidden: Operand) -> Operand:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-from bert_export.passes.constants import array, produced_by
 from onnx_ir.passes import common
 from onnxscript import optimizer, rewriter
+
+from bert_export.passes.constants import array, produced_by
 
 SMALL = 1024
 """Elements of the largest result that is folded: shapes and scalars, never a weight."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
 from bert_export.passes.constants import array, has_rank, scalar
 from bert_export.passes.rules import Context, Operand
-from onnxscript.rewriter import pattern
 
 
 def scaled_projection(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
 from bert_export.passes.attention_pattern import attention_pattern, matched_attention
 from bert_export.passes.rules import Context, Operand
-from onnxscript.rewriter import pattern
 
 
 def self_attention(op: pattern.OpsetPatternBuilder, hidden: Operand) -> Operand:

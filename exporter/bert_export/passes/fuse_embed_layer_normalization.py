@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
 from bert_export.passes.constants import has_rank, produced_by, vector
 from bert_export.passes.rules import Context, Operand
-from onnxscript.rewriter import pattern
 
 
 def embeddings(op: pattern.OpsetPatternBuilder, ids: Operand, types: Operand, gamma: Operand, beta: Operand) -> Operand:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
 from bert_export.passes.constants import has_rank, scalar
 from bert_export.passes.rules import Context, Operand
-from onnxscript.rewriter import pattern
 
 QUICK = 1.702
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
 from bert_export.passes.constants import has_rank
 from bert_export.passes.rules import Context, Operand
-from onnxscript.rewriter import pattern
 
 
 def residual_norm(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
+from transformers import BertConfig
+
 from bert_export.errors import GateError
 from bert_runtime.tasks.task import Reads, Task
-from transformers import BertConfig
 
 CONTRIB = "com.microsoft"
 ACTIVATIONS = {

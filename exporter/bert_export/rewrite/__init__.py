@@ -6,14 +6,15 @@ import copy
 from collections.abc import Callable
 from typing import Any, cast
 
+from torch import Tensor, nn
+from transformers import BertModel, PreTrainedModel
+
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
 from bert_export.rewrite.first_token import FirstTokenBackbone
 from bert_export.rewrite.masked_positions import MaskedPositionsBackbone
 from bert_export.rewrite.pooling import SentenceEmbedding
 from bert_runtime.tasks.task import HeadSettings, Reads, Task, TensorSpec
-from torch import Tensor, nn
-from transformers import BertModel, PreTrainedModel
 
 BACKBONES: dict[Reads, type[Backbone]] = {
     Reads.ALL_TOKENS: Backbone,

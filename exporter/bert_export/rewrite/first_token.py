@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bert_export.rewrite.backbone import Backbone
 from torch import Tensor
+
+from bert_export.rewrite.backbone import Backbone
 
 
 class FirstTokenBackbone(Backbone):

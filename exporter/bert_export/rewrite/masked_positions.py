@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from bert_export.rewrite.backbone import Backbone
 from torch import Tensor
+
+from bert_export.rewrite.backbone import Backbone
 
 
 class MaskedPositionsBackbone(Backbone):

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
+from transformers import BertModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
 from bert_export.errors import OptionError
 from bert_export.rewrite.backbone import Backbone
 from bert_runtime.tasks.task import HeadSettings
-from torch import Tensor, nn
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class SentenceEmbedding(nn.Module):
         OptionError: on construction, for a pooling that is unknown, or that needs a pooler which the model lacks.
     """
 
-    def __init__(self, backbone: Backbone, settings: HeadSettings) -> None:
+    def __init__(self, backbone: Backbone | BertModel, settings: HeadSettings) -> None:
         super().__init__()
         if settings.pooling is None or settings.pooling not in POOLING:
             raise OptionError(f"pooling is {settings.pooling!r}, expected one of {', '.join(POOLING)}: pass --pooling")

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bert_runtime.backends.engine import Engine
-from bert_runtime.manifest import Artefact
-from bert_runtime.schedule import collate, split
-from bert_runtime.tasks.task import Head, IntArray, Outputs, Task, TensorSpec
 
 from bert_export.errors import GateError
 from bert_export.verify.answers import same_answer
 from bert_export.verify.reference import Reference
 from bert_export.verify.sweep import cases
+from bert_runtime.backends.engine import Engine
+from bert_runtime.manifest import Artefact
+from bert_runtime.schedule import collate, split
+from bert_runtime.tasks.task import Head, IntArray, Outputs, Task, TensorSpec
 
 FP32_TOLERANCE = 1e-4
 """Largest accepted difference of a logit: fused kernels sum in another order; a wrong graph is off by far more."""
@@ -70,8 +70,9 @@ def verify(subject: Subject, reference: Reference, tolerance: float = FP32_TOLER
     if problems:
         artefact = subject.artefact
         raise GateError(
-            f"the {artefact.target} artefact ({artefact.precision}) does not answer as torch does: {'; '.join(problems)}. "
-            "No bundle was written; export with --plain or --target portable to see which step is at fault, and report it"
+            f"the {artefact.target} artefact ({artefact.precision}) does not answer as torch does: "
+            f"{'; '.join(problems)}. No bundle was written; export with --plain or --target portable to see which "
+            "step is at fault, and report it"
         )
     return Parity(subject.artefact.target, subject.artefact.precision, tolerance, tuple(checks))
 
@@ -96,7 +97,9 @@ def _real_texts(subject: Subject, reference: Reference, tolerance: float, proble
         agree = same_answer(answers[0], answers[1], tolerance)
         same += agree
         if difference > tolerance or not agree:
-            problems.append(f"example {record!r:.80} differs by {difference:.1e}" + ("" if agree else ", another answer"))
+            problems.append(
+                f"example {record!r:.80} differs by {difference:.1e}" + ("" if agree else ", another answer")
+            )
     return Check("real texts", len(subject.task.examples), worst, same)
 
 

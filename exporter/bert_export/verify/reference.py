@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from bert_runtime.tasks.task import HeadSettings, IntArray, Task, TensorSpec
 from numpy.typing import NDArray
 from transformers import BertModel, PreTrainedModel
 
 from bert_export.rewrite.pooling import SentenceEmbedding
+from bert_runtime.tasks.task import HeadSettings, IntArray, Task, TensorSpec
 
 
 class Reference:

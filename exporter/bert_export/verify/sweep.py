@@ -1,4 +1,4 @@
-"""Shapes and masks that a graph must answer right although it was traced with others: the parity gate's synthetic half."""
+"""Shapes and masks that a graph must answer right although it was traced with others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from bert_runtime.tasks.task import IntArray, Reads, Task
 
 MASKS = ("none", "right", "left", "holes")

@@ -25,7 +25,7 @@ def select(manifest: Manifest, target: str) -> Artefact:
     if target != "auto":
         if target not in held:
             raise BackendError(
-                f"target {target!r} was asked for, but the bundle holds {', '.join(held)}; load it with one of these or "
+                f"target {target!r} was asked for, but the bundle holds {', '.join(held)}; load one of these or "
                 f"export it again with --target {target}"
             )
         if target not in RUNNABLE:

@@ -71,7 +71,7 @@ def _mistakes(name: str, value: object, hint: object) -> list[str]:
         options = typing.get_args(hint)
         if value is None and type(None) in options:
             return []
-        return _mistakes(name, value, next(option for option in options if option is not type(None)))
+        hint = next(option for option in options if option is not type(None))
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, tuple):
             return [f"{name} is a {type(value).__name__}, expected a tuple (in JSON: a list) of strings"]
@@ -79,17 +79,21 @@ def _mistakes(name: str, value: object, hint: object) -> list[str]:
     if hint is str:
         return _text_mistakes(name, value)
     if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return (
-            [] if number and math.isfinite(typing.cast(float, value)) else [_expected(name, value, "a finite number")]
-        )
-    wrong_bool = hint is int and isinstance(value, bool)
+        return [] if _is_number(value) else [_expected(name, value, "a finite number")]
     kind = typing.cast(type, hint)
-    return (
-        [_expected(name, value, f"a value of type {kind.__name__}")]
-        if wrong_bool or not isinstance(value, kind)
-        else []
-    )
+    # A bool is an int to Python, and a mistake to whoever wrote `"top_k": true`.
+    right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    return [] if right else [_expected(name, value, f"a value of type {kind.__name__}")]
+
+
+def _is_number(value: object) -> bool:
+    """Whether a float can hold it: neither NaN nor infinite, nor an integer beyond the largest float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _text_mistakes(name: str, value: object) -> list[str]:
@@ -105,4 +109,8 @@ def _text_mistakes(name: str, value: object) -> list[str]:
 
 
 def _expected(name: str, value: object, wanted: str) -> str:
-    return f"{name} is {value!r:.60} ({type(value).__name__}), expected {wanted}"
+    try:
+        shown = f"{value!r:.60}"
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        shown = "too large to show"
+    return f"{name} is {shown} ({type(value).__name__}), expected {wanted}"

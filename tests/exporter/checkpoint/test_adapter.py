@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from tests.exporter.checkpoint.conftest import Make, edit
+from transformers import BertForQuestionAnswering, PreTrainedModel
+
 from bert_export import demo
 from bert_export.checkpoint import Source, load
 from bert_export.demo import demo_checkpoint
 from bert_export.errors import CheckpointError, OptionError
 from bert_runtime.tasks import find_task
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file, save_file
-from transformers import BertForQuestionAnswering, PreTrainedModel
-
-from tests.exporter.checkpoint.conftest import Make, edit
 
 QA = find_task("question-answering")
 IDS = torch.tensor([[2, 5, 6, 3]])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights, write
+
 from bert_export.checkpoint import LoadOptions, Source, load
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
-
-from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights, write
 
 QA = find_task("question-answering")
 TOKENS = find_task("token-classification")

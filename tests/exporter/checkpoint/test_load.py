@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights
+from transformers import AutoConfig, AutoTokenizer
+
 from bert_export.checkpoint import LoadOptions, Source, load
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import TASKS, find_task
-from transformers import AutoConfig, AutoTokenizer
-
-from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights
 
 QA = find_task("question-answering")
 TEXTS = find_task("text-classification")

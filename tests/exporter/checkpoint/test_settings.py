@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exporter.checkpoint.conftest import Make, edit, write
+
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source, load
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
-
-from tests.exporter.checkpoint.conftest import Make, edit, write
 
 TEXTS = find_task("text-classification")
 VECTORS = find_task("feature-extraction")

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exporter.checkpoint.conftest import VOCABULARY, Make, edit, write
+from tokenizers import Tokenizer
+from transformers import BertTokenizer
+
 from bert_export.checkpoint import LoadOptions, Source, load
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
-from tokenizers import Tokenizer
-from transformers import BertTokenizer
-
-from tests.exporter.checkpoint.conftest import VOCABULARY, Make, edit, write
 
 QA = find_task("question-answering")
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from torch import Tensor
+
 from bert_export.errors import OptionError
 from bert_export.rewrite import rewrite
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
@@ -19,7 +21,6 @@ from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
 from bert_runtime.tasks.task import HeadSettings, Reads, Task
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
 from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
-from torch import Tensor
 
 HEADS = [
     PRETRAINING,

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+
 from bert_runtime.cli.display import Table, show, tables
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bert_runtime.cli.command import add_flags
 from bert_runtime.cli.flags import add_request_flags, flag_of, request_fields, summary
 from bert_runtime.errors import InputError

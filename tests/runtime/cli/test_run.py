@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
 from bert_runtime.cli import main
 from bert_runtime.session import LOOKAHEAD, load
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import onnx
 import pytest
+
 from bert_runtime import bundle
 from bert_runtime.errors import BundleError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bert_runtime import bundle
 from bert_runtime.errors import BundleError
 

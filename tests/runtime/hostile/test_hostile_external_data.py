@@ -8,8 +8,9 @@ from typing import Any
 
 import onnx
 import pytest
-from bert_runtime import bundle
 from onnx import helper
+
+from bert_runtime import bundle
 
 Refused = Callable[[int], str]
 Put = Callable[[str, bytes], None]

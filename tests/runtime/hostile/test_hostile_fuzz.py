@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bert_runtime import manifest_json, onnx_file
 from bert_runtime.errors import BundleError
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from bert_runtime import bundle, protobuf
 from onnx import helper, numpy_helper
+
+from bert_runtime import bundle, protobuf
 
 Refused = Callable[[int], str]
 Put = Callable[[str, bytes], None]

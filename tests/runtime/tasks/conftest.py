@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from bert_runtime.text import TextEncoder
 from transformers import BertConfig
+
+from bert_runtime.text import TextEncoder
 
 CASES = Path(__file__).parents[2] / "cases"
 

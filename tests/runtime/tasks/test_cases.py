@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from bert_runtime.errors import BertError
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.fill_mask import FILL_MASK
@@ -18,7 +20,6 @@ from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.task import Features, HeadSettings, Outputs, Task
 from bert_runtime.text import TextEncoder
-from numpy.typing import NDArray
 
 CASES = Path(__file__).parents[2] / "cases"
 TASKS: tuple[Task[Any, Any, Any], ...] = (

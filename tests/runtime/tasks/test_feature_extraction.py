@@ -8,6 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from transformers import AutoTokenizer, BertConfig, BertModel
+
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.feature_extraction import (
     FEATURE_EXTRACTION,
@@ -17,8 +20,6 @@ from bert_runtime.tasks.feature_extraction import (
 )
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
-from transformers import AutoTokenizer, BertConfig, BertModel
 
 TEXTS = ("A man is playing a guitar.", "Café 😍👍🏽 東京", "", "word " * 90)
 MEAN = HeadSettings(pooling="mean", normalize=True)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, pipeline
+
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.fill_mask import FILL_MASK, FillMaskHead, FillMaskRequest, FillMaskResult
 from bert_runtime.tasks.masks import MaskResult
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
-from tokenizers import Tokenizer
-from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, pipeline
 
 SINGLE = (
     "Paris is the [MASK] of France.",

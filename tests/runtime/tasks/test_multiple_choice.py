@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import AutoTokenizer, BertConfig, BertForMultipleChoice
+
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE, MultipleChoiceHead, MultipleChoiceRequest
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TextEncoder
-from transformers import AutoTokenizer, BertConfig, BertForMultipleChoice
 
 REQUESTS = (
     MultipleChoiceRequest(

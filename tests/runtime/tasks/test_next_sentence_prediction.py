@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import AutoTokenizer, BertConfig, BertForNextSentencePrediction
+
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.tasks.next_sentence_prediction import (
     NEXT_SENTENCE_PREDICTION,
@@ -14,7 +16,6 @@ from bert_runtime.tasks.next_sentence_prediction import (
 )
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TextEncoder
-from transformers import AutoTokenizer, BertConfig, BertForNextSentencePrediction
 
 PAIRS = (
     ("The lights went out.", "She looked for a candle."),

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertForPreTraining
+
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.fill_mask import FillMaskHead, FillMaskRequest
 from bert_runtime.tasks.pretraining import PRETRAINING, PretrainingHead, PretrainingRequest
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
-from tokenizers import Tokenizer
-from transformers import BertConfig, BertForPreTraining
 
 PAIR = PretrainingRequest("😍 The [MASK] went out.", "She [MASK] for a [MASK] — 東京.")
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.tasks.question_answering import (
     QUESTION_ANSWERING,
@@ -24,8 +27,6 @@ from bert_runtime.tasks.question_answering.head import ContextWindow
 from bert_runtime.tasks.question_answering.spans import answer_characters
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import Pieces, TextEncoder
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CASES = json.loads(
     (Path(__file__).parents[2] / "cases" / "question_answering.json").read_text(encoding="utf-8"),

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from bert_runtime.tasks.question_answering.spans import Span, WindowLogits, best_spans
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bert_runtime.tasks.question_answering.spans import Span, WindowLogits, best_spans
 
 
 def brute_force(windows: Sequence[WindowLogits], longest: int, count: int) -> list[Span]:

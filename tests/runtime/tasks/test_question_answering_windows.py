@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.question_answering import (
     QuestionAnsweringEncoded,
@@ -18,9 +22,6 @@ from bert_runtime.tasks.question_answering import (
 )
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tokenizers import Tokenizer
 
 CONTEXT = "Ada lived in London. Bob lived in London. Eve lived in Bath."
 

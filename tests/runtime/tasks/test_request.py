@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from bert_runtime.errors import InputError
 from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.request import Request

@@ -1,0 +1,60 @@
+"""Graphs traced once for all tests of the passes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import onnx_ir as ir
+import pytest
+import torch
+import transformers
+
+from bert_export.rewrite import rewrite
+from bert_export.trace import trace
+from bert_runtime.tasks.task import HeadSettings, Task
+
+Model = Any
+torch.set_num_threads(1)  # tiny matrices: threads only wait for each other
+
+
+@functools.cache
+def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2) -> Model:
+    torch.manual_seed(7)
+    config = transformers.BertConfig(
+        vocab_size=600,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        hidden_act=activation,
+        num_labels=labels,
+    )
+    config._attn_implementation = "eager"
+    model = getattr(transformers, model_class)(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter.data, std=0.2)
+    return model
+
+
+@functools.cache
+def traced(task: Task[Any, Any, Any], plain: bool, activation: str) -> ir.Model:
+    settings = HeadSettings(pooling="mean", normalize=True)
+    return trace(rewrite(tiny_model(task.model_class, activation), task, plain, settings))
+
+
+@pytest.fixture(scope="session")
+def model() -> Callable[..., Model]:
+    return tiny_model
+
+
+@pytest.fixture(scope="session")
+def graph() -> Callable[..., ir.Model]:
+    """A fresh copy of the traced graph of a task."""
+
+    def copy(task: Task[Any, Any, Any], plain: bool = False, activation: str = "gelu") -> ir.Model:
+        return traced(task, plain, activation).clone()
+
+    return copy
