@@ -56,10 +56,16 @@ class Feature:
     end: int
 
 
+def encode_question(tokenizer: Tokenizer, question: str) -> list[int]:
+    """[CLS], the question's first 62 tokens, [SEP]."""
+    ids: list[int] = tokenizer.encode(question.strip()).ids
+    return [*ids[:-1][:63], ids[-1]]
+
+
 def featurize(tokenizer: Tokenizer, item: squad.Question, max_length: int, rng: random.Random) -> Feature | None:
     """The window of the context that holds the first answer, at a random place when the context is too long."""
     text, first = item.answers[0]
-    question = tokenizer.encode(item.question.strip()).ids[:64]
+    question = encode_question(tokenizer, item.question)
     context = tokenizer.encode(item.context, add_special_tokens=False)
     inside = [i for i, (a, b) in enumerate(context.offsets) if b > first and a < first + len(text)]
     room = max_length - len(question) - 1
@@ -68,7 +74,7 @@ def featurize(tokenizer: Tokenizer, item: squad.Question, max_length: int, rng: 
     low = max(0, inside[-1] + 1 - room)
     high = min(inside[0], max(0, len(context.ids) - room))
     begin = rng.randint(low, high) if low <= high else low
-    ids = question + context.ids[begin : begin + room] + [tokenizer.token_to_id("[SEP]")]
+    ids = question + context.ids[begin : begin + room] + question[-1:]
     shift = len(question) - begin
     return Feature(ids, len(question), inside[0] + shift, inside[-1] + shift)
 
@@ -158,10 +164,10 @@ def _predictions(
     model: torch.nn.Module, tokenizer: Tokenizer, items: list[squad.Question]
 ) -> Iterator[tuple[str, list[str]]]:
     for item in items:
-        question = tokenizer.encode(item.question.strip()).ids[:64]
+        question = encode_question(tokenizer, item.question)
         context = tokenizer.encode(item.context, add_special_tokens=False)
         kept = context.ids[: 383 - len(question)]
-        feature = Feature(question + kept + [tokenizer.token_to_id("[SEP]")], len(question), 0, 0)
+        feature = Feature(question + kept + question[-1:], len(question), 0, 0)
         output = model(**{k: v for k, v in tensors([feature]).items() if "positions" not in k})
         first, last = len(question), len(question) + len(kept)
         start, end = output.start_logits[0, first:last], output.end_logits[0, first:last]

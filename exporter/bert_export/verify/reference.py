@@ -19,8 +19,9 @@ class Reference:
 
     def __init__(self, model: PreTrainedModel, task: Task[Any, Any, Any], settings: HeadSettings, plain: bool) -> None:
         """Wrap `model`, which is neither copied nor changed; sentence vectors are pooled as `settings` say."""
-        pools = isinstance(model, BertModel) and not plain
-        self._network: torch.nn.Module = SentenceEmbedding(model, settings) if pools else model
+        self._network: torch.nn.Module = model
+        if isinstance(model, BertModel) and not plain:
+            self._network = SentenceEmbedding(model, settings)
         self._outputs: Sequence[TensorSpec] = task.graph_outputs(plain)
 
     @torch.inference_mode()
