@@ -136,11 +136,13 @@ class Session(Generic[RequestT, ResultT]):
         self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool
     ) -> Iterator[ResultT | InputError]:
         for first in itertools.count(0, LOOKAHEAD):
-            chunk = list(itertools.islice(requests, LOOKAHEAD))
+            chunk, failure = _take(requests)
             for answer in self._answers(chunk, first):
                 if strict and isinstance(answer, InputError):
                     raise answer
                 yield answer
+            if failure is not None:
+                raise failure
             if len(chunk) < LOOKAHEAD:
                 return
 
@@ -195,6 +197,19 @@ class Session(Generic[RequestT, ResultT]):
             feeds = collate(batch, self.text.pad_id)
             outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, self._fetch)
             yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
+
+
+T = TypeVar("T")
+
+
+def _take(items: Iterator[T]) -> tuple[list[T], Exception | None]:
+    """Up to LOOKAHEAD items, and the error of a source that broke, so that what it gave before is still answered."""
+    taken: list[T] = []
+    try:
+        taken.extend(itertools.islice(items, LOOKAHEAD))
+    except Exception as error:  # the caller's own generator may raise anything; `_stream` raises it again
+        return taken, error
+    return taken, None
 
 
 @overload

@@ -121,6 +121,17 @@ def test_a_strict_stream_answers_all_before_the_bad_request_then_raises(session:
         next(answers)
 
 
+def test_a_source_that_breaks_raises_its_own_error_after_what_it_gave_is_answered(session: Session[Any, Any]) -> None:
+    def source() -> Iterator[dict[str, object]]:
+        yield {"text": "a"}
+        raise OSError("the disk went away")
+
+    answers = session.predict(source())
+    assert_same(next(answers), session({"text": "a"}))
+    with pytest.raises(OSError, match="the disk went away"):
+        next(answers)
+
+
 def test_an_unknown_way_with_errors_is_refused_before_anything_is_read(session: Session[Any, Any]) -> None:
     with pytest.raises(InputError, match="expected 'raise' or 'return'"):
         session.predict([], errors="ignore")  # type: ignore[call-overload]  # what a caller without a type checker may do
