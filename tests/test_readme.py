@@ -1,0 +1,105 @@
+"""What the README shows runs: its Python in one session, its commands on tiny checkpoints, its output as printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import BertConfig, BertForQuestionAnswering, BertForTokenClassification
+
+import bert_export.cli
+import bert_runtime.cli
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "bert-export": bert_export.cli.main,
+    "bert-run": bert_runtime.cli.main,
+}
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", "what", "is", "?"]
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_examples_run_one_after_another(
+    demo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(demo_folder)
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "True" in printed.splitlines()[0]
+    assert "request 1: question is" in printed
+    assert "'Attention': 6" in printed
+    assert printed.splitlines()[-1] == "(384,)"
+
+
+def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_checkpoints()
+    request = {"question": "what is a ?", "context": "a b c"}
+    Path("questions.jsonl").write_text(f"{json.dumps(request)}\nno json\n{json.dumps(request)}\n", encoding="utf-8")
+    lines = [line.split(" #")[0] for block in blocks("console") for line in block.splitlines()]
+    commands = [shlex.split(line) for line in lines if line.startswith(tuple(COMMANDS))]
+    assert len(commands) >= 4
+    for name, *arguments in commands:
+        assert COMMANDS[name](arguments) == 0, arguments
+    answers = [json.loads(line) for line in Path("answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [next(iter(answer)) for answer in answers] == ["answers", "error", "answers"]
+    both = json.loads(Path("my-checkpoint-question-answering/manifest.json").read_text(encoding="utf-8"))
+    assert [artefact["target"] for artefact in both["artefacts"]] == ["cpu", "portable"]
+
+
+def test_the_answers_it_prints_are_those_of_the_demo(demo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (printed,) = (block for block in blocks("text") if "answers" in block)
+    context = str(demo_folder / "examples" / "transformers.txt")
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    questions = re.findall(r'--question "(.+?)"', makefile)
+    assert len(questions) == 3
+    for question in questions:
+        capsys.readouterr()
+        arguments = [
+            str(demo_folder / "build" / "demo-qa"),
+            "--context-file",
+            context,
+            "--question",
+            question,
+            "--json",
+        ]
+        assert bert_runtime.cli.main(arguments) == 0
+        (answer,) = json.loads(capsys.readouterr().out)["answers"]
+        assert answer["text"] in printed
+        assert f"{answer['score']:.2f}" in printed
+
+
+def save_checkpoints() -> None:
+    """What the commands name: my-checkpoint, and base with its adapter lora."""
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=40,
+        id2label={0: "O", 1: "B-PER", 2: "I-PER"},
+    )
+    BertForQuestionAnswering(config).save_pretrained("my-checkpoint")
+    tagger = BertForTokenClassification(config)
+    encoder = dict(tagger.bert.state_dict(prefix="bert.").items())
+    tagger.config.save_pretrained("base")
+    save_file(encoder, "base/model.safetensors", metadata={"format": "pt"})
+    adapted = get_peft_model(tagger, LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"]))
+    adapted.save_pretrained("lora")
+    for folder in ("my-checkpoint", "base"):
+        Path(folder, "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
