@@ -16,7 +16,8 @@ class MaskedPositionsBackbone(Backbone):
         if positions is None:
             raise ValueError("this network was rewritten to read masked positions: pass `positions`")
         if self.pooler is not None:
-            positions = torch.cat([torch.zeros_like(positions[:, :1]), positions], dim=1)
+            # Not zeros_like(positions[:, :1]): a text without masks has no first position.
+            positions = torch.cat([positions.new_zeros((positions.shape[0], 1)), positions], dim=1)
         batch = torch.arange(hidden.shape[0], device=hidden.device)[:, None]
         return hidden[batch, positions]
 
