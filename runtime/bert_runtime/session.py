@@ -68,8 +68,7 @@ class Session(Generic[RequestT, ResultT]):
         self.artefact = artefact
         self.engine = engine
         self.task = task
-        record = self.manifest.tokenizer
-        self.text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
+        self.text = _text_encoder(bundle)
         self._head: Head[RequestT, Encoded, ResultT] = task.head(self.text, self.manifest.settings)
         self._fetch = self._head.fetch(tuple(spec.name for spec in artefact.outputs))
         self._budget = budget
@@ -197,6 +196,17 @@ class Session(Generic[RequestT, ResultT]):
             feeds = collate(batch, self.text.pad_id)
             outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, self._fetch)
             yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
+
+
+def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:
+    record = bundle.manifest.tokenizer
+    text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
+    if (text.pad_id, text.mask_id) != (record.pad_id, record.mask_id):
+        raise BundleError(
+            f"{record.file}: the tokenizer has the pad and mask ids {text.pad_id} and {text.mask_id}, expected the "
+            f"manifest's {record.pad_id} and {record.mask_id}; export the bundle again"
+        )
+    return text
 
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 import pytest
 
-from bert_runtime import bundle
+import bert_runtime
 from bert_runtime.errors import BundleError
 
 ROOT = Path(__file__).parents[3]
@@ -63,11 +63,11 @@ def put(good: Path, edit: Callable[[Callable[[Manifest], object]], None]) -> Cal
 
 @pytest.fixture
 def refused(good: Path, rules: Mapping[int, tuple[str, ...]]) -> Callable[[int], str]:
-    """Read the copy: it must be refused in the words of the rule. The error's text."""
+    """Load the copy: it must be refused in the words of the rule. The error's text."""
 
     def check(rule: int) -> str:
         with pytest.raises(BundleError) as caught:
-            bundle.read(good)
+            bert_runtime.load(good)
         text = str(caught.value)
         assert any(words in text for words in rules[rule]), f"rule {rule} says {rules[rule]}, the error is: {text}"
         return text

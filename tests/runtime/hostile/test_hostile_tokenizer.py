@@ -1,0 +1,43 @@
+"""A tokenizer that is not BERT's, or not the one that the manifest describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Put = Callable[[str, bytes], None]
+Edit = Callable[[Callable[[dict[str, Any]], object]], None]
+Refused = Callable[[int], str]
+
+
+@pytest.fixture
+def tokenizer(good: Path) -> dict[str, Any]:
+    """The content of the good bundle's tokenizer.json."""
+    content: dict[str, Any] = json.loads((good / "tokenizer.json").read_bytes())
+    return content
+
+
+def test_rule_36_a_tokenizer_that_is_no_wordpiece_is_refused(
+    tokenizer: dict[str, Any], put: Put, refused: Refused
+) -> None:
+    tokenizer["model"] = {"type": "WordLevel", "vocab": tokenizer["model"]["vocab"], "unk_token": "[UNK]"}
+    put("tokenizer.json", json.dumps(tokenizer).encode())
+    assert "WordLevel" in refused(36)
+
+
+def test_rule_36_a_tokenizer_that_adds_no_special_tokens_is_refused(
+    tokenizer: dict[str, Any], put: Put, refused: Refused
+) -> None:
+    tokenizer["post_processor"] = None
+    put("tokenizer.json", json.dumps(tokenizer).encode())
+    refused(36)
+
+
+@pytest.mark.parametrize("name", ["pad_id", "mask_id"])
+def test_rule_37_ids_that_are_not_the_tokenizers_are_refused(name: str, edit: Edit, refused: Refused) -> None:
+    edit(lambda manifest: manifest["tokenizer"].update({name: 7}))
+    assert "7" in refused(37)
