@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu
 SOURCES := $(shell find runtime/bert_runtime exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow lint format bench train-demo clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -48,6 +48,9 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+train-demo: $(VENV)/.installed-dev
+	$(BIN)/python training/train_qa.py --output exporter/bert_export/demo/qa
 
 clean:
 	rm -rf build $(VENV)

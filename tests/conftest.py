@@ -16,3 +16,11 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "examples").symlink_to(Path(__file__).parents[1] / "examples")
     assert main(["--task", "qa", "--output", str(folder / "build" / "demo-qa"), "--quiet"]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_embedding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of all-MiniLM-L6-v2 itself, which makes sentence vectors."""
+    bundle = tmp_path_factory.mktemp("demo") / "embedding"
+    assert main(["--task", "embedding", "--output", str(bundle), "--quiet"]) == 0
+    return bundle
