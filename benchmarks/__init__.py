@@ -1,0 +1,1 @@
+"""Speed, measured fairly: every engine in its own process, rounds interleaved, raw times kept as JSON."""

@@ -1,0 +1,91 @@
+"""Latency of one call: `python -m benchmarks.latency [--models NAME ...] [--rounds N]`.
+
+Measurements: for each case {"batch", "sequence", "peer", "difference", "rounds"}: milliseconds of each call by round,
+and the largest difference of an output from the baseline's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.machine import this_machine
+from benchmarks.peers import BASELINE, PEERS
+from benchmarks.race import Plan, build, differences, race, started
+from benchmarks.results import save
+from benchmarks.summary import speed_up, typical
+from benchmarks.workload import CASES, MASKED, Case, Model
+
+WORK = Path("build/benchmarks")
+
+
+@dataclass(frozen=True)
+class Heat:
+    """One model, who runs it, on what, and against whom."""
+
+    model: Model
+    peers: tuple[str, ...]
+    cases: tuple[Case, ...]
+    baseline: str
+
+
+def heats() -> list[Heat]:
+    """Everything that is raced: heads that read all tokens or one against everyone, fill-mask against full logits."""
+    everyone = tuple(peer for peer in PEERS if peer != "bert-export-plain")
+    logits = ("bert-export", "bert-export-plain")
+    return [
+        *(
+            Heat(Model(task, size), everyone, CASES, BASELINE)
+            for size in ("minilm-l6", "bert-base")
+            for task in ("text-classification", "question-answering")
+        ),
+        *(Heat(Model("fill-mask", size), logits, MASKED, logits[1]) for size in ("minilm-l6", "bert-base")),
+    ]
+
+
+def measure(heat: Heat, threads: int, plan: Plan) -> Path:
+    """Race one heat and keep the result."""
+    measurements = []
+    with started(heat.peers, heat.model, WORK, threads) as workers, tempfile.TemporaryDirectory() as folder:
+        for case in heat.cases:
+            worst = differences(workers, case, heat.baseline, Path(folder))
+            times = race(workers, case, plan)
+            for peer, rounds in times.items():
+                faster = speed_up(rounds, times[heat.baseline]).median
+                print(f"{heat.model.name} {case.name} {peer:24} {typical(rounds):8.2f} ms {faster:5.2f}x", flush=True)
+                measurements.append(
+                    {
+                        "batch": case.batch,
+                        "sequence": case.sequence,
+                        "peer": peer,
+                        "baseline": heat.baseline,
+                        "difference": worst[peer],
+                        "rounds": rounds,
+                    }
+                )
+    return save("latency", heat.model.name, threads, measurements)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build what is missing, then race; with --build-only, stop before the race."""
+    names = [heat.model.name for heat in heats()]
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--models", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    flags.add_argument("--rounds", type=int, default=Plan().rounds)
+    flags.add_argument("--turn", type=float, default=Plan().turn, help="milliseconds of each engine in each round")
+    flags.add_argument("--threads", type=int, default=min(2, this_machine().cpus))
+    flags.add_argument("--build-only", action="store_true")
+    parsed = flags.parse_args(arguments)
+    chosen = [heat for heat in heats() if heat.model.name in parsed.models]
+    for heat in chosen:
+        build(heat.peers, heat.model, WORK)
+    for heat in [] if parsed.build_only else chosen:
+        print(measure(heat, parsed.threads, Plan(parsed.rounds, parsed.turn)), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

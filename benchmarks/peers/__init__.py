@@ -1,0 +1,20 @@
+"""The peers of the race, by the names that the command line and the results use; adding one is a file and a line."""
+
+from __future__ import annotations
+
+from benchmarks.peers.bert_export import BertExport
+from benchmarks.peers.onnxruntime_optimizer import OnnxRuntimeOptimizer
+from benchmarks.peers.onnxruntime_raw import OnnxRuntimeRaw
+from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_eager import TorchEager
+from benchmarks.peers.transformers_exporters import TransformersExporters
+
+PEERS: dict[str, Peer] = {
+    "bert-export": BertExport(),
+    "bert-export-plain": BertExport("bert-export --plain", plain=True),
+    "transformers-exporters": TransformersExporters(),
+    "onnxruntime-optimizer": OnnxRuntimeOptimizer(),
+    "onnxruntime-raw": OnnxRuntimeRaw(),
+    "torch-eager": TorchEager(),
+}
+BASELINE = "onnxruntime-raw"

@@ -1,0 +1,135 @@
+"""The tables of README.md, made from the results: `python -m benchmarks.table` rewrites them in place."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import Machine
+from benchmarks.peers import PEERS
+from benchmarks.results import Result, read_all
+from benchmarks.summary import speed_up, typical
+from benchmarks.workload import Case
+
+README = Path(__file__).parent / "README.md"
+BEGIN, END = "<!-- tables: made by `python -m benchmarks.table`, do not edit -->", "<!-- end of tables -->"
+
+
+def tables(results: Iterable[Result]) -> str:
+    """Every result as Markdown, grouped by machine."""
+    lines: list[str] = []
+    machine = ""
+    for result in results:
+        if result.machine.name != machine:
+            machine = result.machine.name
+            lines += [f"### {machine}", "", _machine(result.machine), ""]
+        lines += [f"#### {result.benchmark.replace('_', ' ')}: {result.subject}", "", _circumstances(result), ""]
+        lines += [*TABLES[result.benchmark](result.measurements), ""]
+    return "\n".join(lines).rstrip()
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table, its first column left aligned and the others right."""
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' + '---:|' * (len(header) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def latency(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Peers by cases: the median in ms, and the speed-up over the baseline with its quartiles."""
+    times = {(Case(m["batch"], m["sequence"]), m["peer"]): m["rounds"] for m in measurements}
+    baseline = measurements[0]["baseline"]
+    cases = list(dict.fromkeys(case for case, _ in times))
+    peers = list(dict.fromkeys(peer for _, peer in times))
+    rows = []
+    for peer in peers:
+        row = [PEERS[peer].name if peer in PEERS else peer]
+        for case in cases:
+            ratio = speed_up(times[case, peer], times[case, baseline])
+            spread = "" if peer == baseline else f", {ratio.median:.2f}x ({ratio.low:.2f}-{ratio.high:.2f})"
+            row.append(f"{typical(times[case, peer]):.1f} ms{spread}")
+        rows.append(row)
+    yield from markdown(["engine", *(case.name for case in cases)], rows)
+
+
+def overhead(measurements: Mapping[str, Any]) -> Iterator[str]:
+    """The stages of one request, the start of each command, and the slowest imports."""
+    requests = measurements["request"]
+    stages = list(requests[0]["calls"][0])
+    rows = [[s, *(_milliseconds(call[s] for call in r["calls"]) for r in requests)] for s in stages]
+    own = [stage for stage in stages if stage not in ("tokenise", "graph")]
+    rows.append(["**overhead**", *(_milliseconds(sum(call[s] for s in own) for call in r["calls"]) for r in requests)])
+    yield from markdown(["stage (median ms)", *(f"{request['tokens']} tokens" for request in requests)], rows)
+    yield ""
+    starts = measurements["start"].items()
+    yield from markdown(
+        ["process", "fastest s", "median s"],
+        ([name, f"{min(times):.2f}", f"{statistics.median(times):.2f}"] for name, times in starts),
+    )
+    yield ""
+    slowest = (f"{name} {spent:.0f}" for name, spent in measurements["import"].items())
+    yield f"Slowest modules of `import bert_runtime`, ms of their own: {', '.join(slowest)}."
+
+
+def export_time(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The fastest run: its stages and their shares of the whole."""
+    fastest = min(measurements, key=lambda run: float(run["seconds"]))
+    whole, stages = fastest["seconds"], fastest["stages"]
+    parts = {**stages, "start, imports and end": whole - sum(stages.values())}
+    rows = [[name, f"{spent:.1f}", f"{spent / whole:.0%}"] for name, spent in parts.items()]
+    rows.append(["**whole command**", f"{whole:.1f}", "100%"])
+    yield from markdown(["stage", "s", "share"], rows)
+    yield ""
+    peak = max(run["peak_mib"] for run in measurements)
+    yield f"Fastest of {len(measurements)} runs; {fastest['cpu_seconds']:.1f} s of CPU time, peak memory {peak} MiB."
+
+
+TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
+    "latency": latency,
+    "overhead": overhead,
+    "export_time": export_time,
+}
+
+
+def replaced(page: str, text: str) -> str:
+    """`page` with `text` between the marks.
+
+    Raises:
+        ValueError: the page lacks a mark.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks {BEGIN!r} or {END!r}, expected both in this order")
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+
+
+def _milliseconds(times: Iterable[float]) -> str:
+    return f"{statistics.median(times):.3f}"
+
+
+def _machine(machine: Machine) -> str:
+    isa = ", ".join(machine.isa) or "no vector extension known here"
+    size = f"{machine.cpus} CPUs, {machine.memory} GiB"
+    return f"{machine.cpu} (family/model {machine.family}; {isa}), {size}, {machine.system}."
+
+
+def _circumstances(result: Result) -> str:
+    machine = result.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return (
+        f"{result.threads} threads, commit {machine.commit}, Python {machine.python}, {versions}. "
+        f"Load average at the end: {machine.load}."
+    )
+
+
+def main() -> None:
+    """Rewrite the README's tables."""
+    README.write_text(replaced(README.read_text(encoding="utf-8"), tables(read_all())), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""One peer in a process of its own: `python -m benchmarks.worker build|serve PEER MODEL FOLDER THREADS`.
+
+`serve` answers orders, one JSON object a line: {"batch", "sequence", "warmup", "calls"} gives the milliseconds of each
+call; with "outputs", the path of an .npz file, it also leaves the outputs of the last call there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from benchmarks.peers import PEERS
+from benchmarks.peers.peer import Run, Stall
+from benchmarks.workload import Case, Model
+
+
+def main(arguments: list[str]) -> None:
+    """Build or serve; what libraries print goes to standard error, so that answers stay readable."""
+    verb, peer, model, folder, threads = arguments
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    root = Path(folder)
+    stall = Stall(Model.parse(model), root / model / "checkpoint", root / model / peer)
+    if verb == "build":
+        PEERS[peer].build(stall)
+    else:
+        serve(PEERS[peer].load(stall, int(threads)), answers)
+
+
+def serve(run: Run, answers: TextIO) -> None:
+    """Answer orders until standard input ends."""
+    _say(answers, {"ready": True})
+    for line in sys.stdin:
+        order = json.loads(line)
+        case = Case(order["batch"], order["sequence"])
+        feeds = case.feeds()
+        for _ in range(order["warmup"]):
+            run(feeds)
+        milliseconds = []
+        for _ in range(order["calls"]):
+            began = time.perf_counter_ns()
+            outputs = run(feeds)
+            milliseconds.append(round((time.perf_counter_ns() - began) / 1e6, 4))
+        if order.get("outputs"):
+            np.savez(order["outputs"], *outputs)
+        _say(answers, {"milliseconds": milliseconds})
+
+
+def _say(answers: TextIO, value: Any) -> None:
+    answers.write(json.dumps(value) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
