@@ -1,8 +1,9 @@
 """Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, which gives labels, spans and text."""
 
 from bert_runtime.errors import BackendError, BertError, BundleError, InputError
+from bert_runtime.loading import Options, load
 from bert_runtime.schedule import Budget
-from bert_runtime.session import Options, Session, load
+from bert_runtime.session import Session
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.fill_mask import FILL_MASK

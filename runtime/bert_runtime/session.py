@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime import bundle as bundles
 from bert_runtime.backends.engine import Engine
-from bert_runtime.backends.select import select, start
-from bert_runtime.cpus import available_cpus
-from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import feed_problems
 from bert_runtime.manifest import Artefact, Manifest
 from bert_runtime.schedule import Budget, collate, plan, split
-from bert_runtime.tasks import find_task
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Features, Head, Outputs, Task
 from bert_runtime.text import TextEncoder
@@ -33,43 +27,25 @@ LOOKAHEAD = 256
 """How many requests `predict` reads before it answers: what length-aware batches are chosen from."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a bundle is loaded.
-
-    Attributes:
-        target: auto, or the artefact to run; a named one never falls back to another.
-        threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
-        budget: the size of the batches that `predict` makes.
-    """
-
-    target: str = "auto"
-    threads: int | None = None
-    budget: Budget = field(default_factory=Budget)
-
-    def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"threads is {self.threads}, expected at least 1")
-
-
 class Session(Generic[RequestT, ResultT]):
     """A loaded bundle. Every method may be called from several threads at once; use it in `with`, or close it."""
 
     def __init__(
         self,
-        bundle: bundles.Bundle,
+        manifest: Manifest,
         task: Task[RequestT, Any, ResultT],
-        engine: Engine,
+        text: TextEncoder,
         artefact: Artefact,
+        engine: Engine,
         budget: Budget,
     ) -> None:
-        """Put the parts together; `load` is the way to make one."""
-        self.manifest: Manifest = bundle.manifest
+        """Put the parts together; `bert_runtime.load` is the way to make one."""
+        self.manifest = manifest
         self.artefact = artefact
         self.engine = engine
         self.task = task
-        self.text = _text_encoder(bundle)
-        self._head: Head[RequestT, Encoded, ResultT] = task.head(self.text, self.manifest.settings)
+        self.text = text
+        self._head: Head[RequestT, Encoded, ResultT] = task.head(text, manifest.settings)
         self._fetch = self._head.fetch(tuple(spec.name for spec in artefact.outputs))
         self._budget = budget
 
@@ -198,17 +174,6 @@ class Session(Generic[RequestT, ResultT]):
             yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
 
-def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:
-    record = bundle.manifest.tokenizer
-    text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
-    if (text.pad_id, text.mask_id) != (record.pad_id, record.mask_id):
-        raise BundleError(
-            f"{record.file}: the tokenizer has the pad and mask ids {text.pad_id} and {text.mask_id}, expected the "
-            f"manifest's {record.pad_id} and {record.mask_id}; export the bundle again"
-        )
-    return text
-
-
 T = TypeVar("T")
 
 
@@ -220,37 +185,3 @@ def _take(items: Iterator[T]) -> tuple[list[T], Exception | None]:
     except Exception as error:  # the caller's own generator may raise anything; `_stream` raises it again
         return taken, error
     return taken, None
-
-
-@overload
-def load(path: str | Path, *, options: Options = ...) -> Session[Any, Any]: ...
-
-
-@overload
-def load(
-    path: str | Path, task: Task[RequestT, EncodedT, ResultT], *, options: Options = ...
-) -> Session[RequestT, ResultT]: ...
-
-
-def load(
-    path: str | Path, task: Task[Any, Any, Any] | None = None, *, options: Options | None = None
-) -> Session[Any, Any]:
-    """Check a bundle and make it ready to answer.
-
-    With `task`, such as `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
-
-    Raises:
-        BundleError: the directory breaks the format, or is of another task.
-        BackendError: no engine here runs it, or not the target that was named.
-    """
-    bundle = bundles.read(Path(path))
-    if task is not None and task is not find_task(bundle.manifest.task):
-        raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {task.name}")
-    return start_session(bundle, options or Options())
-
-
-def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
-    """The session of a bundle that has been read already; see `load`."""
-    artefact = select(bundle.manifest, options.target)
-    engine = start(bundle.directory, artefact, options.threads or available_cpus())
-    return Session(bundle, find_task(bundle.manifest.task), engine, artefact, options.budget)

@@ -16,8 +16,9 @@ import pytest
 
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.loading import Options, load
 from bert_runtime.schedule import Budget
-from bert_runtime.session import LOOKAHEAD, Options, Session, load
+from bert_runtime.session import LOOKAHEAD, Session
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING, QuestionAnsweringRequest
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
 

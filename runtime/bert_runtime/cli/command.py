@@ -15,9 +15,9 @@ from bert_runtime import bundle as bundles
 from bert_runtime.cli.files import ERRORS, Files
 from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary
 from bert_runtime.errors import InputError
+from bert_runtime.loading import Options
 from bert_runtime.records import FORMATS
 from bert_runtime.schedule import Budget
-from bert_runtime.session import Options
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.task import Task
 

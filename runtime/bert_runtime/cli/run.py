@@ -16,8 +16,9 @@ from bert_runtime.cli.display import show
 from bert_runtime.cli.files import Files, answer_file
 from bert_runtime.cli.progress import progress
 from bert_runtime.errors import BertError
+from bert_runtime.loading import start_session
 from bert_runtime.record_writers import Json, dumps, encode, to_json
-from bert_runtime.session import Session, start_session
+from bert_runtime.session import Session
 
 DONE, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 2, 130, 141
 

@@ -12,8 +12,8 @@ import pytest
 from bert_runtime.cli.command import add_flags
 from bert_runtime.cli.flags import add_request_flags, flag_of, request_fields, summary
 from bert_runtime.errors import InputError
+from bert_runtime.loading import Options
 from bert_runtime.schedule import Budget
-from bert_runtime.session import Options
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.request import Request
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from bert_runtime.cli import main
-from bert_runtime.session import LOOKAHEAD, load
+from bert_runtime.loading import load
+from bert_runtime.session import LOOKAHEAD
 
 MODULES = Path(__file__).parents[3] / "runtime"
 

@@ -1,0 +1,88 @@
+"""From a bundle directory to a session: check it, choose the artefact, start its engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from bert_runtime import bundle as bundles
+from bert_runtime.backends.select import select, start
+from bert_runtime.cpus import available_cpus
+from bert_runtime.errors import BundleError, InputError
+from bert_runtime.schedule import Budget
+from bert_runtime.session import Session
+from bert_runtime.tasks import find_task
+from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.task import Encoded, Task
+from bert_runtime.text import TextEncoder
+
+RequestT = TypeVar("RequestT", bound=Request)
+EncodedT = TypeVar("EncodedT", bound=Encoded)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a bundle is loaded.
+
+    Attributes:
+        target: auto, or the artefact to run; a named one never falls back to another.
+        threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
+        budget: the size of the batches that `predict` makes.
+    """
+
+    target: str = "auto"
+    threads: int | None = None
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads is {self.threads}, expected at least 1")
+
+
+@overload
+def load(path: str | Path, *, options: Options = ...) -> Session[Any, Any]: ...
+
+
+@overload
+def load(
+    path: str | Path, task: Task[RequestT, EncodedT, ResultT], *, options: Options = ...
+) -> Session[RequestT, ResultT]: ...
+
+
+def load(
+    path: str | Path, task: Task[Any, Any, Any] | None = None, *, options: Options | None = None
+) -> Session[Any, Any]:
+    """Check a bundle and make it ready to answer.
+
+    With `task`, such as `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
+
+    Raises:
+        BundleError: the directory breaks the format, or is of another task.
+        BackendError: no engine here runs it, or not the target that was named.
+    """
+    bundle = bundles.read(Path(path))
+    if task is not None and task is not find_task(bundle.manifest.task):
+        raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {task.name}")
+    return start_session(bundle, options or Options())
+
+
+def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
+    """The session of a bundle that has been read already; see `load`."""
+    artefact = select(bundle.manifest, options.target)
+    text = _text_encoder(bundle)
+    engine = start(bundle.directory, artefact, options.threads or available_cpus())
+    task = find_task(bundle.manifest.task)
+    return Session(bundle.manifest, task, text, artefact, engine, options.budget)
+
+
+def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:
+    record = bundle.manifest.tokenizer
+    text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
+    if (text.pad_id, text.mask_id) != (record.pad_id, record.mask_id):
+        raise BundleError(
+            f"{record.file}: the tokenizer has the pad and mask ids {text.pad_id} and {text.mask_id}, expected the "
+            f"manifest's {record.pad_id} and {record.mask_id}; export the bundle again"
+        )
+    return text
