@@ -1,14 +1,15 @@
 """What the runtime adds to the network: `python -m benchmarks.overhead [--bundle DIR]`, a question-answering bundle.
 
 Measurements: "request": for each length of context {"tokens", "calls": [{stage: ms}, ...]}, the stages of one request,
-each call timed whole and in parts, so that what is left over is the runtime's own; "start": command -> seconds of each
-of several processes; "import": module -> milliseconds of its own import, the slowest ones.
+each call timed whole and in parts, so that what is left over is the runtime's own; "start": command -> for each of
+several processes {"wall", "cpu"} in seconds; "import": module -> milliseconds of its own import, the slowest ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -92,8 +93,8 @@ def _parts(whole: float, spent: Mapping[str, float]) -> dict[str, float]:
     return {name: round(parts[name], 4) for name in STAGES}
 
 
-def start_times(bundle: Path) -> dict[str, list[float]]:
-    """Command -> wall seconds of a whole process, in interleaved rounds."""
+def start_times(bundle: Path) -> dict[str, list[dict[str, float]]]:
+    """Command -> seconds of a whole process, by the clock and of CPU time, in interleaved rounds."""
     python, commands = [sys.executable, "-c"], Path(sys.executable).parent
     context = SENTENCE * 5
     started = {
@@ -108,13 +109,19 @@ def start_times(bundle: Path) -> dict[str, list[float]]:
             *("--question", QUESTION, "--context", context),
         ],
     }
-    seconds: dict[str, list[float]] = {name: [] for name in started}
+    seconds: dict[str, list[dict[str, float]]] = {name: [] for name in started}
     for _ in range(PROCESSES):
         for name, command in started.items():
-            began = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            seconds[name].append(round(time.perf_counter() - began, 4))
+            seconds[name].append(_process_time(command))
     return seconds
+
+
+def _process_time(command: Sequence[str]) -> dict[str, float]:
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return {"wall": round(wall, 4), "cpu": round(cpu, 4)}
 
 
 def slow_imports(count: int = 12) -> dict[str, float]:

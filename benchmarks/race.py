@@ -16,8 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from benchmarks.checkpoints import random_checkpoint
-from benchmarks.peers import BASELINE, PEERS
+from benchmarks.peers import PEERS
 from benchmarks.summary import best
 from benchmarks.workload import Case, Model
 
@@ -70,7 +69,6 @@ class Worker:
 
 def build(peers: Sequence[str], model: Model, folder: Path) -> None:
     """Make the artefacts that are missing or were made by another version, each in its own process."""
-    random_checkpoint(model, folder / model.name / "checkpoint")
     for peer in peers:
         stall = folder / model.name / peer
         stamp = stall / "built-by"
@@ -133,6 +131,3 @@ def _difference(expected: Sequence[Any], got: Sequence[Any]) -> float:
 
 def _command(verb: str, peer: str, model: Model, folder: Path, threads: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.worker", verb, peer, model.name, str(folder), str(threads)]
-
-
-__all__ = ["BASELINE", "Plan", "Worker", "build", "differences", "race", "started"]

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from benchmarks.checkpoints import random_checkpoint
 from benchmarks.peers import PEERS
 from benchmarks.peers.peer import Run, Stall
 from benchmarks.workload import Case, Model
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> None:
     root = Path(folder)
     stall = Stall(Model.parse(model), root / model / "checkpoint", root / model / peer)
     if verb == "build":
+        random_checkpoint(stall.model, stall.checkpoint)
         PEERS[peer].build(stall)
     else:
         serve(PEERS[peer].load(stall, int(threads)), answers)

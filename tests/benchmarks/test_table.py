@@ -26,10 +26,11 @@ def test_a_latency_table_has_a_row_for_each_engine_and_a_ratio_for_all_but_the_b
 
 def test_the_overhead_of_a_request_is_all_but_tokenising_and_the_graph() -> None:
     calls = [{"tokenise": 1.0, "encode": 0.1, "graph": 9.0, "decode": 0.2}] * 3
-    measured = {"request": [{"tokens": 40, "calls": calls}], "start": {"pass": [0.3, 0.1]}, "import": {"numpy": 50.0}}
+    starts = {"pass": [{"wall": 0.3, "cpu": 0.05}, {"wall": 0.1, "cpu": 0.06}]}
+    measured = {"request": [{"tokens": 40, "calls": calls}], "start": starts, "import": {"numpy": 50.0}}
     lines = list(table.overhead(measured))
     assert "| **overhead** | 0.300 |" in lines
-    assert "| pass | 0.10 | 0.20 |" in lines
+    assert "| pass | 0.10 | 0.20 | 0.05 |" in lines
 
 
 def test_the_stages_of_an_export_add_up_to_the_whole_command() -> None:
