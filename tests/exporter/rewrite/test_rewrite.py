@@ -46,8 +46,8 @@ def tiny(task: Task[Any, Any, Any], attention: str = "eager", activation: str = 
         intermediate_size=64,
         max_position_embeddings=LONGEST,
         hidden_act=activation,
-        num_labels=labels,
     )
+    config.num_labels = labels
     config._attn_implementation = attention
     model = getattr(transformers, task.model_class)(config).eval()
     for parameter in model.parameters():
@@ -145,8 +145,10 @@ def test_rewriting_leaves_the_model_as_it_was_and_shares_its_weights() -> None:
 def test_last_layer_computes_only_the_first_token() -> None:
     rewritten = rewrite(tiny(TEXT_CLASSIFICATION), TEXT_CLASSIFICATION)
     sizes: list[int] = []
-    layer = rewritten.network.bert.encoder.layer[-1]  # type: ignore[union-attr, index]
-    layer.intermediate.register_forward_hook(lambda module, given, made: sizes.append(made.shape[1]))
+    layers = rewritten.get_submodule("network.bert.encoder.layer")
+    list(layers.children())[-1].get_submodule("intermediate").register_forward_hook(
+        lambda module, given, made: sizes.append(made.shape[1])
+    )
     rewritten(*feed(TEXT_CLASSIFICATION, 3, 7, "none"))
     assert sizes == [1]
 
