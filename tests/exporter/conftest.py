@@ -37,7 +37,7 @@ NONE: Config = {}
 
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
     """Write a seeded model of the task's class the way save_pretrained does; logits are of the order of one."""
-    model_class = find_task(task).model_class
+    model_class, settings = find_task(task).model_class, find_task(task).settings
     shape: dict[str, Any] = {
         "vocab_size": len(VOCABULARY),
         "hidden_size": 32,
@@ -46,9 +46,9 @@ def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
         "intermediate_size": 64,
         "max_position_embeddings": LONGEST,
         "initializer_range": 0.3,
-        "id2label": {0: "O", 1: "B-PER", 2: "I-PER"},
-        "problem_type": "single_label_classification",
     }
+    if "labels" in settings:
+        shape |= {"id2label": {0: "O", 1: "B-PER", 2: "I-PER"}, "problem_type": "single_label_classification"}
     config = BertConfig(**(shape | dict(changes)))
     torch.manual_seed(0)
     model = getattr(transformers, model_class)(config)
