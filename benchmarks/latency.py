@@ -71,7 +71,7 @@ def measure(heat: Heat, threads: int, plan: Plan) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Build what is missing, then race; with --build-only, stop before the race."""
+    """Build what is missing, then race."""
     names = [heat.model.name for heat in heats()]
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--models", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
@@ -79,13 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--turn", type=float, default=Plan().turn, help="milliseconds of each engine in each round")
     flags.add_argument("--threads", type=int, default=min(2, this_machine().cpus))
     flags.add_argument("--clock", choices=("wall", "cpu"), default=Plan().clock)
-    flags.add_argument("--build-only", action="store_true")
+    steps = flags.add_mutually_exclusive_group()
+    steps.add_argument("--build-only", action="store_true", help="make the artefacts, race later")
+    steps.add_argument("--no-build", action="store_true", help="race the artefacts as they are, even outdated ones")
     parsed = flags.parse_args(arguments)
     if parsed.clock == "cpu" and parsed.threads != 1:
         flags.error(f"--clock cpu with {parsed.threads} threads counts their waiting too; give --threads 1")
     plan = Plan(parsed.rounds, parsed.turn, clock=parsed.clock)
     chosen = [heat for heat in heats() if heat.model.name in parsed.models]
-    for heat in chosen:
+    for heat in [] if parsed.no_build else chosen:
         build(heat.peers, heat.model, WORK)
     for heat in [] if parsed.build_only else chosen:
         print(measure(heat, parsed.threads, plan), file=sys.stderr)
