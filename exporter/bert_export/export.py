@@ -31,7 +31,6 @@ from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.tasks import find_task
-from bert_runtime.tasks.task import Task
 from bert_runtime.text import TextEncoder
 
 MODEL_FILE = "model.onnx"
@@ -97,7 +96,7 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     with stages.stage("load"):
         loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
         checkpoint = checkpoints.load(source, task, loading)
-    _check_fit(options, checkpoint.task)
+    _check_fit(options, checkpoint)
     output = options.output or Path(f"{Path(checkpoint.provenance.source).name}-{checkpoint.task.name}")
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
@@ -114,14 +113,20 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds))
 
 
-def _check_fit(options: ExportOptions, task: Task[Any, Any, Any]) -> None:
-    """Refuse what the task would ignore."""
-    given = {"pooling": options.pooling, "normalize": options.normalize}
+def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
+    """Refuse what the task would ignore, and what the checkpoint has no weights for."""
+    task, given = checkpoint.task, {"pooling": options.pooling, "normalize": options.normalize}
     unused = [f"--{name}" for name, value in given.items() if value is not None and name not in task.settings]
+    outputs = [spec.name for spec in task.graph_outputs(options.plain)]
+    problems = []
     if unused:
-        raise OptionError(
+        problems.append(
             f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for feature-extraction"
         )
+    if "pooler_output" in outputs and getattr(checkpoint.model, "pooler", None) is None:
+        problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
+    if problems:
+        raise OptionError("; ".join(problems))
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def test_without_flags_every_option_has_the_default_of_its_field(
     ],
 )
 def test_a_flag_sets_its_field_and_no_other(
-    flags: list[str], field: str, value: object, run: Callable[..., Outcome], asked: list[ExportOptions]
+    flags: list[str], field: str, value: Any, run: Callable[..., Outcome], asked: list[ExportOptions]
 ) -> None:
     assert run("--model", "m", *flags).code == cli.DONE
     assert asked == [dataclasses.replace(ExportOptions(model="m"), **{field: value})]

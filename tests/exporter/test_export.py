@@ -7,6 +7,7 @@ import functools
 import getpass
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ import onnx_ir as ir
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tests.exporter.conftest import LONGEST, TinyBundle, TinyCheckpoint
 
 import bert_runtime
@@ -298,6 +300,15 @@ def test_pooling_of_a_head_without_it_is_refused(tiny_checkpoint: TinyCheckpoint
     wanted = options(tiny_checkpoint("question-answering", {}), tmp_path / "b", pooling="mean", normalize=True)
     with pytest.raises(OptionError, match="--pooling and --normalize mean nothing for question-answering"):
         export(wanted)
+
+
+def test_a_plain_bundle_of_a_model_without_a_pooler_is_refused(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
+    checkpoint = shutil.copytree(tiny_checkpoint("feature-extraction", {}), tmp_path / "checkpoint")
+    weights = load_file(checkpoint / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if not name.startswith("pooler.")}
+    save_file(kept, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(OptionError, match="--plain gives pooler_output, but this checkpoint has no pooler"):
+        export(options(checkpoint, tmp_path / "b", plain=True))
 
 
 def test_pooling_is_that_of_the_options(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:

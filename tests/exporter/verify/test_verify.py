@@ -29,7 +29,7 @@ Outputs = dict[str, NDArray[np.float32]]
 Change = Callable[[Feeds, Outputs], Outputs]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Damaged:
     """An engine whose outputs, or inputs, are changed on the way."""
 
