@@ -92,9 +92,9 @@ def save_checkpoints() -> None:
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=40,
-        id2label={0: "O", 1: "B-PER", 2: "I-PER"},
     )
     BertForQuestionAnswering(config).save_pretrained("my-checkpoint")
+    config.id2label = {0: "O", 1: "B-PER", 2: "I-PER"}
     tagger = BertForTokenClassification(config)
     encoder = dict(tagger.bert.state_dict(prefix="bert.").items())
     tagger.config.save_pretrained("base")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 import torch
 
+from bert_export.errors import CheckpointError
 from bert_export.rewrite import Traceable
 from bert_runtime.tasks.task import TensorSpec
 
@@ -22,22 +23,33 @@ SIZES = {"batch": 2, "choices": 3, "sequence": 6, "masks": 4}
 
 
 def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
-    """The ONNX graph of `module`: every axis in `SIZES` is dynamic and named so, all others are fixed."""
+    """The ONNX graph of `module`: every axis in `SIZES` is dynamic and named so, all others are fixed.
+
+    Raises:
+        CheckpointError: the model's own code fails on its inputs, or torch cannot trace it.
+    """
     example = tuple(torch.ones([SIZES[axis] for axis in spec.axes], dtype=torch.int64) for spec in module.inputs)
     axes = {axis: torch.export.Dim(axis) for axis in SIZES}
     shapes = tuple(dict(enumerate(axes[axis] for axis in spec.axes)) for spec in module.inputs)
-    with quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            module,
-            example,
-            dynamo=True,
-            optimize=False,
-            verbose=False,
-            opset_version=opset,
-            dynamic_shapes=(shapes,),
-            input_names=[spec.name for spec in module.inputs],
-            output_names=[spec.name for spec in module.outputs],
-        )
+    try:
+        with quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                module,
+                example,
+                dynamo=True,
+                optimize=False,
+                verbose=False,
+                opset_version=opset,
+                dynamic_shapes=(shapes,),
+                input_names=[spec.name for spec in module.inputs],
+                output_names=[spec.name for spec in module.outputs],
+            )
+    except Exception as error:  # the tracer raises whatever the model's code raised, in a wrapper of its own or not
+        cause = error.__cause__ or error
+        raise CheckpointError(
+            f"torch {torch.__version__} cannot trace this model: {str(cause).strip().splitlines()[0]:.200}; expected a "
+            "checkpoint whose configuration fits its class, and the versions of constraints.txt"
+        ) from error
     assert program is not None
     for value, spec in zip(program.model.graph.outputs, module.outputs, strict=True):
         value.shape = named_shape(value, spec)
