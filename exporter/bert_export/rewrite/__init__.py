@@ -9,7 +9,6 @@ from typing import Any, cast
 from torch import Tensor, nn
 from transformers import BertModel, PreTrainedModel
 
-from bert_export.errors import OptionError
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
 from bert_export.rewrite.first_token import FirstTokenBackbone
@@ -55,7 +54,7 @@ def rewrite(
         settings: how a text becomes one vector, for a task with pooling.
 
     Raises:
-        OptionError: the settings ask for a pooling that this model cannot do, or plain outputs for what it lacks.
+        OptionError: the settings ask for a pooling that this model cannot do.
     """
     kind = BACKBONES[Reads.ALL_TOKENS if plain else task.reads]
 
@@ -65,8 +64,6 @@ def rewrite(
         return one_spelling(module)
 
     network = replacement(model) or rebuilt(model, replacement)
-    if isinstance(network, Backbone) and plain and network.pooler is None:
-        raise OptionError("--plain exports the pooler's output, but this checkpoint has no pooler: leave --plain out")
     if isinstance(network, Backbone) and not plain:
         network = SentenceEmbedding(network, settings or HeadSettings())
     return Traceable(network, task.inputs(plain), task.graph_outputs(plain)).eval()
