@@ -23,6 +23,6 @@ def test_a_model_that_torch_cannot_run_is_refused_with_its_own_reason() -> None:
         max_position_embeddings=16,
     )
     config.num_labels = 3  # a span has a start and an end, not three logits
-    model = BertForQuestionAnswering(config).eval()
+    model: BertForQuestionAnswering = BertForQuestionAnswering(config)
     with pytest.raises(CheckpointError, match="cannot trace this model: too many values to unpack"):
         trace(rewrite(model, QUESTION_ANSWERING))
