@@ -195,10 +195,11 @@ def test_weights_beside_the_graph_answer_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    good = tiny_bundle("question-answering", False).bundle
     monkeypatch.setattr(export_module, "save", functools.partial(save, largest=1000))
     report = export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
 
-    whole = bert_runtime.load(tiny_bundle("question-answering", False).bundle, options=bert_runtime.Options("portable"))
+    whole = bert_runtime.load(good, options=bert_runtime.Options("portable"))
     with bert_runtime.load(report.bundle) as session, whole:
         assert session.artefact.data == ("model.onnx.data",)
         for request in answerable(session):
@@ -235,8 +236,9 @@ def test_a_model_with_one_token_type_is_asked_about_single_texts(
 
 
 @pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every graph is written with one number of a weight changed."""
+def broken(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every graph is written with one number of a weight changed; a good bundle was made before."""
+    tiny_bundle("question-answering", False)
 
     def wrong(model: ir.Model, path: Path) -> list[str]:
         bias = model.graph.initializers["qa_outputs.bias"]
