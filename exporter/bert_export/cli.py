@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bert_export.errors import GateError
+from bert_export.errors import GateError, OptionError
 from bert_export.options import TARGETS, ExportOptions
 from bert_export.progress import Stages
 from bert_runtime.errors import BertError
@@ -27,10 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     stages = Stages(show=not (parsed.json or parsed.quiet))
     try:
-        options = _options(parsed)
-        from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
-
-        _show(export(options, stages), parsed)
+        _show(_export(_options(parsed), stages), parsed)
         sys.stdout.flush()
     except GateError as error:
         return _fail(str(error), GATE_FAILED)
@@ -43,6 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)
     return DONE
+
+
+def _export(options: ExportOptions, stages: Stages) -> ExportReport:
+    try:
+        from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"{error.name} is not installed, and an export needs it; run `pip install 'bert-export[cpu,export]'`"
+        ) from error
+    return export(options, stages)
 
 
 def _show(report: ExportReport, parsed: argparse.Namespace) -> None:
