@@ -10,8 +10,8 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from bert_export.checkpoint.findings import Findings, first_line
+from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.quiet import quiet
-from bert_export.checkpoint.source import Folder
 from bert_export.errors import CheckpointError
 
 SECONDS = 10  # for the hub to answer; a person is waiting

@@ -12,11 +12,12 @@ from transformers import BertConfig, PreTrainedModel
 from bert_export.checkpoint.adapter import adapter_weights
 from bert_export.checkpoint.architecture import architectures, build_config, config_file, read_config, task_of
 from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.model import drop_pooler, finish, gate, load_base
 from bert_export.checkpoint.quiet import offline, quiet
 from bert_export.checkpoint.sentence import SentenceSettings, read_sentence_settings
 from bert_export.checkpoint.settings import Known, LoadOptions, head_settings
-from bert_export.checkpoint.source import Folder, Places
+from bert_export.checkpoint.source import Places
 from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
 from bert_export.checkpoint.weights import MODEL_FILES, digests, find_weights, weight_names

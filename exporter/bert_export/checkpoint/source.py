@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bert_export.checkpoint.findings import Findings, listing
+from bert_export.checkpoint.folder import Folder
 from bert_export.errors import CheckpointError
 
 # "name" or "organisation/name", as the hub writes it; anything else can only be a path.
@@ -28,21 +29,6 @@ class Source:
     adapter: str | None = None
     revision: str | None = None
     name: str | None = None
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A checkpoint on this machine.
-
-    Attributes:
-        path: the directory.
-        name: the hub id, or the directory's own name: never a path, since manifests keep it.
-        revision: the hub's commit; None for a local directory.
-    """
-
-    path: Path
-    name: str
-    revision: str | None = None
 
 
 @dataclass(frozen=True)
