@@ -12,6 +12,7 @@ from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "QUESTION_ANSWERING",
     "TASKS",
     "TEXT_CLASSIFICATION",
+    "TEXT_GENERATION",
     "TOKEN_CLASSIFICATION",
     "BackendError",
     "BertError",

@@ -7,16 +7,18 @@ from typing import Any
 
 from bert_runtime.manifest import Artefact, FileRecord, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
-from bert_runtime.tasks.task import HeadSettings, Task, TensorSpec
-
-REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks"})
-"""Axes that change with the request; `sizes` gives every other one."""
+from bert_runtime.tasks.task import REQUEST_AXES, HeadSettings, Task, TensorSpec, expand
 
 
 def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
     """Where the manifest contradicts its task: tensors, settings, labels and sizes."""
+    layers = manifest.sizes.get("layers", 0)
     for i, artefact in enumerate(manifest.artefacts):
-        expected = {"inputs": task.inputs(artefact.plain), "outputs": task.graph_outputs(artefact.plain)}
+        templates = {"inputs": task.inputs(artefact.plain), "outputs": task.graph_outputs(artefact.plain)}
+        if not layers and any(spec.is_per_layer for specs in templates.values() for spec in specs):
+            yield "sizes.layers is missing, expected the number of layers: the graph has tensors for each of them"
+            break
+        expected = {key: expand(specs, layers) for key, specs in templates.items()}
         for key, found in (("inputs", artefact.inputs), ("outputs", artefact.outputs)):
             if found != expected[key]:
                 wanted = (
