@@ -1,7 +1,7 @@
-"""Latency of one call: `python -m benchmarks.latency [--models NAME ...] [--rounds N]`.
+"""Latency of one call: `python -m benchmarks.latency [--models NAME ...] [--rounds N] [--clock cpu --threads 1]`.
 
 Measurements: for each case {"batch", "sequence", "peer", "difference", "rounds"}: milliseconds of each call by round,
-and the largest difference of an output from the baseline's.
+and the largest difference from the baseline's outputs, relative to their largest.
 """
 
 from __future__ import annotations
@@ -67,24 +67,30 @@ def measure(heat: Heat, threads: int, plan: Plan) -> Path:
                         "rounds": rounds,
                     }
                 )
-    return save("latency", heat.model.name, threads, measurements)
+    return save("latency" if plan.clock == "wall" else "cpu_time", heat.model.name, threads, measurements)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Build what is missing, then race; with --build-only, stop before the race."""
+    """Build what is missing, then race."""
     names = [heat.model.name for heat in heats()]
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--models", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     flags.add_argument("--rounds", type=int, default=Plan().rounds)
     flags.add_argument("--turn", type=float, default=Plan().turn, help="milliseconds of each engine in each round")
     flags.add_argument("--threads", type=int, default=min(2, this_machine().cpus))
-    flags.add_argument("--build-only", action="store_true")
+    flags.add_argument("--clock", choices=("wall", "cpu"), default=Plan().clock)
+    steps = flags.add_mutually_exclusive_group()
+    steps.add_argument("--build-only", action="store_true", help="make the artefacts, race later")
+    steps.add_argument("--no-build", action="store_true", help="race the artefacts as they are, even outdated ones")
     parsed = flags.parse_args(arguments)
+    if parsed.clock == "cpu" and parsed.threads != 1:
+        flags.error(f"--clock cpu with {parsed.threads} threads counts their waiting too; give --threads 1")
+    plan = Plan(parsed.rounds, parsed.turn, clock=parsed.clock)
     chosen = [heat for heat in heats() if heat.model.name in parsed.models]
-    for heat in chosen:
+    for heat in [] if parsed.no_build else chosen:
         build(heat.peers, heat.model, WORK)
     for heat in [] if parsed.build_only else chosen:
-        print(measure(heat, parsed.threads, Plan(parsed.rounds, parsed.turn)), file=sys.stderr)
+        print(measure(heat, parsed.threads, plan), file=sys.stderr)
 
 
 if __name__ == "__main__":

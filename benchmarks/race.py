@@ -21,16 +21,21 @@ from benchmarks.summary import best
 from benchmarks.workload import Case, Model
 
 TOLERANCE = 1e-3
-"""Largest difference of an output between a peer and the baseline: a faster wrong answer wins nothing."""
+"""Largest difference between a peer's outputs and the baseline's, relative to the largest of these: a faster wrong
+answer wins nothing."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a race is: `rounds`, and in each about `turn` milliseconds for each peer, at most `calls` calls."""
+    """How long a race is: `rounds`, and in each about `turn` milliseconds for each peer, at most `calls` calls.
+
+    `clock` is wall, or cpu for the CPU time of the process: with one thread, what neighbours do hardly moves it.
+    """
 
     rounds: int = 15
     turn: float = 300.0
     calls: int = 20
+    clock: str = "wall"
 
 
 class Worker:
@@ -43,9 +48,9 @@ class Worker:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._answer()
 
-    def time(self, case: Case, calls: int, outputs: Path | None = None) -> list[float]:
+    def time(self, case: Case, calls: int, clock: str = "wall", outputs: Path | None = None) -> list[float]:
         """Milliseconds of each of `calls` calls, after two that are not counted."""
-        order = {"batch": case.batch, "sequence": case.sequence, "warmup": 2, "calls": calls}
+        order = {"batch": case.batch, "sequence": case.sequence, "warmup": 2, "calls": calls, "clock": clock}
         assert self._process.stdin is not None
         print(json.dumps(order | ({"outputs": str(outputs)} if outputs else {})), file=self._process.stdin, flush=True)
         milliseconds: list[float] = self._answer()["milliseconds"]
@@ -92,19 +97,19 @@ def race(workers: Mapping[str, Worker], case: Case, plan: Plan) -> dict[str, lis
     """Peer -> round -> milliseconds of each call. The order of the peers is shuffled anew for each round."""
     calls = {}
     for peer, worker in workers.items():
-        once = best([worker.time(case, 2)])
+        once = best([worker.time(case, 2, plan.clock)])
         calls[peer] = int(min(plan.calls, max(2, plan.turn / once)))
     rounds: dict[str, list[list[float]]] = {peer: [] for peer in workers}
     order, shuffle = list(workers), random.Random(0)
     for _ in range(plan.rounds):
         shuffle.shuffle(order)
         for peer in order:
-            rounds[peer].append(workers[peer].time(case, calls[peer]))
+            rounds[peer].append(workers[peer].time(case, calls[peer], plan.clock))
     return rounds
 
 
 def differences(workers: Mapping[str, Worker], case: Case, baseline: str, folder: Path) -> dict[str, float]:
-    """Peer -> the largest difference of its outputs from the baseline's.
+    """Peer -> the largest difference of its outputs from the baseline's, relative to the largest of these.
 
     Raises:
         RuntimeError: a peer's outputs differ by more than TOLERANCE, or in number or shape.
@@ -112,7 +117,7 @@ def differences(workers: Mapping[str, Worker], case: Case, baseline: str, folder
     found: dict[str, list[Any]] = {}
     for peer, worker in workers.items():
         path = folder / f"{peer}.npz"
-        worker.time(case, 1, path)
+        worker.time(case, 1, outputs=path)
         with np.load(path) as archive:
             found[peer] = [archive[name] for name in archive.files]
     expected = found[baseline]
@@ -126,7 +131,8 @@ def differences(workers: Mapping[str, Worker], case: Case, baseline: str, folder
 def _difference(expected: Sequence[Any], got: Sequence[Any]) -> float:
     if [array.shape for array in expected] != [array.shape for array in got]:
         return float("inf")
-    return max(float(np.abs(one - other).max()) for one, other in zip(expected, got, strict=True))
+    pairs = zip(expected, got, strict=True)
+    return max(float(np.abs(one - other).max() / np.abs(one).max()) for one, other in pairs)
 
 
 def _command(verb: str, peer: str, model: Model, folder: Path, threads: int) -> list[str]:

@@ -13,8 +13,9 @@ import json
 import random
 from pathlib import Path
 
-import bert_runtime
 import numpy as np
+
+import bert_runtime
 import squad
 from bert_runtime import QUESTION_ANSWERING
 from bert_runtime.tasks.question_answering import QuestionAnsweringRequest

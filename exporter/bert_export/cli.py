@@ -47,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(
         prog="bert-export",
         description="Export a fine-tuned BERT to a bundle that answers the same without PyTorch, with proof.",
-        epilog=f"tasks and their aliases:\n{tasks}\n\nexit codes: 0 done, 1 a gate failed, 2 the input is wrong",
+        epilog=f"tasks and their aliases:\n{tasks}\n\n"
+        "exit codes: 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

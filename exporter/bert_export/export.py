@@ -10,12 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
 from tokenizers import Tokenizer
 
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
 from bert_export.bundle_writer import check_output, write
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source
+from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.passes import optimize
 from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
@@ -30,6 +32,9 @@ from bert_runtime.cpus import available_cpus
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.tasks import find_task
 from bert_runtime.text import TextEncoder
+
+MODEL_FILE = "model.onnx"
+"""The first artefact's file: the name that other tools look for."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +96,13 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     with stages.stage("load"):
         loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
         checkpoint = checkpoints.load(source, task, loading)
+    _check_fit(options, checkpoint)
     output = options.output or Path(f"{Path(checkpoint.provenance.source).name}-{checkpoint.task.name}")
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        targets = options.resolved_targets
-        workshops = [_Workshop(Path(folder), stages, number) for number in range(len(targets))]
-        made = [_make(checkpoint, *job, options.plain) for job in zip(targets, workshops, strict=True)]
+        workshop = _Workshop(Path(folder), stages, options.plain)
+        graph = _traced(checkpoint, workshop)
+        made = [_make(checkpoint, graph.clone(), target, workshop) for target in options.resolved_targets]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
@@ -107,25 +113,46 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds))
 
 
+def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
+    """Refuse what the task would ignore, and what the checkpoint has no weights for."""
+    task, given = checkpoint.task, {"pooling": options.pooling, "normalize": options.normalize}
+    unused = [f"--{name}" for name, value in given.items() if value is not None and name not in task.settings]
+    outputs = [spec.name for spec in task.graph_outputs(options.plain)]
+    problems = []
+    if unused:
+        problems.append(
+            f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for feature-extraction"
+        )
+    if "pooler_output" in outputs and getattr(checkpoint.model, "pooler", None) is None:
+        problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
+    if problems:
+        raise OptionError("; ".join(problems))
+
+
 @dataclass(frozen=True)
 class _Workshop:
-    """Where artefacts are made: a temporary folder, the clock of the stages, and which artefact this is."""
+    """Where artefacts are made: a temporary folder, the clock of the stages, and whether signatures stay plain."""
 
     folder: Path
     stages: Stages
-    number: int
+    plain: bool
 
 
-def _make(checkpoint: Checkpoint, target: str, workshop: _Workshop, plain: bool) -> _Made:
-    """One artefact, from the torch model to a verified file."""
-    task, settings = checkpoint.task, checkpoint.settings
+def _traced(checkpoint: Checkpoint, workshop: _Workshop) -> ir.Model:
+    """The graph that every target starts from: tracing takes longer than all the rest."""
     with workshop.stages.stage("trace"):
-        graph = trace(rewrite(checkpoint.model, task, plain, settings))
+        return trace(rewrite(checkpoint.model, checkpoint.task, workshop.plain, checkpoint.settings))
+
+
+def _make(checkpoint: Checkpoint, graph: ir.Model, target: str, workshop: _Workshop) -> _Made:
+    """One artefact, from a traced graph of its own to a verified file."""
+    task, plain = checkpoint.task, workshop.plain
     with workshop.stages.stage("fuse"):
         optimize(graph, target)
         check_fusions(graph, expected_fusions(Network.of(task, checkpoint.config, plain), target))
         fusions = dict(sorted(count_fusions(graph).items()))
-        name = f"model.{target}.onnx" if workshop.number else "model.onnx"
+        first = not (workshop.folder / MODEL_FILE).exists()
+        name = MODEL_FILE if first else f"model.{target}.onnx"
         written = save(graph, workshop.folder / name)
     outputs = task.graph_outputs(plain)
     sizes = {

@@ -1,68 +1,193 @@
 """Makes the golden bundles of the current format: `python tests/golden/make.py`. Needs torch and transformers.
 
-Each is a BERT of 2 layers and hidden size 16 with seeded random weights, and beside it the logits that torch gives for
-a few texts. A golden bundle is committed once for each version of the format and never changed: later runtimes must
-still read it.
+Each is a BERT of 2 layers and hidden size 16 with seeded random weights, exported as a user would, and beside it what
+torch gives for a few requests: the inputs of every row, its outputs, and the answer decoded from them. A golden bundle
+is committed once for each version of the format and never changed: later runtimes must still read it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import onnx
+import numpy as np
 import torch
+import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertConfig, PreTrainedModel
 
-from bert_export import bundle_writer
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
-from bert_runtime.tasks.task import HeadSettings
-from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+from bert_export.export import export
+from bert_export.options import ExportOptions
+from bert_export.verify.reference import Reference
+from bert_runtime import bundle as bundles
+from bert_runtime.manifest import VERSION
+from bert_runtime.schedule import collate, split
+from bert_runtime.tasks import find_task
+from bert_runtime.tasks.task import Features, Outputs
+from bert_runtime.text import TextEncoder
 
 FOLDER = Path(__file__).parent
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = (*SPECIAL, *LETTERS, *(f"##{letter}" for letter in LETTERS), "the", "a", "film", "good", "bad", "!", ".")
-TEXTS = ("The film.", "A good film!", "a bad, bad film xyz")
-LABELS = ("bad", "good", "neither")
 MAX_LENGTH = 32
-OPSET = 20
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One bundle: its task, the targets it is exported for, its labels, and the requests that it answers."""
+
+    task: str
+    targets: tuple[str, ...]
+    requests: tuple[Mapping[str, Any], ...]
+    labels: tuple[str, ...] = ()
+
+
+GOLDENS = (
+    Golden(
+        "text-classification",
+        ("portable",),
+        (
+            {"text": "The film."},
+            {"text": "A good film!"},
+            {"text": "a bad, bad film xyz"},
+            {"text": "A café 🎬?", "text_pair": "the good film", "top_k": 2},
+            {"text": "bad " * 40},
+        ),
+        ("bad", "good", "neither"),
+    ),
+    Golden(
+        "token-classification",
+        ("cpu",),
+        (
+            {"text": "A good film of Ada Bee."},
+            {"text": "Zoë saw the film! 🎬", "aggregation": "first"},
+            {"text": "the good film the bad film " * 12, "stride": 4},
+            {"text": ""},
+        ),
+        ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+    ),
+    Golden(
+        "question-answering",
+        ("cpu", "portable"),
+        (
+            {"question": "a good film?", "context": "The good film. A bad film!", "top_k": 3},
+            {"question": "Zoë?", "context": "the café of Zoë is good. " * 8, "top_k": 2, "doc_stride": 6},
+            {"question": "film?", "context": "a bad film", "handle_no_answer": True},
+        ),
+    ),
+    Golden(
+        "fill-mask",
+        ("cpu",),
+        (
+            {"text": "The [MASK] film."},
+            {"text": "A [MASK] film, the [MASK]!", "top_k": 3},
+            {"text": "the film is [MASK].", "targets": ["good", "bad"]},
+        ),
+    ),
+    Golden(
+        "pretraining",
+        ("cpu",),
+        (
+            {"text": "The [MASK] film."},
+            {"text": "The film.", "next_text": "A good film!"},
+            {"text": "the [MASK]", "next_text": "a [MASK] [MASK].", "top_k": 2},
+        ),
+    ),
+    Golden(
+        "next-sentence-prediction",
+        ("cpu",),
+        ({"text": "The film.", "next_text": "A good film!"}, {"text": "bad " * 30, "next_text": "Zoë 🎬"}),
+    ),
+    Golden(
+        "multiple-choice",
+        ("cpu",),
+        (
+            {"prompt": "The film is", "choices": ["good.", "a bad, bad film"]},
+            {"prompt": "a", "choices": ["", "b", "c d e f", "Zoë"]},
+            {"prompt": "the", "choices": ["film"]},
+        ),
+    ),
+    Golden("feature-extraction", ("cpu",), ({"text": "A good film!"}, {"text": ""}, {"text": "the café 🎬 " * 20})),
+)
 
 
 def main() -> None:
-    """Write `text-classification` of the current version, and its expected logits."""
-    folder = FOLDER / f"v{VERSION}"
-    output = folder / TEXT_CLASSIFICATION.name
+    """Write every golden bundle of the current version, and what torch answers beside it."""
+    for golden in GOLDENS:
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = Path(folder) / f"tiny-{golden.task}"
+            model = save_checkpoint(checkpoint, golden)
+            output = FOLDER / f"v{VERSION}" / golden.task
+            export(ExportOptions(str(checkpoint), golden.task, output=output, targets=golden.targets, force=True))
+        cases = [json.dumps(case, ensure_ascii=False) for case in expectations(golden, output, model)]
+        output.with_suffix(".json").write_text("[\n" + ",\n".join(cases) + "\n]\n", encoding="utf-8")
+
+
+def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
+    """Save a seeded model of the task's class, with its tokenizer; return the model."""
     torch.manual_seed(0)
-    model, tokenizer = _model(), _tokenizer()
-    model.train(False)
-    files = {
-        "model.onnx": _onnx(model),
-        "tokenizer.json": tokenizer.to_str(pretty=True).encode("utf-8"),
-        "config.json": model.config.to_json_string().encode("utf-8"),
-    }
-    bundle_writer.write(output, _manifest(), files, force=True)
-    expected = [_expected(model, tokenizer, text) for text in TEXTS]
-    content = json.dumps(expected, indent=2, ensure_ascii=False) + "\n"
-    output.with_suffix(".json").write_text(content, encoding="utf-8")
-
-
-def _model() -> BertForSequenceClassification:
-    return BertForSequenceClassification(
-        BertConfig(
-            vocab_size=len(VOCABULARY),
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=MAX_LENGTH,
-            initializer_range=0.5,
-            id2label=dict(enumerate(LABELS)),
-            label2id={label: i for i, label in enumerate(LABELS)},
-        )
+    labels = golden.labels or ("LABEL_0", "LABEL_1")
+    config = BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=MAX_LENGTH,
+        initializer_range=0.5,
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+        problem_type="single_label_classification",
     )
+    model: PreTrainedModel = getattr(transformers, find_task(golden.task).model_class)(config)
+    model.train(False)
+    model.save_pretrained(folder)
+    _tokenizer().save(str(folder / "tokenizer.json"))
+    content = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": True, "model_max_length": MAX_LENGTH}
+    (folder / "tokenizer_config.json").write_text(json.dumps(content), encoding="utf-8")
+    return model
+
+
+def expectations(golden: Golden, output: Path, model: PreTrainedModel) -> list[dict[str, Any]]:
+    """For each request: the inputs and torch's outputs of every row, and the answer decoded from them."""
+    task, manifest = find_task(golden.task), bundles.read(output).manifest
+    text = TextEncoder.from_file(output / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    head, specs = task.head(text, manifest.settings), task.graph_outputs()
+    reference = Reference(model, task, manifest.settings, plain=False)
+    cases = []
+    for request in golden.requests:
+        checked = task.request.from_record(request)
+        encoded = head.encode(checked)
+        inputs = [_inputs(row, text.pad_id) for row in encoded.features]
+        rows = [
+            split(reference.run(feeds), [row], specs)[0] for feeds, row in zip(inputs, encoded.features, strict=True)
+        ]
+        answer = dataclasses.asdict(head.decode(checked, encoded, rows))
+        pairs = zip(inputs, rows, strict=True)
+        cases.append({"request": request, "rows": [_row(*pair) for pair in pairs], "answer": answer})
+    found: list[dict[str, Any]] = json.loads(json.dumps(cases, default=_plain))
+    return found
+
+
+def _inputs(row: Features, pad_id: int) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
+    return collate([row], pad_id)
+
+
+def _row(inputs: Mapping[str, np.ndarray[Any, Any]], outputs: Outputs) -> dict[str, Any]:
+    return {"inputs": {name: array[0] for name, array in inputs.items()}, "outputs": outputs}
+
+
+def _plain(value: np.ndarray[Any, Any] | np.generic) -> object:
+    """Arrays as lists, and numbers in the fewest digits that give the same float32."""
+    if isinstance(value, np.ndarray):
+        return list(value)
+    return float(str(value)) if isinstance(value, np.floating) else value.item()
 
 
 def _tokenizer() -> Tokenizer:
@@ -78,69 +203,6 @@ def _tokenizer() -> Tokenizer:
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.add_special_tokens(list(SPECIAL))
     return tokenizer
-
-
-def _onnx(model: BertForSequenceClassification) -> bytes:
-    names = [spec.name for spec in TEXT_CLASSIFICATION.inputs()]
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence", max=MAX_LENGTH)}
-    # One tensor for each: the exporter takes inputs that are the same tensor for one input.
-    examples = {name: torch.ones((2, 5), dtype=torch.int64) for name in names}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            model,
-            kwargs=examples,
-            f=path,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=names,
-            output_names=["logits"],
-            dynamic_shapes=dict.fromkeys(names, axes),
-            external_data=False,
-        )
-        content: bytes = _without_remarks(onnx.load(path)).SerializeToString(deterministic=True)
-        return content
-
-
-def _without_remarks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The exporter's remarks hold stack traces, paths and more bytes than the weights."""
-    del model.metadata_props[:], model.graph.metadata_props[:], model.graph.value_info[:]
-    for item in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
-        item.ClearField("metadata_props")
-        item.ClearField("doc_string")
-    return model
-
-
-def _manifest() -> Manifest:
-    artefact = Artefact(
-        target="portable",
-        precision="fp32",
-        file="model.onnx",
-        data=(),
-        inputs=TEXT_CLASSIFICATION.inputs(),
-        outputs=TEXT_CLASSIFICATION.graph_outputs(),
-        mask="any",
-        opset=OPSET,
-        plain=False,
-    )
-    return Manifest(
-        version=VERSION,
-        task=TEXT_CLASSIFICATION.name,
-        settings=HeadSettings(labels=LABELS, problem_type="single_label_classification"),
-        sizes={"labels": len(LABELS)},
-        tokenizer=TokenizerRecord(file="tokenizer.json", max_length=MAX_LENGTH, pad_id=0, mask_id=4),
-        artefacts=(artefact,),
-        files={},
-        provenance={"checkpoint": "seeded random weights, tests/golden/make.py"},
-        verification={},
-    )
-
-
-def _expected(model: BertForSequenceClassification, tokenizer: Tokenizer, text: str) -> dict[str, object]:
-    ids = tokenizer.encode(text).ids
-    with torch.no_grad():
-        logits = model(torch.tensor([ids])).logits[0].tolist()
-    return {"text": text, "input_ids": ids, "logits": logits}
 
 
 if __name__ == "__main__":

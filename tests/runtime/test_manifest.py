@@ -84,7 +84,7 @@ def test_what_json_cannot_write_is_a_bundle_error(value: object, manifest: Manif
 def test_64_levels_are_read_and_65_are_not() -> None:
     def nested(levels: int) -> bytes:
         lists = "[" * (levels - 2) + "]" * (levels - 2)
-        return CONTENT.replace(b'"verification": {}', f'"verification": {{"a": {lists}}}'.encode())
+        return CONTENT.replace(b'"verification": {', f'"verification": {{"a": {lists},'.encode())
 
     assert parse(nested(64))
     with pytest.raises(BundleError, match="is nested too deep"):

@@ -49,9 +49,9 @@ def test_logits_are_those_that_torch_gave_for_the_golden_bundle(
     session: Session[Any, Any], classification: Path
 ) -> None:
     for case in json.loads(classification.with_suffix(".json").read_text()):
-        row = np.array([case["input_ids"]], dtype=np.int64)
-        feeds = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        np.testing.assert_allclose(session.run(feeds)["logits"][0], case["logits"], atol=1e-5)
+        for row in case["rows"]:
+            feeds = {name: np.array([values], dtype=np.int64) for name, values in row["inputs"].items()}
+            np.testing.assert_allclose(session.run(feeds)["logits"][0], row["outputs"]["logits"], atol=1e-5)
 
 
 def test_batched_answers_equal_single_answers_in_input_order(session: Session[Any, Any]) -> None:

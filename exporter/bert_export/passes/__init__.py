@@ -17,6 +17,7 @@ from bert_export.passes.fuse_embed_layer_normalization import fuse_embed_layer_n
 from bert_export.passes.fuse_gelu import fuse_gelu
 from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
 from bert_export.passes.fuse_skip_layer_normalization import fuse_skip_layer_normalization
+from bert_export.passes.optional_positions import optional_positions
 
 Pass = Callable[[ir.Model], int]
 
@@ -31,6 +32,7 @@ PASSES: Mapping[str, tuple[Pass, ...]] = {
         fuse_embed_layer_normalization,
         clean,
         canonical,
+        optional_positions,
     ),
     "portable": (fold, fold_query_scale, clean, canonical),
 }

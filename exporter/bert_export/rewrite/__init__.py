@@ -9,6 +9,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 from transformers import BertLMHeadModel, BertModel, PreTrainedModel
 
+from bert_export.errors import OptionError
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
 from bert_export.rewrite.decoder import Decoder
@@ -72,7 +73,7 @@ def rewrite(
         settings: how a text becomes one vector, for a task with pooling.
 
     Raises:
-        OptionError: the settings ask for a pooling that this model cannot do.
+        OptionError: the settings ask for a pooling that this model cannot do, or plain outputs for what it lacks.
     """
     if task.is_autoregressive:
         return cached(cast(BertLMHeadModel, model), task, plain)
@@ -84,6 +85,8 @@ def rewrite(
         return one_spelling(module)
 
     network = replacement(model) or rebuilt(model, replacement)
+    if isinstance(network, Backbone) and plain and network.pooler is None:
+        raise OptionError("--plain exports the pooler's output, but this checkpoint has no pooler: leave --plain out")
     if isinstance(network, Backbone) and not plain:
         network = SentenceEmbedding(network, settings or HeadSettings())
     return Traceable(network, task.inputs(plain), task.graph_outputs(plain)).eval()

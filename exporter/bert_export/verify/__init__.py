@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bert_export.errors import GateError
 from bert_export.verify.answers import same_answer
+from bert_export.verify.compare import Outputs, largest_difference
 from bert_export.verify.reference import Reference
-from bert_export.verify.sweep import cases
+from bert_export.verify.sweep import Limits, cases
 from bert_runtime.backends.engine import Engine
+from bert_runtime.errors import BackendError, InputError
 from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import collate, split
-from bert_runtime.tasks.task import Head, IntArray, Outputs, Task, TensorSpec
+from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Task
 
 FP32_TOLERANCE = 1e-4
 """Largest accepted difference of a logit: fused kernels sum in another order; a wrong graph is off by far more."""
@@ -27,7 +28,7 @@ class Check:
 
     Attributes:
         name: what was compared.
-        cases: how many calls of the graph.
+        cases: how many requests, or calls of the graph, were compared.
         max_difference: the largest absolute difference of any output.
         same_answers: how many decoded answers are equal, of `cases`; None where nothing is decoded.
     """
@@ -64,72 +65,96 @@ def verify(subject: Subject, reference: Reference, tolerance: float = FP32_TOLER
     Raises:
         GateError: a difference above the tolerance, or a different answer; every failing comparison is named.
     """
-    problems: list[str] = []
-    checks = [_real_texts(subject, reference, tolerance, problems)]
-    checks += _synthetic(subject, reference, tolerance, problems)
-    if problems:
-        artefact = subject.artefact
+    comparison = _Comparison(subject, reference, tolerance, [])
+    checks = (comparison.real_texts(), *comparison.sweep())
+    artefact = subject.artefact
+    if comparison.problems:
         raise GateError(
-            f"the {artefact.target} artefact ({artefact.precision}) does not answer as torch does: "
-            f"{'; '.join(problems)}. No bundle was written; export with --plain or --target portable to see which "
-            "step is at fault, and report it"
+            f"the {artefact.target} artefact ({artefact.precision}) does not answer as torch does, within "
+            f"{tolerance:g}: {'; '.join(comparison.problems)}. No bundle was written; export with --plain or --target "
+            "portable to see which step is at fault, and report it"
         )
-    return Parity(subject.artefact.target, subject.artefact.precision, tolerance, tuple(checks))
+    return Parity(artefact.target, artefact.precision, tolerance, checks)
 
 
-def _real_texts(subject: Subject, reference: Reference, tolerance: float, problems: list[str]) -> Check:
-    """The task's examples from text to answer, through torch and through the artefact."""
-    head, same, worst = subject.head, 0, 0.0
-    for record in subject.task.examples:
-        request = subject.task.request.from_record(record)
-        encoded = head.encode(request)
-        rows = encoded.features
-        expected: list[Outputs] = []
-        got: list[Outputs] = []
-        for row in rows:
-            feeds = collate([row], head.text.pad_id)
-            feeds = {spec.name: feeds[spec.name] for spec in subject.artefact.inputs}
-            expected += split(reference.run(feeds), [row], subject.artefact.outputs)
-            got += split(subject.engine.run(feeds, _names(subject.artefact.outputs)), [row], subject.artefact.outputs)
-        difference = max(_difference(e[n], g[n]) for e, g in zip(expected, got, strict=True) for n in e)
-        worst = max(worst, difference)
-        answers = [head.decode(request, encoded, outputs) for outputs in (expected, got)]
-        agree = same_answer(answers[0], answers[1], tolerance)
-        same += agree
-        if difference > tolerance or not agree:
-            problems.append(
-                f"example {record!r:.80} differs by {difference:.1e}" + ("" if agree else ", another answer")
-            )
-    return Check("real texts", len(subject.task.examples), worst, same)
+@dataclass(frozen=True)
+class _Pair:
+    """Both sides' outputs for one call of the graph, and how far they are apart."""
+
+    expected: Outputs
+    got: Outputs
+    difference: float
 
 
-def _synthetic(subject: Subject, reference: Reference, tolerance: float, problems: list[str]) -> list[Check]:
-    """The sweep, one check for each length."""
-    text, artefact = subject.head.text, subject.artefact
-    worst: dict[int, list[float]] = {}
-    for case in cases(subject.task, text.vocabulary_size, text.max_length, artefact.plain):
-        expected = reference.run(case.feeds)
-        got = subject.engine.run(case.feeds, _names(artefact.outputs))
-        mask = case.feeds["attention_mask"]
-        pairs = [(_kept(expected[s.name], s, mask), _kept(got[s.name], s, mask)) for s in artefact.outputs]
-        difference = max(_difference(*pair) for pair in pairs)
-        worst.setdefault(mask.shape[-1], []).append(difference)
-        if difference > tolerance:
-            problems.append(f"{case.name} differs by {difference:.1e}")
-    return [Check(f"length {length}", len(found), max(found)) for length, found in worst.items()]
+@dataclass(frozen=True)
+class _Comparison:
+    """The two sides, and the problems found so far."""
 
+    subject: Subject
+    reference: Reference
+    tolerance: float
+    problems: list[str]
 
-def _kept(output: np.ndarray[Any, Any], spec: TensorSpec, mask: IntArray) -> np.ndarray[Any, Any]:
-    """What of an output means anything: nothing at a position that the mask hides."""
-    return output[mask.astype(bool)] if "sequence" in spec.axes else output
+    def real_texts(self) -> Check:
+        """The task's examples from text to answer, through torch and through the artefact."""
+        same, differences = 0, []
+        for record, request, encoded in self._requests():
+            name = f"example {record!r:.80}"
+            pairs = [self._run(self._feeds(row), name) for row in encoded.features]
+            differences.append(max(pair.difference for pair in pairs))
+            if differences[-1] > self.tolerance:
+                continue
+            if self._agree(request, encoded, pairs):
+                same += 1
+            else:
+                self.problems.append(f"{name} differs by {differences[-1]:.1e}, yet has another answer")
+        return Check("real texts", len(differences), max(differences, default=0.0), same)
 
+    def sweep(self) -> Iterator[Check]:
+        """One check for each length."""
+        text, found = self.subject.head.text, dict[int, list[float]]()
+        limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
+        for case in cases(self.subject.task, limits, self.subject.artefact.plain):
+            length = case.feeds["input_ids"].shape[-1]
+            found.setdefault(length, []).append(self._run(case.feeds, case.name).difference)
+        for length, differences in found.items():
+            yield Check(f"length {length}", len(differences), max(differences))
 
-def _difference(expected: np.ndarray[Any, Any], got: np.ndarray[Any, Any]) -> float:
-    """The largest absolute difference; infinite where the shapes differ or a value is not finite."""
-    if expected.shape != got.shape or not np.isfinite(got).all():
-        return float("inf")
-    return float(np.max(np.abs(expected - got), initial=0.0))
+    def _requests(self) -> Iterator[tuple[Mapping[str, Any], Any, Encoded]]:
+        """The examples that this checkpoint can be asked: few tokens lose masks, a vocabulary may lack a target."""
+        for record in self.subject.task.examples:
+            request = self.subject.task.request.from_record(record)
+            try:
+                encoded = self.subject.head.encode(request)
+            except InputError:
+                continue
+            if all(row.type_ids.max(initial=0) < self.reference.types for row in encoded.features):
+                yield record, request, encoded
 
+    def _feeds(self, row: Features) -> dict[str, IntArray]:
+        feeds = collate([row], self.subject.head.text.pad_id)
+        return {spec.name: feeds[spec.name] for spec in self.subject.artefact.inputs}
 
-def _names(specs: Iterable[TensorSpec]) -> list[str]:
-    return [spec.name for spec in specs]
+    def _run(self, feeds: Mapping[str, IntArray], name: str) -> _Pair:
+        """Both sides of one call; a graph that cannot run it is infinitely far away."""
+        outputs = self.subject.artefact.outputs
+        expected = self.reference.run(feeds)
+        try:
+            got = self.subject.engine.run(feeds, [spec.name for spec in outputs])
+        except BackendError as error:
+            self.problems.append(f"{name}: {error}")
+            return _Pair(expected, {}, math.inf)
+        difference = largest_difference(expected, got, outputs, feeds["attention_mask"])
+        if difference > self.tolerance:
+            other = "has another shape, or values that are not finite"
+            self.problems.append(f"{name} {other if difference == math.inf else f'differs by {difference:.1e}'}")
+        return _Pair(expected, got, difference)
+
+    def _agree(self, request: Any, encoded: Encoded, pairs: Sequence[_Pair]) -> bool:
+        """Whether the head decodes the same answer from both sides."""
+        answers = []
+        for side in ([pair.expected for pair in pairs], [pair.got for pair in pairs]):
+            rows = zip(side, encoded.features, strict=True)
+            own = [split(outputs, [row], self.subject.artefact.outputs)[0] for outputs, row in rows]
+            answers.append(self.subject.head.decode(request, encoded, own))
+        return same_answer(answers[0], answers[1], self.tolerance)

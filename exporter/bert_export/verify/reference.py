@@ -15,7 +15,11 @@ from bert_runtime.tasks.task import HeadSettings, IntArray, Task, TensorSpec
 
 
 class Reference:
-    """Torch's answer to the graph's inputs, with the graph's output names and axes."""
+    """Torch's answer to the graph's inputs, with the graph's output names and axes.
+
+    Attributes:
+        types: how many token types the model has an embedding for.
+    """
 
     def __init__(self, model: PreTrainedModel, task: Task[Any, Any, Any], settings: HeadSettings, plain: bool) -> None:
         """Wrap `model`, which is neither copied nor changed; sentence vectors are pooled as `settings` say."""
@@ -23,6 +27,7 @@ class Reference:
         if isinstance(model, BertModel) and not plain:
             self._network = SentenceEmbedding(model, settings)
         self._outputs: Sequence[TensorSpec] = task.graph_outputs(plain)
+        self.types: int = model.config.type_vocab_size
 
     @torch.inference_mode()
     def run(self, feeds: Mapping[str, IntArray]) -> dict[str, NDArray[np.float32]]:

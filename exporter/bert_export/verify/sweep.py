@@ -22,18 +22,27 @@ class Case:
     feeds: dict[str, IntArray]
 
 
-def cases(task: Task[Any, Any, Any], vocabulary: int, max_length: int, plain: bool) -> Iterator[Case]:
+@dataclass(frozen=True)
+class Limits:
+    """What a checkpoint reads: ids below `vocabulary`, token types below `types`, rows up to `max_length` tokens."""
+
+    vocabulary: int
+    types: int
+    max_length: int
+
+
+def cases(task: Task[Any, Any, Any], limits: Limits, plain: bool) -> Iterator[Case]:
     """Batch 1 with each mask and batch 4 with all four masks at once, for every length (and number of choices).
 
     The lengths are 2, 7, 33, 128 and the longest; the numbers of choices 1, 2 and 5, the larger ones at short lengths
     alone because their cost is a multiple.
     """
-    lengths = sorted({min(length, max_length) for length in (2, 7, 33, 128, max_length)})
+    lengths = sorted({min(length, limits.max_length) for length in (2, 7, 33, 128, limits.max_length)})
     for length in lengths:
         for choices in _choices(task.choices, length):
             for masks in ((kind,) for kind in MASKS):
-                yield _case(task, vocabulary, (length, choices), masks, plain)
-            yield _case(task, vocabulary, (length, choices), MASKS, plain)
+                yield _case(task, limits, (length, choices), masks, plain)
+            yield _case(task, limits, (length, choices), MASKS, plain)
 
 
 def _choices(has_choices: bool, length: int) -> tuple[int, ...]:
@@ -44,7 +53,7 @@ def _choices(has_choices: bool, length: int) -> tuple[int, ...]:
 
 def _case(
     task: Task[Any, Any, Any],
-    vocabulary: int,
+    limits: Limits,
     size: tuple[int, int],
     masks: tuple[str, ...],
     plain: bool,
@@ -54,10 +63,11 @@ def _case(
     random = np.random.default_rng(zlib.crc32(name.encode()))
     shape = (len(masks), choices, length) if choices else (len(masks), length)
     mask = np.stack([_mask(kind, shape[1:], random) for kind in masks])
+    types = np.minimum(np.arange(length) >= random.integers(1, length), limits.types - 1).astype(np.int64)
     feeds = {
-        "input_ids": random.integers(0, vocabulary, shape),
+        "input_ids": random.integers(0, limits.vocabulary, shape),
         "attention_mask": mask,
-        "token_type_ids": (np.arange(length) >= random.integers(1, length)).astype(np.int64) * np.ones(shape, np.int64),
+        "token_type_ids": np.broadcast_to(types, shape).copy(),
     }
     if task.reads is Reads.MASKED_POSITIONS and not plain:
         count = max(1, min(3, int(mask.sum(axis=-1).min())))

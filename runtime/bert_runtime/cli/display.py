@@ -31,8 +31,8 @@ def show(record: Mapping[str, Json], stream: TextIO) -> None:
 
 
 def tables(title: str, record: Mapping[str, Json]) -> Iterator[Table]:
-    """The object's plain fields first, then each of its lists of objects and objects under its name."""
-    plain = {name: value for name, value in record.items() if not _is_nested(value)}
+    """The object's plain fields without nulls, then each of its lists of objects and objects, under its name."""
+    plain = {name: value for name, value in record.items() if value is not None and not _is_nested(value)}
     if plain:
         yield Table(title, (), tuple((_text(name), _text(value)) for name, value in plain.items()))
     for name, value in record.items():

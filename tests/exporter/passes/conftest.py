@@ -30,19 +30,13 @@ def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2) -> M
         intermediate_size=64,
         max_position_embeddings=64,
         hidden_act=activation,
-        num_labels=labels,
     )
+    config.num_labels = labels
     config._attn_implementation = "eager"
     model = getattr(transformers, model_class)(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter.data, std=0.2)
     return model
-
-
-@functools.cache
-def traced(task: Task[Any, Any, Any], plain: bool, activation: str) -> ir.Model:
-    settings = HeadSettings(pooling="mean", normalize=True)
-    return trace(rewrite(tiny_model(task.model_class, activation), task, plain, settings))
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +46,14 @@ def model() -> Callable[..., Model]:
 
 @pytest.fixture(scope="session")
 def graph() -> Callable[..., ir.Model]:
-    """A fresh copy of the traced graph of a task."""
+    """A fresh copy of the traced graph of a task, which takes seconds to trace."""
+    graphs: dict[tuple[str, bool, str], ir.Model] = {}
+    settings = HeadSettings(pooling="mean", normalize=True)
 
     def copy(task: Task[Any, Any, Any], plain: bool = False, activation: str = "gelu") -> ir.Model:
-        return traced(task, plain, activation).clone()
+        key = (task.name, plain, activation)
+        if key not in graphs:
+            graphs[key] = trace(rewrite(tiny_model(task.model_class, activation), task, plain, settings))
+        return graphs[key].clone()
 
     return copy

@@ -82,7 +82,7 @@ def bias_that_is_no_padding_mask(model: ir.Model) -> None:
 
 def keys_of_the_wrong_axis(model: ir.Model) -> None:
     transposes = [node for node in model.graph if node.op_type == "Transpose"]
-    key = next(node for node in transposes if node.attributes.get_ints("perm") == [0, 2, 3, 1])
+    key = next(node for node in transposes if node.attributes.get_ints("perm") == (0, 2, 3, 1))
     key.attributes["perm"] = ir.AttrInt64s("perm", [0, 3, 2, 1])
 
 

@@ -46,8 +46,8 @@ def tiny(task: Task[Any, Any, Any], attention: str = "eager", activation: str = 
         intermediate_size=64,
         max_position_embeddings=LONGEST,
         hidden_act=activation,
-        num_labels=labels,
     )
+    config.num_labels = labels
     config._attn_implementation = attention
     model = getattr(transformers, task.model_class)(config).eval()
     for parameter in model.parameters():
@@ -145,8 +145,10 @@ def test_rewriting_leaves_the_model_as_it_was_and_shares_its_weights() -> None:
 def test_last_layer_computes_only_the_first_token() -> None:
     rewritten = rewrite(tiny(TEXT_CLASSIFICATION), TEXT_CLASSIFICATION)
     sizes: list[int] = []
-    layer = rewritten.network.bert.encoder.layer[-1]  # type: ignore[union-attr, index]
-    layer.intermediate.register_forward_hook(lambda module, given, made: sizes.append(made.shape[1]))
+    layers = rewritten.get_submodule("network.bert.encoder.layer")
+    list(layers.children())[-1].get_submodule("intermediate").register_forward_hook(
+        lambda module, given, made: sizes.append(made.shape[1])
+    )
     rewritten(*feed(TEXT_CLASSIFICATION, 3, 7, "none"))
     assert sizes == [1]
 
@@ -177,3 +179,10 @@ def test_text_that_is_all_padding_has_a_zero_vector() -> None:
 def test_unknown_pooling_is_refused_with_the_known_ones() -> None:
     with pytest.raises(OptionError, match="'max', expected one of mean, cls, pooler"):
         rewrite(tiny(FEATURE_EXTRACTION), FEATURE_EXTRACTION, settings=HeadSettings(pooling="max"))
+
+
+def test_plain_outputs_that_a_model_without_a_pooler_lacks_are_refused() -> None:
+    model = tiny(FEATURE_EXTRACTION)
+    model.pooler = None
+    with pytest.raises(OptionError, match="this checkpoint has no pooler: leave --plain out"):
+        rewrite(model, FEATURE_EXTRACTION, plain=True)

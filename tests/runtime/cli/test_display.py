@@ -20,9 +20,9 @@ def shown(record: dict[str, Any], terminal: bool = False) -> str:
     return stream.getvalue()
 
 
-def test_plain_fields_are_lines_and_lists_of_objects_are_tables() -> None:
+def test_plain_fields_are_lines_lists_of_objects_are_tables_and_nulls_are_left_out() -> None:
     record = {"answers": [{"text": "a", "score": 0.51239}, {"text": "bcd", "score": 1.0}], "cut": False, "null": None}
-    assert shown(record) == "cut   no\nnull  -\n\nanswers\ntext  score\na     0.5124\nbcd   1\n"
+    assert shown(record) == "cut  no\n\nanswers\ntext  score\na     0.5124\nbcd   1\n"
 
 
 def test_tables_within_lists_are_numbered() -> None:

@@ -1,0 +1,101 @@
+"""A bundle's directory loads in Optimum's ORTModelFor* classes and gives the same numbers. Slow: its own environment.
+
+Optimum's release for ONNX needs another major version of transformers than the exporter, so that it runs in a virtual
+environment of its own, `.venv-optimum` in the repository's root, which is made on the first run and takes torch from
+the environment of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.exporter.conftest import TinyBundle
+
+import bert_runtime
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".venv-optimum"
+PACKAGES = ("optimum-onnx[onnxruntime]==0.1.0", "torch==2.13.0", "transformers==4.57.6")
+GOLDEN = ROOT / "tests" / "golden" / "v1"
+CLASSES = {
+    "question-answering": "ORTModelForQuestionAnswering",
+    "text-classification": "ORTModelForSequenceClassification",
+    "token-classification": "ORTModelForTokenClassification",
+    "multiple-choice": "ORTModelForMultipleChoice",
+    "feature-extraction": "ORTModelForFeatureExtraction",
+    "fill-mask": "ORTModelForMaskedLM",
+}
+PROGRAM = """
+import json, sys
+import numpy, optimum.onnxruntime
+answers = []
+for job in json.load(sys.stdin):
+    model = getattr(optimum.onnxruntime, job["class"]).from_pretrained(job["bundle"])
+    feeds = {name: numpy.array(values) for name, values in job["feeds"].items()}
+    outputs = model(**feeds)
+    answers.append({name: outputs[name].tolist() for name in outputs.keys()})
+json.dump(answers, sys.stdout)
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The interpreter of Optimum's environment."""
+    interpreter, done = FOLDER / "bin" / "python", FOLDER / ".installed"
+    if not done.is_file():
+        venv.create(FOLDER, with_pip=True, clear=True)
+        shared = FOLDER / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+        (shared / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+        subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+        done.touch()
+    return interpreter
+
+
+def feeds(task: str) -> dict[str, Any]:
+    """A padded batch of two rows, of two choices each where there are choices."""
+    shape = (2, 2, 7) if task == "multiple-choice" else (2, 7)
+    random = np.random.default_rng(1)
+    mask = np.ones(shape, np.int64)
+    mask[-1, ..., 4:] = 0
+    ids = random.integers(5, 60, shape)
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": (np.arange(7) > 2) * np.ones_like(mask)}
+
+
+def in_optimum(python: Path, bundles: dict[str, Path]) -> dict[str, dict[str, Any]]:
+    """Task -> the outputs of its class in Optimum."""
+    jobs = [
+        {
+            "class": CLASSES[task],
+            "bundle": str(path),
+            "feeds": {name: array.tolist() for name, array in feeds(task).items()},
+        }
+        for task, path in bundles.items()
+    ]
+    done = subprocess.run(
+        [python, "-c", PROGRAM], input=json.dumps(jobs), capture_output=True, text=True, check=False, cwd=FOLDER
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(bundles, json.loads(done.stdout), strict=True))
+
+
+def test_bundles_give_in_optimum_what_they_give_here(python: Path, tiny_bundle: TinyBundle) -> None:
+    # A head that reads masked positions takes them as an input, which Optimum does not know: its plain bundle.
+    bundles = {task: GOLDEN / task for task in CLASSES if task != "fill-mask"}
+    bundles["fill-mask"] = tiny_bundle("fill-mask", True).bundle
+    for task, outputs in in_optimum(python, bundles).items():
+        with bert_runtime.load(bundles[task]) as session:
+            expected = session.run(feeds(task))
+        compared = [name for name in outputs if name in expected]
+        assert compared, task
+        for name in compared:
+            np.testing.assert_allclose(np.array(outputs[name]), expected[name], atol=1e-5, err_msg=f"{task} {name}")
