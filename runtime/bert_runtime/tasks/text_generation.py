@@ -97,13 +97,13 @@ class GeneratedText:
 
     Attributes:
         text: what follows the prompt, without special tokens: prompt + text reads as the tokenizer's decoder writes it.
-        tokens: how many tokens were added, the ending one included.
+        token_ids: the tokens that were added, the ending one included.
         finish_reason: eos (the text ended) or length (max_new_tokens were reached).
         score: with beams, the sum of the tokens' log probabilities over the power of the length; else null.
     """
 
     text: str
-    tokens: int
+    token_ids: tuple[int, ...]
     finish_reason: str
     score: float | None = None
 
@@ -176,7 +176,7 @@ class TextGenerationHead(Head[TextGenerationRequest, Prompt, TextGenerationResul
         ids = continuation.ids
         ended = bool(ids) and ids[-1] == prompt.eos_id
         reason = "eos" if ended else "length"
-        return GeneratedText(self.continued(prompt, ids), len(ids), reason, continuation.score)
+        return GeneratedText(self.continued(prompt, ids), ids, reason, continuation.score)
 
     def _length_problems(self, length: int, new: int) -> Iterator[str]:
         most = self.text.max_length
