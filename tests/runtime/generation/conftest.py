@@ -92,13 +92,19 @@ class Case:
 
 
 @pytest.fixture(scope="session")
-def words() -> TextEncoder:
+def tokenizer_json() -> str:
     """A tokenizer whose vocabulary is that of SENTENCES."""
     record = json.loads((CASES / "tiny_tokenizer.json").read_text("utf-8"))
     special = [token for token, index in record["model"]["vocab"].items() if index < 5]
     pieces = dict.fromkeys(" ".join(SENTENCES).split())
     record["model"]["vocab"] = {token: index for index, token in enumerate([*special, *pieces])}
-    return TextEncoder(Tokenizer.from_str(json.dumps(record)), max_length=32)
+    return json.dumps(record)
+
+
+@pytest.fixture(scope="session")
+def words(tokenizer_json: str) -> TextEncoder:
+    """The same, for 32 tokens."""
+    return TextEncoder(Tokenizer.from_str(tokenizer_json), max_length=32)
 
 
 @pytest.fixture(scope="session")
