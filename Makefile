@@ -49,6 +49,9 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.run
+
 train-demo: $(VENV)/.installed-dev
 	$(BIN)/python training/train_qa.py --output exporter/bert_export/demo/qa
 

@@ -7,11 +7,13 @@ and the largest difference from the baseline's outputs, relative to their larges
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import this_machine
 from benchmarks.peers import BASELINE, PEERS
@@ -48,8 +50,10 @@ def heats() -> list[Heat]:
 
 
 def measure(heat: Heat, threads: int, plan: Plan) -> Path:
-    """Race one heat and keep the result."""
-    measurements = []
+    """Race one heat; the result is kept after each case, so that an interrupted heat leaves what it has."""
+    measurements: list[dict[str, Any]] = []
+    benchmark = "latency" if plan.clock == "wall" else "cpu_time"
+    path = Path()
     with started(heat.peers, heat.model, WORK, threads) as workers, tempfile.TemporaryDirectory() as folder:
         for case in heat.cases:
             worst = differences(workers, case, heat.baseline, Path(folder))
@@ -57,17 +61,14 @@ def measure(heat: Heat, threads: int, plan: Plan) -> Path:
             for peer, rounds in times.items():
                 faster = speed_up(rounds, times[heat.baseline]).median
                 print(f"{heat.model.name} {case.name} {peer:24} {typical(rounds):8.2f} ms {faster:5.2f}x", flush=True)
-                measurements.append(
-                    {
-                        "batch": case.batch,
-                        "sequence": case.sequence,
-                        "peer": peer,
-                        "baseline": heat.baseline,
-                        "difference": worst[peer],
-                        "rounds": rounds,
-                    }
-                )
-    return save("latency" if plan.clock == "wall" else "cpu_time", heat.model.name, threads, measurements)
+                facts = {"batch": case.batch, "sequence": case.sequence, "peer": peer, "baseline": heat.baseline}
+                measurements.append({**facts, "difference": worst[peer], "rounds": rounds})
+            path = save(benchmark, heat.model.name, threads, measurements)
+    return path
+
+
+def _only(names: Sequence[str] | None, heat: Heat) -> Heat:
+    return dataclasses.replace(heat, cases=tuple(case for case in heat.cases if not names or case.name in names))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = [heat.model.name for heat in heats()]
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--models", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    flags.add_argument("--cases", nargs="+", metavar="NAME", help="only these, for example 'b1 s128'")
     flags.add_argument("--rounds", type=int, default=Plan().rounds)
     flags.add_argument("--turn", type=float, default=Plan().turn, help="milliseconds of each engine in each round")
     flags.add_argument("--threads", type=int, default=min(2, this_machine().cpus))
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if parsed.clock == "cpu" and parsed.threads != 1:
         flags.error(f"--clock cpu with {parsed.threads} threads counts their waiting too; give --threads 1")
     plan = Plan(parsed.rounds, parsed.turn, clock=parsed.clock)
-    chosen = [heat for heat in heats() if heat.model.name in parsed.models]
+    chosen = [_only(parsed.cases, heat) for heat in heats() if heat.model.name in parsed.models]
     for heat in [] if parsed.no_build else chosen:
         build(heat.peers, heat.model, WORK)
     for heat in [] if parsed.build_only else chosen:

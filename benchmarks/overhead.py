@@ -26,7 +26,6 @@ from benchmarks.workload import Model
 
 QUESTION = "Where did the expedition spend the winter?"
 SENTENCE = "The ship left in May. Ice closed around her in September, and the crew spent the winter on a small island. "
-PROCESSES = 7
 
 STAGES = ("tokenise", "encode", "schedule", "engine wrapper", "graph", "decode")
 """The parts of one request. `tokenise` and `graph` are the libraries'; the others are the runtime's own."""
@@ -93,7 +92,7 @@ def _parts(whole: float, spent: Mapping[str, float]) -> dict[str, float]:
     return {name: round(parts[name], 4) for name in STAGES}
 
 
-def start_times(bundle: Path) -> dict[str, list[dict[str, float]]]:
+def start_times(bundle: Path, processes: int) -> dict[str, list[dict[str, float]]]:
     """Command -> seconds of a whole process, by the clock and of CPU time, in interleaved rounds."""
     python, commands = [sys.executable, "-c"], Path(sys.executable).parent
     context = SENTENCE * 5
@@ -110,7 +109,7 @@ def start_times(bundle: Path) -> dict[str, list[dict[str, float]]]:
         ],
     }
     seconds: dict[str, list[dict[str, float]]] = {name: [] for name in started}
-    for _ in range(PROCESSES):
+    for _ in range(processes):
         for name, command in started.items():
             seconds[name].append(_process_time(command))
     return seconds
@@ -145,12 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--bundle", type=Path, help="default: random weights of MiniLM's size")
     flags.add_argument("--calls", type=int, default=200)
+    flags.add_argument("--processes", type=int, default=7, help="of each command that is started")
     flags.add_argument("--threads", type=int, default=min(2, this_machine().cpus))
     parsed = flags.parse_args(arguments)
     bundle = parsed.bundle or random_bundle()
     measurements = {
-        "request": [stages(bundle, SENTENCE * times, parsed.calls, parsed.threads) for times in (1, 5, 14, 60)],
-        "start": start_times(bundle),
+        "request": [stages(bundle, SENTENCE * times, parsed.calls, parsed.threads) for times in (1, 5, 14, 28)],
+        "start": start_times(bundle, parsed.processes),
         "import": slow_imports(),
     }
     print(save("overhead", "question-answering-minilm-l6", parsed.threads, measurements), file=sys.stderr)

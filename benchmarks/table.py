@@ -112,6 +112,7 @@ def _growth(measurement: Mapping[str, Any], width: int = 64) -> Iterator[str]:
 
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
+    "cpu_time": latency,
     "overhead": overhead,
     "export_time": export_time,
     "generation": generation,

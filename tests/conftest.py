@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from bert_export.cli import main
+
+torch.set_num_threads(1)  # tiny matrices: threads only wait for each other, and sum in another order
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in BLOCKED:
-            raise ImportError(f"{name} is blocked")
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
 """
@@ -91,3 +91,14 @@ def test_two_packages_that_share_one_directory_are_refused_with_the_way_out(tmp_
 
     assert message.startswith("onnxruntime and onnxruntime-gpu are both installed and share one import directory")
     assert "pip uninstall onnxruntime onnxruntime-gpu" in message
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnx_ir", "transformers", "onnxscript"])
+def test_an_export_without_its_libraries_says_what_to_install(missing: str, tmp_path: Path) -> None:
+    program = "from bert_export.cli import main\nsys.stderr = sys.stdout\nprint(main(sys.argv[1:]))"
+    printed = python(program, "--task", "qa", "--output", str(tmp_path / "b"), blocked=(missing,))
+
+    expected = (
+        f"bert-export: {missing} is not installed, and an export needs it; run `pip install 'bert-export[cpu,export]'`"
+    )
+    assert printed.splitlines() == [expected, "2"]

@@ -4,41 +4,61 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bert_export.errors import GateError
+from bert_export.errors import GateError, OptionError
 from bert_export.options import TARGETS, ExportOptions
 from bert_export.progress import Stages
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import TASKS
 
-DONE, GATE_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from bert_export.export import ExportReport
+
+DONE, GATE_FAILED, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted."""
+    """Run the command; `--help` lists the exit codes."""
     parsed = parser().parse_args(arguments)
     stages = Stages(show=not (parsed.json or parsed.quiet))
     try:
-        options = _options(parsed)
-        from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
-
-        report = export(options, stages)
+        _show(_export(_options(parsed), stages), parsed)
+        sys.stdout.flush()
     except GateError as error:
         return _fail(str(error), GATE_FAILED)
+    except BrokenPipeError:
+        # The bundle is written; the rest of the buffer has no reader, and Python's own flush at exit would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except (BertError, OSError) as error:
         return _fail(str(error), WRONG_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)
+    return DONE
+
+
+def _export(options: ExportOptions, stages: Stages) -> ExportReport:
+    try:
+        from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"{error.name} is not installed, and an export needs it; run `pip install 'bert-export[cpu,export]'`"
+        ) from error
+    return export(options, stages)
+
+
+def _show(report: ExportReport, parsed: argparse.Namespace) -> None:
     if parsed.json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     elif not parsed.quiet:
         from bert_export.report_table import show  # noqa: PLC0415 - rich: only where something is shown
 
         show(report)
-    return DONE
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         prog="bert-export",
         description="Export a fine-tuned BERT to a bundle that answers the same without PyTorch, with proof.",
         epilog=f"tasks and their aliases:\n{tasks}\n\n"
-        "exit codes: 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted",
+        "exit codes: 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted, 141 no reader for the output",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

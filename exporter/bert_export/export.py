@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
         loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
         checkpoint = checkpoints.load(source, task, loading)
     _check_fit(options, checkpoint)
-    output = options.output or Path(f"{Path(checkpoint.provenance.source).name}-{checkpoint.task.name}")
+    output = options.output or _default_output(checkpoint)
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         workshop = _Workshop(Path(folder), stages, options.plain)
@@ -112,6 +113,12 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     size = sum(record.size for record in bundle.manifest.files.values())
     reports = tuple(each.report for each in made)
     return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds))
+
+
+def _default_output(checkpoint: Checkpoint) -> Path:
+    """NAME-TASK in the current directory, of characters that no shell minds."""
+    name = Path(checkpoint.provenance.source).name
+    return Path(f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}-{checkpoint.task.name}")
 
 
 def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:

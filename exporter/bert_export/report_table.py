@@ -8,9 +8,17 @@ from rich.table import Table
 from bert_export.export import ExportReport
 
 
+class ReportConsole(Console):
+    """Rich leaves the program with 1 when the reader goes away, which here means that a gate failed."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the command choose its exit code."""
+        raise BrokenPipeError
+
+
 def show(report: ExportReport, console: Console | None = None) -> None:
     """Print what was made, the fusion counts, the parity gate's comparisons and the time of each stage."""
-    console = console or Console(highlight=False)
+    console = console or ReportConsole(highlight=False)
     for note in report.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
     for artefact in report.artefacts:

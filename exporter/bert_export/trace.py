@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 import torch
 
+from bert_export.errors import CheckpointError
 from bert_export.rewrite import Traceable
 
 OPSET = 20
@@ -24,25 +25,36 @@ SUMS = ("total",)
 
 
 def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
-    """The ONNX graph of `module`: every axis in `SIZES` is dynamic and named so, all others are fixed."""
+    """The ONNX graph of `module`: every axis in `SIZES` is dynamic and named so, all others are fixed.
+
+    Raises:
+        CheckpointError: the model's own code fails on its inputs, or torch cannot trace it.
+    """
     sizes = SIZES | module.sizes
     example = tuple(
         torch.ones([sizes[axis] for axis in spec.axes], dtype=getattr(torch, spec.dtype)) for spec in module.inputs
     )
     axes = {axis: torch.export.Dim.AUTO if axis in SUMS else torch.export.Dim(axis) for axis in SIZES}
     shapes = tuple({i: axes[axis] for i, axis in enumerate(spec.axes) if axis in axes} for spec in module.inputs)
-    with quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            module,
-            example,
-            dynamo=True,
-            optimize=False,
-            verbose=False,
-            opset_version=opset,
-            dynamic_shapes=(shapes,),
-            input_names=[spec.name for spec in module.inputs],
-            output_names=[spec.name for spec in module.outputs],
-        )
+    try:
+        with quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                module,
+                example,
+                dynamo=True,
+                optimize=False,
+                verbose=False,
+                opset_version=opset,
+                dynamic_shapes=(shapes,),
+                input_names=[spec.name for spec in module.inputs],
+                output_names=[spec.name for spec in module.outputs],
+            )
+    except Exception as error:  # the tracer raises whatever the model's code raised, in a wrapper of its own or not
+        cause = error.__cause__ or error
+        raise CheckpointError(
+            f"torch {torch.__version__} cannot trace this model: {str(cause).strip().splitlines()[0]:.200}; expected a "
+            "checkpoint whose configuration fits its class, and the versions of constraints.txt"
+        ) from error
     assert program is not None
     name_axes(program.model.graph, module)
     return program.model

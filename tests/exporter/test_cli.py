@@ -254,3 +254,15 @@ def test_of_two_exports_to_one_place_one_wins_and_one_is_refused(
     with bert_runtime.load(tmp_path / "b") as session:
         assert session.task.name == ("question-answering", "feature-extraction")[codes.index(0)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "temporary"]
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint("next-sentence-prediction", {})
+    command = [sys.executable, "-m", "bert_export.cli", "--model", str(checkpoint), "--output", str(tmp_path / "b")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        shown = process.stderr.read()
+    assert (process.returncode, shown) == (141, "")
+    assert (tmp_path / "b" / "manifest.json").is_file()

@@ -9,7 +9,6 @@ from typing import Any, cast
 from torch import Tensor, nn
 from transformers import BertLMHeadModel, BertModel, PreTrainedModel
 
-from bert_export.errors import OptionError
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
 from bert_export.rewrite.decoder import Decoder
@@ -73,7 +72,7 @@ def rewrite(
         settings: how a text becomes one vector, for a task with pooling.
 
     Raises:
-        OptionError: the settings ask for a pooling that this model cannot do, or plain outputs for what it lacks.
+        OptionError: the settings ask for a pooling that this model cannot do.
     """
     if task.is_autoregressive:
         return cached(cast(BertLMHeadModel, model), task, plain)
@@ -85,8 +84,6 @@ def rewrite(
         return one_spelling(module)
 
     network = replacement(model) or rebuilt(model, replacement)
-    if isinstance(network, Backbone) and plain and network.pooler is None:
-        raise OptionError("--plain exports the pooler's output, but this checkpoint has no pooler: leave --plain out")
     if isinstance(network, Backbone) and not plain:
         network = SentenceEmbedding(network, settings or HeadSettings())
     return Traceable(network, task.inputs(plain), task.graph_outputs(plain)).eval()

@@ -179,10 +179,3 @@ def test_text_that_is_all_padding_has_a_zero_vector() -> None:
 def test_unknown_pooling_is_refused_with_the_known_ones() -> None:
     with pytest.raises(OptionError, match="'max', expected one of mean, cls, pooler"):
         rewrite(tiny(FEATURE_EXTRACTION), FEATURE_EXTRACTION, settings=HeadSettings(pooling="max"))
-
-
-def test_plain_outputs_that_a_model_without_a_pooler_lacks_are_refused() -> None:
-    model = tiny(FEATURE_EXTRACTION)
-    model.pooler = None
-    with pytest.raises(OptionError, match="this checkpoint has no pooler: leave --plain out"):
-        rewrite(model, FEATURE_EXTRACTION, plain=True)

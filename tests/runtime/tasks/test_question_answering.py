@@ -156,7 +156,7 @@ def test_logits_that_are_not_finite_are_an_error_that_names_them(value: float, n
     encoded = head().encode(ask())
     outputs = logits(encoded, {}, {})
     outputs[0][name][place] = value
-    with pytest.raises(BackendError, match=rf"returned {name} .* expected finite logits"):
+    with pytest.raises(BackendError, match=rf"values of .{name}. are NaN or infinite, expected finite numbers"):
         head().decode(ask(), encoded, outputs)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import BackendError, InputError
+from bert_runtime.errors import InputError
 from bert_runtime.tasks.question_answering.request import Answer, QuestionAnsweringRequest, QuestionAnsweringResult
 from bert_runtime.tasks.question_answering.spans import Span, WindowLogits, answer_characters, best_spans
-from bert_runtime.tasks.scores import softmax
+from bert_runtime.tasks.scores import finite, softmax
 from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs
 from bert_runtime.text import Pieces
 
@@ -71,10 +71,12 @@ class QuestionAnsweringHead(Head[QuestionAnsweringRequest, QuestionAnsweringEnco
         Raises:
             BackendError: a logit is infinite or not a number.
         """
-        _require_finite(outputs)
+        logits = [
+            (finite(row["start_logits"], "start_logits"), finite(row["end_logits"], "end_logits")) for row in outputs
+        ]
         windows = (
-            WindowLogits(row["start_logits"][at.row], row["end_logits"][at.row], encoded.characters[at.pieces])
-            for row, at in zip(outputs, encoded.windows, strict=True)
+            WindowLogits(start[at.row], end[at.row], encoded.characters[at.pieces])
+            for (start, end), at in zip(logits, encoded.windows, strict=True)
         )
         spans = best_spans(windows, request.max_answer_length, max(N_BEST, request.top_k))
         null = _null_score(outputs) if request.handle_no_answer else None
@@ -97,16 +99,6 @@ def _require_tokens(question: Pieces, context: Pieces) -> None:
         raise InputError(f"{name} has no character that the tokenizer keeps, expected text" for name in empty)
 
 
-def _require_finite(outputs: Sequence[Outputs]) -> None:
-    for row in outputs:
-        for name in ("start_logits", "end_logits"):
-            if not np.isfinite(row[name]).all():
-                raise BackendError(
-                    f"the model returned {name} that are infinite or not a number, expected finite logits; "
-                    "use an artefact of higher precision (fp32), and check the checkpoint if that fails too"
-                )
-
-
 def _null_score(outputs: Sequence[Outputs]) -> float:
     """The score of "no answer": at [CLS], in the window least sure of it."""
     return min(float(row["start_logits"][0]) + float(row["end_logits"][0]) for row in outputs)
@@ -118,10 +110,8 @@ def _result(
     scores = [span.score for span in spans]
     shares = softmax(np.array(scores if null is None else [*scores, null])).tolist()
     no_answer_score = None if null is None else shares.pop()
-    answers = [
-        Answer(request.context[span.start : span.end], share, span.start, span.end)
-        for span, share in zip(spans, shares, strict=True)
-    ]
+    best = zip(spans[: request.top_k], shares, strict=False)
+    answers = [Answer(request.context[span.start : span.end], share, span.start, span.end) for span, share in best]
     margin = None if null is None else null - spans[0].score
     if no_answer_score is not None and margin is not None and margin > request.no_answer_threshold:
         answers.insert(0, Answer("", no_answer_score, 0, 0))
