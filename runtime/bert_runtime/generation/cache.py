@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert_runtime.backends.engine import Array
+from bert_runtime.errors import BackendError
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.task import IntArray, TensorSpec
 
@@ -34,7 +35,11 @@ class Cache:
     """
 
     def __init__(self, artefact: Artefact, sizes: Mapping[str, int], tokens: int) -> None:
-        """Room for `tokens` tokens, counted over all rows."""
+        """Room for `tokens` tokens, counted over all rows.
+
+        Raises:
+            BackendError: there is no memory for it.
+        """
         self._sizes = sizes
         past = [spec for spec in artefact.inputs if "past" in spec.axes]
         present = [spec for spec in artefact.outputs if "total" in spec.axes]
@@ -68,8 +73,14 @@ class Cache:
         self.rows = len(sources)
 
     def _block(self, spec: TensorSpec, tokens: int) -> Array:
-        each = [self._sizes[axis] for axis in spec.axes if axis in self._sizes]
-        return np.empty(math.prod(each) * tokens, dtype=spec.dtype)
+        each = math.prod(self._sizes[axis] for axis in spec.axes if axis in self._sizes)
+        try:
+            return np.empty(each * tokens, dtype=spec.dtype)
+        except (MemoryError, ValueError) as error:  # ValueError: more than an address can count
+            what = f"{each} values of {spec.name} for each of {tokens} tokens"
+            raise BackendError(
+                f"no memory for a cache of {what}; lower max_new_tokens, num_beams, or the budget of batches"
+            ) from error
 
     def _view(self, block: Array, spec: TensorSpec, rows: int, tokens: int) -> Array:
         sizes = {"batch": rows, "past": tokens, "total": tokens, **self._sizes}

@@ -14,6 +14,9 @@ from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs, 
 
 SPECIAL_TOKENS = ("start", "none", "both")
 
+MOST_LANES = 1024
+"""Beams or texts of one request: each has a cache of its own, so that more would be a mistake or an attack."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSettings(Request):
@@ -51,9 +54,11 @@ class GenerationSettings(Request):
     special_tokens: str = "start"
 
     def problems(self) -> Iterator[str]:
-        for name in ("max_new_tokens", "num_beams", "num_return_sequences"):
-            if getattr(self, name) < 1:
-                yield f"{name} is {getattr(self, name)}, expected at least 1"
+        if self.max_new_tokens < 1:
+            yield f"max_new_tokens is {self.max_new_tokens}, expected at least 1"
+        for name in ("num_beams", "num_return_sequences"):
+            if not 1 <= getattr(self, name) <= MOST_LANES:
+                yield f"{name} is {getattr(self, name)}, expected 1 to {MOST_LANES}"
         for name in ("temperature", "repetition_penalty"):
             if not getattr(self, name) > 0:
                 yield f"{name} is {getattr(self, name)}, expected more than 0{_GREEDY.get(name, '')}"

@@ -9,7 +9,7 @@ import pytest
 from tests.runtime.generation.conftest import Case
 from tests.runtime.generation.test_oracle import PROMPTS, expected, found
 
-from bert_runtime import GenerationSettings
+from bert_runtime import BackendError, GenerationSettings
 from bert_runtime.backends.engine import Array
 from bert_runtime.generation.cache import Cache
 from bert_runtime.tasks.task import IntArray
@@ -63,6 +63,12 @@ def test_rows_follow_their_sources(cache: Cache, sources: list[int]) -> None:
     cache.reorder(np.array(sources))
     for name, view in cache.past(len(sources)).items():
         np.testing.assert_array_equal(view, written[name][sources])
+
+
+@pytest.mark.parametrize("tokens", [2**45, 2**62])
+def test_a_cache_that_no_memory_holds_is_refused_in_words(random: Case, tokens: int) -> None:
+    with pytest.raises(BackendError, match=r"no memory for a cache of 32 values of past_key_values\.0\.key"):
+        Cache(random.session.artefact, random.session.manifest.sizes, tokens)
 
 
 def in_place(cache: Cache, sources: IntArray) -> None:

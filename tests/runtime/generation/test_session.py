@@ -102,13 +102,17 @@ WRONG: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (
         {"num_beams": 0, "temperature": 0.0, "top_k": -1, "top_p": 0.0, "seed": -1, "repetition_penalty": -2.0},
         (
-            "num_beams is 0, expected at least 1",
+            "num_beams is 0, expected 1 to 1024",
             "temperature is 0.0, expected more than 0; for the most probable token leave do_sample out",
             "repetition_penalty is -2.0, expected more than 0",
             "top_k is -1, expected 0 (all tokens) or more",
             "top_p is 0.0, expected more than 0 and at most 1 (all tokens)",
             "seed is -1, expected 0 or more",
         ),
+    ),
+    (
+        {"do_sample": True, "num_return_sequences": 10**9},
+        ("num_return_sequences is 1000000000, expected 1 to 1024",),
     ),
     ({"top_p": 1.1}, ("top_p is 1.1, expected more than 0 and at most 1 (all tokens)",)),
     ({"special_tokens": "all"}, ("special_tokens is 'all', expected one of start, none, both",)),

@@ -41,6 +41,11 @@ def test_rule_20_another_number_of_layers(refused: Callable[[int, Callable[[Any]
     assert "expected those of text-generation" in refused(20, lambda m: m["sizes"].update(layers=3))
 
 
+def test_rule_20_more_layers_than_memory(refused: Callable[[int, Callable[[Any], None]], str]) -> None:
+    message = refused(20, lambda m: m["sizes"].update(layers=2**31 - 1))
+    assert "tensors, expected those of text-generation for sizes.layers 2147483647" in message
+
+
 @pytest.mark.parametrize("axis", ["past", "total", "sequence"])
 def test_rule_23_the_size_of_an_axis_of_the_cache(
     axis: str, refused: Callable[[int, Callable[[Any], None]], str]
