@@ -27,6 +27,7 @@ def random_checkpoint(model: Model, folder: Path) -> Path:
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
         intermediate_size=size.intermediate,
+        is_decoder=find_task(model.task).is_autoregressive,
     )
     torch.manual_seed(SEED)
     kind = getattr(transformers, find_task(model.task).model_class)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import export_time, latency, overhead, table
+from benchmarks import export_time, generation, latency, overhead, table
 from benchmarks.race import Plan
 
 
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     latency.main(["--rounds", str(parsed.rounds)])
     overhead.main([])
     export_time.main([])
+    generation.main([])
     table.main()
 
 

@@ -87,11 +87,35 @@ def export_time(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"Fastest of {len(measurements)} runs; {fastest['cpu_seconds']:.1f} s of CPU time, peak memory {peak} MiB."
 
 
+def generation(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Writers by the length of the text: the mean cost of a token, and how many times that of the first writer."""
+    means = {(m["writer"], m["new"]): [[sum(r) / len(r)] for r in m["rounds"]] for m in measurements}
+    first = measurements[0]["writer"]
+    rows = []
+    for (writer, new), rounds in means.items():
+        ratio = speed_up(means[first, new], rounds) if writer != first else None
+        spread = f"{ratio.median:.1f}x ({ratio.low:.1f}-{ratio.high:.1f})" if ratio else ""
+        rows.append([f"{writer}, {new} tokens", f"{typical(rounds):.2f}", spread])
+    yield from markdown(["writer", "ms a token", f"times {first}"], rows)
+    yield ""
+    yield from _growth(max((m for m in measurements if m["writer"] == first), key=lambda m: int(m["new"])))
+
+
+def _growth(measurement: Mapping[str, Any], width: int = 64) -> Iterator[str]:
+    """What a token costs at the start and at the end of the longest text, the prompt's token left out."""
+    tokens = [statistics.median(column) for column in zip(*measurement["rounds"], strict=True)]
+    early, late = statistics.median(tokens[1 : width + 1]), statistics.median(tokens[-width:])
+    first, last = measurement["prompt"] + width // 2, measurement["prompt"] + len(tokens) - width // 2
+    costs = f"A token after about {first} others: {early:.2f} ms; after about {last}: {late:.2f} ms."
+    yield f"{costs} The plot is in results/."
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
     "overhead": overhead,
     "export_time": export_time,
+    "generation": generation,
 }
 
 

@@ -32,6 +32,7 @@ from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.tasks import find_task
+from bert_runtime.tasks.task import expand
 from bert_runtime.text import TextEncoder
 
 MODEL_FILE = "model.onnx"
@@ -161,14 +162,17 @@ def _make(checkpoint: Checkpoint, graph: ir.Model, target: str, workshop: _Works
         first = not (workshop.folder / MODEL_FILE).exists()
         name = MODEL_FILE if first else f"model.{target}.onnx"
         written = save(graph, workshop.folder / name)
-    outputs = task.graph_outputs(plain)
+    layers = checkpoint.config.num_hidden_layers
+    inputs, outputs = expand(task.inputs(plain), layers), expand(task.graph_outputs(plain), layers)
     sizes = {
         axis: size
         for spec, value in zip(outputs, graph.graph.outputs, strict=True)
         for axis, size in zip(spec.axes, value.shape or (), strict=True)
         if isinstance(size, int)
     }
-    artefact = Artefact(target, "fp32", name, tuple(written[1:]), task.inputs(plain), outputs, "any", OPSET, plain)
+    if outputs != task.graph_outputs(plain):
+        sizes["layers"] = layers
+    artefact = Artefact(target, "fp32", name, tuple(written[1:]), inputs, outputs, "any", OPSET, plain)
     with workshop.stages.stage("verify"):
         parity = _verified(checkpoint, artefact, workshop.folder)
     files = {file: workshop.folder / file for file in written}

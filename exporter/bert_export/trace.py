@@ -13,13 +13,15 @@ import torch
 
 from bert_export.errors import CheckpointError
 from bert_export.rewrite import Traceable
-from bert_runtime.tasks.task import TensorSpec
 
 OPSET = 20
 """The first with Gelu, and old enough for OpenVINO and TensorRT."""
 
-SIZES = {"batch": 2, "choices": 3, "sequence": 6, "masks": 4}
+SIZES = {"batch": 2, "choices": 3, "sequence": 6, "masks": 4, "past": 5, "total": 11, "source": 7}
 """What is traced. All differ and none is 1, which torch would take for a constant or for the same axis."""
+
+SUMS = ("total",)
+"""Axes that others add up to: torch finds that out itself, and has no way to be told."""
 
 
 def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
@@ -28,9 +30,12 @@ def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
     Raises:
         CheckpointError: the model's own code fails on its inputs, or torch cannot trace it.
     """
-    example = tuple(torch.ones([SIZES[axis] for axis in spec.axes], dtype=torch.int64) for spec in module.inputs)
-    axes = {axis: torch.export.Dim(axis) for axis in SIZES}
-    shapes = tuple(dict(enumerate(axes[axis] for axis in spec.axes)) for spec in module.inputs)
+    sizes = SIZES | module.sizes
+    example = tuple(
+        torch.ones([sizes[axis] for axis in spec.axes], dtype=getattr(torch, spec.dtype)) for spec in module.inputs
+    )
+    axes = {axis: torch.export.Dim.AUTO if axis in SUMS else torch.export.Dim(axis) for axis in SIZES}
+    shapes = tuple({i: axes[axis] for i, axis in enumerate(spec.axes) if axis in axes} for spec in module.inputs)
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -51,16 +56,21 @@ def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
             "checkpoint whose configuration fits its class, and the versions of constraints.txt"
         ) from error
     assert program is not None
-    for value, spec in zip(program.model.graph.outputs, module.outputs, strict=True):
-        value.shape = named_shape(value, spec)
+    name_axes(program.model.graph, module)
     return program.model
 
 
-def named_shape(value: ir.Value, spec: TensorSpec) -> ir.Shape:
-    """The shape of an output with the task's names for its dynamic axes, in place of the tracer's formulas."""
-    assert value.shape is not None
-    dims = zip(value.shape, spec.axes, strict=True)
-    return ir.Shape([size if isinstance(size, int) else axis for size, axis in dims])
+def name_axes(graph: ir.Graph, module: Traceable) -> None:
+    """Give the dynamic axes the task's names wherever they occur, in place of the tracer's symbols and formulas."""
+    names: dict[str, str] = {}
+    made = [value for node in graph for value in node.outputs]
+    for value, spec in zip((*graph.inputs, *graph.outputs), (*module.inputs, *module.outputs), strict=True):
+        assert value.shape is not None
+        dims = zip(value.shape, spec.axes, strict=True)
+        names |= {str(size): axis for size, axis in dims if not isinstance(size, int)}
+    for value in (*graph.inputs, *made):
+        if value.shape is not None:
+            value.shape = ir.Shape([names.get(str(dim), dim) for dim in value.shape])
 
 
 @contextlib.contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bert_runtime.backends.engine import Array
 from bert_runtime.manifest import Artefact
 
-Feeds = Mapping[str, NDArray[np.int64]]
+Feeds = Mapping[str, Array]
 
 
 def feed_problems(arrays: Feeds, artefact: Artefact, max_length: int) -> list[str]:
@@ -42,3 +42,7 @@ def _axis_problems(arrays: Feeds, artefact: Artefact) -> Iterator[str]:
     for axis, found in sizes.items():
         if len(set(found.values())) > 1:
             yield f"{axis} is {', '.join(f'{size} in {name}' for name, size in found.items())}, expected one size"
+    if "total" in sizes:
+        past, sequence, total = (next(iter(sizes[axis].values())) for axis in ("past", "sequence", "total"))
+        if total != past + sequence:
+            yield f"total is {total}, expected past + sequence: {past} + {sequence}"

@@ -10,11 +10,13 @@ from bert_runtime import bundle as bundles
 from bert_runtime.backends.select import select, start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BundleError, InputError
+from bert_runtime.generation.session import GenerationSession
 from bert_runtime.schedule import Budget
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Task
+from bert_runtime.tasks.text_generation import Prompt, TextGenerationRequest, TextGenerationResult
 from bert_runtime.text import TextEncoder
 
 RequestT = TypeVar("RequestT", bound=Request)
@@ -47,6 +49,12 @@ def load(path: str | Path, *, options: Options = ...) -> Session[Any, Any]: ...
 
 @overload
 def load(
+    path: str | Path, task: Task[TextGenerationRequest, Prompt, TextGenerationResult], *, options: Options = ...
+) -> GenerationSession: ...
+
+
+@overload
+def load(
     path: str | Path, task: Task[RequestT, EncodedT, ResultT], *, options: Options = ...
 ) -> Session[RequestT, ResultT]: ...
 
@@ -74,7 +82,8 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     text = _text_encoder(bundle)
     engine = start(bundle.directory, artefact, options.threads or available_cpus())
     task = find_task(bundle.manifest.task)
-    return Session(bundle.manifest, task, text, artefact, engine, options.budget)
+    session = GenerationSession if task.is_autoregressive else Session
+    return session(bundle.manifest, task, text, artefact, engine, options.budget)
 
 
 def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:

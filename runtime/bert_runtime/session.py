@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Engine
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.feeds import feed_problems
+from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Artefact, Manifest
 from bert_runtime.schedule import Budget, collate, plan, split
 from bert_runtime.tasks.request import Request
@@ -57,9 +57,10 @@ class Session(Generic[RequestT, ResultT]):
             BackendError: the engine failed.
         """
         checked = self._checked(request)
-        encoded = self._head.encode(checked)
-        outputs = dict(self._outputs(encoded.features))
-        return self._head.decode(checked, encoded, [outputs[i] for i in range(len(outputs))])
+        answer = self._decoded([(checked, self._head.encode(checked))])[0]
+        if isinstance(answer, BackendError):
+            raise answer
+        return answer
 
     @overload
     def predict(
@@ -83,8 +84,8 @@ class Session(Generic[RequestT, ResultT]):
             raise InputError(f"errors is {errors!r}, expected 'raise' or 'return'")
         return self._stream(iter(requests), errors == "raise")
 
-    def run(self, arrays: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
-        """The raw level: the graph's inputs by name, int64 with the axes the manifest names, to its outputs.
+    def run(self, arrays: Feeds) -> dict[str, NDArray[np.float32]]:
+        """The raw level: the graph's inputs by name, with the dtypes and axes that the manifest names, to its outputs.
 
         Raises:
             InputError: every name, dtype or shape that the graph does not take.

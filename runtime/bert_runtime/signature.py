@@ -7,22 +7,14 @@ from typing import Any
 
 from bert_runtime.manifest import Artefact, FileRecord, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
-from bert_runtime.tasks.task import HeadSettings, Task, TensorSpec
-
-REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks"})
-"""Axes that change with the request; `sizes` gives every other one."""
+from bert_runtime.tasks.task import REQUEST_AXES, HeadSettings, Task, TensorSpec, expand
 
 
 def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
     """Where the manifest contradicts its task: tensors, settings, labels and sizes."""
     for i, artefact in enumerate(manifest.artefacts):
-        expected = {"inputs": task.inputs(artefact.plain), "outputs": task.graph_outputs(artefact.plain)}
-        for key, found in (("inputs", artefact.inputs), ("outputs", artefact.outputs)):
-            if found != expected[key]:
-                wanted = (
-                    f"expected those of {task.name}{' (plain)' if artefact.plain else ''}: {_tensors(expected[key])}"
-                )
-                yield f"artefacts[{i}].{key} are {_tensors(found)}, {wanted}"
+        for problem in _signature_problems(artefact, task, manifest.sizes.get("layers")):
+            yield f"artefacts[{i}]{problem}"
     yield from _settings_problems(manifest.settings, task)
     labels = len(manifest.settings.labels)
     if "labels" in task.settings and manifest.sizes.get("labels") != labels:
@@ -42,6 +34,24 @@ def graph_problems(artefact: Artefact, graph: OnnxFile, manifest: Manifest) -> I
     inputs = [tensor for tensor in graph.inputs if tensor.name in declared or tensor.name not in graph.initializers]
     yield from _tensor_problems("inputs", artefact.inputs, inputs, manifest.sizes)
     yield from _tensor_problems("outputs", artefact.outputs, graph.outputs, manifest.sizes)
+
+
+def _signature_problems(artefact: Artefact, task: Task[Any, Any, Any], layers: int | None) -> Iterator[str]:
+    """Each begins with what stands after the artefact's name."""
+    templates = {"inputs": task.inputs(artefact.plain), "outputs": task.graph_outputs(artefact.plain)}
+    whose = f"expected those of {task.name}{' (plain)' if artefact.plain else ''}"
+    if any(spec.is_per_layer for specs in templates.values() for spec in specs):
+        count = len(artefact.inputs + artefact.outputs)
+        if layers is None:
+            yield ": sizes.layers is missing, expected the number of layers: the graph has tensors for each of them"
+            return
+        if layers > count:  # two thousand million names would be made, only to differ
+            yield f" has {count} tensors, {whose} for sizes.layers {layers}"
+            return
+    for key, found in (("inputs", artefact.inputs), ("outputs", artefact.outputs)):
+        expected = expand(templates[key], layers or 0)
+        if found != expected:
+            yield f".{key} are {_tensors(found)}, {whose}: {_tensors(expected)}"
 
 
 def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Iterator[str]:

@@ -44,6 +44,23 @@ def test_the_stages_of_an_export_add_up_to_the_whole_command() -> None:
     assert lines[-1] == "Fastest of 2 runs; 8.0 s of CPU time, peak memory 900 MiB."
 
 
+def test_a_generation_table_has_the_cost_of_a_token_its_ratio_and_its_growth() -> None:
+    measured = [
+        {"writer": "ours", "prompt": 16, "new": 2, "rounds": [[3.0, 1.0], [2.0, 2.0]]},
+        {"writer": "theirs", "prompt": 16, "new": 2, "rounds": [[8.0, 8.0], [8.0, 8.0]]},
+        {"writer": "ours", "prompt": 16, "new": 200, "rounds": [[9.0] + [1.0] * 100 + [3.0] * 99]},
+    ]
+    assert list(table.generation(measured)) == [
+        "| writer | ms a token | times ours |",
+        "|---|---:|---:|",
+        "| ours, 2 tokens | 2.00 |  |",
+        "| theirs, 2 tokens | 8.00 | 4.0x (4.0-4.0) |",
+        "| ours, 200 tokens | 2.03 |  |",
+        "",
+        "A token after about 48 others: 1.00 ms; after about 184: 3.00 ms. The plot is in results/.",
+    ]
+
+
 def test_results_of_one_machine_stand_under_one_heading_with_their_circumstances() -> None:
     results = [Result("latency", subject, MACHINE, 2, LATENCY) for subject in ("first", "second")]
     text = table.tables(results)

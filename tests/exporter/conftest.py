@@ -49,6 +49,8 @@ def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
     }
     if "labels" in settings:
         shape |= {"id2label": {0: "O", 1: "B-PER", 2: "I-PER"}, "problem_type": "single_label_classification"}
+    if find_task(task).is_autoregressive:
+        shape["is_decoder"] = True
     config = BertConfig(**(shape | dict(changes)))
     torch.manual_seed(0)
     model = getattr(transformers, model_class)(config)

@@ -33,7 +33,8 @@ from bert_runtime.schedule import split
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.task import Features, Task, TensorSpec
 
-NAMES = [task.name for task in TASKS]
+# Tasks that go from token to token have test_export_decoder.py.
+NAMES = [task.name for task in TASKS if not task.is_autoregressive]
 # float32 sums in another order: logits of the order of ten, over 2 layers of width 32.
 TOLERANCE = 5e-5
 ALL_TOKENS = {"Attention": 2, "BiasGelu": 2, "EmbedLayerNormalization": 1, "SkipLayerNormalization": 4}

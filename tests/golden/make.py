@@ -29,6 +29,7 @@ from bert_runtime.manifest import VERSION
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Features, Outputs
+from bert_runtime.tasks.text_generation import Continuation, Prompt, TextGenerationHead, TextGenerationRequest
 from bert_runtime.text import TextEncoder
 
 FOLDER = Path(__file__).parent
@@ -113,6 +114,17 @@ GOLDENS = (
             {"prompt": "the", "choices": ["film"]},
         ),
     ),
+    Golden(
+        "text-generation",
+        ("cpu", "portable"),
+        (
+            {"prompt": "A good", "max_new_tokens": 12, "repetition_penalty": 1.3},
+            {"prompt": "the bad, bad film", "max_new_tokens": 8, "num_beams": 3, "num_return_sequences": 2},
+            {"prompt": "a film", "max_new_tokens": 9, "num_beams": 4, "repetition_penalty": 1.4},
+            {"prompt": "Zoë 🎬", "max_new_tokens": 6, "repetition_penalty": 1.5, "special_tokens": "none"},
+            {"prompt": "", "max_new_tokens": 5},
+        ),
+    ),
     Golden("feature-extraction", ("cpu",), ({"text": "A good film!"}, {"text": ""}, {"text": "the café 🎬 " * 20})),
 )
 
@@ -125,7 +137,8 @@ def main() -> None:
             model = save_checkpoint(checkpoint, golden)
             output = FOLDER / f"v{VERSION}" / golden.task
             export(ExportOptions(str(checkpoint), golden.task, output=output, targets=golden.targets, force=True))
-        cases = [json.dumps(case, ensure_ascii=False) for case in expectations(golden, output, model)]
+        expected = continuations if find_task(golden.task).is_autoregressive else expectations
+        cases = [json.dumps(case, ensure_ascii=False) for case in expected(golden, output, model)]
         output.with_suffix(".json").write_text("[\n" + ",\n".join(cases) + "\n]\n", encoding="utf-8")
 
 
@@ -144,6 +157,7 @@ def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
         id2label=dict(enumerate(labels)),
         label2id={label: i for i, label in enumerate(labels)},
         problem_type="single_label_classification",
+        is_decoder=find_task(golden.task).is_autoregressive,
     )
     model: PreTrainedModel = getattr(transformers, find_task(golden.task).model_class)(config)
     model.train(False)
@@ -173,6 +187,62 @@ def expectations(golden: Golden, output: Path, model: PreTrainedModel) -> list[d
         cases.append({"request": request, "rows": [_row(*pair) for pair in pairs], "answer": answer})
     found: list[dict[str, Any]] = json.loads(json.dumps(cases, default=_plain))
     return found
+
+
+def continuations(golden: Golden, output: Path, model: PreTrainedModel) -> list[dict[str, Any]]:
+    """For each request: torch's outputs for its last tokens after the others, and what transformers' generate adds."""
+    task, manifest = find_task(golden.task), bundles.read(output).manifest
+    text = TextEncoder.from_file(output / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    head = TextGenerationHead(text, manifest.settings)
+    reference = Reference(model, task, manifest.settings, plain=False)
+    cases = []
+    for record in golden.requests:
+        request = TextGenerationRequest.from_record(record)
+        prompt = head.encode(request)
+        rows = [_cached_row(reference, prompt.ids[None])] if len(prompt.ids) > 1 else []
+        answer = dataclasses.asdict(head.result(prompt, generated(model, request, prompt, text.pad_id)))
+        cases.append({"request": record, "rows": rows, "answer": answer})
+    found: list[dict[str, Any]] = json.loads(json.dumps(cases, default=_plain))
+    return found
+
+
+def generated(model: Any, request: TextGenerationRequest, prompt: Prompt, pad_id: int) -> list[Continuation]:
+    """What transformers' own `generate` adds to a prompt."""
+    ids = torch.from_numpy(prompt.ids)[None]
+    made = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=request.max_new_tokens,
+        num_beams=request.num_beams,
+        num_return_sequences=request.num_return_sequences,
+        repetition_penalty=request.repetition_penalty,
+        do_sample=False,
+        eos_token_id=prompt.eos_id,
+        pad_token_id=pad_id,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    scores = made.sequences_scores.tolist() if request.num_beams > 1 else [None] * len(made.sequences)
+    found = []
+    for sequence, score in zip(made.sequences.tolist(), scores, strict=True):
+        new = sequence[len(prompt.ids) :]
+        end = new.index(prompt.eos_id) + 1 if prompt.eos_id in new else len(new)
+        found.append(Continuation(tuple(new[:end]), score))
+    return found
+
+
+def _cached_row(reference: Reference, ids: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """The graph's inputs and outputs for the second half of a prompt, with the first in the cache."""
+    half, mask = ids.shape[1] // 2, np.ones_like(ids)
+    first = reference.run_cached({"input_ids": ids[:, :half], "attention_mask": mask[:, :half]})
+    past = {name.replace("present", "past_key_values"): kept for name, kept in first.items() if name != "logits"}
+    inputs = {"input_ids": ids[:, half:], "attention_mask": mask, **past}
+    outputs = reference.run_cached(inputs)
+    outputs["logits"] = outputs["logits"][:, -1]
+    return {
+        "inputs": {name: array[0] for name, array in inputs.items()},
+        "outputs": {name: array[0] for name, array in outputs.items()},
+    }
 
 
 def _inputs(row: Features, pad_id: int) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:

@@ -48,9 +48,10 @@ def test_a_golden_bundle_is_small(path: Path) -> None:
 @pytest.mark.parametrize(("path", "target"), ARTEFACTS, ids=lambda value: getattr(value, "name", value))
 def test_a_golden_bundle_gives_the_logits_of_torch(path: Path, target: str) -> None:
     with load(path, options=Options(target)) as session:
+        dtypes = {spec.name: spec.dtype for spec in session.artefact.inputs}
         for case in cases(path):
             for row in case["rows"]:
-                feeds = {name: np.array([values], dtype=np.int64) for name, values in row["inputs"].items()}
+                feeds = {name: np.array([values], dtype=dtypes[name]) for name, values in row["inputs"].items()}
                 outputs = session.run(feeds)
                 assert outputs.keys() == row["outputs"].keys()
                 for name, expected in row["outputs"].items():

@@ -83,8 +83,13 @@ def build_config(raw: Mapping[str, Any], task: AnyTask, findings: Findings) -> B
     findings.problems += _unsupported(raw)
     decoder = task.model_class in DECODERS
     if decoder and not raw.get("is_decoder"):
-        findings.notes.append(
-            f"is_decoder is not set in config.json: {task.model_class} attends to earlier tokens only"
+        findings.problems.append(
+            f"config.json does not say is_decoder, expected true for {task.name}: an encoder, which reads both sides "
+            "of a token, writes noise from left to right; give a decoder, or set is_decoder if it was trained as one"
+        )
+    if decoder and raw.get("add_cross_attention"):
+        findings.problems.append(
+            "config.json says add_cross_attention, expected false: a decoder that reads an encoder is not supported yet"
         )
     if not decoder and raw.get("is_decoder"):
         findings.problems.append(

@@ -57,20 +57,26 @@ class MatchedAttention:
 
 def matched_attention(values: dict[str, ir.Value]) -> MatchedAttention | None:
     """The match, if every part of it is what the fused operators of ONNX Runtime compute; else None."""
-    weights = [array(values[f"{part}_weight"]) for part in ("query", "key", "value")]
-    biases = [array(values[f"{part}_bias"]) for part in ("query", "key", "value")]
+    projections = dense_layers(values)
     heads = head_count(values)
     scale = scalar(values["scale"])
     padding = padding_mask(values["bias"])
-    if heads is None or scale is None or padding is None:
+    if projections is None or heads is None or scale is None or padding is None:
         return None
+    return MatchedAttention(*projections, heads, scale, *padding)
+
+
+def dense_layers(values: dict[str, ir.Value]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """The weights (hidden, 3 * hidden) and biases (3 * hidden,) of query, key and value, if they are constants."""
+    weights = [array(values[f"{part}_weight"]) for part in ("query", "key", "value")]
+    biases = [array(values[f"{part}_bias"]) for part in ("query", "key", "value")]
     square = [
         weight for weight in weights if weight is not None and weight.ndim == 2 and weight.shape == weight.shape[::-1]
     ]
     flat = [bias for bias in biases if bias is not None and bias.ndim == 1]
     if len(square) != 3 or len(flat) != 3:
         return None
-    return MatchedAttention(np.concatenate(square, axis=1), np.concatenate(flat), heads, scale, *padding)
+    return np.concatenate(square, axis=1), np.concatenate(flat)
 
 
 def head_count(values: dict[str, ir.Value]) -> int | None:

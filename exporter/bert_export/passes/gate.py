@@ -34,32 +34,36 @@ class Network:
         layers: the number of encoder layers.
         activation: `hidden_act` of the configuration.
         reads: which rows of the last layer are computed.
-        vocabulary_head: whether the masked words head is there, which has one more activation.
+        vocabulary_head: whether the vocabulary's head is there, which has one more activation.
+        cached: whether every layer attends to a cache.
     """
 
     layers: int
     activation: str
     reads: Reads
     vocabulary_head: bool = False
+    cached: bool = False
 
     @classmethod
     def of(cls, task: Task[Any, Any, Any], config: BertConfig, plain: bool = False) -> Network:
         """The network that `rewrite(model, task, plain)` makes of a model with this configuration."""
-        words = task.reads is Reads.MASKED_POSITIONS
+        words = task.reads in (Reads.MASKED_POSITIONS, Reads.LAST_TOKEN)
+        reads = Reads.ALL_TOKENS if plain else task.reads
         activation = config.hidden_act
         assert isinstance(activation, str)
-        return cls(config.num_hidden_layers, activation, Reads.ALL_TOKENS if plain else task.reads, words)
+        return cls(config.num_hidden_layers, activation, reads, words, task.is_autoregressive)
 
 
 def expected_fusions(network: Network, target: str) -> dict[str, int]:
     """Operator -> how many the graph must hold; empty for a target that fuses nothing."""
     if target != "cpu":
         return {}
-    shortened = int(network.reads is not Reads.ALL_TOKENS)
+    # A layer that computes fewer rows than it reads needs the operator with separate queries, and so does a cache.
+    separate = network.layers if network.cached else int(network.reads is not Reads.ALL_TOKENS)
     expected = {
-        "EmbedLayerNormalization": 1,
-        "Attention": network.layers - shortened,
-        "MultiHeadAttention": shortened,
+        "EmbedLayerNormalization": int(not network.cached),
+        "Attention": network.layers - separate,
+        "MultiHeadAttention": separate,
         "SkipLayerNormalization": 2 * network.layers,
     }
     if network.activation in ACTIVATIONS:

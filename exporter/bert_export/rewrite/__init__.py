@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
-from transformers import BertModel, PreTrainedModel
+from transformers import BertLMHeadModel, BertModel, PreTrainedModel
 
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
+from bert_export.rewrite.decoder import Decoder
 from bert_export.rewrite.first_token import FirstTokenBackbone
 from bert_export.rewrite.masked_positions import MaskedPositionsBackbone
 from bert_export.rewrite.pooling import SentenceEmbedding
-from bert_runtime.tasks.task import HeadSettings, Reads, Task, TensorSpec
+from bert_runtime.tasks.task import HeadSettings, Reads, Task, TensorSpec, expand
 
 BACKBONES: dict[Reads, type[Backbone]] = {
     Reads.ALL_TOKENS: Backbone,
@@ -28,19 +29,36 @@ class Traceable(nn.Module):
 
     Attributes:
         inputs, outputs: the tensors that `forward` takes and returns, in order.
+        sizes: the size of each axis that belongs to the checkpoint, where an input has one; and the layers.
     """
 
-    def __init__(self, network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.inputs = inputs
         self.outputs = outputs
+        self.sizes = dict(sizes or {})
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """int64 tensors in the order of `inputs`; returns those of `outputs`."""
         named = {spec.name: tensor for spec, tensor in zip(self.inputs, tensors, strict=True)}
         answer = self.network(**named)
         return tuple(getattr(answer, spec.name) for spec in self.outputs)
+
+
+class CachedTraceable(Traceable):
+    """A network with tensors for each layer, which only a mapping can name."""
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Tensors in the order of `inputs`, ids and masks int64, caches float; returns those of `outputs`."""
+        answer = self.network({spec.name: tensor for spec, tensor in zip(self.inputs, tensors, strict=True)})
+        return tuple(answer[spec.name] for spec in self.outputs)
 
 
 def rewrite(
@@ -56,6 +74,8 @@ def rewrite(
     Raises:
         OptionError: the settings ask for a pooling that this model cannot do.
     """
+    if task.is_autoregressive:
+        return cached(cast(BertLMHeadModel, model), task, plain)
     kind = BACKBONES[Reads.ALL_TOKENS if plain else task.reads]
 
     def replacement(module: nn.Module) -> nn.Module | None:
@@ -67,6 +87,17 @@ def rewrite(
     if isinstance(network, Backbone) and not plain:
         network = SentenceEmbedding(network, settings or HeadSettings())
     return Traceable(network, task.inputs(plain), task.graph_outputs(plain)).eval()
+
+
+def cached(model: BertLMHeadModel, task: Task[Any, Any, Any], plain: bool) -> CachedTraceable:
+    """The network of a task that goes from token to token with a cache."""
+    config = model.config
+    layers, heads = config.num_hidden_layers, config.num_attention_heads
+    assert config.hidden_size is not None
+    sizes = {"layers": layers, "heads": heads, "size": config.hidden_size // heads}
+    network = Decoder(cast(BertLMHeadModel, rebuilt(model, one_spelling)), last_only=not plain)
+    inputs, outputs = expand(task.inputs(plain), layers), expand(task.graph_outputs(plain), layers)
+    return CachedTraceable(network, inputs, outputs, sizes).eval()
 
 
 def rebuilt(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> nn.Module:

@@ -10,53 +10,18 @@ from typing import Any
 from bert_export.errors import GateError
 from bert_export.verify.answers import same_answer
 from bert_export.verify.compare import Outputs, largest_difference
+from bert_export.verify.decoding import DecodingComparison
 from bert_export.verify.reference import Reference
+from bert_export.verify.report import Check, Parity, Subject
 from bert_export.verify.sweep import Limits, cases
-from bert_runtime.backends.engine import Engine
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import collate, split
-from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Task
+from bert_runtime.tasks.task import Encoded, Features, IntArray
+
+__all__ = ["FP32_TOLERANCE", "Check", "Parity", "Subject", "verify"]
 
 FP32_TOLERANCE = 1e-4
 """Largest accepted difference of a logit: fused kernels sum in another order; a wrong graph is off by far more."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison of the report.
-
-    Attributes:
-        name: what was compared.
-        cases: how many requests, or calls of the graph, were compared.
-        max_difference: the largest absolute difference of any output.
-        same_answers: how many decoded answers are equal, of `cases`; None where nothing is decoded.
-    """
-
-    name: str
-    cases: int
-    max_difference: float
-    same_answers: int | None = None
-
-
-@dataclass(frozen=True)
-class Parity:
-    """The parity gate's report on one artefact."""
-
-    target: str
-    precision: str
-    tolerance: float
-    checks: tuple[Check, ...]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is verified: an artefact, loaded, with the head that reads it."""
-
-    task: Task[Any, Any, Any]
-    head: Head[Any, Any, Any]
-    artefact: Artefact
-    engine: Engine
 
 
 def verify(subject: Subject, reference: Reference, tolerance: float = FP32_TOLERANCE) -> Parity:
@@ -65,7 +30,8 @@ def verify(subject: Subject, reference: Reference, tolerance: float = FP32_TOLER
     Raises:
         GateError: a difference above the tolerance, or a different answer; every failing comparison is named.
     """
-    comparison = _Comparison(subject, reference, tolerance, [])
+    kind = DecodingComparison if subject.task.is_autoregressive else _Comparison
+    comparison = kind(subject, reference, tolerance, [])
     checks = (comparison.real_texts(), *comparison.sweep())
     artefact = subject.artefact
     if comparison.problems:

@@ -16,7 +16,10 @@ MASKS = ("none", "right", "left", "holes")
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the graph: its name in the report and its inputs, int64 arrays by name."""
+    """One call of the graph: its name in the report and its inputs, int64 arrays by name.
+
+    Of a graph with a cache, these are the whole sequence, which may also be read piece by piece.
+    """
 
     name: str
     feeds: dict[str, IntArray]
@@ -64,11 +67,9 @@ def _case(
     shape = (len(masks), choices, length) if choices else (len(masks), length)
     mask = np.stack([_mask(kind, shape[1:], random) for kind in masks])
     types = np.minimum(np.arange(length) >= random.integers(1, length), limits.types - 1).astype(np.int64)
-    feeds = {
-        "input_ids": random.integers(0, limits.vocabulary, shape),
-        "attention_mask": mask,
-        "token_type_ids": np.broadcast_to(types, shape).copy(),
-    }
+    feeds = {"input_ids": random.integers(0, limits.vocabulary, shape), "attention_mask": mask}
+    if not task.is_autoregressive:
+        feeds["token_type_ids"] = np.broadcast_to(types, shape).copy()
     if task.reads is Reads.MASKED_POSITIONS and not plain:
         count = max(1, min(3, int(mask.sum(axis=-1).min())))
         feeds["positions"] = np.stack([random.choice(np.flatnonzero(row), count) for row in mask])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 
 class Engine(Protocol):
@@ -18,11 +20,20 @@ class Engine(Protocol):
 
     name: str
 
-    def run(self, feeds: Mapping[str, NDArray[np.int64]], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The outputs named in `fetch`.
 
         Raises:
             BackendError: the engine refused the feeds.
+        """
+
+    def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """Write outputs into arrays of their shapes: inputs and outputs are read and written where they lie.
+
+        All arrays are C contiguous, and none shares memory with another.
+
+        Raises:
+            BackendError: the engine refused the arrays.
         """
 
     def close(self) -> None:

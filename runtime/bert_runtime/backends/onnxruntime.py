@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
@@ -75,20 +76,37 @@ class OnnxRuntimeEngine:
                 "export the bundle again, or install the onnxruntime it was made with"
             ) from error
 
-    def run(self, feeds: Mapping[str, NDArray[np.int64]], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine. The lock of the Python interpreter is released while the graph runs."""
-        session = self._session  # another thread may close the engine meanwhile
-        if session is None:
-            raise BackendError("the session is closed; load the bundle again")
+        session = self._opened()
         try:
             values = session.run(list(fetch), dict(feeds))
         except Exception as error:
             raise BackendError(f"onnxruntime could not run the graph: {_first_line(error)}") from error
         return dict(zip(fetch, values, strict=True))
 
+    def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """See Engine. The binding belongs to this call, so that several threads may be in it."""
+        session = self._opened()
+        try:
+            binding = session.io_binding()
+            for name, array in feeds.items():
+                binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            for name, array in outputs.items():
+                binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            session.run_with_iobinding(binding)
+        except Exception as error:
+            raise BackendError(f"onnxruntime could not run the graph: {_first_line(error)}") from error
+
     def close(self) -> None:
         """See Engine."""
         self._session = None
+
+    def _opened(self) -> Any:
+        session = self._session  # another thread may close the engine meanwhile
+        if session is None:
+            raise BackendError("the session is closed; load the bundle again")
+        return session
 
 
 def _first_line(error: Exception) -> str:

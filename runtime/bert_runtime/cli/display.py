@@ -61,7 +61,7 @@ def _table(title: str, items: Sequence[Mapping[str, Json]]) -> Table:
 
 
 def _text(value: Json) -> str:
-    """A value on one line. Control characters are shown, not sent: a text must not steer the terminal."""
+    """A value on one line."""
     if value is None or value in ([], {}):
         return "-"
     if isinstance(value, bool):
@@ -70,7 +70,11 @@ def _text(value: Json) -> str:
         return f"{value:.4g}"
     if isinstance(value, list):
         return _list(value)
-    text = value if isinstance(value, str) else dumps(value)
+    return printable(value if isinstance(value, str) else dumps(value))
+
+
+def printable(text: str) -> str:
+    """Text with control characters written as escapes: no text, not even a vocabulary's, steers the terminal."""
     safe = (char if unicodedata.category(char) not in ("Cc", "Cf", "Cs") else _shown(char) for char in text)
     return "".join(safe)
 

@@ -29,7 +29,7 @@ def add_request_flags(parser: argparse.ArgumentParser, request: type[Request]) -
         "With --input these flags are the defaults of every line.",
     )
     hints, meanings = typing.get_type_hints(request), _meanings(request)
-    for field in dataclasses.fields(request):
+    for field in _fields(request):
         hint = _without_none(hints[field.name])
         meaning = (meanings.get(field.name, "") + _default(field)).strip().replace("%", "%%")
         flag, name = flag_of(field.name), _VALUE + field.name
@@ -70,7 +70,7 @@ def request_fields(parsed: argparse.Namespace, request: type[Request]) -> dict[s
 
 def summary(task: Task[Any, Any, Any]) -> str:
     """The task's flags on one line; those that may be left out in brackets."""
-    fields = dataclasses.fields(task.request)
+    fields = _fields(task.request)
     flags = (flag_of(field.name) if _required(field) else f"[{flag_of(field.name)}]" for field in fields)
     return f"{' = '.join((task.name, *task.aliases))}: {' '.join(flags)}"
 
@@ -90,6 +90,11 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
+
+
+def _fields(request: type[Request]) -> list[dataclasses.Field[Any]]:
+    """The request's fields, those first that every request needs: an inherited field may stand before them."""
+    return sorted(dataclasses.fields(request), key=lambda field: not _required(field))
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:
@@ -112,9 +117,10 @@ def _without_none(hint: object) -> object:
 
 
 def _meanings(request: type[Request]) -> Mapping[str, str]:
-    """What the class's docstring says of each field under `Attributes:`; `a, b: text` says it of both."""
-    _, _, attributes = (inspect.getdoc(request) or "").partition("Attributes:\n")
+    """What the docstrings of the class and its bases say of fields under `Attributes:`; `a, b: text` serves both."""
     meanings: dict[str, str] = {}
-    for names, text in re.findall(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {5,}.*)*)", attributes, flags=re.MULTILINE):
-        meanings |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    for described in reversed(request.__mro__):
+        _, _, attributes = (inspect.cleandoc(described.__doc__ or "")).partition("Attributes:\n")
+        for names, text in re.findall(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {5,}.*)*)", attributes, flags=re.MULTILINE):
+            meanings |= dict.fromkeys(names.split(", "), " ".join(text.split()))
     return meanings

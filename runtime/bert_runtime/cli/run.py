@@ -12,10 +12,11 @@ from typing import Any
 
 from bert_runtime.cli.command import Command, parse
 from bert_runtime.cli.describe import describe
-from bert_runtime.cli.display import show
+from bert_runtime.cli.display import printable, show
 from bert_runtime.cli.files import Files, answer_file
 from bert_runtime.cli.progress import progress
 from bert_runtime.errors import BertError
+from bert_runtime.generation.session import GenerationSession, is_single
 from bert_runtime.loading import start_session
 from bert_runtime.record_writers import Json, dumps, encode, to_json
 from bert_runtime.session import Session
@@ -50,12 +51,28 @@ def _run(command: Command) -> None:
         _print(describe(command.bundle), as_json=command.json)
         return
     with start_session(command.bundle, command.options) as session:
-        if command.files is None:
-            answer = to_json(session(dict(command.fields)))
-            record = answer if isinstance(answer, dict) else {"result": answer}
-            _print(record, as_json=command.json or not sys.stdout.isatty())
-        else:
+        if command.files is not None:
             _answer_file(session, command.files, command.fields)
+            return
+        as_json = command.json or not sys.stdout.isatty()
+        if not as_json and isinstance(session, GenerationSession) and _stream(session, command.fields):
+            return
+        answer = to_json(session(dict(command.fields)))
+        _print(answer if isinstance(answer, dict) else {"result": answer}, as_json)
+
+
+def _stream(session: GenerationSession, fields: Mapping[str, object]) -> bool:
+    """Print the prompt and the text after it as it grows; false where several texts grow, which are no one stream."""
+    request = session.task.request.from_record(fields)
+    if not is_single(request):
+        return False
+    parts = session.stream(request)  # a request that cannot be answered is told before anything is printed
+    _prepare_terminal()
+    print(printable(request.prompt), end="", flush=True)
+    for part in parts:
+        print(printable(part), end="", flush=True)
+    print()
+    return True
 
 
 def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str, object]) -> None:
@@ -75,9 +92,13 @@ def _print(record: Mapping[str, Json], as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(encode(dumps(record)) + b"\n")  # UTF-8, whatever the locale
         return
+    _prepare_terminal()
+    show(record, sys.stdout)
+
+
+def _prepare_terminal() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding shows escapes
-    show(record, sys.stdout)
 
 
 def _fail(message: str, error: BaseException, code: int) -> int:

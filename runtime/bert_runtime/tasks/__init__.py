@@ -13,11 +13,13 @@ from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
 from bert_runtime.tasks.task import Task
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
 
 TASKS: tuple[Task[Any, Any, Any], ...] = (
     PRETRAINING,
     FILL_MASK,
+    TEXT_GENERATION,
     NEXT_SENTENCE_PREDICTION,
     TEXT_CLASSIFICATION,
     MULTIPLE_CHOICE,

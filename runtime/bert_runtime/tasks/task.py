@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -26,19 +27,45 @@ class Reads(Enum):
     ALL_TOKENS = "all-tokens"
     FIRST_TOKEN = "first-token"
     MASKED_POSITIONS = "masked-positions"
+    LAST_TOKEN = "last-token"
+
+
+REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks", "past", "total", "source"})
+"""Axes that change with the request; the manifest's `sizes` give every other one."""
 
 
 @dataclass(frozen=True)
 class TensorSpec:
     """A tensor of the graph: its name, its dtype (numpy's name), and the name of each axis.
 
-    Axis names mean the same everywhere: batch, choices, sequence and masks change with the request; labels, vocabulary
-    and hidden belong to the checkpoint; classes are the two of the next sentence head, 0 for "is next".
+    Axis names mean the same everywhere: those of REQUEST_AXES change with the request (past: tokens in the cache;
+    total: past and sequence; source: tokens of an encoder); labels, vocabulary, hidden, heads and size (of a head)
+    belong to the checkpoint; classes are the two of the next sentence head, 0 for "is next".
+
+    A name that holds `{layer}` is a template: it stands for one tensor in each layer; see `expand`.
     """
 
     name: str
     dtype: str
     axes: tuple[str, ...]
+
+    @property
+    def is_per_layer(self) -> bool:
+        """Whether this is a template for one tensor in each layer."""
+        return "{layer}" in self.name
+
+
+def expand(specs: Sequence[TensorSpec], layers: int) -> tuple[TensorSpec, ...]:
+    """The tensors of a graph with `layers` layers, in order: templates that stand together stay together by layer."""
+    expanded: list[TensorSpec] = []
+    for is_template, group in itertools.groupby(specs, lambda spec: spec.is_per_layer):
+        kept = tuple(group)
+        if is_template:
+            for layer in range(layers):
+                expanded += [replace(spec, name=spec.name.replace("{layer}", str(layer))) for spec in kept]
+        else:
+            expanded += kept
+    return tuple(expanded)
 
 
 @dataclass(frozen=True)
@@ -131,6 +158,8 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         request, head: the classes behind it.
         aliases: short names for the hand.
         choices: whether inputs are (batch, choices, sequence) instead of (batch, sequence).
+        is_autoregressive: whether an answer takes one run for each token, with a cache that passes from run to run.
+        graph_inputs: the graph's inputs, where they differ from those that every encoder takes; see `inputs`.
         settings: the fields of HeadSettings that the task uses.
         examples: requests that exercise the head, used by the parity gate; JSON records for `request`.
     """
@@ -143,12 +172,16 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
     head: type[Head[RequestT, EncodedT, ResultT]]
     aliases: tuple[str, ...] = ()
     choices: bool = False
+    is_autoregressive: bool = False
+    graph_inputs: tuple[TensorSpec, ...] = ()
     settings: tuple[str, ...] = ()
     plain_outputs: tuple[TensorSpec, ...] = ()
     examples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     def inputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
-        """The graph's inputs in order; `plain` keeps exactly those of the class in transformers."""
+        """The graph's inputs in order, per-layer ones as templates; `plain` keeps those of transformers' class."""
+        if self.graph_inputs:
+            return self.graph_inputs
         axes = ("batch", "choices", "sequence") if self.choices else ("batch", "sequence")
         names = ("input_ids", "attention_mask", "token_type_ids")
         specs = tuple(TensorSpec(name, "int64", axes) for name in names)
@@ -157,5 +190,5 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         return specs
 
     def graph_outputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
-        """The graph's outputs in order; `plain` keeps exactly those of the class in transformers."""
+        """The graph's outputs in order, per-layer ones as templates; `plain` keeps those of transformers' class."""
         return self.plain_outputs if plain and self.plain_outputs else self.outputs

@@ -23,6 +23,7 @@ QA = find_task("question-answering")
 TEXTS = find_task("text-classification")
 MASKED = find_task("fill-mask")
 VECTORS = find_task("feature-extraction")
+GENERATION = find_task("text-generation")
 IDS = torch.tensor([[2, 5, 6, 3]])
 
 
@@ -35,7 +36,7 @@ def outputs(model: torch.nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_auto_finds_every_task_by_the_class_in_config_json(make: Make, task: object) -> None:
-    folder = make(task.model_class)  # type: ignore[attr-defined]
+    folder = make(task.model_class, is_decoder=task.is_autoregressive)  # type: ignore[attr-defined]
     assert load(Source(str(folder))).task is task
 
 
@@ -161,10 +162,20 @@ def test_vectors_need_no_pooler_and_a_missing_one_is_taken_away(make: Make) -> N
         load(Source(str(folder)), VECTORS, LoadOptions(pooling="pooler"))
 
 
-def test_a_masked_model_read_as_a_decoder_becomes_one_and_says_so(make: Make) -> None:
-    generation = dataclasses.replace(MASKED, name="text-generation", model_class="BertLMHeadModel")
-    checkpoint = load(Source(str(make("BertForMaskedLM"))), generation)
+def test_a_decoder_stays_one(make: Make) -> None:
+    checkpoint = load(Source(str(make("BertLMHeadModel", is_decoder=True))), GENERATION)
     assert checkpoint.config.is_decoder
-    assert any("is_decoder" in note for note in checkpoint.notes)
-    with pytest.raises(CheckpointError, match="is_decoder"):
+    with pytest.raises(CheckpointError, match="says is_decoder, expected false for fill-mask"):
         load(Source(str(make("BertForMaskedLM", is_decoder=True))), MASKED)
+
+
+@pytest.mark.parametrize("model_class", ["BertForMaskedLM", "BertLMHeadModel"])
+def test_an_encoder_is_refused_as_a_decoder(make: Make, model_class: str) -> None:
+    with pytest.raises(CheckpointError, match="does not say is_decoder, expected true for text-generation"):
+        load(Source(str(make(model_class))), GENERATION)
+
+
+def test_a_decoder_that_reads_an_encoder_is_refused(make: Make) -> None:
+    folder = make("BertLMHeadModel", is_decoder=True, add_cross_attention=True)
+    with pytest.raises(CheckpointError, match="says add_cross_attention, expected false"):
+        load(Source(str(folder)), GENERATION)

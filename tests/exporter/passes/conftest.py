@@ -30,6 +30,7 @@ def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2) -> M
         intermediate_size=64,
         max_position_embeddings=64,
         hidden_act=activation,
+        is_decoder=model_class == "BertLMHeadModel",
     )
     config.num_labels = labels
     config._attn_implementation = "eager"

@@ -56,9 +56,11 @@ def test_choices_are_one_two_and_five() -> None:
 @pytest.mark.parametrize("plain", [False, True])
 def test_inputs_are_those_of_the_graph(task: str, plain: bool) -> None:
     for case in sweep(task, plain=plain):
-        assert list(case.feeds) == [spec.name for spec in find_task(task).inputs(plain)]
+        # A cache is no part of a case: a sequence is read at once, and piece by piece with the cache that this makes.
+        assert list(case.feeds) == [spec.name for spec in find_task(task).inputs(plain) if not spec.is_per_layer]
         assert {array.dtype for array in case.feeds.values()} == {np.dtype(np.int64)}
-        assert case.feeds["token_type_ids"].shape == case.feeds["input_ids"].shape
+        if "token_type_ids" in case.feeds:
+            assert case.feeds["token_type_ids"].shape == case.feeds["input_ids"].shape
         assert set(np.unique(case.feeds["attention_mask"])) <= {0, 1}
 
 

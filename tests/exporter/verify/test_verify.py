@@ -41,6 +41,9 @@ class Damaged:
     def run(self, feeds: Feeds, fetch: Sequence[str]) -> Outputs:
         return self.outputs(feeds, self.engine.run(self.inputs(feeds), fetch))
 
+    def run_into(self, feeds: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> None:
+        self.engine.run_into(feeds, outputs)
+
     def close(self) -> None:
         self.engine.close()
 

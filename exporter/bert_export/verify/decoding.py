@@ -1,0 +1,156 @@
+"""The parity gate of a graph with a cache: token by token and all at once, it answers as torch does without one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_export.verify.compare import largest_difference
+from bert_export.verify.reference import Reference
+from bert_export.verify.report import Check, Subject
+from bert_export.verify.sweep import Limits, cases
+from bert_runtime.errors import BackendError, InputError
+from bert_runtime.tasks.task import IntArray, TensorSpec
+
+Floats = NDArray[np.float32]
+SHORT = 33
+"""The longest sequence that is read token by token from the first; of longer ones, the last few tokens are."""
+
+
+@dataclass(frozen=True)
+class DecodingComparison:
+    """The two sides, and the problems found so far.
+
+    Attributes:
+        subject: an artefact with a cache.
+        reference: torch, which is asked without a cache.
+        tolerance: the largest accepted difference of any output.
+        problems: what differs, in words.
+    """
+
+    subject: Subject
+    reference: Reference
+    tolerance: float
+    problems: list[str]
+
+    def real_texts(self) -> Check:
+        """The task's prompts, continued with torch's most probable tokens: the artefact must choose the same."""
+        same, differences = 0, []
+        for record in self.subject.task.examples:
+            request = self.subject.task.request.from_record(record)
+            try:
+                encoded = self.subject.head.encode(request)
+            except InputError:  # a short model has no room for it, or a small vocabulary no such token
+                continue
+            prompt = encoded.features[0].ids[None]
+            difference, agrees = self._continued(prompt, request.max_new_tokens, f"example {record!r:.80}")
+            differences.append(difference)
+            same += agrees
+        return Check("real texts", len(differences), max(differences, default=0.0), same)
+
+    def sweep(self) -> Iterator[Check]:
+        """Two checks for each length: the sequence at once, and with a cache from 0 to one less than the length."""
+        text, found = self.subject.head.text, dict[str, list[float]]()
+        limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
+        for case in cases(self.subject.task, limits, self.subject.artefact.plain):
+            length = case.feeds["input_ids"].shape[1]
+            expected = self.reference.run_cached(case.feeds)
+            for way, pieces in (("at once", [length]), ("with a cache", pieces_of(length))):
+                difference = self._difference(case.feeds, expected, pieces, f"{case.name}, {way}")
+                found.setdefault(f"length {length}, {way}", []).append(difference)
+        for name, differences in found.items():
+            yield Check(name, len(differences), max(differences))
+
+    def _continued(self, prompt: IntArray, new_tokens: int, name: str) -> tuple[float, bool]:
+        """The largest difference of the logits on torch's way through a text, and whether all choices agree."""
+        ids = prompt
+        for _ in range(new_tokens):
+            logits = self.reference.run_cached({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
+            ids = np.concatenate([ids, logits[:, -1:].argmax(-1)], axis=1)
+        ids = ids[:, :-1]
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        expected = self.reference.run_cached(feeds)
+        pieces = [prompt.shape[1], *[1] * (ids.shape[1] - prompt.shape[1])]
+        difference = self._difference(feeds, expected, pieces, name)
+        if difference > self.tolerance:
+            return difference, False
+        agrees = True
+        for got, end in self._logits(feeds, pieces):
+            wanted = expected["logits"][0, end - 1]
+            lead = float(wanted.max() - wanted[got[0, -1].argmax()])
+            agrees = agrees and lead <= 2 * self.tolerance  # less is a tie, in which either choice is right
+        if not agrees:
+            self.problems.append(f"{name} differs by {difference:.1e}, yet goes on with another token")
+        return difference, agrees
+
+    def _difference(
+        self, feeds: Mapping[str, IntArray], expected: Mapping[str, Floats], pieces: Sequence[int], name: str
+    ) -> float:
+        """The largest difference of any output, read in `pieces`; infinite where the graph cannot run them."""
+        mask, worst = feeds["attention_mask"], 0.0
+        outputs: Mapping[str, Floats] = {}
+        try:
+            for outputs, end in self._runs(feeds, pieces):
+                got = self._all_rows(outputs["logits"])
+                rows = slice(end - got.shape[1], end)
+                logits = {"logits": expected["logits"][:, rows]}
+                worst = max(worst, largest_difference(logits, {"logits": got}, [_LOGITS], mask[:, rows]))
+        except BackendError as error:
+            self.problems.append(f"{name}: {error}")
+            return math.inf
+        for key in expected.keys() - {"logits"}:
+            # With the tokens first, so that those which the mask hides can be left out.
+            one, other = ({key: side[key].swapaxes(1, 2)} for side in (expected, outputs))
+            worst = max(worst, largest_difference(one, other, [TensorSpec(key, "float32", _CACHE)], mask))
+        if worst > self.tolerance:
+            other_way = "has another shape, or values that are not finite"
+            self.problems.append(f"{name} {other_way if worst == math.inf else f'differs by {worst:.1e}'}")
+        return worst
+
+    def _logits(self, feeds: Mapping[str, IntArray], pieces: Sequence[int]) -> Iterator[tuple[Floats, int]]:
+        for outputs, end in self._runs(feeds, pieces):
+            yield self._all_rows(outputs["logits"]), end
+
+    def _all_rows(self, logits: Floats) -> Floats:
+        """(batch, rows, vocabulary), whether the graph gives every row of a piece or the last."""
+        return logits if logits.ndim == 3 else logits[:, None]
+
+    def _runs(self, feeds: Mapping[str, IntArray], pieces: Sequence[int]) -> Iterator[tuple[Mapping[str, Floats], int]]:
+        """The graph's outputs for each piece of a sequence, and how many tokens it has read by then.
+
+        Raises:
+            BackendError: the graph refuses a piece.
+        """
+        artefact, ids, mask = self.subject.artefact, feeds["input_ids"], feeds["attention_mask"]
+        names = [spec.name for spec in artefact.outputs]
+        past = self._empty(len(ids))
+        end = 0
+        for piece in pieces:
+            start, end = end, end + piece
+            inputs: dict[str, NDArray[Any]] = {"input_ids": ids[:, start:end], "attention_mask": mask[:, :end], **past}
+            outputs = self.subject.engine.run(inputs, names)
+            past = {name: outputs[name.replace("past_key_values", "present")] for name in past}
+            yield outputs, end
+
+    def _empty(self, batch: int) -> dict[str, Floats]:
+        """A cache with nothing in it."""
+        sizes = {"batch": batch, "past": 0, **self.reference.cache_sizes}
+        return {
+            spec.name: np.zeros([sizes[axis] for axis in spec.axes], np.float32)
+            for spec in self.subject.artefact.inputs
+            if "past" in spec.axes
+        }
+
+
+_LOGITS = TensorSpec("logits", "float32", ("batch", "sequence", "vocabulary"))
+_CACHE = ("batch", "sequence", "heads", "size")
+
+
+def pieces_of(length: int) -> list[int]:
+    """Token by token, or where that takes long, the last five of a sequence after pieces of other lengths."""
+    return [1] * length if length <= SHORT else [length - 8, 3, *[1] * 5]

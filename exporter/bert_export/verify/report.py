@@ -1,0 +1,47 @@
+"""What the parity gate compares, and what it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bert_runtime.backends.engine import Engine
+from bert_runtime.manifest import Artefact
+from bert_runtime.tasks.task import Head, Task
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of the report.
+
+    Attributes:
+        name: what was compared.
+        cases: how many requests, or calls of the graph, were compared.
+        max_difference: the largest absolute difference of any output.
+        same_answers: how many decoded answers are equal, of `cases`; None where nothing is decoded.
+    """
+
+    name: str
+    cases: int
+    max_difference: float
+    same_answers: int | None = None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The parity gate's report on one artefact."""
+
+    target: str
+    precision: str
+    tolerance: float
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified: an artefact, loaded, with the head that reads it."""
+
+    task: Task[Any, Any, Any]
+    head: Head[Any, Any, Any]
+    artefact: Artefact
+    engine: Engine
