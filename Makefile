@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo-qa
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu,cli,export,demo]'
-SOURCES := $(shell find runtime/bert_runtime exporter/bert_export -type f -not -name '*.pyc')
+SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
 .PHONY: demo test test-slow lint format bench train-demo clean
@@ -53,7 +53,8 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
 
 train-demo: $(VENV)/.installed-dev
-	$(BIN)/python training/train_qa.py --output exporter/bert_export/demo/qa
+	$(BIN)/python -m training.train --task question-answering --output exporter/bert_export/demo/qa
+	$(BIN)/python -m training.train --task text-classification --output exporter/bert_export/demo/text-classification
 
 clean:
 	rm -rf build $(VENV)

@@ -92,7 +92,7 @@ def read_samples(path: Path, task: Task[Any, Any, Any], settings: HeadSettings, 
     problems: list[str] = []
     samples = [_sample(line, task.request, measure, settings, problems) for line in lines]
     labelled = [bool(_gold_keys(line, measure)) for line in lines]
-    problems = problems or list(_problems_of_all(samples, labelled, measure))
+    problems += _problems_of_all(samples, labelled, measure)
     if problems:
         raise InputError(_shown(path, problems))
     chosen = _spread(samples, limit)
@@ -183,16 +183,18 @@ def _gold(keys: Mapping[str, object], asked: Request, measure: Measure[Any, Any]
 def _problems_of_all(
     samples: Sequence[Sample | None], labelled: Sequence[bool], measure: Measure[Any, Any]
 ) -> Iterator[str]:
-    """What is wrong with lines that are each right: some are labelled and others are not, or golds do not fit."""
+    """What is wrong with the lines together: some are labelled and others are not, or golds do not fit each other."""
     if any(labelled) and not all(labelled):
         bare = [str(sample.line) for sample, has in zip(samples, labelled, strict=True) if sample and not has]
+        if not bare:
+            return
         some = ", ".join(bare[:SHOWN]) + (", …" if len(bare) > SHOWN else "")
         keys = " or ".join(measure.keys)
         yield (
-            f"{len(bare)} of {len(samples)} lines have no {keys} (lines {some}), expected gold on all or on none; "
+            f"no {keys} on {len(bare)} of {len(samples)} lines ({some}), expected gold on all or on none: "
             "label these, or put them into a file of their own"
         )
-    elif any(labelled):
+    elif any(labelled) and all(samples):
         yield from measure.check([sample.gold for sample in samples if sample])
 
 
