@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu
 SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
-.PHONY: demo test test-slow lint format bench train-demo clean
+.PHONY: demo test test-slow lint format bench accuracy train-demo clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -51,6 +51,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
+
+accuracy: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.table
 
 train-demo: $(VENV)/.installed-dev
 	$(BIN)/python -m training.train --task question-answering --output exporter/bert_export/demo/qa
