@@ -17,7 +17,7 @@ from torch import Tensor, nn
 STEPS = 255
 LIMIT = 127
 LEAST = 1e-8
-"""The least width of a range: one of nothing but zeros has a scale all the same."""
+"""The least magnitude of an end: a range of nothing but zeros has a scale all the same."""
 
 
 def rounded(values: Tensor) -> Tensor:
@@ -32,40 +32,45 @@ def fake_weight(weight: Tensor) -> Tensor:
 
 
 class ActivationRange(nn.Module):
-    """What 256 integers stand for in one activation; observes until it is told to round."""
+    """What 256 integers stand for in one activation: observes at first, then rounds.
+
+    The ends are learned as logarithms of their magnitudes, so that one learning rate suits ranges of every size.
+    """
+
+    seen: Tensor
 
     def __init__(self) -> None:
         """Nothing was seen yet."""
         super().__init__()
-        self.low = nn.Parameter(torch.zeros(()))
-        self.high = nn.Parameter(torch.zeros(()))
+        self.register_buffer("seen", torch.zeros(2), persistent=False)
+        self.logarithms = nn.Parameter(torch.full((2,), math.log(LEAST)))
         self.observing = True
 
-    def forward(self, values: Tensor, real: Tensor | None = None) -> Tensor:
-        """`values` of (..., channels), rounded; while observing, as they are.
-
-        `real` is bool of `values.shape[:-1]`: which rows are no padding, and so may widen the range.
-        """
-        if not self.observing:
-            return self._fake(values)
-        seen = values.detach() if real is None else values.detach()[real]
+    def observe(self, values: Tensor, real: Tensor | None) -> None:
+        """Widen the range to cover `values` of (..., channels); `real`, bool of (...), says which are no padding."""
+        kept = values.detach() if real is None else values.detach()[real]
+        ends = torch.stack([-kept.min(), kept.max()])
         with torch.no_grad():
-            self.low.copy_(torch.minimum(self.low, seen.min()))
-            self.high.copy_(torch.maximum(self.high, seen.max()))
-        return values
+            self.seen.copy_(torch.maximum(self.seen, ends))
+            self.logarithms.copy_(self.seen.clamp(min=LEAST).log())
 
-    def _fake(self, values: Tensor) -> Tensor:
-        # LSQ: each end gets a gradient from every value, so that it would move far too fast without this factor.
-        share = 1 / math.sqrt(values.numel() * STEPS)
-        low, high = (_slowed(end, share) for end in (self.low.clamp(max=0), self.high.clamp(min=0)))
-        scale = (high - low).clamp(min=LEAST) / STEPS
-        zero = rounded(-low / scale)
+    def ends(self) -> tuple[float, float]:
+        """(low, high), low <= 0 <= high."""
+        below, above = self.logarithms.detach().exp().tolist()
+        return -below, above
+
+    def forward(self, values: Tensor) -> Tensor:
+        """`values` of any shape after their way to integers and back."""
+        # LSQ: each end gets a gradient from every value; without this factor they would drown those of the weights.
+        below, above = _slowed(self.logarithms, 1 / math.sqrt(values.numel() * STEPS)).exp()
+        scale = (below + above) / STEPS
+        zero = rounded(below / scale)
         return ((rounded(values / scale) + zero).clamp(0, STEPS) - zero) * scale
 
 
-def _slowed(end: Tensor, share: float) -> Tensor:
+def _slowed(value: Tensor, share: float) -> Tensor:
     """The same value with its gradient times `share`."""
-    return (end - end * share).detach() + end * share
+    return (value - value * share).detach() + value * share
 
 
 class FakeQuantizedLinear(nn.Module):
@@ -81,7 +86,7 @@ class FakeQuantizedLinear(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """`hidden` of (..., inputs) to (..., outputs)."""
         if self.activation.observing:
-            self.activation(hidden, self.real)
+            self.activation.observe(hidden, self.real)
             return nn.functional.linear(hidden, self.linear.weight, self.linear.bias)
         return nn.functional.linear(self.activation(hidden), fake_weight(self.linear.weight), self.linear.bias)
 
@@ -121,7 +126,7 @@ class FakeQuantization:
 
     def learned(self) -> dict[str, tuple[float, float]]:
         """Activation -> (low, high), low <= 0 <= high."""
-        return {name: (min(float(r.low), 0.0), max(float(r.high), 0.0)) for name, r in self.ranges.items()}
+        return {name: each.ends() for name, each in self.ranges.items()}
 
     def remove(self) -> None:
         """Put the linear layers back, with the weights that were learned."""
