@@ -106,10 +106,11 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         "--target",
         action="append",
         dest="targets",
-        metavar="TARGET",
-        help=f"auto (default: cpu), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle",
+        metavar="TARGET[:PRECISION]",
+        help=f"auto (default), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle, as in "
+        "--target cpu --target cuda:fp16",
     )
-    result.add_argument("--fp16", action="store_true", help="half precision (not built yet: refused, not ignored)")
+    result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
 
 
