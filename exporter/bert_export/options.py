@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bert_export.errors import OptionError
 
-TARGETS = ("cpu", "portable")
+TARGETS = ("cpu", "openvino", "portable")
 """The targets that this version makes artefacts for."""
 
 

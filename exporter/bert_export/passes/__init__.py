@@ -21,6 +21,9 @@ from bert_export.passes.optional_positions import optional_positions
 
 Pass = Callable[[ir.Model], int]
 
+PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
+"""Standard operators only. In this form OpenVINO finds every attention by itself; in the raw export it finds none."""
+
 PASSES: Mapping[str, tuple[Pass, ...]] = {
     "cpu": (
         fold,
@@ -34,7 +37,8 @@ PASSES: Mapping[str, tuple[Pass, ...]] = {
         canonical,
         optional_positions,
     ),
-    "portable": (fold, fold_query_scale, clean, canonical),
+    "openvino": PLAIN,
+    "portable": PLAIN,
 }
 
 
