@@ -142,10 +142,10 @@ class OpenVinoEngine:
             raise BackendError("the session is closed; load the bundle again")
         self._check(feeds)
         request = compiled.create_infer_request()
-        for name, array in feeds.items():
-            # Shared memory has to be contiguous, and OpenVINO asks for the right to write into it.
-            request.set_tensor(name, self._tensor(np.require(array, requirements=("C", "W")), shared_memory=True))
-        for name, array in outputs.items():
+        # Shared memory has to be contiguous, and OpenVINO asks for the right to write into it. A request holds no
+        # reference to it: an array that was copied for it has to live here until the request has run.
+        shared = {name: np.require(array, requirements=("C", "W")) for name, array in feeds.items()} | dict(outputs)
+        for name, array in shared.items():
             request.set_tensor(name, self._tensor(array, shared_memory=True))
         request.infer()
         return request
