@@ -21,22 +21,26 @@ from bert_export.passes.optional_positions import optional_positions
 
 Pass = Callable[[ir.Model], int]
 
+FUSING: tuple[Pass, ...] = (
+    fold,
+    fuse_attention,
+    fuse_multi_head_attention,
+    fuse_cached_attention,
+    fuse_gelu,
+    fuse_skip_layer_normalization,
+    fuse_embed_layer_normalization,
+    clean,
+    canonical,
+    optional_positions,
+)
+"""To the operators of ONNX Runtime's own, which its CPU and CUDA providers share."""
+
 PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
-"""Standard operators only. In this form OpenVINO finds every attention by itself; in the raw export it finds none."""
+"""To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
 
 PASSES: Mapping[str, tuple[Pass, ...]] = {
-    "cpu": (
-        fold,
-        fuse_attention,
-        fuse_multi_head_attention,
-        fuse_cached_attention,
-        fuse_gelu,
-        fuse_skip_layer_normalization,
-        fuse_embed_layer_normalization,
-        clean,
-        canonical,
-        optional_positions,
-    ),
+    "cpu": FUSING,
+    "cuda": FUSING,
     "openvino": PLAIN,
     "portable": PLAIN,
 }

@@ -65,8 +65,8 @@ def select(manifest: Manifest, target: str) -> Choice:
 
 
 def start(directory: Path, artefact: Artefact, threads: int, cache: Path | None = None) -> Engine:
-    """The engine of the artefact's own target, loaded."""
-    return ENGINES[artefact.target](directory, artefact, threads, cache)
+    """The engine of the artefact's own target, loaded; ONNX Runtime's CPU provider for a target that has none here."""
+    return ENGINES.get(artefact.target, _onnxruntime)(directory, artefact, threads, cache)
 
 
 def _best(manifest: Manifest) -> Choice:
