@@ -28,7 +28,10 @@ from bert_export.options import ExportOptions, Variant
             {"targets": ("cuda", "cuda:fp16")},
             "target cuda in fp32 and fp16, expected one: a bundle holds one graph each",
         ),
-        ({"targets": ("tpu",)}, "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable"),
+        (
+            {"targets": ("tpu",)},
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable",
+        ),
         ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, openvino, portable"),
         ({"task": "auto"}, "neither a model nor a task given"),
         ({"adapter": "a"}, "--adapter and --revision belong to a --model"),
