@@ -27,6 +27,7 @@ from bert_export.progress import Stages
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
+from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
@@ -47,11 +48,13 @@ class ArtefactReport:
         fusions: fused operator -> how many of it the graph holds.
         parity: the parity gate's findings.
         kept: what stays in single precision in an artefact of half precision; empty where nothing has to.
+        kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
     """
 
     fusions: Mapping[str, int]
     parity: Parity
     kept: str = ""
+    kernels: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
 
 Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]
 
-PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "fp16": _half}
+PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half}
 
 
 class _Bench:
@@ -132,6 +135,7 @@ class _Bench:
         self._task, self._settings, self._variant = checkpoint.task, checkpoint.settings, variant
         self._plain, folder = workshop.plain, workshop.folder
         self._layers = checkpoint.config.num_hidden_layers
+        self._kernels = ""
         first = not (folder / MODEL_FILE).exists()
         self.path = folder / (MODEL_FILE if first else f"model.{variant.target}.onnx")
         text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
@@ -148,6 +152,8 @@ class _Bench:
     def verify(self, artefact: Artefact, sweep: bool = True) -> Parity:
         """The parity gate; without `sweep` on real texts alone."""
         engine = start(self.path.parent, artefact, available_cpus())
+        if isinstance(engine, OpenVinoEngine):
+            self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"
         try:
             return verify(Subject(self._task, self._head, artefact, engine), self._reference, sweep)
         finally:
@@ -183,4 +189,4 @@ class _Bench:
             sizes["layers"] = self._layers
         files = {name: self.path.with_name(name) for name in written}
         fusions = dict(sorted(count_fusions(graph).items()))
-        return Made(artefact, files, sizes, ArtefactReport(fusions, parity, kept))
+        return Made(artefact, files, sizes, ArtefactReport(fusions, parity, kept, self._kernels))

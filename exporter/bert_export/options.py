@@ -11,14 +11,15 @@ from bert_export.errors import OptionError
 MADE: Mapping[str, tuple[str, ...]] = {
     "cpu": ("fp32",),
     "cuda": ("fp32", "fp16"),
+    "openvino": ("fp32", "bf16"),
     "portable": ("fp32", "fp16"),
 }
 """Target -> the precisions that this version makes for it."""
 
 TARGETS = tuple(MADE)
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS = ("fp32", "fp16", "bf16")
 
-AUTO: Mapping[str, str] = {"fp32": "cpu", "fp16": "cuda"}
+AUTO: Mapping[str, str] = {"fp32": "cpu", "fp16": "cuda", "bf16": "openvino"}
 """Precision -> the target that auto stands for."""
 
 REASONS: Mapping[tuple[str, str], str] = {
@@ -26,6 +27,17 @@ REASONS: Mapping[tuple[str, str], str] = {
         "a CPU computes half precision by converting to single and back, which gains nothing; use --target cuda for "
         "a GPU (a CPU runs that bundle too, with a warning), or leave --fp16 out"
     ),
+    ("openvino", "fp16"): (
+        "OpenVINO computes half precision on a CPU in single; use --target openvino:bf16, which is faster where the "
+        "CPU has bf16"
+    ),
+    **{
+        (target, "bf16"): (
+            "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU"
+            + ("" if target == "cpu" else ", --target cuda:fp16 for a GPU")
+        )
+        for target in ("cpu", "cuda", "portable")
+    },
 }
 """Why a target is not made in a precision, and what to do instead."""
 
@@ -50,8 +62,8 @@ class ExportOptions:
         output: where the bundle goes; None derives a name from the model and the task, in the current directory.
         force: replace an existing bundle.
         targets: what to make artefacts for, each with a precision of its own where it is written TARGET:PRECISION;
-            auto is cuda for fp16 and cpu for fp32.
-        fp16: half precision for the targets that name no precision.
+            auto is cuda for fp16, openvino for bf16 and cpu for fp32.
+        fp16, bf16: the precision of the targets that name none; without either it is fp32.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
@@ -69,6 +81,7 @@ class ExportOptions:
     force: bool = False
     targets: tuple[str, ...] = ("auto",)
     fp16: bool = False
+    bf16: bool = False
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -87,12 +100,14 @@ class ExportOptions:
 
     def _variant(self, target: str) -> Variant:
         name, colon, own = target.partition(":")
-        precision = own if colon else "fp16" if self.fp16 else "fp32"
+        precision = own if colon else "fp16" if self.fp16 else "bf16" if self.bf16 else "fp32"
         return Variant(AUTO.get(precision, "cpu") if name == "auto" else name, precision)
 
     def _problems(self) -> Iterator[str]:
         if not self.targets:
             yield f"no target given; expected one or more of {', '.join(('auto', *TARGETS))}"
+        if self.fp16 and self.bf16:
+            yield "--fp16 and --bf16, expected one of them; write --target TARGET:PRECISION to have both in one bundle"
         yield from self._variant_problems()
         if self.model is None and self.task == "auto":
             yield "neither a model nor a task given; give --model DIR_OR_HUB_ID, or --task for its demo checkpoint"

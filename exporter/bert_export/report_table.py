@@ -25,6 +25,8 @@ def show(report: ExportReport, console: Console | None = None) -> None:
         fused = ", ".join(f"{name} {count}" for name, count in artefact.fusions.items()) or "none"
         kept = f"; in single precision: {artefact.kept}" if artefact.kept else ""
         console.print(f"{artefact.parity.target} {artefact.parity.precision}: fused {fused}{kept}", markup=False)
+        if artefact.kernels:
+            console.print(artefact.kernels, markup=False)
         table = Table(title=f"torch fp32 against the {artefact.parity.target} artefact", title_justify="left")
         for column in ("compared", "cases", "largest difference", "same answers"):
             table.add_column(column, justify="left" if column == "compared" else "right")

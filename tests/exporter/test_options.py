@@ -19,13 +19,20 @@ from bert_export.options import ExportOptions, Variant
         ),
         ({"targets": ("cpu:fp16",)}, "use --target cuda for a GPU (a CPU runs that bundle too, with a warning)"),
         ({"targets": ("cuda:fp8",)}, "--target cuda in 'fp8', expected fp32 or fp16: choose one of these"),
+        ({"targets": ("openvino:fp16",)}, "use --target openvino:bf16, which is faster where the CPU has bf16"),
+        ({"bf16": True, "targets": ("cpu",)}, "--target cpu in 'bf16', expected fp32: ONNX Runtime has bf16 kernels"),
+        ({"bf16": True, "targets": ("cuda",)}, "use --target openvino:bf16 for a CPU, --target cuda:fp16 for a GPU"),
+        ({"fp16": True, "bf16": True}, "--fp16 and --bf16, expected one of them"),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
         (
             {"targets": ("cuda", "cuda:fp16")},
             "target cuda in fp32 and fp16, expected one: a bundle holds one graph each",
         ),
-        ({"targets": ("tpu",)}, "target 'tpu' is not built yet; this version makes auto, cpu, cuda, portable"),
-        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, portable"),
+        (
+            {"targets": ("tpu",)},
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable",
+        ),
+        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, openvino, portable"),
         ({"task": "auto"}, "neither a model nor a task given"),
         ({"adapter": "a"}, "--adapter and --revision belong to a --model"),
         ({"revision": "main"}, "--adapter and --revision belong to a --model"),
@@ -57,11 +64,16 @@ def test_the_least_max_length_is_accepted() -> None:
         (("cpu", "auto", "portable", "cpu:fp32"), ("cpu:fp32", "portable:fp32")),
         (("cpu", "cuda:fp16"), ("cpu:fp32", "cuda:fp16")),
         (("auto:fp16",), ("cuda:fp16",)),
+        (("auto:bf16", "cpu"), ("openvino:bf16", "cpu:fp32")),
     ],
 )
 def test_auto_is_cpu_and_repetitions_count_once(targets: tuple[str, ...], resolved: tuple[str, ...]) -> None:
     variants = ExportOptions(task="qa", targets=targets).variants
     assert tuple(f"{variant.target}:{variant.precision}" for variant in variants) == resolved
+
+
+def test_bf16_is_for_openvino() -> None:
+    assert ExportOptions(task="qa", bf16=True).variants == (Variant("openvino", "bf16"),)
 
 
 def test_half_precision_is_for_the_targets_that_name_no_other() -> None:

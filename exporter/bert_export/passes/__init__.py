@@ -35,10 +35,14 @@ FUSING: tuple[Pass, ...] = (
 )
 """To the operators of ONNX Runtime's own, which its CPU and CUDA providers share."""
 
+PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
+"""To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
+
 PASSES: Mapping[str, tuple[Pass, ...]] = {
     "cpu": FUSING,
     "cuda": FUSING,
-    "portable": (fold, fold_query_scale, clean, canonical),
+    "openvino": PLAIN,
+    "portable": PLAIN,
 }
 
 
