@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 DEMO := build/demo-qa
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu,openvino,cli,export,demo]'
-SOURCES := $(shell find runtime/bert_runtime exporter/bert_export -type f -not -name '*.pyc')
+SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
-.PHONY: demo test test-slow lint format bench train-demo clean
+.PHONY: demo test test-slow lint format bench accuracy train-demo clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -52,8 +52,13 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
 
+accuracy: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.table
+
 train-demo: $(VENV)/.installed-dev
-	$(BIN)/python training/train_qa.py --output exporter/bert_export/demo/qa
+	$(BIN)/python -m training.train --task question-answering --output exporter/bert_export/demo/qa
+	$(BIN)/python -m training.train --task text-classification --output exporter/bert_export/demo/text-classification
 
 clean:
 	rm -rf build $(VENV)
