@@ -12,7 +12,7 @@ from onnx_ir.passes import common
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import quantize_embedding
 from bert_calibration.errors import QuantizationError
-from bert_calibration.gate import check_found, check_kept
+from bert_calibration.gate import check_found, check_kept, layers_of
 from bert_calibration.plans import Form, Plan
 from bert_calibration.products import Site, find_sites
 from bert_calibration.ranges import Ranges
@@ -38,15 +38,15 @@ class Conversion:
     embedding: bool
 
 
-def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None, layers: int) -> Conversion:
+def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> Conversion:
     """Rewrite the fp32 graph of `target` in place.
 
     Raises:
-        QuantizationError: the target has no such form, or a product of the `layers` layers is not there.
+        QuantizationError: the target has no such form, or a product of a layer is not there.
     """
     sites = find_sites(model)
     check_plan(plan, target, ranges, sites)
-    check_found([product for site in sites for product in site.products], layers)
+    check_found([product for site in sites for product in site.products], layers_of(model))
     editor, promised = Editor(model), dict[str, str]()
     for site in sites:
         if plan.form(site) is not Form.FLOAT:

@@ -20,7 +20,7 @@ class Editor:
         self.graph = model.graph
         self._names = Counter(str(node.name) for node in model.graph)
 
-    def constant(self, name: str, array: NDArray[Any]) -> ir.Value:
+    def constant(self, name: str, array: NDArray[Any] | np.generic) -> ir.Value:
         """A constant of that name; the one that is there already, if there is."""
         found = self.graph.initializers.get(name)
         if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
@@ -9,9 +10,16 @@ import onnx_ir as ir
 from bert_calibration.errors import QuantizationError
 from bert_calibration.products import Product, layer_of
 
+_LAYER = re.compile(r"(?:^|\.)encoder\.layer\.(\d+)\.")
 _DENSE = ("attention.output.dense", "intermediate.dense", "output.dense")
 _PACKED = "attention.self.qkv"
 _SEPARATE = ("attention.self.query", "attention.self.key", "attention.self.value")
+
+
+def layers_of(model: ir.Model) -> int:
+    """How many encoder layers the graph has, by the names of all that it stores, not of the products alone."""
+    found = [_LAYER.search(name) for name in model.graph.initializers]
+    return max((int(match[1]) + 1 for match in found if match is not None), default=0)
 
 
 def check_found(products: Sequence[Product], layers: int) -> None:

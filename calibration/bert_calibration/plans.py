@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from bert_calibration.errors import QuantizationError
 from bert_calibration.products import ATTENTION, Site
 
 
@@ -57,6 +56,10 @@ class Plan:
     def keeping(self, *names: str) -> Plan:
         """The same plan with more sites left in floating point."""
         return replace(self, kept=self.kept | set(names))
+
+    def only(self, site: str, sites: Sequence[str]) -> Plan:
+        """The same plan for one of the graph's sites, and nothing else."""
+        return replace(self, kept=frozenset(sites) - {site}, embedding=False)
 
 
 FAST = Plan("fast", Form.STATIC, Form.STATIC, "smooth")

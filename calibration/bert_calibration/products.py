@@ -1,11 +1,11 @@
 """Which matrix products of a graph are quantised: those of the encoder's layers and of the vocabulary's head.
 
-A head's own output (labels, spans, a pooler) stays in fp32: it is a thousandth of the work, and the answer is read off it.
+A head's own output (labels, spans, a pooler) stays in fp32: it is a thousandth of the work, and the answer is read off
+it.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -103,7 +103,12 @@ def _product(node: ir.Node) -> Product | None:
     before = weight.producer() if weight is not None else None
     if before is not None and before.op_type == "Transpose":
         weight, transposed = before.inputs[0], True
-    if weight is None or not weight.is_initializer() or weight.const_value is None or len(weight.const_value.shape) != 2:
+    if (
+        weight is None
+        or not weight.is_initializer()
+        or weight.const_value is None
+        or len(weight.const_value.shape) != 2
+    ):
         return None
     name = str(weight.name)
     wanted = _PLACE.search(name) or _VOCABULARY.search(name)
@@ -112,6 +117,9 @@ def _product(node: ir.Node) -> Product | None:
 
 def _common_name(names: Iterable[str]) -> str:
     """The module that all of these products are in."""
-    parts = [name.split(".") for name in names]
-    shared = os.path.commonprefix(parts)  # of any sequences, not only of strings
+    shared: list[str] = []
+    for parts in zip(*(name.split(".") for name in names), strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
     return ".".join(shared)

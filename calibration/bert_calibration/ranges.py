@@ -1,4 +1,4 @@
-"""From statistics to ranges: what of an activation the 256 integers cover, and how its channels are evened out first."""
+"""From statistics to ranges: what of an activation 256 integers cover, and how its channels are evened out first."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ ALPHA = 0.8
 
 PERCENTILE = 99.99
 BINS, LEVELS = 2048, 128
+_LEAST = 1e-30
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Range:
 
     def unsigned(self) -> tuple[np.float32, np.uint8]:
         """(scale, zero point) of uint8."""
-        scale = np.float32(max(self.high - self.low, np.finfo(np.float32).tiny * 255) / 255)
+        scale = np.float32(max(self.high - self.low, _LEAST) / 255)
         return scale, np.uint8(np.clip(np.rint(-self.low / scale), 0, 255))
 
     def signed(self) -> np.float32:
         """The scale of int8 with zero point 0, of -127 to 127."""
-        return np.float32(max(self.high, -self.low, np.finfo(np.float32).tiny * 127) / 127)
+        return np.float32(max(self.high, -self.low, _LEAST) / 127)
 
 
 @dataclass(frozen=True)

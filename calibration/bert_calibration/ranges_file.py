@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bert_calibration.errors import CalibrationError
 from bert_calibration.products import Site
@@ -22,6 +20,9 @@ from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
 
 FORMAT, VERSION = "bert-calibration-ranges", 1
+LEAST, MOST = 1e-30, 1e30
+"""Beyond these fp32 has no inverse."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REDO = "calibrate again"
 
@@ -103,16 +104,16 @@ def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
 
 
 def _range(record: Record) -> Range:
-    low = record.value("low", lambda found: _is_number(found) and found <= 0, "a number up to 0", 0.0)
-    high = record.value("high", lambda found: _is_number(found) and found >= 0, "a number from 0", 0.0)
+    low = record.value("low", lambda found: _is_number(found, high=0.0), "a number up to 0", 0.0)
+    high = record.value("high", lambda found: _is_number(found, low=0.0), "a number from 0", 0.0)
     factors = record.value("smooth", _are_factors, "a list of positive numbers", list[float]())
     record.close()
     return Range(float(low), float(high), tuple(float(factor) for factor in factors))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: object, low: float = -MOST, high: float = MOST) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _are_factors(value: object) -> bool:
-    return isinstance(value, list) and all(_is_number(factor) and factor > 0 for factor in value)
+    return isinstance(value, list) and all(_is_number(factor, low=LEAST) for factor in value)

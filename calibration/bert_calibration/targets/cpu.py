@@ -103,9 +103,7 @@ def _weights(editor: Editor, product: Product, factors: np.ndarray | None) -> tu
     return editor.constant(f"{name}.int8", integers.values), editor.constant(f"{name}.scale", integers.scales)
 
 
-def _product(
-    editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]
-) -> ir.Value:
+def _product(editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]) -> ir.Value:
     """The product in fp32."""
     (weight, scales), node = weights, product.node
     inputs = [activation.values, weight, activation.scale, scales, activation.zero]
@@ -119,9 +117,7 @@ def _product(
     return editor.add(node, "Reshape", [scaled, axes], product.name)
 
 
-def _attention(
-    editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]
-) -> str:
+def _attention(editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]) -> str:
     """Replace an Attention; the operator it became."""
     node, (weight, scales) = product.node, weights
     bias, mask = node.inputs[2], node.inputs[3]
@@ -133,7 +129,9 @@ def _attention(
         return ATTENTION_INT8
     # QAttention takes one scale; with one for each token the projection is a product of its own.
     packed = _product(editor, product, activation, weights)
-    parts = editor.add_node(node, ir.node("Split", [packed], {"axis": -1, "num_outputs": 3}, num_outputs=3), product.name)
+    parts = editor.add_node(
+        node, ir.node("Split", [packed], {"axis": -1, "num_outputs": 3}, num_outputs=3), product.name
+    )
     made = ir.node(ATTENTION_SEPARATE, [*parts, bias, mask], attributes, domain=CONTRIB)
     editor.replace(node, editor.add_node(node, made, product.name)[0])
     return MATMUL
