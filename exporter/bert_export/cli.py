@@ -106,10 +106,12 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         "--target",
         action="append",
         dest="targets",
-        metavar="TARGET",
-        help=f"auto (default: cpu), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle",
+        metavar="TARGET[:PRECISION]",
+        help=f"auto (default), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle, as in "
+        "--target cpu --target cuda:fp16",
     )
-    result.add_argument("--fp16", action="store_true", help="half precision (not built yet: refused, not ignored)")
+    result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
+    result.add_argument("--bf16", action="store_true", help="bf16, for CPUs that have it: auto is then openvino")
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
 
 
@@ -123,6 +125,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         force=parsed.force,
         targets=tuple(parsed.targets or ("auto",)),
         fp16=parsed.fp16,
+        bf16=parsed.bf16,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

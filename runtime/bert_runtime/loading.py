@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
-from bert_runtime.backends.select import select, start
+from bert_runtime.backends.select import select
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BundleError, InputError
 from bert_runtime.generation.session import GenerationSession
+from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import Budget
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
@@ -32,11 +34,14 @@ class Options:
         target: auto, or the artefact to run; a named one never falls back to another.
         threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
         budget: the size of the batches that `predict` makes.
+        cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
+            None keeps nothing. What lies there is loaded without a check: let nobody else write to it.
     """
 
     target: str = "auto"
     threads: int | None = None
     budget: Budget = field(default_factory=Budget)
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -69,6 +74,7 @@ def load(
     Raises:
         BundleError: the directory breaks the format, or is of another task.
         BackendError: no engine here runs it, or not the target that was named.
+        InputError: the cache lies in the bundle.
     """
     bundle = bundles.read(Path(path))
     if task is not None and task is not find_task(bundle.manifest.task):
@@ -78,12 +84,23 @@ def load(
 
 def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
     """The session of a bundle that has been read already; see `load`."""
-    artefact = select(bundle.manifest, options.target)
+    choice = select(bundle.manifest, options.target)
     text = _text_encoder(bundle)
-    engine = start(bundle.directory, artefact, options.threads or available_cpus())
+    cache = None if options.cache is None else _compiled_folder(bundle, choice.artefact, options.cache)
+    engine = choice.start(bundle.directory, choice.artefact, options.threads or available_cpus(), cache)
     task = find_task(bundle.manifest.task)
     session = GenerationSession if task.is_autoregressive else Session
-    return session(bundle.manifest, task, text, artefact, engine, options.budget)
+    return session(bundle.manifest, task, text, choice.artefact, engine, options.budget)
+
+
+def _compiled_folder(bundle: bundles.Bundle, artefact: Artefact, cache: Path) -> Path:
+    """Where an engine keeps what it made of this artefact: a folder for each content of its files."""
+    if cache.resolve().is_relative_to(bundle.directory):
+        raise InputError(
+            f"cache: {cache} lies in the bundle, which holds only what its manifest lists; name a directory elsewhere"
+        )
+    digests = [bundle.manifest.files[name].sha256 for name in (artefact.file, *artefact.data)]
+    return cache / hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:

@@ -33,6 +33,9 @@ TinyCheckpoint = Callable[[str, Config], Path]
 TinyBundle = Callable[[str, bool], ExportReport]
 """(task, plain) -> the report of an export for every target."""
 NONE: Config = {}
+TARGETS = ("cpu", "portable", "cuda:fp16")
+"""What tiny bundles hold."""
+TARGET_FLAGS = [word for target in TARGETS for word in ("--target", target)]
 
 
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
@@ -86,8 +89,7 @@ def tiny_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPa
     @functools.cache
     def get(task: str, plain: bool) -> ExportReport:
         output = tmp_path_factory.mktemp("bundles") / task
-        targets = ("cpu", "portable")
         model = str(tiny_checkpoint(task, NONE))
-        return export(ExportOptions(model=model, task=task, output=output, targets=targets, plain=plain))
+        return export(ExportOptions(model=model, task=task, output=output, targets=TARGETS, plain=plain))
 
     return get

@@ -21,20 +21,28 @@ from bert_export.passes.optional_positions import optional_positions
 
 Pass = Callable[[ir.Model], int]
 
+FUSING: tuple[Pass, ...] = (
+    fold,
+    fuse_attention,
+    fuse_multi_head_attention,
+    fuse_cached_attention,
+    fuse_gelu,
+    fuse_skip_layer_normalization,
+    fuse_embed_layer_normalization,
+    clean,
+    canonical,
+    optional_positions,
+)
+"""To the operators of ONNX Runtime's own, which its CPU and CUDA providers share."""
+
+PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
+"""To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
+
 PASSES: Mapping[str, tuple[Pass, ...]] = {
-    "cpu": (
-        fold,
-        fuse_attention,
-        fuse_multi_head_attention,
-        fuse_cached_attention,
-        fuse_gelu,
-        fuse_skip_layer_normalization,
-        fuse_embed_layer_normalization,
-        clean,
-        canonical,
-        optional_positions,
-    ),
-    "portable": (fold, fold_query_scale, clean, canonical),
+    "cpu": FUSING,
+    "cuda": FUSING,
+    "openvino": PLAIN,
+    "portable": PLAIN,
 }
 
 

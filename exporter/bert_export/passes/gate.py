@@ -14,6 +14,9 @@ from bert_export.errors import GateError
 from bert_runtime.tasks.task import Reads, Task
 
 CONTRIB = "com.microsoft"
+FUSED = ("cpu", "cuda")
+"""The targets whose engine has fused operators of its own."""
+
 ACTIVATIONS = {
     "gelu": "BiasGelu",
     "gelu_python": "BiasGelu",
@@ -56,7 +59,7 @@ class Network:
 
 def expected_fusions(network: Network, target: str) -> dict[str, int]:
     """Operator -> how many the graph must hold; empty for a target that fuses nothing."""
-    if target != "cpu":
+    if target not in FUSED:
         return {}
     # A layer that computes fewer rows than it reads needs the operator with separate queries, and so does a cache.
     separate = network.layers if network.cached else int(network.reads is not Reads.ALL_TOKENS)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_export.verify.compare import largest_difference
+from bert_export.verify.compare import Gap, Judge
 from bert_export.verify.reference import Reference
 from bert_export.verify.report import Check, Subject
 from bert_export.verify.sweep import Limits, cases
@@ -29,13 +29,13 @@ class DecodingComparison:
     Attributes:
         subject: an artefact with a cache.
         reference: torch, which is asked without a cache.
-        tolerance: the largest accepted difference of any output.
+        judge: how far an output may be.
         problems: what differs, in words.
     """
 
     subject: Subject
     reference: Reference
-    tolerance: float
+    judge: Judge
     problems: list[str]
 
     def real_texts(self) -> Check:
@@ -48,8 +48,8 @@ class DecodingComparison:
             except InputError:  # a short model has no room for it, or a small vocabulary no such token
                 continue
             prompt = encoded.features[0].ids[None]
-            difference, agrees = self._continued(prompt, request.max_new_tokens, f"example {record!r:.80}")
-            differences.append(difference)
+            gap, agrees = self._continued(prompt, request.max_new_tokens, f"example {record!r:.80}")
+            differences.append(gap.difference)
             same += agrees
         return Check("real texts", len(differences), max(differences, default=0.0), same)
 
@@ -61,13 +61,13 @@ class DecodingComparison:
             length = case.feeds["input_ids"].shape[1]
             expected = self.reference.run_cached(case.feeds)
             for way, pieces in (("at once", [length]), ("with a cache", pieces_of(length))):
-                difference = self._difference(case.feeds, expected, pieces, f"{case.name}, {way}")
-                found.setdefault(f"length {length}, {way}", []).append(difference)
+                gap = self._gap(case.feeds, expected, pieces, f"{case.name}, {way}")
+                found.setdefault(f"length {length}, {way}", []).append(gap.difference)
         for name, differences in found.items():
             yield Check(name, len(differences), max(differences))
 
-    def _continued(self, prompt: IntArray, new_tokens: int, name: str) -> tuple[float, bool]:
-        """The largest difference of the logits on torch's way through a text, and whether all choices agree."""
+    def _continued(self, prompt: IntArray, new_tokens: int, name: str) -> tuple[Gap, bool]:
+        """The widest gap on torch's way through a text, and whether all choices agree."""
         ids = prompt
         for _ in range(new_tokens):
             logits = self.reference.run_cached({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
@@ -75,41 +75,43 @@ class DecodingComparison:
         ids = ids[:, :-1]
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         expected = self.reference.run_cached(feeds)
+        self.judge.learn(expected)
         pieces = [prompt.shape[1], *[1] * (ids.shape[1] - prompt.shape[1])]
-        difference = self._difference(feeds, expected, pieces, name)
-        if difference > self.tolerance:
-            return difference, False
+        gap = self._gap(feeds, expected, pieces, name)
+        if gap.is_too_wide:
+            return gap, False
         agrees = True
         for got, end in self._logits(feeds, pieces):
             wanted = expected["logits"][0, end - 1]
             lead = float(wanted.max() - wanted[got[0, -1].argmax()])
-            agrees = agrees and lead <= 2 * self.tolerance  # less is a tie, in which either choice is right
+            tie = 2 * self.judge.limit("logits")  # within it, either choice is right
+            agrees = agrees and lead <= tie
         if not agrees:
-            self.problems.append(f"{name} differs by {difference:.1e}, yet goes on with another token")
-        return difference, agrees
+            self.problems.append(f"{name} differs by {gap.difference:.1e}, yet goes on with another token")
+        return gap, agrees
 
-    def _difference(
+    def _gap(
         self, feeds: Mapping[str, IntArray], expected: Mapping[str, Floats], pieces: Sequence[int], name: str
-    ) -> float:
-        """The largest difference of any output, read in `pieces`; infinite where the graph cannot run them."""
-        mask, worst = feeds["attention_mask"], 0.0
+    ) -> Gap:
+        """The widest gap of any output, read in `pieces`; infinite where the graph cannot run them."""
+        mask, gaps = feeds["attention_mask"], list[Gap]()
         outputs: Mapping[str, Floats] = {}
         try:
             for outputs, end in self._runs(feeds, pieces):
                 got = self._all_rows(outputs["logits"])
                 rows = slice(end - got.shape[1], end)
                 logits = {"logits": expected["logits"][:, rows]}
-                worst = max(worst, largest_difference(logits, {"logits": got}, [_LOGITS], mask[:, rows]))
+                gaps.append(self.judge.widest_gap(logits, {"logits": got}, [_LOGITS], mask[:, rows]))
         except BackendError as error:
             self.problems.append(f"{name}: {error}")
-            return math.inf
+            return Gap(math.inf, math.inf)
         for key in expected.keys() - {"logits"}:
             # With the tokens first, so that those which the mask hides can be left out.
             one, other = ({key: side[key].swapaxes(1, 2)} for side in (expected, outputs))
-            worst = max(worst, largest_difference(one, other, [TensorSpec(key, "float32", _CACHE)], mask))
-        if worst > self.tolerance:
-            other_way = "has another shape, or values that are not finite"
-            self.problems.append(f"{name} {other_way if worst == math.inf else f'differs by {worst:.1e}'}")
+            gaps.append(self.judge.widest_gap(one, other, [TensorSpec(key, "float32", _CACHE)], mask))
+        worst = max(gaps, key=lambda gap: gap.difference / gap.limit)
+        if worst.is_too_wide:
+            self.problems.append(f"{name} {worst}")
         return worst
 
     def _logits(self, feeds: Mapping[str, IntArray], pieces: Sequence[int]) -> Iterator[tuple[Floats, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bert_export.verify.compare import Tolerance
 from bert_runtime.backends.engine import Engine
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.task import Head, Task
@@ -29,11 +30,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Parity:
-    """The parity gate's report on one artefact."""
+    """The parity gate's report on one artefact; `tolerance` is what an output may differ by."""
 
     target: str
     precision: str
-    tolerance: float
+    tolerance: Tolerance
     checks: tuple[Check, ...]
 
 

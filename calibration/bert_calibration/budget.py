@@ -1,0 +1,123 @@
+"""The accuracy budget: all int8 if it holds, else the worst sites kept in floating point until it does, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bert_calibration.plans import Plan
+from bert_calibration.sensitivity import Sensitivity
+from bert_runtime.errors import BertError
+
+MOST_TRIALS = 8
+"""Beyond this many, keeping one site more is not what helps."""
+
+
+class Measures(Protocol):
+    """What a plan is worth, measured on the graph that it makes."""
+
+    def drop(self, plan: Plan) -> float:
+        """How much of the task's metric (or of the agreement with fp32) the plan loses; negative if it gains."""
+
+    def speed(self, plan: Plan) -> float:
+        """How many times as fast as the fp32 artefact."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One plan, measured.
+
+    Attributes:
+        plan: the plan.
+        drop: how much of the metric it loses.
+        speed: how many times as fast as fp32; None where the drop had decided already.
+    """
+
+    plan: Plan
+    drop: float
+    speed: float | None
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was tried, in order, and in which order sites were kept.
+
+    Attributes:
+        trials: at least one; the last one holds the budget.
+        ranking: the sites, worst first; empty where the first trial held.
+    """
+
+    trials: tuple[Trial, ...]
+    ranking: tuple[Sensitivity, ...]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that holds the budget."""
+        return self.trials[-1].plan
+
+
+class BudgetError(BertError):
+    """No plan holds the budget and is faster than fp32.
+
+    Attributes:
+        trials: what was tried, for a table.
+        ranking: the sites, worst first; empty where nothing was ranked.
+    """
+
+    def __init__(self, message: str, trials: Sequence[Trial], ranking: Sequence[Sensitivity]) -> None:
+        self.trials, self.ranking = tuple(trials), tuple(ranking)
+        super().__init__(f"{message}; tried {'; '.join(sentence(trial) for trial in trials)}")
+
+
+def search(plan: Plan, measures: Measures, max_drop: float, ranked: Callable[[], Sequence[Sensitivity]]) -> Search:
+    """The first plan that holds the budget: `plan`, then with 1, 2, 4, 8 ... of the worst sites kept.
+
+    Doubling costs a few trials where one site at a time would cost dozens of evaluations; sites are ranked (`ranked`)
+    only if the first plan fails.
+
+    Raises:
+        BudgetError: none holds it, or the one that does is no faster than fp32.
+    """
+    trials = [_tried(plan, measures, max_drop)]
+    ranking: tuple[Sensitivity, ...] = ()
+    if trials[0].speed is None:
+        ranking = tuple(ranked())
+        for number in _steps(len(ranking)):
+            kept = [each.site for each in ranking[:number]]
+            trials.append(_tried(plan.keeping(*kept), measures, max_drop))
+            if trials[-1].speed is not None:
+                break
+    last = trials[-1]
+    if last.speed is None:
+        raise BudgetError(
+            f"no plan keeps the drop within {max_drop:g}: allow more with --max-drop, give more calibration data, or"
+            " fine-tune with quantisation",
+            trials,
+            ranking,
+        )
+    if last.speed <= 1:
+        raise BudgetError(
+            f"the plan that holds the drop of {max_drop:g} is no faster than fp32 on this machine: leave --int8 out,"
+            " allow more with --max-drop, or choose another target",
+            trials,
+            ranking,
+        )
+    return Search(tuple(trials), ranking)
+
+
+def sentence(trial: Trial) -> str:
+    """A trial in words."""
+    kept = f" with {len(trial.plan.kept)} kept in floating point" if trial.plan.kept else ""
+    speed = "" if trial.speed is None else f", {trial.speed:.2f}x the speed of fp32"
+    return f"{trial.plan.name}{kept}: drop {trial.drop:.4f}{speed}"
+
+
+def _tried(plan: Plan, measures: Measures, max_drop: float) -> Trial:
+    drop = measures.drop(plan)
+    return Trial(plan, drop, measures.speed(plan) if drop <= max_drop else None)
+
+
+def _steps(sites: int) -> list[int]:
+    """1, 2, 4 ... and never all of them: that would be fp32."""
+    return [number for number in (2**i for i in range(MOST_TRIALS)) if number < sites]

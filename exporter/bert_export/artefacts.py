@@ -1,0 +1,192 @@
+"""One artefact: from a traced graph of its own to a file that is proven to answer as torch does."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from bert_export.checkpoint import Checkpoint
+from bert_export.errors import GateError
+from bert_export.options import Variant
+from bert_export.passes import optimize
+from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.save import save
+from bert_export.precision.emulate import emulated
+from bert_export.precision.half import to_half
+from bert_export.precision.ladder import rungs
+from bert_export.precision.overflow import Feeds
+from bert_export.progress import Stages
+from bert_export.trace import OPSET
+from bert_export.verify import Parity, Subject, verify
+from bert_export.verify.reference import Reference
+from bert_runtime.backends.openvino import OpenVinoEngine
+from bert_runtime.backends.select import start
+from bert_runtime.cpus import available_cpus
+from bert_runtime.errors import InputError
+from bert_runtime.manifest import Artefact
+from bert_runtime.schedule import collate
+from bert_runtime.tasks.task import Features, expand
+from bert_runtime.text import TextEncoder
+
+MODEL_FILE = "model.onnx"
+"""The first artefact's file: the name that other tools look for."""
+
+
+@dataclass(frozen=True)
+class ArtefactReport:
+    """One artefact.
+
+    Attributes:
+        fusions: fused operator -> how many of it the graph holds.
+        parity: the parity gate's findings.
+        kept: what stays in single precision in an artefact of half precision; empty where nothing has to.
+        kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
+    """
+
+    fusions: Mapping[str, int]
+    parity: Parity
+    kept: str = ""
+    kernels: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artefact on disk, before the bundle is written: its record, its files, and the sizes of its fixed axes."""
+
+    artefact: Artefact
+    files: Mapping[str, Path]
+    sizes: Mapping[str, int]
+    report: ArtefactReport
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where artefacts are made: a temporary folder, the clock of the stages, and whether signatures stay plain."""
+
+    folder: Path
+    stages: Stages
+    plain: bool
+
+
+def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    """Fuse, convert, verify.
+
+    Args:
+        graph: the traced graph, which is changed.
+
+    Raises:
+        GateError: a fusion is missing, or the artefact does not answer as torch does.
+    """
+    with workshop.stages.stage("fuse"):
+        optimize(graph, variant.target)
+        network = Network.of(checkpoint.task, checkpoint.config, workshop.plain)
+        check_fusions(graph, expected_fusions(network, variant.target))
+    return PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
+
+
+def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    bench = _Bench(checkpoint, variant, workshop)
+    with workshop.stages.stage("fuse"):
+        written = save(graph, bench.path)
+    with workshop.stages.stage("verify"):
+        parity = bench.verify(bench.artefact(written))
+    return bench.made(graph, written, parity)
+
+
+def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    """As few nodes in single precision as the gate accepts; what it judges is what a GPU computes, emulated."""
+    bench = _Bench(checkpoint, variant, workshop)
+    failure: GateError | None = None
+    for rung in rungs(graph, bench.texts):
+        narrow = graph.clone()
+        with workshop.stages.stage("convert"):
+            to_half(narrow, rung.kept)
+            written = save(narrow, bench.path)
+            stand_in = save(emulated(narrow), bench.path.with_name("emulated.onnx"))
+        try:
+            with workshop.stages.stage("verify"):
+                parity = bench.verify(bench.artefact(stand_in))
+                bench.verify(bench.artefact(written), sweep=False)
+        except GateError as error:
+            failure = error
+            continue
+        return bench.made(narrow, written, parity, rung.reason)
+    assert failure is not None  # there is always a first rung
+    raise failure
+
+
+Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]
+
+PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half}
+
+
+class _Bench:
+    """What every way of making an artefact needs: its record, torch beside it, and the report at the end."""
+
+    def __init__(self, checkpoint: Checkpoint, variant: Variant, workshop: Workshop) -> None:
+        self._task, self._settings, self._variant = checkpoint.task, checkpoint.settings, variant
+        self._plain, folder = workshop.plain, workshop.folder
+        self._layers = checkpoint.config.num_hidden_layers
+        self._kernels = ""
+        first = not (folder / MODEL_FILE).exists()
+        self.path = folder / (MODEL_FILE if first else f"model.{variant.target}.onnx")
+        text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
+        self._head = checkpoint.task.head(text, checkpoint.settings)
+        self._reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, workshop.plain)
+
+    def artefact(self, written: list[str]) -> Artefact:
+        """The record of an artefact whose graph is the first of `written`, its external data the others."""
+        inputs = expand(self._task.inputs(self._plain), self._layers)
+        outputs = expand(self._task.graph_outputs(self._plain), self._layers)
+        target, precision = self._variant.target, self._variant.precision
+        return Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
+
+    def verify(self, artefact: Artefact, sweep: bool = True) -> Parity:
+        """The parity gate; without `sweep` on real texts alone."""
+        engine = start(self.path.parent, artefact, available_cpus())
+        if isinstance(engine, OpenVinoEngine):
+            self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"
+        try:
+            return verify(Subject(self._task, self._head, artefact, engine), self._reference, sweep)
+        finally:
+            engine.close()
+
+    def texts(self) -> list[Feeds]:
+        """The graph's inputs for the task's examples; a cache is empty."""
+        sizes = {"batch": 1, "past": 0, **self._reference.cache_sizes}
+        found: list[Feeds] = []
+        for row in self._example_rows():
+            feeds: dict[str, NDArray[Any]] = {**collate([row], self._head.text.pad_id)}
+            for spec in self.artefact([""]).inputs:
+                if "past" in spec.axes:
+                    feeds[spec.name] = np.zeros([sizes[axis] for axis in spec.axes], spec.dtype)
+            found.append({spec.name: feeds[spec.name] for spec in self.artefact([""]).inputs})
+        return found
+
+    def _example_rows(self) -> Iterator[Features]:
+        for record in self._task.examples:
+            with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
+                yield from self._head.encode(self._task.request.from_record(record)).features
+
+    def made(self, graph: ir.Model, written: list[str], parity: Parity, kept: str = "") -> Made:
+        """The artefact, once it has passed."""
+        artefact = self.artefact(written)
+        sizes = {
+            axis: size
+            for spec, value in zip(artefact.outputs, graph.graph.outputs, strict=True)
+            for axis, size in zip(spec.axes, value.shape or (), strict=True)
+            if isinstance(size, int)
+        }
+        if artefact.outputs != self._task.graph_outputs(self._plain):
+            sizes["layers"] = self._layers
+        files = {name: self.path.with_name(name) for name in written}
+        fusions = dict(sorted(count_fusions(graph).items()))
+        return Made(artefact, files, sizes, ArtefactReport(fusions, parity, kept, self._kernels))
