@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bert_calibration.errors import CalibrationError
+
 STEPS = 255
 LIMIT = 127
 LEAST = 1e-8
@@ -138,7 +140,7 @@ def insert(model: nn.Module) -> FakeQuantization:
     """Put rounding in front of every linear layer of the encoder's layers; it observes at first.
 
     Raises:
-        ValueError: the model has no such layers.
+        CalibrationError: the model has no such layers.
     """
     ranges: dict[str, ActivationRange] = {}
     layers: dict[str, FakeQuantizedLinear] = {}
@@ -151,7 +153,7 @@ def insert(model: nn.Module) -> FakeQuantization:
                     assert isinstance(linear, nn.Linear)
                     layers[f"{place}.{name}"] = FakeQuantizedLinear(linear, activation)
     if not layers:
-        raise ValueError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
+        raise CalibrationError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
     for name, layer in layers.items():
         model.set_submodule(name, layer)
     return FakeQuantization(model, ranges, layers)
