@@ -1,6 +1,6 @@
 """A network that rounds as its int8 artefact will, yet can be trained: straight-through estimators, learned ranges.
 
-Activations: 8 bits without sign, one static range for a tensor. Its two ends are learned with the weights (Esser et al.,
+Activations: 8 bits without sign, one static range for a tensor, its two ends learned with the weights (Esser et al.,
 "Learned step size quantization", 2020; with a zero point, Bhalgat et al., "LSQ+", 2020). Weights: 8 bits with sign, one
 scale for each output, always that of the largest weight.
 """
@@ -30,7 +30,8 @@ def rounded(values: Tensor) -> Tensor:
 def fake_weight(weight: Tensor) -> Tensor:
     """(outputs, inputs) after its way to int8 and back, with one scale for each output."""
     scales = weight.detach().abs().amax(dim=1, keepdim=True).clamp(min=LEAST) / LIMIT
-    return rounded(weight / scales).clamp(-LIMIT, LIMIT) * scales
+    fake: Tensor = rounded(weight / scales).clamp(-LIMIT, LIMIT) * scales
+    return fake
 
 
 class ActivationRange(nn.Module):
@@ -67,7 +68,8 @@ class ActivationRange(nn.Module):
         below, above = _slowed(self.logarithms, 1 / math.sqrt(values.numel() * STEPS)).exp()
         scale = (below + above) / STEPS
         zero = rounded(below / scale)
-        return ((rounded(values / scale) + zero).clamp(0, STEPS) - zero) * scale
+        fake: Tensor = ((rounded(values / scale) + zero).clamp(0, STEPS) - zero) * scale
+        return fake
 
 
 def _slowed(value: Tensor, share: float) -> Tensor:

@@ -1,7 +1,7 @@
 """Fine-tuning a head: in fp32 on labels, or rounding as its int8 artefact will, on what it answered before it had to.
 
-In int8 the fp32 network is the teacher, hence no labels are needed and every head is trained in the same way: the loss is
-the difference of the outputs.
+In int8 the fp32 network is the teacher, hence no labels are needed and every head is trained in the same way: the loss
+is the difference of the outputs.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class _Distiller(HeadTrainer):
 def output_loss(found: Tensor, expected: Tensor, real: Tensor, temperature: float) -> Tensor:
     """How far one output is from the teacher's, padding left out.
 
-    Scores are probabilities over the last axis, which is the tokens for start and end logits of shape (batch, sequence),
-    compared by their Kullback-Leibler divergence. A single value is compared as it is.
+    Scores are probabilities over the last axis (of start and end logits, the tokens), compared by their
+    Kullback-Leibler divergence. A single value is compared as it is.
     """
     if found.shape == real.shape:
         found, expected = (side.masked_fill(~real, torch.finfo(side.dtype).min / 2) for side in (found, expected))

@@ -1,11 +1,11 @@
-"""transformers' Trainer as fine-tuning uses it: AdamW without decay on biases and LayerNorm, linear warm-up, then linear
-decay, batches of similar length."""
+"""transformers' Trainer as fine-tuning uses it: AdamW without decay on biases and LayerNorm, linear warm-up and decay,
+batches of similar length."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,7 +36,7 @@ class FinetuneSettings:
     warmup: float = 0.1
     temperature: float = 2.0
     seed: int = 7
-    budget: Budget = Budget(tokens=1024, rows=32)
+    budget: Budget = field(default_factory=lambda: Budget(tokens=1024, rows=32))
 
 
 def batches_of(rows: Sequence[Features], pad_id: int, budget: Budget) -> list[Batch]:
@@ -82,6 +82,7 @@ class HeadTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW in three groups."""
         own = self.own_rate()
+        assert self.model is not None  # Trainer's type allows for a model that is made later
         named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad and p not in own]
         plain = [p for name, p in named if name.endswith("bias") or "LayerNorm" in name]
         decayed = [p for name, p in named if not (name.endswith("bias") or "LayerNorm" in name)]
@@ -94,6 +95,6 @@ class HeadTrainer(Trainer):
         return self.optimizer
 
 
-def _only(items: Sequence[Batch]) -> Batch:
+def _only(items: list[Any]) -> dict[str, Any]:
     [batch] = items
-    return batch
+    return dict(batch)
