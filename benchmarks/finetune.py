@@ -22,7 +22,6 @@ from typing import Any
 import torch
 from training.corpora import rotten_tomatoes
 from training.held_out import write_lines
-from transformers import PreTrainedModel
 
 from benchmarks.results import save
 from bert_calibration import ranges_file
@@ -45,16 +44,21 @@ CHANNELS = (5, 77, 150, 300)
 STATIC = Wish(method="minmax", plan="fast")
 
 
-def with_outliers(model: PreTrainedModel, factor: float) -> None:
-    """Multiply CHANNELS of what every attention reads by `factor`, and divide the weights that read them: exact."""
-    channels = list(CHANNELS)
+def with_outliers(model: torch.nn.Module, factor: float, channels: Sequence[int] = CHANNELS) -> None:
+    """Multiply channels of what every attention reads by `factor`, and divide the weights that read them: exact.
+
+    Raises:
+        ValueError: the model has no attention.
+    """
+    found = [module for name, module in model.named_modules() if name.endswith(".attention")]
+    if not found:
+        raise ValueError(f"{type(model).__name__} has no attention, expected a BERT of transformers")
     with torch.no_grad():
-        for name, module in model.named_modules():
-            if name.endswith("attention"):
-                value, output = module.get_submodule("self.value"), module.get_submodule("output.dense")
-                value.get_parameter("weight")[channels] *= factor
-                value.get_parameter("bias")[channels] *= factor
-                output.get_parameter("weight")[:, channels] /= factor
+        for module in found:
+            value, output = module.get_submodule("self.value"), module.get_submodule("output.dense")
+            value.get_parameter("weight")[list(channels)] *= factor
+            value.get_parameter("bias")[list(channels)] *= factor
+            output.get_parameter("weight")[:, list(channels)] /= factor
 
 
 def export(checkpoint: Checkpoint, folder: Path) -> Subject:

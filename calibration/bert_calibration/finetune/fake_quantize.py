@@ -103,6 +103,9 @@ SITES: Mapping[str, tuple[str, ...]] = {
 }
 """Activation -> the linear layers of a BERT layer that read it: one rounding serves all of them."""
 
+VOCABULARY = ("cls.predictions.transform.dense", "cls.predictions.decoder")
+"""The linear layers of a head that predicts words, each with an activation of its own."""
+
 
 @dataclass(frozen=True)
 class FakeQuantization:
@@ -139,23 +142,31 @@ class FakeQuantization:
 
 
 def insert(model: nn.Module) -> FakeQuantization:
-    """Put rounding in front of every linear layer of the encoder's layers; it observes at first.
+    """Put rounding in front of every linear layer that an int8 artefact rounds; it observes at first.
 
     Raises:
-        CalibrationError: the model has no such layers.
+        CalibrationError: the model has no layers of a BERT.
     """
     ranges: dict[str, ActivationRange] = {}
     layers: dict[str, FakeQuantizedLinear] = {}
-    for place, module in list(model.named_modules()):
-        if place.rpartition(".")[0].endswith("encoder.layer"):
-            for site, names in SITES.items():
-                activation = ranges[f"{place}.{site}"] = ActivationRange()
-                for name in names:
-                    linear = module.get_submodule(name)
-                    assert isinstance(linear, nn.Linear)
-                    layers[f"{place}.{name}"] = FakeQuantizedLinear(linear, activation)
-    if not layers:
-        raise CalibrationError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
+    for site, names in _readers(model).items():
+        ranges[site] = ActivationRange()
+        for name in names:
+            linear = model.get_submodule(name)
+            assert isinstance(linear, nn.Linear)
+            layers[name] = FakeQuantizedLinear(linear, ranges[site])
     for name, layer in layers.items():
         model.set_submodule(name, layer)
     return FakeQuantization(model, ranges, layers)
+
+
+def _readers(model: nn.Module) -> dict[str, list[str]]:
+    """Activation -> the names of the linear layers that read it."""
+    modules = dict(model.named_modules())
+    places = [name for name in modules if name.rpartition(".")[0].endswith("encoder.layer")]
+    if not places:
+        raise CalibrationError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
+    found: dict[str, list[str]] = {}
+    for place in places:
+        found |= {f"{place}.{site}": [f"{place}.{name}" for name in names] for site, names in SITES.items()}
+    return found | {name: [name] for name in VOCABULARY if name in modules}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax, mse_loss
@@ -20,6 +21,7 @@ from transformers import PreTrainedModel
 from bert_calibration.errors import CalibrationError
 from bert_calibration.finetune.fake_quantize import FakeQuantization, insert
 from bert_calibration.finetune.trainer import Batch, FinetuneSettings, HeadTrainer, arguments_of
+from bert_calibration.products import find_sites
 from bert_calibration.ranges import LEARNED, Range, Ranges, Recipe
 from bert_calibration.ranges_file import digest
 
@@ -37,9 +39,27 @@ class Learned:
     rows: int
 
     def ranges(self, graph: Path) -> Ranges:
-        """As `ranges_file.save` takes them, for the fp32 artefact that was exported from the fine-tuned model."""
-        sites = {name: Range(low, high) for name, (low, high) in self.sites.items()}
+        """As `ranges_file.save` takes them, for the fp32 artefact that was exported from the fine-tuned model.
+
+        A graph may read part of an activation by itself, as the last layer's query reads one token: its range is that
+        of the whole.
+
+        Raises:
+            CalibrationError: the graph has an activation that was not learned.
+        """
+        names = {site.name: self._name_of(site.name) for site in find_sites(ir.load(graph))}
+        unknown = [site for site, name in names.items() if name is None]
+        if unknown:
+            raise CalibrationError(
+                f"no range was learned for {', '.join(unknown)}, expected the graph of the fine-tuned model: export it"
+            )
+        sites = {site: Range(*self.sites[name]) for site, name in names.items() if name is not None}
         return Ranges(Recipe(LEARNED), digest(graph), self.rows, sites)
+
+    def _name_of(self, site: str) -> str | None:
+        """The activation that `site` is, or is part of."""
+        found = (name for name in self.sites if site == name or site.startswith(f"{name}."))
+        return max(found, key=len, default=None)
 
 
 def finetune_fp32(model: PreTrainedModel, batches: Sequence[Batch], settings: FinetuneSettings) -> None:
