@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +38,14 @@ class Batch:
     def kept(self, rows: int) -> NDArray[np.bool_]:
         """Which of an activation's `rows` rows are no padding: bool of (rows,).
 
-        An activation has a row for each token, for each masked position, or for each text: nothing pads the last.
+        An activation has a row for each token, for each masked position (after the first token, where a pooler reads
+        it), or for each text: nothing pads the last.
         """
-        for mask in (self.tokens, self.masks):
-            if mask is not None and mask.size == rows:
+        candidates = [self.tokens]
+        if self.masks is not None:
+            candidates += [self.masks, np.pad(self.masks, ((0, 0), (1, 0)), constant_values=True)]
+        for mask in candidates:
+            if mask.size == rows:
                 return mask.reshape(-1)
         return np.ones(rows, dtype=np.bool_)
 
@@ -64,10 +67,7 @@ def encode(head: Head[Any, Any, Any], requests: Iterable[Request]) -> list[Featu
         raise CalibrationError(
             f"the calibration data holds no request, expected at least {FEW}; give the texts that will be served"
         )
-    rows = [row for each in encoded for row in each.features]
-    for doubt in doubts(len(encoded), rows):
-        warnings.warn(doubt, stacklevel=2)
-    return rows
+    return [row for each in encoded for row in each.features]
 
 
 def doubts(requests: int, rows: Sequence[Features]) -> list[str]:

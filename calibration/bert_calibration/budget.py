@@ -14,6 +14,14 @@ MOST_TRIALS = 8
 """Beyond this many, keeping one site more is not what helps."""
 
 
+@dataclass(frozen=True)
+class Budget:
+    """At most `max_drop` of the metric lost, and more than `min_speed` times as fast as fp32."""
+
+    max_drop: float = 0.01
+    min_speed: float = 1.0
+
+
 class Measures(Protocol):
     """What a plan is worth, measured on the graph that it makes."""
 
@@ -70,7 +78,7 @@ class BudgetError(BertError):
         super().__init__(f"{message}; tried {'; '.join(sentence(trial) for trial in trials)}")
 
 
-def search(plan: Plan, measures: Measures, max_drop: float, ranked: Callable[[], Sequence[Sensitivity]]) -> Search:
+def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], Sequence[Sensitivity]]) -> Search:
     """The first plan that holds the budget: `plan`, then with 1, 2, 4, 8 ... of the worst sites kept.
 
     Doubling costs a few trials where one site at a time would cost dozens of evaluations; sites are ranked (`ranked`)
@@ -79,31 +87,33 @@ def search(plan: Plan, measures: Measures, max_drop: float, ranked: Callable[[],
     Raises:
         BudgetError: none holds it, or the one that does is no faster than fp32.
     """
-    trials = [_tried(plan, measures, max_drop)]
+    trials = [_tried(plan, measures, budget.max_drop)]
     ranking: tuple[Sensitivity, ...] = ()
     if trials[0].speed is None:
         ranking = tuple(ranked())
         for number in _steps(len(ranking)):
             kept = [each.site for each in ranking[:number]]
-            trials.append(_tried(plan.keeping(*kept), measures, max_drop))
+            trials.append(_tried(plan.keeping(*kept), measures, budget.max_drop))
             if trials[-1].speed is not None:
                 break
-    last = trials[-1]
-    if last.speed is None:
-        raise BudgetError(
-            f"no plan keeps the drop within {max_drop:g}: allow more with --max-drop, give more calibration data, or"
-            " fine-tune with quantisation",
-            trials,
-            ranking,
-        )
-    if last.speed <= 1:
-        raise BudgetError(
-            f"the plan that holds the drop of {max_drop:g} is no faster than fp32 on this machine: leave --int8 out,"
-            " allow more with --max-drop, or choose another target",
-            trials,
-            ranking,
-        )
+    problem = _problem(trials[-1], budget)
+    if problem:
+        raise BudgetError(problem, trials, ranking)
     return Search(tuple(trials), ranking)
+
+
+def _problem(last: Trial, budget: Budget) -> str | None:
+    if last.speed is None:
+        return (
+            f"no plan keeps the drop within {budget.max_drop:g}: allow more with --max-drop, give more calibration data,"
+            " or fine-tune with quantisation"
+        )
+    if last.speed <= budget.min_speed:
+        return (
+            f"the plan that holds the drop of {budget.max_drop:g} is not more than {budget.min_speed:g}x as fast as fp32"
+            " on this machine: leave --int8 out, allow more with --max-drop, or choose another target"
+        )
+    return None
 
 
 def sentence(trial: Trial) -> str:

@@ -68,11 +68,11 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
     problems = []
     if target not in TARGETS:
         problems.append(f"the target is {target!r}, expected one of {', '.join(TARGETS)}")
-    if target == "tensorrt" and plan.method is None:
+    if target == "tensorrt" and plan.recipe is None:
         problems.append("tensorrt takes static scales only: give calibration data")
     if target != "cpu" and Form.DYNAMIC in (plan.attention, plan.dense):
         problems.append(f"plan {plan.name} is for the target cpu; {target} has static scales, or int8 weights alone")
-    if plan.method is not None and ranges is None:
+    if plan.recipe is not None and ranges is None:
         problems.append(f"plan {plan.name} needs ranges; calibrate first")
     unknown = sorted(plan.kept - {site.name for site in sites})
     if unknown:
@@ -83,7 +83,7 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
 
 def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Plan, Ranges | None]) -> dict[str, str]:
     plan, ranges = choice
-    found = ranges.sites[site.name] if ranges is not None and plan.method is not None else None
+    found = ranges.sites[site.name] if ranges is not None and plan.recipe is not None else None
     if target == "cpu":
         return cpu.quantize_site(editor, site, plan.form(site), found)
     return qdq.quantize_site(editor, site, found, signed=target == "tensorrt")

@@ -31,7 +31,8 @@ class Activation:
     Attributes:
         low, high: the least and the largest value of each channel: (channels,).
         sample: about SAMPLE rows, evenly over the data: (rows, channels).
-        weights: the largest magnitude of the weights that multiply each channel: (channels,).
+        weights: the largest magnitude of the weights that multiply each channel: (channels,), or none of them where the
+            weights are a table that others read too.
     """
 
     low: FloatArray
@@ -73,7 +74,8 @@ def observe(path: Path, batches: Sequence[Batch]) -> dict[str, Activation]:
     model = ir.load(path)
     sites = find_sites(model)
     session = _session(model, path, sites)
-    names = [value.name for value in session.get_inputs()]
+    # Not session.get_inputs(): that leaves out `positions`, which have a default in the graph.
+    names = [str(value.name) for value in model.graph.inputs]
     stride = math.ceil(sum(int(batch.tokens.sum()) for batch in batches) / SAMPLE)
     found = {site.name: _Statistics(stride) for site in sites}
     for batch in batches:

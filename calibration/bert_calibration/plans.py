@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from bert_calibration.products import ATTENTION, Site
+from bert_calibration.ranges import Recipe
 
 
 class Form(Enum):
@@ -30,7 +31,7 @@ class Plan:
         name: for reports.
         attention: the form of an activation that ONNX Runtime's Attention reads.
         dense: the form of every other activation.
-        method: how ranges are taken from data, a key of `ranges.METHODS`; None for a plan that needs no data.
+        recipe: how ranges are taken from data; None for a plan that needs no data.
         kept: names of sites that stay in floating point.
         embedding: whether the word embeddings become integers too, a scale for each word.
     """
@@ -38,7 +39,7 @@ class Plan:
     name: str
     attention: Form
     dense: Form
-    method: str | None = None
+    recipe: Recipe | None = None
     kept: frozenset[str] = frozenset()
     embedding: bool = True
 
@@ -62,10 +63,10 @@ class Plan:
         return replace(self, kept=frozenset(sites) - {site}, embedding=False)
 
 
-FAST = Plan("fast", Form.STATIC, Form.STATIC, "smooth")
-FAITHFUL = Plan("faithful", Form.STATIC, Form.TOKEN, "smooth")
+FAST = Plan("fast", Form.STATIC, Form.STATIC, Recipe("smooth", alpha=0.8))
+FAITHFUL = Plan("faithful", Form.TOKEN, Form.TOKEN, Recipe("smooth", alpha=0.5))
 PER_TOKEN = Plan("per-token", Form.TOKEN, Form.TOKEN)
 DYNAMIC = Plan("dynamic", Form.DYNAMIC, Form.DYNAMIC)
 
 PLANS: Mapping[str, Plan] = {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN, DYNAMIC)}
-"""The named plans: two that need calibration data, and two that need none."""
+"""The named plans: two that need calibration data, and two that need none. Measured: benchmarks/LOG.md."""

@@ -72,7 +72,9 @@ class Site:
         return self.products[0].hidden
 
     def largest_weights(self) -> Weights:
-        """The largest magnitude that multiplies each channel of the activation: (inputs,)."""
+        """The largest magnitude that multiplies each channel of the activation: (inputs,); empty for a shared table."""
+        if any(product.transposed for product in self.products):
+            return np.empty(0, dtype=np.float32)
         largest: Weights = np.max([np.abs(product.matrix()).max(axis=1) for product in self.products], axis=0)
         return largest
 

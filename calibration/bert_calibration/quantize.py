@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,15 @@ from typing import Any
 import onnx_ir as ir
 
 from bert_calibration import plans
-from bert_calibration.batches import batches_of
-from bert_calibration.budget import Search, search
+from bert_calibration.batches import batches_of, doubts
+from bert_calibration.budget import Budget, Search, search
 from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.measure import Judge, Workshop
 from bert_calibration.observe import observe
 from bert_calibration.plans import Plan
 from bert_calibration.products import find_sites
-from bert_calibration.ranges import METHODS, Ranges, ranges_of
+from bert_calibration.ranges import METHODS, Ranges, Recipe, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
 from bert_calibration.subject import Subject
@@ -36,6 +37,7 @@ class Wish:
         method: one of CHOICES. auto: smooth with data, per-token without.
         plan: fast or faithful: how the target cpu uses ranges; other targets have one way.
         max_drop: the accuracy budget, absolute: of the task's metric, or of the share of equal answers.
+        min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
         kept: sites to keep in floating point from the start.
         embedding: whether the word embeddings become integers too.
     """
@@ -43,6 +45,7 @@ class Wish:
     method: str = "auto"
     plan: str = "faithful"
     max_drop: float = 0.01
+    min_speed: float = 1.0
     kept: frozenset[str] = frozenset()
     embedding: bool = True
 
@@ -83,7 +86,7 @@ class Quantization:
         plan, found = self.conversion.plan, self.search
         return {
             "plan": plan.name,
-            "method": plan.method or plan.dense.value,
+            "method": plan.recipe.method if plan.recipe else plan.dense.value,
             "batch_invariant": plan.is_batch_invariant,
             "operators": dict(self.conversion.operators),
             "kept": list(self.conversion.kept),
@@ -118,7 +121,12 @@ def quantize(
     found = None
     if evidence is not None:
         with workshop.measuring(evidence.judged, evidence.judge) as measures:
-            found = search(plan, measures, wish.max_drop, lambda: rank(plan, workshop.sites, measures.error))
+            found = search(
+                plan,
+                measures,
+                Budget(wish.max_drop, wish.min_speed),
+                lambda: rank(plan, workshop.sites, measures.error),
+            )
             plan = found.plan
     conversion = workshop.make(plan)
     return Quantization(conversion, found_ranges, found, tuple(notes(plan, subject, evidence is not None)))
@@ -148,18 +156,21 @@ def choose(wish: Wish, has_data: bool) -> Plan:
     elif wish.method == "per-token" or not has_data:
         plan = plans.PER_TOKEN
     else:
-        method = "smooth" if wish.method == "auto" else wish.method
-        plan = replace(plans.PLANS[wish.plan], method=method)
+        plan = plans.PLANS[wish.plan]
+        if wish.method in METHODS and wish.method != "smooth":
+            plan = replace(plan, recipe=Recipe(wish.method))
     return replace(plan, kept=wish.kept, embedding=wish.embedding)
 
 
-def calibrate(subject: Subject, evidence: Evidence | None, method: str) -> Ranges:
+def calibrate(subject: Subject, evidence: Evidence | None, recipe: Recipe) -> Ranges:
     """Observe the fp32 graph on the calibration requests, and take every activation's range."""
     if evidence is None:
-        raise CalibrationError(f"the method {method} needs calibration data; give requests")
+        raise CalibrationError(f"the method {recipe.method} needs calibration data; give requests")
     rows = subject.rows(evidence.calibration)
+    for doubt in doubts(len(evidence.calibration), rows):
+        warnings.warn(doubt, stacklevel=2)
     seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
-    return ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
+    return ranges_of(seen, recipe, digest(subject.path), len(evidence.calibration))
 
 
 def check_task(subject: Subject) -> None:
@@ -184,15 +195,15 @@ def notes(plan: Plan, subject: Subject, has_data: bool) -> Iterator[str]:
         )
     if not plan.is_batch_invariant:
         yield "not batch invariant: an answer depends on what it is batched with; the other plans have no such effect"
-    if plan.method is None and subject.artefact.target != "cpu":
+    if plan.recipe is None and subject.artefact.target != "cpu":
         yield "weights alone are int8: how activations are computed is the engine's choice"
 
 
 def _ranges(subject: Subject, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:
     """What the plan needs: the saved ranges once they are found to belong to this graph, else new ones."""
-    if plan.method is None:
+    if plan.recipe is None:
         return None
     if saved is None:
-        return calibrate(subject, evidence, plan.method)
+        return calibrate(subject, evidence, plan.recipe)
     check_belongs(saved, digest(subject.path), find_sites(ir.load(subject.path)))
     return saved

@@ -13,9 +13,6 @@ from bert_calibration.observe import Activation
 
 FloatArray = NDArray[np.float32]
 
-ALPHA = 0.8
-"""How much of a channel's size SmoothQuant moves into the weights: 0 nothing, 1 all. Measured: benchmarks/LOG.md."""
-
 PERCENTILE = 99.99
 BINS, LEVELS = 2048, 128
 _LEAST = 1e-30
@@ -45,17 +42,25 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How ranges are taken: a key of METHODS, and what smooth needs to know."""
+
+    method: str
+    alpha: float = 0.5
+
+
+@dataclass(frozen=True)
 class Ranges:
     """The result of a calibration.
 
     Attributes:
-        method: a key of METHODS.
+        recipe: how they were taken.
         graph: the SHA-256 of the graph whose activations were observed.
         requests: how many requests were observed.
         sites: site -> its range.
     """
 
-    method: str
+    recipe: Recipe
     graph: str
     requests: int
     sites: Mapping[str, Range]
@@ -83,35 +88,40 @@ def entropy(seen: Activation) -> Range:
     return _covering(max(float(seen.low.min()), -limit), min(float(seen.high.max()), limit))
 
 
-def smooth(seen: Activation) -> Range:
+def smooth(seen: Activation, alpha: float) -> Range:
     """Everything that was seen, after channels of large values gave some of their size to their weights (Xiao et al.,
-    "SmoothQuant", 2023): s = max|x|^a / max|w|^(1-a), here with a geometric mean of 1."""
+    "SmoothQuant", 2023): s = max|x|^alpha / max|w|^(1-alpha), here with a geometric mean of 1. An alpha of 1 gives all
+    of it. The weights of an embedding table, which others read, take nothing: the range is that of minmax."""
+    if not seen.weights.size:
+        return minmax(seen)
     floor = np.float32(1e-5)
     values = np.maximum(np.maximum(np.abs(seen.low), np.abs(seen.high)), floor).astype(np.float64)
     weights = np.maximum(seen.weights, floor).astype(np.float64)
-    logarithms = ALPHA * np.log(values) - (1 - ALPHA) * np.log(weights)
+    logarithms = alpha * np.log(values) - (1 - alpha) * np.log(weights)
     factors = np.exp(logarithms - logarithms.mean()).astype(np.float32)
     ends = _covering(float((seen.low / factors).min()), float((seen.high / factors).max()))
     return Range(ends.low, ends.high, tuple(float(factor) for factor in factors))
 
 
-METHODS: Mapping[str, Callable[[Activation], Range]] = {
-    "minmax": minmax,
-    "percentile": percentile,
-    "entropy": entropy,
+METHODS: Mapping[str, Callable[[Activation, float], Range]] = {
+    "minmax": lambda seen, _: minmax(seen),
+    "percentile": lambda seen, _: percentile(seen),
+    "entropy": lambda seen, _: entropy(seen),
     "smooth": smooth,
 }
+"""Method -> (statistics, alpha) to a range; only smooth reads alpha."""
 
 
-def ranges_of(seen: Mapping[str, Activation], method: str, graph: str, requests: int) -> Ranges:
-    """Every site's range by one method.
+def ranges_of(seen: Mapping[str, Activation], recipe: Recipe, graph: str, requests: int) -> Ranges:
+    """Every site's range by one recipe.
 
     Raises:
         CalibrationError: the method is unknown.
     """
-    if method not in METHODS:
-        raise CalibrationError(f"the method is {method!r}, expected one of {', '.join(METHODS)}")
-    return Ranges(method, graph, requests, {name: METHODS[method](each) for name, each in seen.items()})
+    if recipe.method not in METHODS:
+        raise CalibrationError(f"the method is {recipe.method!r}, expected one of {', '.join(METHODS)}")
+    taken = METHODS[recipe.method]
+    return Ranges(recipe, graph, requests, {name: taken(each, recipe.alpha) for name, each in seen.items()})
 
 
 def _covering(low: float, high: float) -> Range:

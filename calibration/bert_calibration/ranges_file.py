@@ -1,6 +1,6 @@
 """Ranges as a file: what a calibration found, to read, to keep and to quantise with again.
 
-JSON: {"format", "version", "method", "graph", "requests", "ranges": {site: {"low", "high", "smooth"}}}. Equal
+JSON: {"format", "version", "method", "alpha", "graph", "requests", "ranges": {site: {"low", "high", "smooth"}}}. Equal
 calibrations give equal bytes.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bert_calibration.errors import CalibrationError
 from bert_calibration.products import Site
-from bert_calibration.ranges import METHODS, Range, Ranges
+from bert_calibration.ranges import METHODS, Range, Ranges, Recipe
 from bert_runtime import strict_json
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
@@ -42,7 +42,8 @@ def save(ranges: Ranges, path: Path) -> None:
     record = {
         "format": FORMAT,
         "version": VERSION,
-        "method": ranges.method,
+        "method": ranges.recipe.method,
+        "alpha": ranges.recipe.alpha,
         "graph": ranges.graph,
         "requests": ranges.requests,
         "ranges": {
@@ -70,6 +71,7 @@ def load(path: Path) -> Ranges:
     record.choice("format", (FORMAT,))
     record.integer("version", VERSION, VERSION)
     method = record.choice("method", METHODS)
+    alpha = record.value("alpha", lambda found: _is_number(found, 0.0, 1.0), "a number of 0 to 1", 0.0)
     graph = record.string(key="graph", pattern=_SHA256, expected="a SHA-256 in hexadecimal")
     requests = record.integer("requests", 1, 2**53)
     sites = record.record("ranges")
@@ -77,7 +79,7 @@ def load(path: Path) -> Ranges:
     record.close()
     if problems:
         raise CalibrationError(f"{path.name}: {'; '.join(problems)}; {_REDO}")
-    return Ranges(method, graph, requests, found)
+    return Ranges(Recipe(method, float(alpha)), graph, requests, found)
 
 
 def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
@@ -93,7 +95,7 @@ def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
         )
     problems = []
     for site in sites:
-        channels = len(site.largest_weights())
+        channels = site.products[0].matrix().shape[0]
         found = ranges.sites.get(site.name)
         if found is None:
             problems.append(f"no range for {site.name}")

@@ -52,7 +52,7 @@ class Subject:
         held = {artefact.target: artefact for artefact in bundle.manifest.artefacts if artefact.precision == "fp32"}
         if target not in held:
             raise QuantizationError(
-                f"{bundle.directory} has fp32 artefacts for {', '.join(held) or 'no target'}, expected one for {target};"
+                f"{bundle.directory} has fp32 artefacts for {', '.join(held) or 'no target'}, expected {target};"
                 f" export it again with --target {target}"
             )
         record = bundle.manifest.tokenizer
