@@ -103,9 +103,7 @@ def test_a_seeded_sample_is_drawn_where_fewer_are_asked_for() -> None:
 
 def test_the_loop_learns_what_a_token_says() -> None:
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
+    config = BertConfig(vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
     model = BertForSequenceClassification(config)
     rows = [np.array([1, 2 + i % 2, 3 + i % 7], dtype=np.int64) for i in range(40)]
     examples = [

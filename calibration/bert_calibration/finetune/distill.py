@@ -140,9 +140,7 @@ class _Distiller(Trainer):
             expected = self._teacher(**arguments)
         found = model(**arguments)
         real = inputs["attention_mask"].bool()
-        losses = [
-            output_loss(found[name], expected[name].clone(), real, self._settings.temperature) for name in found
-        ]
+        losses = [output_loss(found[name], expected[name].clone(), real, self._settings.temperature) for name in found]
         loss = torch.stack(losses).sum()
         return (loss, found) if return_outputs else loss
 

@@ -1,7 +1,7 @@
 """A network that rounds as its int8 artefact will, yet can be trained: straight-through estimators, learned ranges.
 
-Activations: 8 bits without sign, one static range for a tensor. Its two ends are learned with the weights (Esser et al.,
-"Learned step size quantization", 2020; with a zero point, Bhalgat et al., "LSQ+", 2020). Weights: 8 bits with sign, one
+Activations: 8 bits without sign, one static range for a tensor. Its two ends are learned with the weights (Esser et
+al., "Learned step size quantization", 2020; with a zero point, Bhalgat et al., "LSQ+", 2020). Weights: 8 bits with sign, one
 scale for each output, always that of the largest weight.
 """
 
