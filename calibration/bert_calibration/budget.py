@@ -105,13 +105,13 @@ def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], 
 def _problem(last: Trial, budget: Budget) -> str | None:
     if last.speed is None:
         return (
-            f"no plan keeps the drop within {budget.max_drop:g}: allow more with --max-drop, give more calibration data,"
-            " or fine-tune with quantisation"
+            f"no plan keeps the drop within {budget.max_drop:g}: allow more with --max-drop, give more calibration"
+            " data, or fine-tune with quantisation"
         )
     if last.speed <= budget.min_speed:
         return (
-            f"the plan that holds the drop of {budget.max_drop:g} is not more than {budget.min_speed:g}x as fast as fp32"
-            " on this machine: leave --int8 out, allow more with --max-drop, or choose another target"
+            f"the plan that holds the drop of {budget.max_drop:g} is not more than {budget.min_speed:g}x as fast as"
+            " fp32 on this machine: leave --int8 out, allow more with --max-drop, or choose another target"
         )
     return None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from bert_calibration.subject import Subject as QuantizationSubject
 from bert_export.checkpoint import Checkpoint
 from bert_export.errors import GateError
-from bert_export.options import Variant
+from bert_export.int8 import make_int8, quality_of
+from bert_export.options import Quantizing, Variant
 from bert_export.passes import optimize
 from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
 from bert_export.passes.save import save
@@ -24,6 +28,7 @@ from bert_export.precision.half import to_half
 from bert_export.precision.ladder import rungs
 from bert_export.precision.overflow import Feeds
 from bert_export.progress import Stages
+from bert_export.report import ArtefactReport
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
@@ -31,30 +36,13 @@ from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
-from bert_runtime.manifest import Artefact
+from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.schedule import collate
 from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
 
 MODEL_FILE = "model.onnx"
 """The first artefact's file: the name that other tools look for."""
-
-
-@dataclass(frozen=True)
-class ArtefactReport:
-    """One artefact.
-
-    Attributes:
-        fusions: fused operator -> how many of it the graph holds.
-        parity: the parity gate's findings.
-        kept: what stays in single precision in an artefact of half precision; empty where nothing has to.
-        kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
-    """
-
-    fusions: Mapping[str, int]
-    parity: Parity
-    kept: str = ""
-    kernels: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,11 +57,13 @@ class Made:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where artefacts are made: a temporary folder, the clock of the stages, and whether signatures stay plain."""
+    """Where artefacts are made: a temporary folder, the clock of the stages, whether signatures stay plain, and how to
+    quantise."""
 
     folder: Path
     stages: Stages
     plain: bool
+    quantizing: Quantizing
 
 
 def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
@@ -123,9 +113,40 @@ def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
     raise failure
 
 
+def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    """The fp32 artefact, verified, and what quantisation makes of it; only the latter goes into the bundle."""
+    folder = workshop.folder / f"fp32-{variant.target}"
+    folder.mkdir()
+    base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(workshop, folder=folder))
+    bench = _Bench(checkpoint, variant, workshop)
+    subject = QuantizationSubject(folder, base.artefact, manifest_of(checkpoint, [base]), bench.text)
+    with workshop.stages.stage("quantize"):
+        made = make_int8(subject, workshop.quantizing, bench.path)
+    return Made(made.artefact, made.files, base.sizes, dataclasses.replace(base.report, int8=made.report))
+
+
 Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]
 
-PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half}
+PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half, "int8": _int8}
+
+
+def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
+    """The manifest of these artefacts; the writer fills in its files."""
+    tokenizer = checkpoint.tokenizer
+    provenance = dataclasses.asdict(checkpoint.provenance)
+    provenance["versions"] |= {"bert-export": version("bert-export")}
+    return Manifest(
+        version=VERSION,
+        task=checkpoint.task.name,
+        settings=checkpoint.settings,
+        sizes={axis: size for each in made for axis, size in each.sizes.items()},
+        tokenizer=TokenizerRecord("tokenizer.json", tokenizer.max_length, tokenizer.pad_id, tokenizer.mask_id),
+        artefacts=tuple(each.artefact for each in made),
+        files={},
+        provenance=provenance,
+        verification={"artefacts": [each.report.to_manifest() for each in made]},
+        quality=quality_of([(each.artefact, each.report.int8) for each in made]),
+    )
 
 
 class _Bench:
@@ -138,8 +159,8 @@ class _Bench:
         self._kernels = ""
         first = not (folder / MODEL_FILE).exists()
         self.path = folder / (MODEL_FILE if first else f"model.{variant.target}.onnx")
-        text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
-        self._head = checkpoint.task.head(text, checkpoint.settings)
+        self.text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
+        self._head = checkpoint.task.head(self.text, checkpoint.settings)
         self._reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, workshop.plain)
 
     def artefact(self, written: list[str]) -> Artefact:

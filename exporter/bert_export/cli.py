@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bert_export.errors import GateError, OptionError
-from bert_export.options import TARGETS, ExportOptions
+from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import TASKS
 
 if TYPE_CHECKING:
-    from bert_export.export import ExportReport
+    from bert_export.report import ExportReport
 
 DONE, GATE_FAILED, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 
@@ -44,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _export(options: ExportOptions, stages: Stages) -> ExportReport:
     try:
+        if options.bundle is not None:
+            from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
+
+            return requantize(options, stages)
         from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
     except ModuleNotFoundError as error:
         raise OptionError(
@@ -74,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_source(flags)
     _add_result(flags)
+    _add_int8(flags)
     flags.add_argument("--json", action="store_true", help="print the report as JSON")
     flags.add_argument("--quiet", action="store_true", help="print nothing but errors")
     flags.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
@@ -112,7 +117,26 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
     )
     result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
     result.add_argument("--bf16", action="store_true", help="bf16, for CPUs that have it: auto is then openvino")
+    result.add_argument("--int8", action="store_true", help="8-bit integers, for CPUs; see the group below")
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
+
+
+def _add_int8(flags: argparse.ArgumentParser) -> None:
+    usual = Quantizing()
+    int8 = flags.add_argument_group("int8")
+    int8.add_argument("--bundle", type=Path, metavar="DIR", help="quantise this fp32 bundle, in place of a --model")
+    int8.add_argument(
+        "--calibrate", type=Path, metavar="FILE", help="JSON Lines of requests, best with gold (label, answers, …)"
+    )
+    int8.add_argument("--limit", type=int, metavar="N", help="take so many of them, evenly over the file")
+    int8.add_argument(
+        "--method", default=usual.method, metavar="NAME", help=f"{', '.join(METHODS)}; auto: smooth, or per-token"
+    )
+    int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)} (target cpu)")
+    int8.add_argument(
+        "--max-drop", type=float, default=usual.max_drop, metavar="X", help="the accuracy budget, default 0.01"
+    )
+    int8.add_argument("--ranges", type=Path, metavar="FILE", help="ranges of an earlier export, not calibrated again")
 
 
 def _options(parsed: argparse.Namespace) -> ExportOptions:
@@ -126,6 +150,14 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         targets=tuple(parsed.targets or ("auto",)),
         fp16=parsed.fp16,
         bf16=parsed.bf16,
+        int8=parsed.int8,
+        bundle=parsed.bundle,
+        calibrate=parsed.calibrate,
+        limit=parsed.limit,
+        method=parsed.method,
+        plan=parsed.plan,
+        max_drop=parsed.max_drop,
+        ranges=parsed.ranges,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import onnx_ir as ir
 
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
-from bert_export.artefacts import ArtefactReport, Made, Workshop, make
+from bert_export.artefacts import Workshop, make, manifest_of
 from bert_export.bundle_writer import check_output, write
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
+from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
 from bert_export.trace import trace
-from bert_runtime.manifest import VERSION, Manifest, TokenizerRecord
 from bert_runtime.tasks import find_task
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export made.
-
-    Attributes:
-        task: the task's name.
-        bundle: the directory.
-        size: the bytes of all its files.
-        notes: what was assumed about the checkpoint.
-        artefacts: one report for each artefact.
-        seconds: stage -> wall time.
-    """
-
-    task: str
-    bundle: Path
-    size: int
-    notes: tuple[str, ...]
-    artefacts: tuple[ArtefactReport, ...]
-    seconds: Mapping[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return {**dataclasses.asdict(self), "bundle": str(self.bundle)}
 
 
 def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
@@ -72,14 +42,14 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     output = options.output or _default_output(checkpoint)
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        workshop = Workshop(Path(folder), stages, options.plain)
+        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing)
         graph = _traced(checkpoint, workshop)
         made = [make(checkpoint, graph.clone(), variant, workshop) for variant in options.variants]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
         with stages.stage("write"):
-            bundle = write(output, _manifest(checkpoint, made), files, options.force)
+            bundle = write(output, manifest_of(checkpoint, made), files, options.force)
     size = sum(record.size for record in bundle.manifest.files.values())
     reports = tuple(each.report for each in made)
     return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds))
@@ -118,21 +88,3 @@ def _source(options: ExportOptions) -> Source:
     if options.model is None:
         return demo.demo_checkpoint(find_task(options.task).name)
     return Source(options.model, options.adapter, options.revision)
-
-
-def _manifest(checkpoint: Checkpoint, made: list[Made]) -> Manifest:
-    """The manifest; the writer fills in its files."""
-    tokenizer = checkpoint.tokenizer
-    provenance = dataclasses.asdict(checkpoint.provenance)
-    provenance["versions"] |= {"bert-export": version("bert-export")}
-    return Manifest(
-        version=VERSION,
-        task=checkpoint.task.name,
-        settings=checkpoint.settings,
-        sizes={axis: size for each in made for axis, size in each.sizes.items()},
-        tokenizer=TokenizerRecord("tokenizer.json", tokenizer.max_length, tokenizer.pad_id, tokenizer.mask_id),
-        artefacts=tuple(each.artefact for each in made),
-        files={},
-        provenance=provenance,
-        verification={"artefacts": [dataclasses.asdict(each.report) for each in made]},
-    )

@@ -14,8 +14,9 @@ import transformers
 from safetensors.torch import save_file
 from transformers import BertConfig
 
-from bert_export.export import ExportReport, export
+from bert_export.export import export
 from bert_export.options import ExportOptions
+from bert_export.report import ExportReport
 from bert_runtime.tasks import find_task
 
 torch.set_num_threads(1)  # tiny matrices: threads only wait for each other

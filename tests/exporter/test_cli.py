@@ -21,8 +21,8 @@ import bert_runtime
 from bert_export import cli
 from bert_export import export as export_module
 from bert_export.errors import GateError
-from bert_export.export import ExportReport
 from bert_export.options import ExportOptions
+from bert_export.report import ExportReport
 from bert_runtime.tasks import TASKS
 
 OF_THE_COMMAND = {"help", "json", "quiet", "version"}

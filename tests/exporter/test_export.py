@@ -25,9 +25,10 @@ from tests.exporter.conftest import LONGEST, TARGET_FLAGS, TinyBundle, TinyCheck
 import bert_runtime
 from bert_export import artefacts as artefacts_module
 from bert_export.errors import CheckpointError, GateError, OptionError
-from bert_export.export import ExportReport, export
+from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.passes.save import save
+from bert_export.report import ExportReport
 from bert_export.verify.answers import same_answer
 from bert_runtime.schedule import split
 from bert_runtime.tasks import TASKS, find_task
@@ -217,14 +218,14 @@ def test_max_length_is_that_of_the_bundle(tiny_checkpoint: TinyCheckpoint, tmp_p
         assert session.manifest.tokenizer.max_length == 12
         assert session({"text": "the movie " * 5}).truncated is False
         assert session({"text": "the movie " * 6}).truncated is True
-    assert [check.name for check in report.artefacts[0].parity.checks][1:] == ["length 2", "length 7", "length 12"]
+    assert [check.name for check in report.artefacts[0].checks][1:] == ["length 2", "length 7", "length 12"]
 
 
 def test_examples_that_a_short_model_cannot_be_asked_are_left_out(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:
     report = export(options(tiny_checkpoint("fill-mask", {}), tmp_path / "b", max_length=8))
-    real_texts = report.artefacts[0].parity.checks[0]
+    real_texts = report.artefacts[0].checks[0]
 
     assert 0 < real_texts.cases < len(find_task("fill-mask").examples)
     assert real_texts.same_answers == real_texts.cases
@@ -236,7 +237,7 @@ def test_a_model_with_one_token_type_is_asked_about_single_texts(
     report = export(options(tiny_checkpoint("text-classification", {"type_vocab_size": 1}), tmp_path / "b"))
     single = [example for example in find_task("text-classification").examples if "text_pair" not in example]
 
-    assert report.artefacts[0].parity.checks[0].cases == len(single)
+    assert report.artefacts[0].checks[0].cases == len(single)
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bert_export.artefacts import ArtefactReport
-from bert_export.export import ExportReport
+from bert_export.report import ArtefactReport, ExportReport
 from bert_export.report_table import show
 from bert_export.verify import Check, Parity, Tolerance
 
