@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bert_calibration import ranges_file
+from bert_calibration.batches import FEW
 from bert_calibration.budget import BudgetError
 from bert_calibration.quality import Difference, Measure, Quality, agreement, difference, measure_of, qualities
 from bert_calibration.quantize import Evidence, Quantization, Wish, quantize
-from bert_calibration.samples import FEWEST, Samples, read_samples
+from bert_calibration.samples import Samples, read_samples
 from bert_calibration.sensitivity import Sensitivity, picture
 from bert_calibration.subject import Subject
 from bert_export.errors import GateError
@@ -95,7 +96,7 @@ def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, 
 
 
 def _halves(samples: Samples) -> bool:
-    return len(samples.items) >= 2 * FEWEST
+    return len(samples.items) >= 2 * FEW
 
 
 def _calibrating(samples: Samples) -> Sequence[Request]:
