@@ -77,7 +77,8 @@ def ranges(parsed: argparse.Namespace) -> None:
 
 def _settings(task: Task[Any, Any, Any], config: transformers.PretrainedConfig) -> HeadSettings:
     """What the head needs to encode; how vectors are pooled changes no row."""
-    labels = tuple(config.id2label[i] for i in range(len(config.id2label))) if "labels" in task.settings else ()
+    names = config.id2label or {}  # its keys are integers, whatever its type says
+    labels = tuple(str(name) for _, name in sorted(names.items())) if "labels" in task.settings else ()
     kind = (config.problem_type or "single_label_classification") if "problem_type" in task.settings else None
     pooled = "pooling" in task.settings
     return HeadSettings(labels, kind, "mean" if pooled else None, False if pooled else None)
