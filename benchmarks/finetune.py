@@ -109,7 +109,7 @@ def measure(factor: float, texts: int, settings: FinetuneSettings, limit: int) -
         found = {"fp32": accuracy(before, samples)}
         found["int8"] = static_int8(before, minmax(before, train[:256]), samples, folder / "before.onnx")
         print(found, flush=True)
-        checkpoint.model.requires_grad_(True)
+        checkpoint.model.requires_grad_(True)  # an export freezes them
         batches = batches_of(rows_of(before, train), before.text.pad_id, settings.budget)
         learned = finetune_int8(checkpoint.model, batches, settings)
         after = export(checkpoint, folder / "after")

@@ -123,6 +123,8 @@ class _Distiller(HeadTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
+        # Without dropout: ranges must fit what is served, and noise of that size drowns the teacher's differences.
+        model.eval()
         arguments = arguments_of(inputs)
         with torch.no_grad():
             expected = self._teacher(**arguments)

@@ -30,7 +30,7 @@ class FinetuneSettings:
     """
 
     epochs: int = 2
-    learning_rate: float = 1e-4
+    learning_rate: float = 2e-5
     range_rate: float = 5e-2
     weight_decay: float = 0.01
     warmup: float = 0.1
