@@ -31,7 +31,7 @@ def test_every_head_passes_the_gate_in_fp32(task: str, tiny_checkpoint: TinyChec
     assert artefact.kernels.endswith(" of 2 attentions as one kernel")
 
 
-@pytest.mark.parametrize("task", ["text-classification", "text-generation"])
+@pytest.mark.parametrize("task", ["text-classification", "token-classification", "text-generation"])
 def test_bf16_is_the_graph_of_fp32_in_another_arithmetic(
     task: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,7 +55,7 @@ def test_bf16_is_the_graph_of_fp32_in_another_arithmetic(
 def test_a_checkpoint_beyond_the_digits_of_bf16_is_refused(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(TOLERANCES, "bf16", TOLERANCES["fp32"])  # type: ignore[index]
+    monkeypatch.setitem(TOLERANCES, "bf16", TOLERANCES["fp32"])
     model = str(tiny_checkpoint("text-classification", {}))
     with pytest.raises(GateError, match=r"openvino artefact \(bf16\) .* needs more digits than bf16 has"):
         export(ExportOptions(model=model, output=tmp_path / "b", bf16=True))
