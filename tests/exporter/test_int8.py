@@ -27,8 +27,6 @@ from bert_export.requantize import requantize
 
 NOUNS = ("movie", "book") * 40
 TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
-    f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(["movie", "book"] * 40)
-]
 TASK = "text-classification"
 
 
