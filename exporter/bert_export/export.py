@@ -25,12 +25,13 @@ from bert_export.passes.gate import Network, check_fusions, count_fusions, expec
 from bert_export.passes.save import save
 from bert_export.progress import Stages
 from bert_export.rewrite import rewrite
+from bert_export.source_graph import WrittenGraph, fixed_sizes, write_source
 from bert_export.trace import OPSET, trace
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.manifest import VERSION, Artefact, Graph, Manifest, TokenizerRecord
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import expand
 from bert_runtime.text import TextEncoder
@@ -103,8 +104,8 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         workshop = _Workshop(Path(folder), stages, options.plain)
-        graph = _traced(checkpoint, workshop)
-        made = [_make(checkpoint, graph.clone(), target, workshop) for target in options.resolved_targets]
+        graph, read = _traced(checkpoint, workshop), write_source(checkpoint, workshop.folder, stages)
+        made = [_make(checkpoint, graph.clone(), read, target, workshop) for target in options.resolved_targets]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
@@ -152,7 +153,9 @@ def _traced(checkpoint: Checkpoint, workshop: _Workshop) -> ir.Model:
         return trace(rewrite(checkpoint.model, checkpoint.task, workshop.plain, checkpoint.settings))
 
 
-def _make(checkpoint: Checkpoint, graph: ir.Model, target: str, workshop: _Workshop) -> _Made:
+def _make(
+    checkpoint: Checkpoint, graph: ir.Model, source: WrittenGraph | None, target: str, workshop: _Workshop
+) -> _Made:
     """One artefact, from a traced graph of its own to a verified file."""
     task, plain = checkpoint.task, workshop.plain
     with workshop.stages.stage("fuse"):
@@ -163,16 +166,17 @@ def _make(checkpoint: Checkpoint, graph: ir.Model, target: str, workshop: _Works
         name = MODEL_FILE if first else f"model.{target}.onnx"
         written = save(graph, workshop.folder / name)
     layers = checkpoint.config.num_hidden_layers
-    inputs, outputs = expand(task.inputs(plain), layers), expand(task.graph_outputs(plain), layers)
-    sizes = {
-        axis: size
-        for spec, value in zip(outputs, graph.graph.outputs, strict=True)
-        for axis, size in zip(spec.axes, value.shape or (), strict=True)
-        if isinstance(size, int)
-    }
+    inputs = expand(task.inputs(plain, source is not None), layers)
+    outputs = expand(task.graph_outputs(plain), layers)
+    own = Graph(name, tuple(written[1:]), inputs, outputs)
+    sizes = fixed_sizes(graph, own)
     if outputs != task.graph_outputs(plain):
         sizes["layers"] = layers
-    artefact = Artefact(target, "fp32", name, tuple(written[1:]), inputs, outputs, "any", OPSET, plain)
+    artefact = Artefact(target, "fp32", name, own.data, inputs, outputs, "any", OPSET, plain)
+    if source is not None:
+        artefact = dataclasses.replace(artefact, source=source.record)
+        sizes |= source.sizes
+        written += source.files
     with workshop.stages.stage("verify"):
         parity = _verified(checkpoint, artefact, workshop.folder)
     files = {file: workshop.folder / file for file in written}
@@ -183,11 +187,12 @@ def _verified(checkpoint: Checkpoint, artefact: Artefact, folder: Path) -> Parit
     text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
     head = checkpoint.task.head(text, checkpoint.settings)
     reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, artefact.plain)
-    engine = start(folder, artefact, available_cpus())
+    own, *source = [start(folder, graph, available_cpus()) for graph in artefact.graphs]
     try:
-        return verify(Subject(checkpoint.task, head, artefact, engine), reference)
+        return verify(Subject(checkpoint.task, head, artefact, own, *source), reference)
     finally:
-        engine.close()
+        for engine in (own, *source):
+            engine.close()
 
 
 def _source(options: ExportOptions) -> Source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -10,10 +10,14 @@ from bert_runtime import bundle as bundles
 from bert_runtime.backends.select import select, start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BundleError, InputError
+from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
+from bert_runtime.generation.sources import Sources
+from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import Budget
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
+from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Task
 from bert_runtime.tasks.text_generation import Prompt, TextGenerationRequest, TextGenerationResult
@@ -32,11 +36,14 @@ class Options:
         target: auto, or the artefact to run; a named one never falls back to another.
         threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
         budget: the size of the batches that `predict` makes.
+        encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
+            `auto` does. Without it, requests bring EncoderStates.
     """
 
     target: str = "auto"
     threads: int | None = None
     budget: Budget = field(default_factory=Budget)
+    encoder: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -79,11 +86,29 @@ def load(
 def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
     """The session of a bundle that has been read already; see `load`."""
     artefact = select(bundle.manifest, options.target)
+    if options.encoder is not None and artefact.source is None:
+        raise InputError(
+            f"an encoder is given ({options.encoder}), expected none: the bundle in {bundle.directory} reads no encoder"
+        )
     text = _text_encoder(bundle)
     engine = start(bundle.directory, artefact, options.threads or available_cpus())
     task = find_task(bundle.manifest.task)
-    session = GenerationSession if task.is_autoregressive else Session
-    return session(bundle.manifest, task, text, artefact, engine, options.budget)
+    if task.is_autoregressive:
+        sources = _sources(bundle, artefact, options)
+        return GenerationSession(bundle.manifest, text, artefact, engine, options.budget, sources)
+    return Session(bundle.manifest, task, text, artefact, engine, options.budget)
+
+
+def _sources(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> Sources | None:
+    """Where what a decoder reads besides its prompt comes from; None for one that reads no encoder."""
+    if artefact.source is None:
+        return None
+    encoder = None
+    if options.encoder is not None:
+        own = replace(options, target="auto", encoder=None)
+        encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
+    engine = start(bundle.directory, artefact.source, options.threads or available_cpus())
+    return Sources(artefact.source, engine, bundle.manifest.sizes, encoder)
 
 
 def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:

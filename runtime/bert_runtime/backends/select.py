@@ -8,7 +8,7 @@ from pathlib import Path
 from bert_runtime.backends.engine import Engine
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError
-from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.manifest import Artefact, Graph, Manifest
 
 RUNNABLE = ("cpu", "portable")
 """The targets that this version of the runtime has an engine for, best first."""
@@ -43,6 +43,6 @@ def select(manifest: Manifest, target: str) -> Artefact:
     return artefact
 
 
-def start(directory: Path, artefact: Artefact, threads: int) -> Engine:
-    """The engine for an artefact, loaded."""
-    return OnnxRuntimeEngine(directory / artefact.file, threads)
+def start(directory: Path, graph: Artefact | Graph, threads: int) -> Engine:
+    """The engine for an artefact, or for its source, loaded."""
+    return OnnxRuntimeEngine(directory / graph.file, threads)
