@@ -33,6 +33,9 @@ TinyCheckpoint = Callable[[str, Config], Path]
 TinyBundle = Callable[[str, bool], ExportReport]
 """(task, plain) -> the report of an export for every target."""
 NONE: Config = {}
+READS_ENCODER: Config = {"add_cross_attention": True}
+SourceBundle = Callable[[bool], ExportReport]
+"""plain -> the report of an export for every target of a decoder that reads an encoder."""
 
 
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
@@ -89,5 +92,18 @@ def tiny_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPa
         targets = ("cpu", "portable")
         model = str(tiny_checkpoint(task, NONE))
         return export(ExportOptions(model=model, task=task, output=output, targets=targets, plain=plain))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def source_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPathFactory) -> SourceBundle:
+    """Bundles of a decoder that reads an encoder, each exported once: read them, but change nothing in them."""
+
+    @functools.cache
+    def get(plain: bool) -> ExportReport:
+        output = tmp_path_factory.mktemp("bundles") / "from-source"
+        model = str(tiny_checkpoint("text-generation", READS_ENCODER))
+        return export(ExportOptions(model=model, output=output, targets=("cpu", "portable"), plain=plain))
 
     return get
