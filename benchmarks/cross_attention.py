@@ -31,7 +31,7 @@ from benchmarks.workload import SIZES, VOCABULARY, Model
 
 Feeds = dict[str, np.ndarray[Any, Any]]
 MODEL = Model("text-generation", "minilm-l6")
-PAST, CALLS = 32, 40
+PAST, CALLS = 32, 20
 TWO, COPIED, ONE, AGAIN = (
     "two graphs",
     "two graphs, a copy for each row",
@@ -151,7 +151,7 @@ def _milliseconds(call: Callable[[], Sequence[Any]]) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and keep the result."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--rounds", type=int, default=5)
+    flags.add_argument("--rounds", type=int, default=15)
     parsed = flags.parse_args(arguments)
     measurements = measure(build(WORK / f"{MODEL.name}-cross"), parsed.rounds)
     print(save("cross_attention", MODEL.size, 1, measurements), file=sys.stderr)

@@ -67,13 +67,9 @@ def pairs(words: TextEncoder, tokenizer_json: str, tmp_path_factory: pytest.Temp
 
 
 def random_model(text: TextEncoder) -> Any:
-    """Noise, but other noise for every source: what the queries of cross-attention find is sharp."""
+    """Noise, but other noise for every source; larger weights would write one token for ever."""
     torch.manual_seed(4)
-    model = _joined(text, initializer_range=0.3)
-    for layer in model.decoder.bert.encoder.layer:
-        for part in (layer.crossattention.self.query, layer.crossattention.self.key):
-            part.weight.data *= 2
-    return model
+    return _joined(text, initializer_range=0.2)
 
 
 def trained_model(text: TextEncoder) -> Any:
