@@ -16,8 +16,8 @@ def accuracy(measurements: Mapping[str, Any]) -> Iterator[str]:
     """Variants by metrics, in percent, with intervals; what `bert-export` refused below."""
     rows = measurements["rows"]
     made = [row for row in rows if "metrics" in row]
-    samples = made[0]["metrics"][0]["samples"]
-    yield f"{measurements['about'].capitalize()}; {samples} samples. Metrics in percent with their 95% intervals."
+    samples, about = made[0]["metrics"][0]["samples"], measurements["about"]
+    yield f"{about[0].upper()}{about[1:]}; {samples} samples. Metrics in percent with their 95% intervals."
     yield ""
     names = [metric["metric"] for metric in made[0]["metrics"]]
     header = ["variant", *(cell for name in names for cell in (name, "change")), "same answer", "MB"]
@@ -26,6 +26,22 @@ def accuracy(measurements: Mapping[str, Any]) -> Iterator[str]:
     if refused:
         yield ""
     yield from (f"* {row['variant']}: {row['refused']}" for row in refused)
+
+
+def finetune(measurements: Mapping[str, Any]) -> Iterator[str]:
+    """The four accuracies, and how much of the loss came back."""
+    found = {name: Quality(**each) for name, each in measurements["accuracy"].items()}
+    samples = next(iter(found.values())).samples
+    yield (
+        f"A few channels of every value projection multiplied by {measurements['factor']:g}, which changes no fp32 "
+        f"answer; fine-tuned on {measurements['texts']} sentences; {samples} held out."
+    )
+    yield ""
+    rows = [[name, f"{100 * q.value:.1f} ({100 * q.low:.1f} to {100 * q.high:.1f})"] for name, q in found.items()]
+    yield from markdown(["variant", "accuracy"], rows)
+    if measurements["recovered"] is not None:
+        yield ""
+        yield f"Fine-tuning brought back {measurements['recovered']:.0%} of what int8 had lost."
 
 
 def overview(results: Iterable[Result]) -> Iterator[str]:

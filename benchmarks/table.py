@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy_table import EXPLANATION, accuracy, overview
+from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
 from benchmarks.machine import Machine
 from benchmarks.markdown import markdown, replaced
 from benchmarks.peers import PEERS
@@ -129,6 +129,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "generation": generation,
     "accuracy": accuracy,
     "cross_attention": cross_attention,
+    "finetune": finetune,
 }
 
 

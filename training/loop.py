@@ -3,6 +3,7 @@ length. Everything is seeded."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
@@ -14,13 +15,25 @@ from training.recipe import Example, Settings, tensors
 
 
 def batches(examples: Sequence[Example], size: int, rng: random.Random) -> list[list[Example]]:
-    """Batches of similar length in random order: shuffled, then sorted inside runs of fifty batches."""
+    """Batches of similar length in random order: shuffled, then sorted inside runs of fifty batches.
+
+    Only rows with the same number of choices share a batch.
+    """
     order = list(examples)
     rng.shuffle(order)
-    runs = [sorted(order[i : i + 50 * size], key=lambda e: e.length) for i in range(0, len(order), 50 * size)]
-    cut = [run[i : i + size] for run in runs for i in range(0, len(run), size)]
+    cut = []
+    for i in range(0, len(order), 50 * size):
+        run = sorted(order[i : i + 50 * size], key=lambda e: (_choices(e), e.length))
+        for _, alike in itertools.groupby(run, key=_choices):
+            rows = list(alike)
+            cut += [rows[k : k + size] for k in range(0, len(rows), size)]
     rng.shuffle(cut)
     return cut
+
+
+def _choices(example: Example) -> tuple[int, ...]:
+    """(choices,) of a row that has them, else ()."""
+    return example.row.ids.shape[:-1]
 
 
 def optimizer_for(model: torch.nn.Module, settings: Settings) -> torch.optim.Optimizer:

@@ -41,9 +41,13 @@ class Range:
         return np.float32(max(self.high, -self.low, _LEAST) / 127)
 
 
+LEARNED = "learned"
+"""The method of ranges that fine-tuning learned; see `bert_calibration.finetune`."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How ranges are taken: a key of METHODS, and what smooth needs to know."""
+    """How ranges are taken: a key of METHODS or LEARNED, and what smooth needs to know."""
 
     method: str
     alpha: float = 0.5

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bert_calibration.errors import CalibrationError
 from bert_calibration.products import Site
-from bert_calibration.ranges import METHODS, Range, Ranges, Recipe
+from bert_calibration.ranges import LEARNED, METHODS, Range, Ranges, Recipe
 from bert_runtime import strict_json
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
@@ -70,7 +70,7 @@ def load(path: Path) -> Ranges:
     record = Record(value, "", problems)
     record.choice("format", (FORMAT,))
     record.integer("version", VERSION, VERSION)
-    method = record.choice("method", METHODS)
+    method = record.choice("method", (*METHODS, LEARNED))
     alpha = record.value("alpha", lambda found: _is_number(found, 0.0, 1.0), "a number of 0 to 1", 0.0)
     graph = record.string(key="graph", pattern=_SHA256, expected="a SHA-256 in hexadecimal")
     requests = record.integer("requests", 1, 2**53)

@@ -18,20 +18,18 @@ A labelled line carries the gold beside the request's own fields:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bert_calibration.batches import FEW
 from bert_calibration.quality import Measure, measure_of
 from bert_runtime.errors import InputError
 from bert_runtime.json_record import Record
 from bert_runtime.records import FORMATS, Line, format_of, read_lines
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Head, HeadSettings, Task
-
-FEWEST = 32
-"""Below so many samples, ranges and metrics say little."""
 
 SHOWN = 20
 """How many problems of a file are listed; the rest are counted."""
@@ -116,15 +114,6 @@ def encode(samples: Samples, head: Head[Any, Any, Any]) -> tuple[Encoded, ...]:
     return tuple(encoded)
 
 
-def length_warnings(encoded: Iterable[Encoded]) -> list[str]:
-    """What is wrong with the lengths: where all rows have the same, ranges say nothing about others."""
-    lengths = {row.ids.shape[-1] for item in encoded for row in item.features}
-    if len(lengths) != 1:
-        return []
-    only = f"every sample has {lengths.pop()} tokens, expected lengths as in use"
-    return [f"{only}; ranges may not hold for others: calibrate with texts as they will be asked"]
-
-
 def _lines(path: Path, request: type[Request]) -> tuple[list[Line], str]:
     """The file's lines and its SHA-256."""
     if format_of(str(path)) != "jsonl":
@@ -207,8 +196,8 @@ def _spread(samples: Sequence[Sample | None], limit: int | None) -> list[Sample]
 
 
 def _few(samples: Sequence[Sample]) -> Iterator[str]:
-    if len(samples) < FEWEST:
-        yield f"{len(samples)} samples, expected {FEWEST} or more: ranges and metrics of so few say little; add some"
+    if len(samples) < FEW:
+        yield f"{len(samples)} samples, expected {FEW} or more: ranges and metrics of so few say little; add some"
 
 
 def _shown(path: Path, problems: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bert_calibration.samples import SHOWN, Samples, encode, length_warnings, read_samples
+from bert_calibration.samples import SHOWN, Samples, encode, read_samples
 from bert_runtime.errors import InputError
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings
@@ -236,13 +236,3 @@ def test_what_the_head_refuses_is_told_with_its_line(tmp_path: Path) -> None:
         "line 2: no digits",
         "line 4: no digits",
     ]
-
-
-def test_samples_of_one_length_are_a_warning(tmp_path: Path) -> None:
-    same = encode(samples_of(tmp_path, "text-classification", SENTIMENT, [{"text": "12"}] * 3), LengthHead())
-    mixed = encode(
-        samples_of(tmp_path, "text-classification", SENTIMENT, [{"text": "12"}, {"text": "1"}]), LengthHead()
-    )
-
-    assert length_warnings(same)[0].startswith("every sample has 2 tokens, expected lengths as in use")
-    assert length_warnings(mixed) == []

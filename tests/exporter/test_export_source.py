@@ -27,8 +27,8 @@ STATES = np.random.default_rng(0).standard_normal((11, 32)).astype(np.float32)
 def test_every_fusion_and_check_is_in_the_report(source_bundle: SourceBundle) -> None:
     report = source_bundle(False)
     manifest = json.loads((report.bundle / "manifest.json").read_bytes())
-    cpu, portable = report.artefacts
-    assert cpu.fusions == {
+    cpu, portable, cuda = report.artefacts
+    assert cpu.fusions == cuda.fusions == {
         "BiasGelu": 3,
         "MultiHeadAttention": 2,
         "MultiHeadAttention (cross-attention)": 2,
@@ -46,7 +46,7 @@ def test_every_fusion_and_check_is_in_the_report(source_bundle: SourceBundle) ->
 def test_one_graph_of_the_source_serves_all_targets(source_bundle: SourceBundle) -> None:
     bundle = source_bundle(False).bundle
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    assert [artefact["source"]["file"] for artefact in manifest["artefacts"]] == ["source.onnx"] * 2
+    assert [artefact["source"]["file"] for artefact in manifest["artefacts"]] == ["source.onnx"] * 3
     graph = onnx.load(bundle / "source.onnx").graph
     assert {node.domain for node in graph.node} == {""}
     names = {tensor.name for tensor in graph.initializer if "weight" in tensor.name}

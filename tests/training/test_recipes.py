@@ -57,6 +57,16 @@ def test_batches_hold_every_example_once_and_similar_lengths_together() -> None:
     assert max(max(e.length for e in batch) - min(e.length for e in batch) for batch in cut) <= 2
 
 
+def test_rows_with_other_numbers_of_choices_are_in_other_batches() -> None:
+    shapes = [(4, 6), (5, 6), (4, 7), (5, 8)] * 5
+    arrays = [np.ones(shape, dtype=np.int64) for shape in shapes]
+    cut = batches([Example(Features(ids, ids, ids), {"labels": 0}) for ids in arrays], 4, random.Random(0))
+
+    assert sum(map(len, cut)) == 20
+    assert all(len({each.row.ids.shape[0] for each in batch}) == 1 for batch in cut)
+    assert {tensors(batch)["input_ids"].shape[1] for batch in cut} == {4, 5}
+
+
 def test_every_piece_of_an_entity_is_labelled_and_its_first_begins_it() -> None:
     recipe = RECIPES["token-classification"]
     text = "Zoltan Xyzzyvich went"

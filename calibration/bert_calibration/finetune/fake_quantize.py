@@ -1,7 +1,7 @@
 """A network that rounds as its int8 artefact will, yet can be trained: straight-through estimators, learned ranges.
 
-Activations: 8 bits without sign, one static range for a tensor. Its two ends are learned with the weights (Esser et
-al., "Learned step size quantization", 2020; with a zero point, Bhalgat et al., "LSQ+", 2020). Weights: 8 bits with sign, one
+Activations: 8 bits without sign, one static range for a tensor, its two ends learned with the weights (Esser et al.,
+"Learned step size quantization", 2020; with a zero point, Bhalgat et al., "LSQ+", 2020). Weights: 8 bits with sign, one
 scale for each output, always that of the largest weight.
 """
 
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bert_calibration.errors import CalibrationError
+
 STEPS = 255
 LIMIT = 127
 LEAST = 1e-8
-"""The least width of a range: one of nothing but zeros has a scale all the same."""
+"""The least magnitude of an end: a range of nothing but zeros has a scale all the same."""
 
 
 def rounded(values: Tensor) -> Tensor:
@@ -28,44 +30,51 @@ def rounded(values: Tensor) -> Tensor:
 def fake_weight(weight: Tensor) -> Tensor:
     """(outputs, inputs) after its way to int8 and back, with one scale for each output."""
     scales = weight.detach().abs().amax(dim=1, keepdim=True).clamp(min=LEAST) / LIMIT
-    return rounded(weight / scales).clamp(-LIMIT, LIMIT) * scales
+    fake: Tensor = rounded(weight / scales).clamp(-LIMIT, LIMIT) * scales
+    return fake
 
 
 class ActivationRange(nn.Module):
-    """What 256 integers stand for in one activation; observes until it is told to round."""
+    """What 256 integers stand for in one activation: observes at first, then rounds.
+
+    The ends are learned as logarithms of their magnitudes, so that one learning rate suits ranges of every size.
+    """
+
+    seen: Tensor
 
     def __init__(self) -> None:
         """Nothing was seen yet."""
         super().__init__()
-        self.low = nn.Parameter(torch.zeros(()))
-        self.high = nn.Parameter(torch.zeros(()))
+        self.register_buffer("seen", torch.zeros(2), persistent=False)
+        self.logarithms = nn.Parameter(torch.full((2,), math.log(LEAST)))
         self.observing = True
 
-    def forward(self, values: Tensor, real: Tensor | None = None) -> Tensor:
-        """`values` of (..., channels), rounded; while observing, as they are.
-
-        `real` is bool of `values.shape[:-1]`: which rows are no padding, and so may widen the range.
-        """
-        if not self.observing:
-            return self._fake(values)
-        seen = values.detach() if real is None else values.detach()[real]
+    def observe(self, values: Tensor, real: Tensor | None) -> None:
+        """Widen the range to cover `values` of (..., channels); `real`, bool of (...), says which are no padding."""
+        kept = values.detach() if real is None else values.detach()[real]
+        ends = torch.stack([-kept.min(), kept.max()])
         with torch.no_grad():
-            self.low.copy_(torch.minimum(self.low, seen.min()))
-            self.high.copy_(torch.maximum(self.high, seen.max()))
-        return values
+            self.seen.copy_(torch.maximum(self.seen, ends))
+            self.logarithms.copy_(self.seen.clamp(min=LEAST).log())
 
-    def _fake(self, values: Tensor) -> Tensor:
-        # LSQ: each end gets a gradient from every value, so that it would move far too fast without this factor.
-        share = 1 / math.sqrt(values.numel() * STEPS)
-        low, high = (_slowed(end, share) for end in (self.low.clamp(max=0), self.high.clamp(min=0)))
-        scale = (high - low).clamp(min=LEAST) / STEPS
-        zero = rounded(-low / scale)
-        return ((rounded(values / scale) + zero).clamp(0, STEPS) - zero) * scale
+    def ends(self) -> tuple[float, float]:
+        """(low, high), low <= 0 <= high."""
+        below, above = self.logarithms.detach().exp().tolist()
+        return -below, above
+
+    def forward(self, values: Tensor) -> Tensor:
+        """`values` of any shape after their way to integers and back."""
+        # LSQ: each end gets a gradient from every value; without this factor they would drown those of the weights.
+        below, above = _slowed(self.logarithms, 1 / math.sqrt(values.numel() * STEPS)).exp()
+        scale = (below + above) / STEPS
+        zero = rounded(below / scale)
+        fake: Tensor = ((rounded(values / scale) + zero).clamp(0, STEPS) - zero) * scale
+        return fake
 
 
-def _slowed(end: Tensor, share: float) -> Tensor:
+def _slowed(value: Tensor, share: float) -> Tensor:
     """The same value with its gradient times `share`."""
-    return (end - end * share).detach() + end * share
+    return (value - value * share).detach() + value * share
 
 
 class FakeQuantizedLinear(nn.Module):
@@ -81,7 +90,7 @@ class FakeQuantizedLinear(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """`hidden` of (..., inputs) to (..., outputs)."""
         if self.activation.observing:
-            self.activation(hidden, self.real)
+            self.activation.observe(hidden, self.real)
             return nn.functional.linear(hidden, self.linear.weight, self.linear.bias)
         return nn.functional.linear(self.activation(hidden), fake_weight(self.linear.weight), self.linear.bias)
 
@@ -93,6 +102,9 @@ SITES: Mapping[str, tuple[str, ...]] = {
     "output.dense": ("output.dense",),
 }
 """Activation -> the linear layers of a BERT layer that read it: one rounding serves all of them."""
+
+VOCABULARY = ("cls.predictions.transform.dense", "cls.predictions.decoder")
+"""The linear layers of a head that predicts words, each with an activation of its own."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,7 @@ class FakeQuantization:
 
     def learned(self) -> dict[str, tuple[float, float]]:
         """Activation -> (low, high), low <= 0 <= high."""
-        return {name: (min(float(r.low), 0.0), max(float(r.high), 0.0)) for name, r in self.ranges.items()}
+        return {name: each.ends() for name, each in self.ranges.items()}
 
     def remove(self) -> None:
         """Put the linear layers back, with the weights that were learned."""
@@ -130,23 +142,31 @@ class FakeQuantization:
 
 
 def insert(model: nn.Module) -> FakeQuantization:
-    """Put rounding in front of every linear layer of the encoder's layers; it observes at first.
+    """Put rounding in front of every linear layer that an int8 artefact rounds; it observes at first.
 
     Raises:
-        ValueError: the model has no such layers.
+        CalibrationError: the model has no layers of a BERT.
     """
     ranges: dict[str, ActivationRange] = {}
     layers: dict[str, FakeQuantizedLinear] = {}
-    for place, module in list(model.named_modules()):
-        if place.rpartition(".")[0].endswith("encoder.layer"):
-            for site, names in SITES.items():
-                activation = ranges[f"{place}.{site}"] = ActivationRange()
-                for name in names:
-                    linear = module.get_submodule(name)
-                    assert isinstance(linear, nn.Linear)
-                    layers[f"{place}.{name}"] = FakeQuantizedLinear(linear, activation)
-    if not layers:
-        raise ValueError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
+    for site, names in _readers(model).items():
+        ranges[site] = ActivationRange()
+        for name in names:
+            linear = model.get_submodule(name)
+            assert isinstance(linear, nn.Linear)
+            layers[name] = FakeQuantizedLinear(linear, ranges[site])
     for name, layer in layers.items():
         model.set_submodule(name, layer)
     return FakeQuantization(model, ranges, layers)
+
+
+def _readers(model: nn.Module) -> dict[str, list[str]]:
+    """Activation -> the names of the linear layers that read it."""
+    modules = dict(model.named_modules())
+    places = [name for name in modules if name.rpartition(".")[0].endswith("encoder.layer")]
+    if not places:
+        raise CalibrationError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
+    found: dict[str, list[str]] = {}
+    for place in places:
+        found |= {f"{place}.{site}": [f"{place}.{name}" for name in names] for site, names in SITES.items()}
+    return found | {name: [name] for name in VOCABULARY if name in modules}
