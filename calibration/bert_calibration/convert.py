@@ -16,7 +16,7 @@ from bert_calibration.gate import check_found, check_kept, layers_of
 from bert_calibration.plans import Form, Plan
 from bert_calibration.products import Site, find_sites
 from bert_calibration.ranges import Ranges
-from bert_calibration.targets import cpu, qdq
+from bert_calibration.targets import cpu, cpu_tail, qdq
 
 TARGETS = ("cpu", "openvino", "portable", "tensorrt")
 
@@ -53,6 +53,9 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
             promised |= _quantize(editor, site, target, (plan, ranges))
     # TensorRT's integers exist between Q and DQ only: it cannot look rows of a table up in int8.
     embedded = plan.embedding and target != "tensorrt" and bool(quantize_embedding(editor))
+    if target == "cpu":
+        cpu_tail.split_norms(editor)
+        cpu_tail.absorb_biases(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)
     kept = tuple(site.name for site in sites if plan.form(site) is Form.FLOAT)
