@@ -28,7 +28,7 @@ class Conversion:
     Attributes:
         plan: by which plan.
         operators: operator -> how many products became it.
-        kept: the sites that stayed in floating point.
+        kept: the sites that are more precise than the plan, in its careful form.
         embedding: whether the word embeddings are integers.
     """
 
@@ -58,7 +58,7 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
         cpu_tail.absorb_biases(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)
-    kept = tuple(site.name for site in sites if plan.form(site) is Form.FLOAT)
+    kept = tuple(site.name for site in sites if site.name in plan.kept)
     return Conversion(plan, dict(sorted(Counter(promised.values()).items())), kept, embedded)
 
 
@@ -71,11 +71,11 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
     problems = []
     if target not in TARGETS:
         problems.append(f"the target is {target!r}, expected one of {', '.join(TARGETS)}")
-    if target == "tensorrt" and plan.recipe is None:
+    if target == "tensorrt" and plan.forms - {Form.STATIC, Form.FLOAT}:
         problems.append("tensorrt takes static scales only: give calibration data")
-    if target != "cpu" and Form.DYNAMIC in (plan.attention, plan.dense):
+    if target != "cpu" and Form.DYNAMIC in plan.forms:
         problems.append(f"plan {plan.name} is for the target cpu; {target} has static scales, or int8 weights alone")
-    if plan.recipe is not None and ranges is None:
+    if plan.method is not None and ranges is None:
         problems.append(f"plan {plan.name} needs ranges; calibrate first")
     unknown = sorted(plan.kept - {site.name for site in sites})
     if unknown:
@@ -86,7 +86,7 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
 
 def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Plan, Ranges | None]) -> dict[str, str]:
     plan, ranges = choice
-    found = ranges.sites[site.name] if ranges is not None and plan.recipe is not None else None
+    form, found = plan.form(site), ranges.sites[site.name] if ranges is not None and plan.method is not None else None
     if target == "cpu":
-        return cpu.quantize_site(editor, site, plan.form(site), found)
-    return qdq.quantize_site(editor, site, found, signed=target == "tensorrt")
+        return cpu.quantize_site(editor, site, form, found)
+    return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, signed=target == "tensorrt")

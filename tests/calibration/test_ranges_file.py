@@ -14,10 +14,10 @@ from tests.calibration.conftest import GetSubject, requests_of
 from bert_calibration.errors import CalibrationError
 from bert_calibration.products import find_sites
 from bert_calibration.quantize import Evidence, calibrate
-from bert_calibration.ranges import Range, Ranges, Recipe
+from bert_calibration.ranges import Range, Ranges
 from bert_calibration.ranges_file import check_belongs, digest, load, save
 
-RANGES = Ranges(Recipe("smooth", 0.8), "0" * 64, 40, {"a.b": Range(-1.25, 0.1, (0.5, 2.0)), "c": Range(0.0, 3.5)})
+RANGES = Ranges("smooth", "0" * 64, 40, {"a.b": Range(-1.25, 0.1, (0.5, 2.0), (1.0, 1.5)), "c": Range(0.0, 3.5)})
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_the_same_calibration_twice_gives_the_same_bytes(subject: GetSubject, tm
     found = subject("fill-mask", "cpu")
     requests = requests_of(found, 32)
     for name in ("one", "other"):
-        save(calibrate(found, Evidence(requests, (), lambda _one, _other: 0.0), Recipe("smooth")), tmp_path / name)
+        save(calibrate(found, Evidence(requests, (), lambda _one, _other: 0.0), "smooth"), tmp_path / name)
 
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
@@ -48,10 +48,18 @@ def with_change(path: Path, change: dict[str, Any]) -> Path:
         ({"method": "guess"}, "method is the string 'guess', expected one of minmax, percentile, entropy, smooth"),
         ({"graph": "x"}, "graph is the string 'x', expected a SHA-256 in hexadecimal"),
         ({"requests": 0}, "requests is the number 0, expected an integer of 1"),
-        ({"alpha": 1.5}, "alpha is the number 1.5, expected a number of 0 to 1"),
-        ({"ranges": {"a": {"low": 1, "high": 2, "smooth": []}}}, "ranges.a.low is the number 1, expected a number up"),
-        ({"ranges": {"a": {"low": 0, "high": 2, "smooth": [0]}}}, "ranges.a.smooth is a list, expected a list of posi"),
-        ({"ranges": {"a": {"low": 0, "high": True, "smooth": []}}}, "ranges.a.high is the boolean True, expected"),
+        (
+            {"ranges": {"a": {"low": 1, "high": 2, "smooth": [], "token_smooth": []}}},
+            "ranges.a.low is the number 1, expected a number up",
+        ),
+        (
+            {"ranges": {"a": {"low": 0, "high": 2, "smooth": [0], "token_smooth": []}}},
+            "ranges.a.smooth is a list, expected a list of posi",
+        ),
+        (
+            {"ranges": {"a": {"low": 0, "high": True, "smooth": [], "token_smooth": []}}},
+            "ranges.a.high is the boolean True, expected",
+        ),
         ({"more": 1}, "more is no key of the format"),
     ],
 )
@@ -83,7 +91,7 @@ def test_ranges_of_another_graph_are_refused(subject: GetSubject) -> None:
 def test_ranges_that_do_not_fit_are_refused_site_by_site(subject: GetSubject) -> None:
     found = subject("question-answering", "cpu")
     sites = find_sites(ir.load(found.path))
-    ranges = Ranges(Recipe("smooth"), digest(found.path), 40, {sites[0].name: Range(-1, 1, (1.0,))})
+    ranges = Ranges("smooth", digest(found.path), 40, {sites[0].name: Range(-1, 1, (1.0,))})
 
     with pytest.raises(CalibrationError) as refused:
         check_belongs(ranges, digest(found.path), sites)

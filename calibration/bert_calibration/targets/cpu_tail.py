@@ -1,7 +1,7 @@
 """What follows a product on ONNX Runtime's CPU provider, in the kernels that are fastest there.
 
-SkipLayerNormalization adds and normalises number by number; Sum and LayerNormalization are vectorised and take a quarter
-of the time. A bias is free inside MatMulIntegerToFloat, and Gelu without one is faster than BiasGelu.
+SkipLayerNormalization adds and normalises number by number; Sum and LayerNormalization are vectorised and take a
+quarter of the time. A bias is free inside MatMulIntegerToFloat, and Gelu without one is faster than BiasGelu.
 """
 
 from __future__ import annotations
