@@ -19,13 +19,16 @@ from bert_calibration.measure import Judge, Workshop
 from bert_calibration.observe import observe
 from bert_calibration.plans import Plan
 from bert_calibration.products import find_sites
-from bert_calibration.ranges import METHODS, Ranges, Recipe, ranges_of
+from bert_calibration.ranges import METHODS, Ranges, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
 from bert_calibration.subject import Subject
 from bert_runtime.tasks.request import Request
 
-CHOICES = ("auto", "dynamic", "per-token", *METHODS)
+NO_DATA = {"dynamic": "dynamic", "per-token": "per-token"}
+"""The methods that need no data, and their plans."""
+
+CHOICES = ("auto", *NO_DATA, *METHODS)
 """What `Wish.method` may be."""
 
 
@@ -35,10 +38,10 @@ class Wish:
 
     Attributes:
         method: one of CHOICES. auto: smooth with data, per-token without.
-        plan: fast or faithful: how the target cpu uses ranges; other targets have one way.
+        plan: fast or faithful; see `plans.PLANS`.
         max_drop: the accuracy budget, absolute: of the task's metric, or of the share of equal answers.
         min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
-        kept: sites to keep in floating point from the start.
+        kept: sites to make more precise from the start; see `Plan.careful`.
         embedding: whether the word embeddings become integers too.
     """
 
@@ -86,7 +89,7 @@ class Quantization:
         plan, found = self.conversion.plan, self.search
         return {
             "plan": plan.name,
-            "method": plan.recipe.method if plan.recipe else plan.dense.value,
+            "method": plan.method or plan.dense.value,
             "batch_invariant": plan.is_batch_invariant,
             "operators": dict(self.conversion.operators),
             "kept": list(self.conversion.kept),
@@ -115,7 +118,7 @@ def quantize(
         InputError: a request cannot be encoded.
     """
     check_task(subject)
-    plan = choose(wish, has_data=evidence is not None or ranges is not None)
+    plan = choose(wish, subject.artefact.target, has_data=evidence is not None or ranges is not None)
     found_ranges = _ranges(subject, plan, evidence, ranges)
     workshop = Workshop(subject, found_ranges, output)
     found = None
@@ -132,16 +135,17 @@ def quantize(
     return Quantization(conversion, found_ranges, found, tuple(notes(plan, subject, evidence is not None)))
 
 
-def choose(wish: Wish, has_data: bool) -> Plan:
+def choose(wish: Wish, target: str, has_data: bool) -> Plan:
     """The plan for a wish.
 
     Raises:
         CalibrationError: the method needs data, and there is none; or the names are unknown.
+        QuantizationError: the target has no such plan.
     """
     problems = []
     if wish.method not in CHOICES:
         problems.append(f"the method is {wish.method!r}, expected one of {', '.join(CHOICES)}")
-    if wish.plan not in (plans.FAST.name, plans.FAITHFUL.name):
+    if wish.plan not in ("fast", "faithful"):
         problems.append(f"the plan is {wish.plan!r}, expected fast or faithful")
     if wish.method in METHODS and not has_data:
         problems.append(
@@ -151,26 +155,26 @@ def choose(wish: Wish, has_data: bool) -> Plan:
         problems.append(f"the largest drop is {wish.max_drop}, expected 0 or more")
     if problems:
         raise CalibrationError("; ".join(problems))
-    if wish.method == "dynamic":
-        plan = plans.DYNAMIC
-    elif wish.method == "per-token" or not has_data:
-        plan = plans.PER_TOKEN
-    else:
-        plan = plans.PLANS[wish.plan]
-        if wish.method in METHODS and wish.method != "smooth":
-            plan = replace(plan, recipe=Recipe(wish.method))
+    named = plans.PLANS.get(target, {})
+    name = wish.plan if has_data and wish.method not in NO_DATA else NO_DATA.get(wish.method, "per-token")
+    if name not in named:
+        raise QuantizationError(
+            f"the target {target} has no int8 plan {name!r}, expected one of {', '.join(named) or 'none'};"
+            " fast and faithful need calibration data"
+        )
+    plan = named[name] if wish.method not in METHODS else replace(named[name], method=wish.method)
     return replace(plan, kept=wish.kept, embedding=wish.embedding)
 
 
-def calibrate(subject: Subject, evidence: Evidence | None, recipe: Recipe) -> Ranges:
+def calibrate(subject: Subject, evidence: Evidence | None, method: str) -> Ranges:
     """Observe the fp32 graph on the calibration requests, and take every activation's range."""
     if evidence is None:
-        raise CalibrationError(f"the method {recipe.method} needs calibration data; give requests")
+        raise CalibrationError(f"the method {method} needs calibration data; give requests")
     rows = subject.rows(evidence.calibration)
     for doubt in doubts(len(evidence.calibration), rows):
         warnings.warn(doubt, stacklevel=2)
     seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
-    return ranges_of(seen, recipe, digest(subject.path), len(evidence.calibration))
+    return ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
 
 
 def check_task(subject: Subject) -> None:
@@ -195,15 +199,15 @@ def notes(plan: Plan, subject: Subject, has_data: bool) -> Iterator[str]:
         )
     if not plan.is_batch_invariant:
         yield "not batch invariant: an answer depends on what it is batched with; the other plans have no such effect"
-    if plan.recipe is None and subject.artefact.target != "cpu":
+    if plan.method is None and subject.artefact.target != "cpu":
         yield "weights alone are int8: how activations are computed is the engine's choice"
 
 
 def _ranges(subject: Subject, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:
     """What the plan needs: the saved ranges once they are found to belong to this graph, else new ones."""
-    if plan.recipe is None:
+    if plan.method is None:
         return None
     if saved is None:
-        return calibrate(subject, evidence, plan.recipe)
+        return calibrate(subject, evidence, plan.method)
     check_belongs(saved, digest(subject.path), find_sites(ir.load(subject.path)))
     return saved

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bert_calibration import ranges_file
+from bert_calibration.batches import FEW
 from bert_calibration.budget import BudgetError
 from bert_calibration.quality import Difference, Measure, Quality, agreement, difference, measure_of, qualities
 from bert_calibration.quantize import Evidence, Quantization, Wish, quantize
-from bert_calibration.samples import FEWEST, Samples, read_samples
+from bert_calibration.samples import Samples, read_samples
 from bert_calibration.sensitivity import Sensitivity, picture
 from bert_calibration.subject import Subject
 from bert_export.errors import GateError
@@ -72,8 +72,6 @@ def make_int8(subject: Subject, how: Quantizing, output: Path) -> Int8:
     """
     settings = subject.manifest.settings
     samples = read_samples(how.calibrate, subject.task, settings, how.limit) if how.calibrate else None
-    for doubt in samples.warnings if samples else ():
-        warnings.warn(doubt, stacklevel=2)
     judged = _Judged.of(subject, samples)
     evidence = Evidence(_calibrating(samples), judged.requests, judged.drop) if samples else None
     ranges = ranges_file.load(how.ranges) if how.ranges else None
@@ -95,7 +93,7 @@ def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, 
 
 
 def _halves(samples: Samples) -> bool:
-    return len(samples.items) >= 2 * FEWEST
+    return len(samples.items) >= 2 * FEW
 
 
 def _calibrating(samples: Samples) -> Sequence[Request]:

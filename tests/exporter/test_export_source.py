@@ -28,12 +28,16 @@ def test_every_fusion_and_check_is_in_the_report(source_bundle: SourceBundle) ->
     report = source_bundle(False)
     manifest = json.loads((report.bundle / "manifest.json").read_bytes())
     cpu, portable, cuda = report.artefacts
-    assert cpu.fusions == cuda.fusions == {
-        "BiasGelu": 3,
-        "MultiHeadAttention": 2,
-        "MultiHeadAttention (cross-attention)": 2,
-        "SkipLayerNormalization": 6,
-    }
+    assert (
+        cpu.fusions
+        == cuda.fusions
+        == {
+            "BiasGelu": 3,
+            "MultiHeadAttention": 2,
+            "MultiHeadAttention (cross-attention)": 2,
+            "SkipLayerNormalization": 6,
+        }
+    )
     assert portable.fusions == {}
     sizes = {axis: size for axis, size in manifest["sizes"].items() if axis != "vocabulary"}
     assert sizes == {"heads": 4, "hidden": 32, "layers": 2, "size": 8}
