@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TextIO
 
 from bert_export.errors import GateError, OptionError
 from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
@@ -51,11 +51,18 @@ def _told_warnings() -> Iterator[None]:
     """What this project doubts, in its own words; what libraries warn of is for developers, and shown to them."""
     shown = warnings.showwarning
 
-    def tell(message: Warning | str, category: type[Warning], filename: str, *rest: Any) -> None:
+    def tell(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if category is UserWarning and "/bert_" in filename:
             print(f"bert-export: warning: {message}", file=sys.stderr)
         else:
-            shown(message, category, filename, *rest)
+            shown(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
         warnings.showwarning = tell
