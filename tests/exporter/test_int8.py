@@ -46,7 +46,7 @@ def labelled(fp32: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Texts with the labels that fp32 gives them: its accuracy is 1."""
     with bert_runtime.load(fp32, options=bert_runtime.Options("cpu")) as session:
         answers = list(session.predict({"text": text} for text in TEXTS))
-    records = [{"text": t, "label": a.scores[0].label} for t, a in zip(TEXTS, answers, strict=True)]
+    records = [{"text": t, "label": a.labels[0].label} for t, a in zip(TEXTS, answers, strict=True)]
     path = tmp_path_factory.mktemp("samples") / "labelled.jsonl"
     path.write_text("\n".join(map(json.dumps, records)) + "\n")
     return path
@@ -83,7 +83,7 @@ def test_a_bundle_answers_in_int8_and_tells_its_quality(made: Callable[..., Expo
     report = made(calibrate=labelled)
     with bert_runtime.load(report.bundle) as session:
         assert session.artefact.precision == "int8"
-        assert session({"text": TEXTS[0]}).scores
+        assert session({"text": TEXTS[0]}).labels
     manifest = json.loads((report.bundle / "manifest.json").read_bytes())
     (told,) = manifest["quality"]["artefacts"]
     assert told["target"] == "cpu"
@@ -155,7 +155,7 @@ def test_a_checkpoint_becomes_int8_for_two_targets_in_one_bundle(
     for target in ("cpu", "openvino"):
         with bert_runtime.load(report.bundle, options=bert_runtime.Options(target)) as session:
             assert (session.artefact.target, session.artefact.precision) == (target, "int8")
-            assert session({"text": TEXTS[0]}).scores
+            assert session({"text": TEXTS[0]}).labels
     assert not [name for name in contents(report.bundle) if "fp32" in name]
 
 
@@ -170,7 +170,7 @@ def test_a_bundle_is_quantised_without_torch(fp32: Path, tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     with bert_runtime.load(tmp_path / "b") as session:
-        assert session({"text": TEXTS[0]}).scores
+        assert session({"text": TEXTS[0]}).labels
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_a_bundle_is_quantised_without_torch(fp32: Path, tmp_path: Path) -> None
         (["--bundle", "FP32", "--int8", "--task", "qa"], "--bundle with --task, expected --bundle alone"),
         (["--bundle", "FP32", "--int8", "--target", "openvino"], "expected openvino; export it again with --target"),
         (["--bundle", "./nowhere", "--int8"], "nowhere: does not exist, expected the directory of a bundle"),
-        (["--bundle", "FP32", "--int8", "--calibrate", "EMPTY"], "holds no"),
+        (["--bundle", "FP32", "--int8", "--calibrate", "EMPTY"], "is empty, expected one JSON object"),
         (["--bundle", "FP32", "--int8", "--calibrate", "WRONG"], "line 2"),
-        (["--bundle", "FP32", "--int8", "--ranges", "WRONG"], "ranges"),
+        (["--bundle", "FP32", "--int8", "--ranges", "WRONG"], "WRONG.jsonl: is no JSON"),
         (["--task", "qa", "--int8", "--method", "smooth"], "--method smooth takes ranges from data; give --calibrate"),
         (["--task", "qa", "--int8", "--method", "magic"], "--method is 'magic', expected one of auto, dynamic"),
         (["--task", "qa", "--int8", "--plan", "best"], "--plan is 'best', expected fast or faithful"),
