@@ -22,6 +22,7 @@ from transformers import (
 
 import bert_export.cli
 import bert_runtime.cli
+from bert_calibration import measure
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
@@ -55,6 +56,9 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
     save_checkpoints()
     request = {"question": "what is a ?", "context": "a b c"}
     Path("questions.jsonl").write_text(f"{json.dumps(request)}\nno json\n{json.dumps(request)}\n", encoding="utf-8")
+    labelled = {**request, "answers": ["b"]}
+    Path("labelled.jsonl").write_text(f"{json.dumps(labelled)}\n" * 8, encoding="utf-8")
+    monkeypatch.setattr(measure, "speed_up", lambda *_: 2.0)  # of a network of width 16 it says nothing
     lines = [line.split(" #")[0] for block in blocks("console") for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith(tuple(COMMANDS))]
     assert len(commands) >= 4
@@ -63,6 +67,9 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
     answers = [json.loads(line) for line in Path("answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["answers", "error", "answers"]
     assert Path("decoder-bundle/source.onnx").is_file()
+    for bundle, precision in (("half", "fp16"), ("bf16", "bf16"), ("int8", "int8"), ("fast", "int8")):
+        manifest = json.loads(Path(f"{bundle}-bundle/manifest.json").read_text(encoding="utf-8"))
+        assert [artefact["precision"] for artefact in manifest["artefacts"]] == [precision]
     both = json.loads(Path("my-checkpoint-question-answering/manifest.json").read_text(encoding="utf-8"))
     assert [artefact["target"] for artefact in both["artefacts"]] == ["cpu", "portable"]
 
@@ -102,6 +109,7 @@ def save_checkpoints() -> None:
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=40,
+        initializer_range=0.3,  # logits far enough apart for half precision to tell
     )
     BertForQuestionAnswering(config).save_pretrained("my-checkpoint")
     config.id2label = {0: "O", 1: "B-PER", 2: "I-PER"}
