@@ -91,7 +91,13 @@ def _export(head: MeasuredHead, source: list[str], variant: Variant, calibration
     done = subprocess.run(
         [*command, "--output", str(bundle), "--force", "--quiet"], capture_output=True, text=True, check=False
     )
-    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.strip().splitlines()
+    said = next((line for line in lines if line.startswith("bert-export: ")), None)
+    if said is None:  # a crash is no refusal
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return said.removeprefix("bert-export: ")
 
 
 def _row(

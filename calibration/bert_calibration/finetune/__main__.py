@@ -1,0 +1,120 @@
+"""Fine-tune a checkpoint for int8, and give its ranges to the bundle that was exported from it.
+
+    python -m bert_calibration.finetune tune CHECKPOINT --task ner --samples texts.jsonl -o TUNED
+    bert-export --model TUNED --task ner -o BUNDLE
+    python -m bert_calibration.finetune ranges TUNED BUNDLE -o ranges.json
+    bert-export --bundle BUNDLE --int8 --plan fast --ranges ranges.json -o INT8
+
+The samples are requests as `bert-run` reads them; gold is not needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import transformers
+
+from bert_calibration import ranges_file
+from bert_calibration.errors import CalibrationError
+from bert_calibration.finetune.finetune import Learned, finetune_int8
+from bert_calibration.finetune.trainer import FinetuneSettings, batches_of
+from bert_calibration.samples import encode, read_samples
+from bert_runtime import bundle
+from bert_runtime.errors import BertError
+from bert_runtime.tasks import find_task
+from bert_runtime.tasks.task import HeadSettings, Task
+from bert_runtime.text import TextEncoder
+
+LEARNED_FILE = "learned_ranges.json"
+WEIGHTS = (".safetensors", ".bin", ".pt")
+
+
+def tune(parsed: argparse.Namespace) -> None:
+    """Write the fine-tuned checkpoint, with its ranges beside the weights."""
+    source: Path = parsed.checkpoint
+    if not (source / "config.json").is_file() or not (source / "tokenizer.json").is_file():
+        raise CalibrationError(f"{source}: expected a checkpoint's directory with config.json and tokenizer.json")
+    task = find_task(parsed.task)
+    model = getattr(transformers, task.model_class).from_pretrained(source, local_files_only=True, weights_only=True)
+    text = TextEncoder.from_file(source / "tokenizer.json", model.config.max_position_embeddings)
+    head = task.head(text, _settings(task, model.config))
+    samples = read_samples(parsed.samples, task, head.settings, parsed.limit)
+    for warning in samples.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    rows = [row for each in encode(samples, head) for row in each.features]
+    settings = FinetuneSettings(parsed.epochs, parsed.learning_rate)
+    learned = finetune_int8(model, batches_of(rows, text.pad_id, settings.budget), settings)
+    parsed.output.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file() and path.suffix not in WEIGHTS:
+            shutil.copyfile(path, parsed.output / path.name)
+    model.save_pretrained(parsed.output)
+    record = {"rows": learned.rows, "sites": {name: list(ends) for name, ends in learned.sites.items()}}
+    (parsed.output / LEARNED_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def ranges(parsed: argparse.Namespace) -> None:
+    """Write the ranges file of the bundle's fp32 artefact."""
+    path = parsed.checkpoint / LEARNED_FILE
+    if not path.is_file():
+        raise CalibrationError(f"{path} does not exist; give the directory that `tune` wrote")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    learned = Learned({name: (low, high) for name, (low, high) in record["sites"].items()}, record["rows"])
+    found = bundle.read(parsed.bundle)
+    files = [artefact.file for artefact in found.manifest.artefacts if artefact.precision == "fp32"]
+    if not files:
+        raise CalibrationError(
+            f"{parsed.bundle} holds no fp32 artefact; export the fine-tuned checkpoint in fp32 first"
+        )
+    ranges_file.save(learned.ranges(found.directory / files[0]), parsed.output)
+
+
+def _settings(task: Task[Any, Any, Any], config: transformers.PretrainedConfig) -> HeadSettings:
+    """What the head needs to encode; how vectors are pooled changes no row."""
+    names = config.id2label or {}  # its keys are integers, whatever its type says
+    labels = tuple(str(name) for _, name in sorted(names.items())) if "labels" in task.settings else ()
+    kind = (config.problem_type or "single_label_classification") if "problem_type" in task.settings else None
+    pooled = "pooling" in task.settings
+    return HeadSettings(labels, kind, "mean" if pooled else None, False if pooled else None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command: 0 done, 2 the input is wrong."""
+    usual = FinetuneSettings()
+    flags = argparse.ArgumentParser(
+        prog="python -m bert_calibration.finetune",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = flags.add_subparsers(required=True)
+    verb = verbs.add_parser("tune", help="fine-tune a checkpoint")
+    verb.set_defaults(run=tune)
+    verb.add_argument("checkpoint", type=Path)
+    verb.add_argument("--task", required=True)
+    verb.add_argument("--samples", type=Path, required=True, help="JSON Lines of requests, some hundred")
+    verb.add_argument("--limit", type=int)
+    verb.add_argument("--epochs", type=int, default=usual.epochs)
+    verb.add_argument("--learning-rate", type=float, default=usual.learning_rate)
+    verb.add_argument("-o", "--output", type=Path, required=True)
+    verb = verbs.add_parser("ranges", help="its ranges, for the bundle exported from it")
+    verb.set_defaults(run=ranges)
+    verb.add_argument("checkpoint", type=Path)
+    verb.add_argument("bundle", type=Path)
+    verb.add_argument("-o", "--output", type=Path, required=True)
+    parsed = flags.parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except (BertError, OSError) as error:
+        print(f"finetune: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
