@@ -145,8 +145,8 @@ def measure_answers(task: str, requests: Path, calibrate: Path) -> list[dict[str
     folder = WORK / "int8" / task
     bundle = fp32_bundle(folder / "bundle", ExportOptions(task=task))
     subject = Subject.of(bundle, "cpu")
-    asked = subject.requests(_records(requests))
-    rows, measurements = subject.rows(subject.requests(_records(calibrate))), list[dict[str, Any]]()
+    asked = subject.requests(read_records(requests))
+    rows, measurements = subject.rows(subject.requests(read_records(calibrate))), list[dict[str, Any]]()
     reference: list[Any] = []
     for variant in variants(bundle, rows, folder):
         answered = subject.answers(_Recording(engine_of(variant, 2)), asked)
@@ -179,7 +179,8 @@ def _best(result: Any) -> object:
     return (answers[0].start, answers[0].end) if answers else str(result)
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from bert_calibration.quantize import Evidence, Wish, quantize
+from bert_calibration.quantize import Evidence, quantize
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish
 from bert_runtime import bundle as bundles
 from bert_runtime.tasks.request import Request
 

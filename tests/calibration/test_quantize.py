@@ -15,8 +15,9 @@ from tests.calibration.conftest import GOLDEN, GetSubject, requests_of
 from bert_calibration.budget import BudgetError
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.plans import Form
-from bert_calibration.quantize import Evidence, Wish, choose, quantize
+from bert_calibration.quantize import Evidence, quantize
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish, choose
 from bert_runtime import bundle as bundles
 from bert_runtime.errors import InputError
 
@@ -41,7 +42,8 @@ def test_without_data_each_token_has_its_own_scale_and_the_report_says_so(subjec
     assert made.conversion.plan.is_batch_invariant
     assert made.ranges is None
     assert made.search is None
-    assert made.notes[0].startswith("no calibration data")
+    assert made.notes[0].startswith("no calibration: scales are taken from each text")
+    assert made.notes[1].startswith("no accuracy was measured")
     assert (tmp_path / "model.onnx").exists()
 
 
@@ -78,7 +80,7 @@ def test_saved_ranges_give_the_same_bytes_without_data(subject: GetSubject, tmp_
     found = subject("question-answering", "cpu")
     wish = Wish(max_drop=1.0, min_speed=ANY_SPEED)
     first = quantize(found, wish, evidence(found), tmp_path / "one.onnx")
-    quantize(found, wish, None, tmp_path / "other.onnx", first.ranges)
+    quantize(found, wish, None, tmp_path / "other.onnx", first.ranges)  # as by a saved file
 
     assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "other.onnx").read_bytes()
 
@@ -122,6 +124,12 @@ def test_a_decoder_is_refused_by_name(subject: GetSubject, tmp_path: Path) -> No
         (Wish("best"), "cpu", True, "the method is 'best', expected one of auto, dynamic, per-token, minmax"),
         (Wish("smooth"), "cpu", False, "the method smooth needs calibration data: give --calibrate FILE"),
         (Wish(plan="slow"), "cpu", True, "the plan is 'slow', expected fast or faithful"),
+        (
+            Wish("dynamic", "fast"),
+            "cpu",
+            True,
+            "the plan fast needs calibration data: give --calibrate FILE and a method",
+        ),
         (Wish(max_drop=-0.1), "cpu", True, "the largest drop is -0.1, expected 0 or more"),
         (Wish(max_drop=float("nan")), "cpu", True, "the largest drop is nan, expected 0 or more"),
         (Wish(), "tensorrt", False, "the target tensorrt has no int8 plan 'per-token', expected one of fast, faithful"),
@@ -132,6 +140,20 @@ def test_a_decoder_is_refused_by_name(subject: GetSubject, tmp_path: Path) -> No
 def test_a_wish_that_cannot_be_served_is_refused(wish: Wish, target: str, data: bool, message: str) -> None:
     with pytest.raises((CalibrationError, QuantizationError), match=message):
         choose(wish, target, has_data=data)
+
+
+@pytest.mark.parametrize(
+    ("method", "plan"),
+    [
+        ("auto", "faithful"),
+        ("smooth", "faithful"),
+        ("minmax", "fast"),
+        ("dynamic", "dynamic"),
+        ("per-token", "per-token"),
+    ],
+)
+def test_a_method_has_the_plan_that_it_is_about(method: str, plan: str) -> None:
+    assert choose(Wish(method), "cpu", has_data=True).name == plan
 
 
 def test_all_problems_of_a_wish_come_at_once() -> None:

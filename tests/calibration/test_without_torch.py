@@ -18,8 +18,9 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 from pathlib import Path
-from bert_calibration.quantize import Wish, quantize
+from bert_calibration.quantize import quantize
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish
 from bert_runtime import bundle
 
 subject = Subject.of(bundle.read(Path(sys.argv[1])), "cpu")
