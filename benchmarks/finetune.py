@@ -30,10 +30,11 @@ from bert_calibration.finetune.finetune import finetune_int8
 from bert_calibration.finetune.trainer import FinetuneSettings, batches_of
 from bert_calibration.observe import observe
 from bert_calibration.quality import Quality, measure_of, qualities
-from bert_calibration.quantize import Wish, quantize
+from bert_calibration.quantize import quantize
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.samples import Samples, read_samples
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish
 from bert_export.checkpoint import Checkpoint, LoadOptions, load
 from bert_export.demo import demo_checkpoint
 from bert_runtime import TEXT_CLASSIFICATION, bundle

@@ -13,10 +13,11 @@ from bert_calibration import ranges_file
 from bert_calibration.batches import FEW
 from bert_calibration.budget import BudgetError
 from bert_calibration.quality import Difference, Measure, Quality, agreement, difference, measure_of, qualities
-from bert_calibration.quantize import Evidence, Quantization, Wish, quantize
+from bert_calibration.quantize import Evidence, Quantization, quantize
 from bert_calibration.samples import Samples, read_samples
 from bert_calibration.sensitivity import Sensitivity, picture
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish
 from bert_export.errors import GateError
 from bert_export.options import Quantizing
 from bert_runtime.errors import InputError

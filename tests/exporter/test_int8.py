@@ -14,8 +14,8 @@ from tests.exporter.conftest import TinyBundle, TinyCheckpoint
 
 import bert_runtime
 from bert_calibration import measure
-from bert_calibration.quantize import CHOICES
 from bert_calibration.ranges import METHODS as RANGES
+from bert_calibration.wish import CHOICES
 from bert_export import options as options_module
 from bert_export.cli import main
 from bert_export.errors import GateError
