@@ -30,10 +30,11 @@ from bert_calibration.finetune.finetune import finetune_int8
 from bert_calibration.finetune.trainer import FinetuneSettings, batches_of
 from bert_calibration.observe import observe
 from bert_calibration.quality import Quality, measure_of, qualities
-from bert_calibration.quantize import Wish, quantize
-from bert_calibration.ranges import Ranges, Recipe, ranges_of
+from bert_calibration.quantize import quantize
+from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.samples import Samples, read_samples
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish
 from bert_export.checkpoint import Checkpoint, LoadOptions, load
 from bert_export.demo import demo_checkpoint
 from bert_runtime import TEXT_CLASSIFICATION, bundle
@@ -80,7 +81,7 @@ def rows_of(subject: Subject, texts: Sequence[str]) -> list[Features]:
 def minmax(subject: Subject, texts: Sequence[str]) -> Ranges:
     """What calibration finds on these texts."""
     seen = observe(subject.path, calibration_batches(rows_of(subject, texts), subject.text.pad_id))
-    return ranges_of(seen, Recipe("minmax"), ranges_file.digest(subject.path), len(texts))
+    return ranges_of(seen, "minmax", ranges_file.digest(subject.path), len(texts))
 
 
 def accuracy(subject: Subject, samples: Samples, file: Path | None = None) -> Quality:

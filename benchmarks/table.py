@@ -106,6 +106,21 @@ def _growth(measurement: Mapping[str, Any], width: int = 64) -> Iterator[str]:
     yield f"{costs} The plot is in results/."
 
 
+def cross_attention(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Ways to cross keys and values by source and rows: the cost of a token, and how many times that of the first."""
+    times = {(f"{m['source']} tokens, {m['rows']} rows", m["way"]): m["rounds"] for m in measurements}
+    cases, ways = (list(dict.fromkeys(names)) for names in zip(*times, strict=True))
+    rows = []
+    for way in ways:
+        row = [way]
+        for case in cases:
+            cost = typical(times[case, way])
+            ratio = speed_up(times[case, ways[0]], times[case, way]).median
+            row.append(f"{cost:.1f} ms" + (f", {ratio:.2f}x" if way != ways[0] else ""))
+        rows.append(row)
+    yield from markdown(["a token after a source of", *cases], rows)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
@@ -113,6 +128,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "export_time": export_time,
     "generation": generation,
     "accuracy": accuracy,
+    "cross_attention": cross_attention,
     "finetune": finetune,
 }
 

@@ -12,10 +12,17 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import BertConfig, BertForQuestionAnswering, BertForTokenClassification
+from transformers import (
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForTokenClassification,
+    BertLMHeadModel,
+    BertModel,
+)
 
 import bert_export.cli
 import bert_runtime.cli
+from bert_calibration import measure
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
@@ -49,6 +56,9 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
     save_checkpoints()
     request = {"question": "what is a ?", "context": "a b c"}
     Path("questions.jsonl").write_text(f"{json.dumps(request)}\nno json\n{json.dumps(request)}\n", encoding="utf-8")
+    labelled = {**request, "answers": ["b"]}
+    Path("labelled.jsonl").write_text(f"{json.dumps(labelled)}\n" * 8, encoding="utf-8")
+    monkeypatch.setattr(measure, "speed_up", lambda *_: 2.0)  # of a network of width 16 it says nothing
     lines = [line.split(" #")[0] for block in blocks("console") for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith(tuple(COMMANDS))]
     assert len(commands) >= 4
@@ -56,6 +66,10 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
         assert COMMANDS[name](arguments) == 0, arguments
     answers = [json.loads(line) for line in Path("answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["answers", "error", "answers"]
+    assert Path("decoder-bundle/source.onnx").is_file()
+    for bundle, precision in (("half", "fp16"), ("bf16", "bf16"), ("int8", "int8"), ("fast", "int8")):
+        manifest = json.loads(Path(f"{bundle}-bundle/manifest.json").read_text(encoding="utf-8"))
+        assert [artefact["precision"] for artefact in manifest["artefacts"]] == [precision]
     both = json.loads(Path("my-checkpoint-question-answering/manifest.json").read_text(encoding="utf-8"))
     assert [artefact["target"] for artefact in both["artefacts"]] == ["cpu", "portable"]
 
@@ -86,7 +100,7 @@ def test_the_answers_it_prints_are_those_of_the_demo(demo_folder: Path, capsys: 
 
 
 def save_checkpoints() -> None:
-    """What the commands name: my-checkpoint, and base with its adapter lora."""
+    """What the commands name: my-checkpoint, base with its adapter lora, my-encoder and my-decoder."""
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(VOCABULARY),
@@ -95,6 +109,7 @@ def save_checkpoints() -> None:
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=40,
+        initializer_range=0.3,  # logits far enough apart for half precision to tell
     )
     BertForQuestionAnswering(config).save_pretrained("my-checkpoint")
     config.id2label = {0: "O", 1: "B-PER", 2: "I-PER"}
@@ -104,5 +119,9 @@ def save_checkpoints() -> None:
     save_file(encoder, "base/model.safetensors", metadata={"format": "pt"})
     adapted = get_peft_model(tagger, LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"]))
     adapted.save_pretrained("lora")
-    for folder in ("my-checkpoint", "base"):
+    config.id2label = {0: "LABEL_0", 1: "LABEL_1"}
+    BertModel(config).save_pretrained("my-encoder")
+    config.is_decoder = config.add_cross_attention = True
+    BertLMHeadModel(config).save_pretrained("my-decoder")
+    for folder in ("my-checkpoint", "base", "my-encoder", "my-decoder"):
         Path(folder, "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")

@@ -1,12 +1,12 @@
-"""The accuracy budget: all int8 if it holds, else the worst sites kept in floating point until it does, or an error."""
+"""The accuracy budget: all int8 if it holds, else the worst sites made more precise until it does, or an error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bert_calibration.plans import Plan
+from bert_calibration.plans import Form, Plan
 from bert_calibration.sensitivity import Sensitivity
 from bert_runtime.errors import BertError
 
@@ -79,7 +79,7 @@ class BudgetError(BertError):
 
 
 def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], Sequence[Sensitivity]]) -> Search:
-    """The first plan that holds the budget: `plan`, then with 1, 2, 4, 8 ... of the worst sites kept.
+    """The first plan that holds the budget: `plan`, then with 1, 2, 4, 8 ... of the worst sites more precise.
 
     Doubling costs a few trials where one site at a time would cost dozens of evaluations; sites are ranked (`ranked`)
     only if the first plan fails.
@@ -87,19 +87,26 @@ def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], 
     Raises:
         BudgetError: none holds it, or the one that does is no faster than fp32.
     """
-    trials = [_tried(plan, measures, budget.max_drop)]
+    trials = [_tried(plan, measures, budget)]
     ranking: tuple[Sensitivity, ...] = ()
     if trials[0].speed is None:
         ranking = tuple(ranked())
-        for number in _steps(len(ranking)):
-            kept = [each.site for each in ranking[:number]]
-            trials.append(_tried(plan.keeping(*kept), measures, budget.max_drop))
+        for candidate in _ladder(plan, [each.site for each in ranking]):
+            trials.append(_tried(candidate, measures, budget))
             if trials[-1].speed is not None:
                 break
     problem = _problem(trials[-1], budget)
     if problem:
         raise BudgetError(problem, trials, ranking)
     return Search(tuple(trials), ranking)
+
+
+def _ladder(plan: Plan, sites: Sequence[str]) -> Iterator[Plan]:
+    """More and more sites in the plan's careful form, then in floating point; never all, which would be fp32."""
+    for form in dict.fromkeys((plan.careful, Form.FLOAT)):
+        for number in (2**i for i in range(MOST_TRIALS)):
+            if number < len(sites):
+                yield replace(plan.keeping(*sites[:number]), careful=form)
 
 
 def _problem(last: Trial, budget: Budget) -> str | None:
@@ -118,16 +125,11 @@ def _problem(last: Trial, budget: Budget) -> str | None:
 
 def sentence(trial: Trial) -> str:
     """A trial in words."""
-    kept = f" with {len(trial.plan.kept)} kept in floating point" if trial.plan.kept else ""
+    kept = f" with {len(trial.plan.kept)} sites in {trial.plan.careful.value}" if trial.plan.kept else ""
     speed = "" if trial.speed is None else f", {trial.speed:.2f}x the speed of fp32"
     return f"{trial.plan.name}{kept}: drop {trial.drop:.4f}{speed}"
 
 
-def _tried(plan: Plan, measures: Measures, max_drop: float) -> Trial:
+def _tried(plan: Plan, measures: Measures, budget: Budget) -> Trial:
     drop = measures.drop(plan)
-    return Trial(plan, drop, measures.speed(plan) if drop <= max_drop else None)
-
-
-def _steps(sites: int) -> list[int]:
-    """1, 2, 4 ... and never all of them: that would be fp32."""
-    return [number for number in (2**i for i in range(MOST_TRIALS)) if number < sites]
+    return Trial(plan, drop, measures.speed(plan) if drop <= budget.max_drop else None)

@@ -16,7 +16,7 @@ from bert_calibration.gate import check_found, check_kept, layers_of
 from bert_calibration.plans import Form, Plan
 from bert_calibration.products import Site, find_sites
 from bert_calibration.ranges import Ranges
-from bert_calibration.targets import cpu, qdq
+from bert_calibration.targets import cpu, cpu_tail, qdq
 
 TARGETS = ("cpu", "openvino", "portable", "tensorrt")
 
@@ -28,7 +28,7 @@ class Conversion:
     Attributes:
         plan: by which plan.
         operators: operator -> how many products became it.
-        kept: the sites that stayed in floating point.
+        kept: the sites that are more precise than the plan, in its careful form.
         embedding: whether the word embeddings are integers.
     """
 
@@ -53,9 +53,12 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
             promised |= _quantize(editor, site, target, (plan, ranges))
     # TensorRT's integers exist between Q and DQ only: it cannot look rows of a table up in int8.
     embedded = plan.embedding and target != "tensorrt" and bool(quantize_embedding(editor))
+    if target == "cpu":
+        cpu_tail.split_norms(editor)
+        cpu_tail.absorb_biases(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)
-    kept = tuple(site.name for site in sites if plan.form(site) is Form.FLOAT)
+    kept = tuple(site.name for site in sites if site.name in plan.kept)
     return Conversion(plan, dict(sorted(Counter(promised.values()).items())), kept, embedded)
 
 
@@ -68,11 +71,11 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
     problems = []
     if target not in TARGETS:
         problems.append(f"the target is {target!r}, expected one of {', '.join(TARGETS)}")
-    if target == "tensorrt" and plan.recipe is None:
+    if target == "tensorrt" and plan.forms - {Form.STATIC, Form.FLOAT}:
         problems.append("tensorrt takes static scales only: give calibration data")
-    if target != "cpu" and Form.DYNAMIC in (plan.attention, plan.dense):
+    if target != "cpu" and Form.DYNAMIC in plan.forms:
         problems.append(f"plan {plan.name} is for the target cpu; {target} has static scales, or int8 weights alone")
-    if plan.recipe is not None and ranges is None:
+    if plan.method is not None and ranges is None:
         problems.append(f"plan {plan.name} needs ranges; calibrate first")
     unknown = sorted(plan.kept - {site.name for site in sites})
     if unknown:
@@ -83,7 +86,7 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
 
 def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Plan, Ranges | None]) -> dict[str, str]:
     plan, ranges = choice
-    found = ranges.sites[site.name] if ranges is not None and plan.recipe is not None else None
+    form, found = plan.form(site), ranges.sites[site.name] if ranges is not None and plan.method is not None else None
     if target == "cpu":
-        return cpu.quantize_site(editor, site, plan.form(site), found)
-    return qdq.quantize_site(editor, site, found, signed=target == "tensorrt")
+        return cpu.quantize_site(editor, site, form, found)
+    return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, signed=target == "tensorrt")

@@ -1,4 +1,4 @@
-"""What becomes of each product: the form of its integers, and which stay as they are."""
+"""What becomes of each activation: the form of its integers, and which stay more precise."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from bert_calibration.products import ATTENTION, Site
-from bert_calibration.ranges import Recipe
+from bert_calibration.products import Role, Site
 
 
 class Form(Enum):
@@ -16,7 +15,8 @@ class Form(Enum):
     STATIC = "static"
     """One scale for all, from calibration."""
     TOKEN = "per-token"
-    """One scale for each token, taken from the token itself."""
+    """One scale for each token, taken from the token itself. As Q/DQ has no such form, a graph of plain operators holds
+    int8 weights there and leaves activations to the engine: OpenVINO takes scales for each token then."""
     DYNAMIC = "dynamic"
     """One scale for the whole batch, taken from the batch: an answer depends on what it was batched with."""
     FLOAT = "float"
@@ -29,44 +29,61 @@ class Plan:
 
     Attributes:
         name: for reports.
-        attention: the form of an activation that ONNX Runtime's Attention reads.
-        dense: the form of every other activation.
-        recipe: how ranges are taken from data; None for a plan that needs no data.
-        kept: names of sites that stay in floating point.
+        attention: the form of what queries, keys and values are made of.
+        dense: the form of every activation that is neither of the other two.
+        output: the form of what GELU gives, in which few tokens have values far beyond all others.
+        method: how ranges are taken from data, a key of `ranges.METHODS`; None for a plan that needs no data.
+        kept: names of sites that are more precise than the plan.
+        careful: the form of these.
         embedding: whether the word embeddings become integers too, a scale for each word.
     """
 
     name: str
     attention: Form
     dense: Form
-    recipe: Recipe | None = None
+    output: Form
+    method: str | None = None
     kept: frozenset[str] = frozenset()
+    careful: Form = Form.FLOAT
     embedding: bool = True
+
+    @property
+    def forms(self) -> frozenset[Form]:
+        """Every form that the plan uses."""
+        careful = {self.careful} if self.kept else set()
+        return frozenset({self.attention, self.dense, self.output} | careful)
 
     @property
     def is_batch_invariant(self) -> bool:
         """Whether an answer is the same alone and in any batch."""
-        return Form.DYNAMIC not in (self.attention, self.dense)
+        return Form.DYNAMIC not in self.forms
 
     def form(self, site: Site) -> Form:
         """What becomes of a site."""
         if site.name in self.kept:
-            return Form.FLOAT
-        return self.attention if site.products[0].node.op_type == ATTENTION else self.dense
+            return self.careful
+        return {Role.ATTENTION: self.attention, Role.OUTPUT: self.output}.get(site.role, self.dense)
 
     def keeping(self, *names: str) -> Plan:
-        """The same plan with more sites left in floating point."""
+        """The same plan with more sites that are more precise."""
         return replace(self, kept=self.kept | set(names))
 
     def only(self, site: str, sites: Sequence[str]) -> Plan:
         """The same plan for one of the graph's sites, and nothing else."""
-        return replace(self, kept=frozenset(sites) - {site}, embedding=False)
+        return replace(self, kept=frozenset(sites) - {site}, careful=Form.FLOAT, embedding=False)
 
 
-FAST = Plan("fast", Form.STATIC, Form.STATIC, Recipe("smooth", alpha=0.8))
-FAITHFUL = Plan("faithful", Form.TOKEN, Form.TOKEN, Recipe("smooth", alpha=0.5))
-PER_TOKEN = Plan("per-token", Form.TOKEN, Form.TOKEN)
-DYNAMIC = Plan("dynamic", Form.DYNAMIC, Form.DYNAMIC)
+FAST = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth", careful=Form.TOKEN)
+FAITHFUL = Plan("faithful", Form.TOKEN, Form.TOKEN, Form.TOKEN, "smooth")
+MIXED = Plan("faithful", Form.STATIC, Form.STATIC, Form.TOKEN, "smooth")
+PER_TOKEN = Plan("per-token", Form.TOKEN, Form.TOKEN, Form.TOKEN)
+DYNAMIC = Plan("dynamic", Form.DYNAMIC, Form.DYNAMIC, Form.DYNAMIC)
+SIGNED = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth")
 
-PLANS: Mapping[str, Plan] = {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN, DYNAMIC)}
-"""The named plans: two that need calibration data, and two that need none. Measured: benchmarks/LOG.md."""
+PLANS: Mapping[str, Mapping[str, Plan]] = {
+    "cpu": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN, DYNAMIC)},
+    "openvino": {plan.name: plan for plan in (FAST, MIXED, PER_TOKEN)},
+    "portable": {plan.name: plan for plan in (FAST, MIXED, PER_TOKEN)},
+    "tensorrt": {"fast": SIGNED, "faithful": SIGNED},
+}
+"""Target -> the named plans: fast and faithful need calibration data, the others none. Measured: benchmarks/LOG.md."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import onnx_ir as ir
@@ -20,8 +21,34 @@ _PLACE = re.compile(r"(?:^|\.)encoder\.layer\.(\d+)\.(.+)\.weight(?:\.scaled)?$"
 _VOCABULARY = re.compile(r"(?:^|\.)cls\.predictions\.(transform\.dense|decoder)\.weight$")
 _SUFFIX = re.compile(r"\.weight(?:\.scaled)?$")
 
+
+class Role(Enum):
+    """What an activation is in a layer of BERT."""
+
+    ATTENTION = "attention"
+    """What queries, keys and values are made of."""
+    CONTEXT = "context"
+    """What attention gives."""
+    INTERMEDIATE = "intermediate"
+    """What the wide half of the feed-forward network reads."""
+    OUTPUT = "output"
+    """What GELU gives to its narrow half."""
+    VOCABULARY = "vocabulary"
+    """What the head of a language model reads."""
+
+
 ATTENTION = "Attention"
 """ONNX Runtime's operator that multiplies by the packed weights of queries, keys and values itself."""
+
+
+_ROLES = {
+    ".attention.self.": Role.ATTENTION,
+    ".attention.output.": Role.CONTEXT,
+    ".intermediate.": Role.INTERMEDIATE,
+    ".output.": Role.OUTPUT,
+    "cls.predictions.": Role.VOCABULARY,
+}
+"""Part of a product's name -> its role; the first that fits."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +97,11 @@ class Site:
     def hidden(self) -> ir.Value:
         """The activation."""
         return self.products[0].hidden
+
+    @property
+    def role(self) -> Role:
+        """What the activation is."""
+        return next(role for ending, role in _ROLES.items() if ending in self.products[0].name)
 
     def largest_weights(self) -> Weights:
         """The largest magnitude that multiplies each channel of the activation: (inputs,); empty for a shared table."""

@@ -10,44 +10,23 @@ from typing import Any
 
 import onnx_ir as ir
 
-from bert_calibration import plans
 from bert_calibration.batches import batches_of, doubts
 from bert_calibration.budget import Budget, Search, search
 from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.measure import Judge, Workshop
 from bert_calibration.observe import observe
-from bert_calibration.plans import Plan
+from bert_calibration.plans import Form, Plan
 from bert_calibration.products import find_sites
-from bert_calibration.ranges import METHODS, Ranges, Recipe, ranges_of
+from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish, choose
 from bert_runtime.tasks.request import Request
 
-CHOICES = ("auto", "dynamic", "per-token", *METHODS)
-"""What `Wish.method` may be."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How to quantise.
-
-    Attributes:
-        method: one of CHOICES. auto: smooth with data, per-token without.
-        plan: fast or faithful: how the target cpu uses ranges; other targets have one way.
-        max_drop: the accuracy budget, absolute: of the task's metric, or of the share of equal answers.
-        min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
-        kept: sites to keep in floating point from the start.
-        embedding: whether the word embeddings become integers too.
-    """
-
-    method: str = "auto"
-    plan: str = "faithful"
-    max_drop: float = 0.01
-    min_speed: float = 1.0
-    kept: frozenset[str] = frozenset()
-    embedding: bool = True
+MEASURED = ("cpu", "openvino", "portable")
+"""The targets whose speed on this machine means something."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +65,7 @@ class Quantization:
         plan, found = self.conversion.plan, self.search
         return {
             "plan": plan.name,
-            "method": plan.recipe.method if plan.recipe else plan.dense.value,
+            "method": plan.method or plan.dense.value,
             "batch_invariant": plan.is_batch_invariant,
             "operators": dict(self.conversion.operators),
             "kept": list(self.conversion.kept),
@@ -115,7 +94,10 @@ def quantize(
         InputError: a request cannot be encoded.
     """
     check_task(subject)
-    plan = choose(wish, has_data=evidence is not None or ranges is not None)
+    target = subject.artefact.target
+    plan = choose(wish, target, has_data=evidence is not None or ranges is not None)
+    if plan.method and ranges:
+        plan = replace(plan, method=ranges.method)
     found_ranges = _ranges(subject, plan, evidence, ranges)
     workshop = Workshop(subject, found_ranges, output)
     found = None
@@ -124,53 +106,23 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed),
+                Budget(wish.max_drop, wish.min_speed if target in MEASURED else 0.0),
                 lambda: rank(plan, workshop.sites, measures.error),
             )
             plan = found.plan
     conversion = workshop.make(plan)
-    return Quantization(conversion, found_ranges, found, tuple(notes(plan, subject, evidence is not None)))
+    return Quantization(conversion, found_ranges, found, tuple(notes(plan, subject, found is not None)))
 
 
-def choose(wish: Wish, has_data: bool) -> Plan:
-    """The plan for a wish.
-
-    Raises:
-        CalibrationError: the method needs data, and there is none; or the names are unknown.
-    """
-    problems = []
-    if wish.method not in CHOICES:
-        problems.append(f"the method is {wish.method!r}, expected one of {', '.join(CHOICES)}")
-    if wish.plan not in (plans.FAST.name, plans.FAITHFUL.name):
-        problems.append(f"the plan is {wish.plan!r}, expected fast or faithful")
-    if wish.method in METHODS and not has_data:
-        problems.append(
-            f"the method {wish.method} needs calibration data: give --calibrate FILE, or --method per-token"
-        )
-    if not wish.max_drop >= 0:
-        problems.append(f"the largest drop is {wish.max_drop}, expected 0 or more")
-    if problems:
-        raise CalibrationError("; ".join(problems))
-    if wish.method == "dynamic":
-        plan = plans.DYNAMIC
-    elif wish.method == "per-token" or not has_data:
-        plan = plans.PER_TOKEN
-    else:
-        plan = plans.PLANS[wish.plan]
-        if wish.method in METHODS and wish.method != "smooth":
-            plan = replace(plan, recipe=Recipe(wish.method))
-    return replace(plan, kept=wish.kept, embedding=wish.embedding)
-
-
-def calibrate(subject: Subject, evidence: Evidence | None, recipe: Recipe) -> Ranges:
+def calibrate(subject: Subject, evidence: Evidence | None, method: str) -> Ranges:
     """Observe the fp32 graph on the calibration requests, and take every activation's range."""
     if evidence is None:
-        raise CalibrationError(f"the method {recipe.method} needs calibration data; give requests")
+        raise CalibrationError(f"the method {method} needs calibration data; give requests")
     rows = subject.rows(evidence.calibration)
     for doubt in doubts(len(evidence.calibration), rows):
         warnings.warn(doubt, stacklevel=2)
     seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
-    return ranges_of(seen, recipe, digest(subject.path), len(evidence.calibration))
+    return ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
 
 
 def check_task(subject: Subject) -> None:
@@ -186,24 +138,28 @@ def check_task(subject: Subject) -> None:
         )
 
 
-def notes(plan: Plan, subject: Subject, has_data: bool) -> Iterator[str]:
+def notes(plan: Plan, subject: Subject, measured: bool) -> Iterator[str]:
     """What a reader of the report must know, a sentence each."""
-    if not has_data:
-        yield (
-            "no calibration data: scales are taken from each text while it is answered, and no accuracy was measured;"
-            " give --calibrate FILE for a plan that is measured"
-        )
+    if plan.method is None:
+        yield "no calibration: scales are taken from each text while it is answered"
+    if not measured:
+        yield "no accuracy was measured; give --calibrate FILE for a plan that is"
     if not plan.is_batch_invariant:
         yield "not batch invariant: an answer depends on what it is batched with; the other plans have no such effect"
-    if plan.recipe is None and subject.artefact.target != "cpu":
-        yield "weights alone are int8: how activations are computed is the engine's choice"
+    target = subject.artefact.target
+    if target == "cpu":
+        yield "made for processors with VNNI or its like: on x86 without it, sums saturate and answers may differ"
+    elif Form.TOKEN in plan.forms:
+        yield "where scales are per token, weights alone are int8 and the engine chooses how activations are computed"
+    if target not in MEASURED:
+        yield f"speed was not measured: no engine for {target} runs here; its answers are those of the CPU"
 
 
 def _ranges(subject: Subject, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:
     """What the plan needs: the saved ranges once they are found to belong to this graph, else new ones."""
-    if plan.recipe is None:
+    if plan.method is None:
         return None
     if saved is None:
-        return calibrate(subject, evidence, plan.recipe)
+        return calibrate(subject, evidence, plan.method)
     check_belongs(saved, digest(subject.path), find_sites(ir.load(subject.path)))
     return saved

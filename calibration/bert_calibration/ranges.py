@@ -13,6 +13,10 @@ from bert_calibration.observe import Activation
 
 FloatArray = NDArray[np.float32]
 
+ALPHA, TOKEN_ALPHA = 0.8, 0.5
+"""How much of a channel's size goes into the weights, for one scale and for a scale for each token: 0 nothing, 1 all.
+Measured: benchmarks/LOG.md."""
+
 PERCENTILE = 99.99
 BINS, LEVELS = 2048, 128
 _LEAST = 1e-30
@@ -25,11 +29,13 @@ class Range:
     Attributes:
         low, high: the ends, after the division by `smooth`; low <= 0 <= high, so that zero is exact.
         smooth: what each channel is divided by, while its weights are multiplied by it; empty for none.
+        token_smooth: the same where each token has its own scale.
     """
 
     low: float
     high: float
     smooth: tuple[float, ...] = ()
+    token_smooth: tuple[float, ...] = ()
 
     def unsigned(self) -> tuple[np.float32, np.uint8]:
         """(scale, zero point) of uint8."""
@@ -46,25 +52,17 @@ LEARNED = "learned"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How ranges are taken: a key of METHODS or LEARNED, and what smooth needs to know."""
-
-    method: str
-    alpha: float = 0.5
-
-
-@dataclass(frozen=True)
 class Ranges:
     """The result of a calibration.
 
     Attributes:
-        recipe: how they were taken.
+        method: how they were taken, a key of METHODS.
         graph: the SHA-256 of the graph whose activations were observed.
         requests: how many requests were observed.
         sites: site -> its range.
     """
 
-    recipe: Recipe
+    method: str
     graph: str
     requests: int
     sites: Mapping[str, Range]
@@ -92,40 +90,43 @@ def entropy(seen: Activation) -> Range:
     return _covering(max(float(seen.low.min()), -limit), min(float(seen.high.max()), limit))
 
 
-def smooth(seen: Activation, alpha: float) -> Range:
-    """Everything that was seen, after channels of large values gave some of their size to their weights (Xiao et al.,
-    "SmoothQuant", 2023): s = max|x|^alpha / max|w|^(1-alpha), here with a geometric mean of 1. An alpha of 1 gives all
-    of it. The weights of an embedding table, which others read, take nothing: the range is that of minmax."""
+def smooth(seen: Activation) -> Range:
+    """Everything that was seen, after channels of large values gave some of their size to their weights. The weights of
+    an embedding table, which others read, take nothing: the range is that of minmax."""
     if not seen.weights.size:
         return minmax(seen)
+    factors = _factors(seen, ALPHA)
+    ends = _covering(float((seen.low / factors).min()), float((seen.high / factors).max()))
+    return Range(ends.low, ends.high, tuple(factors.tolist()), tuple(_factors(seen, TOKEN_ALPHA).tolist()))
+
+
+def _factors(seen: Activation, alpha: float) -> FloatArray:
+    """max|x|^alpha / max|w|^(1-alpha) of each channel (Xiao et al., "SmoothQuant", 2023), here with a mean of 1."""
     floor = np.float32(1e-5)
     values = np.maximum(np.maximum(np.abs(seen.low), np.abs(seen.high)), floor).astype(np.float64)
     weights = np.maximum(seen.weights, floor).astype(np.float64)
     logarithms = alpha * np.log(values) - (1 - alpha) * np.log(weights)
-    factors = np.exp(logarithms - logarithms.mean()).astype(np.float32)
-    ends = _covering(float((seen.low / factors).min()), float((seen.high / factors).max()))
-    return Range(ends.low, ends.high, tuple(float(factor) for factor in factors))
+    factors: FloatArray = np.exp(logarithms - logarithms.mean()).astype(np.float32)
+    return factors
 
 
-METHODS: Mapping[str, Callable[[Activation, float], Range]] = {
-    "minmax": lambda seen, _: minmax(seen),
-    "percentile": lambda seen, _: percentile(seen),
-    "entropy": lambda seen, _: entropy(seen),
+METHODS: Mapping[str, Callable[[Activation], Range]] = {
+    "minmax": minmax,
+    "percentile": percentile,
+    "entropy": entropy,
     "smooth": smooth,
 }
-"""Method -> (statistics, alpha) to a range; only smooth reads alpha."""
 
 
-def ranges_of(seen: Mapping[str, Activation], recipe: Recipe, graph: str, requests: int) -> Ranges:
-    """Every site's range by one recipe.
+def ranges_of(seen: Mapping[str, Activation], method: str, graph: str, requests: int) -> Ranges:
+    """Every site's range by one method.
 
     Raises:
         CalibrationError: the method is unknown.
     """
-    if recipe.method not in METHODS:
-        raise CalibrationError(f"the method is {recipe.method!r}, expected one of {', '.join(METHODS)}")
-    taken = METHODS[recipe.method]
-    return Ranges(recipe, graph, requests, {name: taken(each, recipe.alpha) for name, each in seen.items()})
+    if method not in METHODS:
+        raise CalibrationError(f"the method is {method!r}, expected one of {', '.join(METHODS)}")
+    return Ranges(method, graph, requests, {name: METHODS[method](each) for name, each in seen.items()})
 
 
 def _covering(low: float, high: float) -> Range:

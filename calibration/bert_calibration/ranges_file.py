@@ -1,6 +1,7 @@
 """Ranges as a file: what a calibration found, to read, to keep and to quantise with again.
 
-JSON: {"format", "version", "method", "alpha", "graph", "requests", "ranges": {site: {"low", "high", "smooth"}}}. Equal
+JSON:
+{"format", "version", "method", "graph", "requests", "ranges": {site: {"low", "high", "smooth", "token_smooth"}}}. Equal
 calibrations give equal bytes.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from bert_calibration.errors import CalibrationError
 from bert_calibration.products import Site
-from bert_calibration.ranges import LEARNED, METHODS, Range, Ranges, Recipe
+from bert_calibration.ranges import LEARNED, METHODS, Range, Ranges
 from bert_runtime import strict_json
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
@@ -42,12 +43,16 @@ def save(ranges: Ranges, path: Path) -> None:
     record = {
         "format": FORMAT,
         "version": VERSION,
-        "method": ranges.recipe.method,
-        "alpha": ranges.recipe.alpha,
+        "method": ranges.method,
         "graph": ranges.graph,
         "requests": ranges.requests,
         "ranges": {
-            name: {"low": each.low, "high": each.high, "smooth": list(each.smooth)}
+            name: {
+                "low": each.low,
+                "high": each.high,
+                "smooth": list(each.smooth),
+                "token_smooth": list(each.token_smooth),
+            }
             for name, each in sorted(ranges.sites.items())
         },
     }
@@ -71,7 +76,6 @@ def load(path: Path) -> Ranges:
     record.choice("format", (FORMAT,))
     record.integer("version", VERSION, VERSION)
     method = record.choice("method", (*METHODS, LEARNED))
-    alpha = record.value("alpha", lambda found: _is_number(found, 0.0, 1.0), "a number of 0 to 1", 0.0)
     graph = record.string(key="graph", pattern=_SHA256, expected="a SHA-256 in hexadecimal")
     requests = record.integer("requests", 1, 2**53)
     sites = record.record("ranges")
@@ -79,7 +83,7 @@ def load(path: Path) -> Ranges:
     record.close()
     if problems:
         raise CalibrationError(f"{path.name}: {'; '.join(problems)}; {_REDO}")
-    return Ranges(Recipe(method, float(alpha)), graph, requests, found)
+    return Ranges(method, graph, requests, found)
 
 
 def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
@@ -99,8 +103,12 @@ def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
         found = ranges.sites.get(site.name)
         if found is None:
             problems.append(f"no range for {site.name}")
-        elif found.smooth and len(found.smooth) != channels:
-            problems.append(f"{site.name} has {len(found.smooth)} channels to smooth, expected {channels}")
+            continue
+        problems += [
+            f"{site.name} has {len(factors)} channels to smooth, expected {channels}"
+            for factors in (found.smooth, found.token_smooth)
+            if factors and len(factors) != channels
+        ]
     if problems:
         raise CalibrationError(f"the ranges do not fit the graph: {'; '.join(problems)}; {_REDO}")
 
@@ -108,9 +116,14 @@ def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
 def _range(record: Record) -> Range:
     low = record.value("low", lambda found: _is_number(found, high=0.0), "a number up to 0", 0.0)
     high = record.value("high", lambda found: _is_number(found, low=0.0), "a number from 0", 0.0)
-    factors = record.value("smooth", _are_factors, "a list of positive numbers", list[float]())
+    smooth, token_smooth = _factors(record, "smooth"), _factors(record, "token_smooth")
     record.close()
-    return Range(float(low), float(high), tuple(float(factor) for factor in factors))
+    return Range(float(low), float(high), smooth, token_smooth)
+
+
+def _factors(record: Record, key: str) -> tuple[float, ...]:
+    found = record.value(key, _are_factors, "a list of positive numbers", list[float]())
+    return tuple(float(factor) for factor in found)
 
 
 def _is_number(value: object, low: float = -MOST, high: float = MOST) -> bool:

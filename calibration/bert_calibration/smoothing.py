@@ -10,13 +10,17 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from bert_calibration.edit import Editor
+from bert_calibration.plans import Form
 from bert_calibration.products import Site
 from bert_calibration.ranges import Range
 
 
-def factors_of(found: Range | None) -> NDArray[np.float32] | None:
+def factors_of(found: Range | None, form: Form) -> NDArray[np.float32] | None:
     """What each channel is divided by: (channels,), or None."""
-    return np.array(found.smooth, dtype=np.float32) if found is not None and found.smooth else None
+    if found is None:
+        return None
+    factors = found.token_smooth if form is Form.TOKEN else found.smooth
+    return np.array(factors, dtype=np.float32) if factors else None
 
 
 def smoothed(editor: Editor, before: ir.Node, site: Site, factors: NDArray[np.float32] | None) -> ir.Value:

@@ -29,6 +29,7 @@ from bert_export.precision.ladder import rungs
 from bert_export.precision.overflow import Feeds
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
+from bert_export.source_graph import WrittenGraph, fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
@@ -57,13 +58,21 @@ class Made:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where artefacts are made: a temporary folder, the clock of the stages, whether signatures stay plain, and how to
-    quantise."""
+    """Where artefacts are made.
+
+    Attributes:
+        folder: a temporary one.
+        stages: their clock.
+        plain: whether signatures stay plain.
+        quantizing: how int8 is made.
+        source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
+    """
 
     folder: Path
     stages: Stages
     plain: bool
     quantizing: Quantizing
+    source: WrittenGraph | None
 
 
 def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
@@ -154,7 +163,7 @@ class _Bench:
 
     def __init__(self, checkpoint: Checkpoint, variant: Variant, workshop: Workshop) -> None:
         self._task, self._settings, self._variant = checkpoint.task, checkpoint.settings, variant
-        self._plain, folder = workshop.plain, workshop.folder
+        self._plain, folder, self._source = workshop.plain, workshop.folder, workshop.source
         self._layers = checkpoint.config.num_hidden_layers
         self._kernels = ""
         first = not (folder / MODEL_FILE).exists()
@@ -165,30 +174,38 @@ class _Bench:
 
     def artefact(self, written: list[str]) -> Artefact:
         """The record of an artefact whose graph is the first of `written`, its external data the others."""
-        inputs = expand(self._task.inputs(self._plain), self._layers)
+        reads_source = self._source is not None
+        inputs = expand(self._task.inputs(self._plain, reads_source), self._layers)
         outputs = expand(self._task.graph_outputs(self._plain), self._layers)
         target, precision = self._variant.target, self._variant.precision
-        return Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
+        record = Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
+        return record if self._source is None else dataclasses.replace(record, source=self._source.record)
 
     def verify(self, artefact: Artefact, sweep: bool = True) -> Parity:
         """The parity gate; without `sweep` on real texts alone."""
-        engine = start(self.path.parent, artefact, available_cpus())
+        folder, source = self.path.parent, artefact.source_artefact
+        engine = start(folder, artefact, available_cpus())
+        reader = None if source is None else start(folder, source, available_cpus())
         if isinstance(engine, OpenVinoEngine):
             self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"
         try:
-            return verify(Subject(self._task, self._head, artefact, engine), self._reference, sweep)
+            return verify(Subject(self._task, self._head, artefact, engine, reader), self._reference, sweep)
         finally:
-            engine.close()
+            for each in (engine, reader):
+                if each is not None:
+                    each.close()
 
     def texts(self) -> list[Feeds]:
-        """The graph's inputs for the task's examples; a cache is empty."""
-        sizes = {"batch": 1, "past": 0, **self._reference.cache_sizes}
+        """The graph's inputs for the task's examples; a cache is empty, and what an encoder says is random."""
+        sizes, random = {"batch": 1, "past": 0, "source": 12, **self._reference.cache_sizes}, np.random.default_rng(0)
         found: list[Feeds] = []
         for row in self._example_rows():
             feeds: dict[str, NDArray[Any]] = {**collate([row], self._head.text.pad_id)}
             for spec in self.artefact([""]).inputs:
-                if "past" in spec.axes:
-                    feeds[spec.name] = np.zeros([sizes[axis] for axis in spec.axes], spec.dtype)
+                if spec.name not in feeds:
+                    shape = [sizes[axis] for axis in spec.axes]
+                    numbers = np.ones(shape) if spec.dtype == "int64" else random.standard_normal(shape)
+                    feeds[spec.name] = numbers.astype(spec.dtype)
             found.append({spec.name: feeds[spec.name] for spec in self.artefact([""]).inputs})
         return found
 
@@ -200,12 +217,10 @@ class _Bench:
     def made(self, graph: ir.Model, written: list[str], parity: Parity, kept: str = "") -> Made:
         """The artefact, once it has passed."""
         artefact = self.artefact(written)
-        sizes = {
-            axis: size
-            for spec, value in zip(artefact.outputs, graph.graph.outputs, strict=True)
-            for axis, size in zip(spec.axes, value.shape or (), strict=True)
-            if isinstance(size, int)
-        }
+        sizes = fixed_sizes(graph, artefact.graphs[0])
+        if self._source is not None:
+            sizes |= self._source.sizes
+            written = [*written, *self._source.files]
         if artefact.outputs != self._task.graph_outputs(self._plain):
             sizes["layers"] = self._layers
         files = {name: self.path.with_name(name) for name in written}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bert_export.errors import GateError, OptionError
 from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
@@ -27,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     stages = Stages(show=not (parsed.json or parsed.quiet))
     try:
-        _show(_export(_options(parsed), stages), parsed)
+        with _told_warnings():
+            report = _export(_options(parsed), stages)
+        _show(report, parsed)
         sys.stdout.flush()
     except GateError as error:
         return _fail(str(error), GATE_FAILED)
@@ -40,6 +44,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)
     return DONE
+
+
+@contextlib.contextmanager
+def _told_warnings() -> Iterator[None]:
+    """What this project doubts, in its own words; what libraries warn of is for developers, and shown to them."""
+    shown = warnings.showwarning
+
+    def tell(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is UserWarning and "/bert_" in filename:
+            print(f"bert-export: warning: {message}", file=sys.stderr)
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 def _export(options: ExportOptions, stages: Stages) -> ExportReport:

@@ -18,6 +18,7 @@ from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
+from bert_export.source_graph import write_source
 from bert_export.trace import trace
 from bert_runtime.tasks import find_task
 
@@ -42,7 +43,8 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     output = options.output or _default_output(checkpoint)
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing)
+        read = write_source(checkpoint, Path(folder), stages)
+        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read)
         graph = _traced(checkpoint, workshop)
         made = [make(checkpoint, graph.clone(), variant, workshop) for variant in options.variants]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}

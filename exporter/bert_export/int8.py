@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ from bert_calibration import ranges_file
 from bert_calibration.batches import FEW
 from bert_calibration.budget import BudgetError
 from bert_calibration.quality import Difference, Measure, Quality, agreement, difference, measure_of, qualities
-from bert_calibration.quantize import Evidence, Quantization, Wish, quantize
+from bert_calibration.quantize import Evidence, Quantization, quantize
 from bert_calibration.samples import Samples, read_samples
 from bert_calibration.sensitivity import Sensitivity, picture
 from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish
 from bert_export.errors import GateError
 from bert_export.options import Quantizing
 from bert_runtime.errors import InputError
@@ -73,8 +73,6 @@ def make_int8(subject: Subject, how: Quantizing, output: Path) -> Int8:
     """
     settings = subject.manifest.settings
     samples = read_samples(how.calibrate, subject.task, settings, how.limit) if how.calibrate else None
-    for doubt in samples.warnings if samples else ():
-        warnings.warn(doubt, stacklevel=2)
     judged = _Judged.of(subject, samples)
     evidence = Evidence(_calibrating(samples), judged.requests, judged.drop) if samples else None
     ranges = ranges_file.load(how.ranges) if how.ranges else None

@@ -7,7 +7,7 @@ import pytest
 
 from bert_calibration.errors import CalibrationError
 from bert_calibration.observe import Activation
-from bert_calibration.ranges import METHODS, Range, Recipe, entropy, minmax, percentile, ranges_of, smooth
+from bert_calibration.ranges import METHODS, Range, entropy, minmax, percentile, ranges_of, smooth
 
 RANDOM = np.random.default_rng(0)
 
@@ -41,7 +41,7 @@ def test_a_range_always_holds_zero() -> None:
 def test_smoothing_evens_out_the_channels_and_leaves_the_product_as_it_was() -> None:
     values = RANDOM.normal(size=(100, 4)) * [1, 1, 1, 50]
     weights = RANDOM.normal(size=(4, 3))
-    found = smooth(seen(values, np.abs(weights).max(axis=1)), 0.8)
+    found = smooth(seen(values, np.abs(weights).max(axis=1)))
     factors = np.array(found.smooth)
 
     spread = np.abs(values / factors).max(axis=0)
@@ -51,7 +51,7 @@ def test_smoothing_evens_out_the_channels_and_leaves_the_product_as_it_was() -> 
 
 def test_smoothing_covers_the_divided_channels() -> None:
     values = RANDOM.normal(size=(100, 4))
-    found = smooth(seen(values), 0.5)
+    found = smooth(seen(values))
     divided = values.astype(np.float32) / np.array(found.smooth, dtype=np.float32)
 
     assert (found.low, found.high) == (divided.min(), divided.max())
@@ -60,12 +60,12 @@ def test_smoothing_covers_the_divided_channels() -> None:
 def test_a_channel_that_is_always_zero_has_a_finite_factor() -> None:
     values = RANDOM.normal(size=(100, 4)) * [1, 0, 1, 1]
 
-    assert np.isfinite(smooth(seen(values), 0.5).smooth).all()
+    assert np.isfinite(smooth(seen(values)).smooth).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_activation_that_is_always_zero_has_a_scale(method: str) -> None:
-    found = METHODS[method](seen(np.zeros((10, 4))), 0.5)
+    found = METHODS[method](seen(np.zeros((10, 4))))
 
     assert found.unsigned()[0] > 0
     assert found.signed() > 0
@@ -84,4 +84,4 @@ def test_signed_integers_are_symmetric_around_zero() -> None:
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(CalibrationError, match="the method is 'best', expected one of minmax, percentile"):
-        ranges_of({}, Recipe("best"), "0" * 64, 1)
+        ranges_of({}, "best", "0" * 64, 1)

@@ -37,6 +37,9 @@ NONE: Config = {}
 TARGETS = ("cpu", "portable", "cuda:fp16")
 """What tiny bundles hold."""
 TARGET_FLAGS = [word for target in TARGETS for word in ("--target", target)]
+READS_ENCODER: Config = {"add_cross_attention": True}
+SourceBundle = Callable[[bool], ExportReport]
+"""plain -> the report of an export for every target of a decoder that reads an encoder."""
 
 
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
@@ -92,5 +95,18 @@ def tiny_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPa
         output = tmp_path_factory.mktemp("bundles") / task
         model = str(tiny_checkpoint(task, NONE))
         return export(ExportOptions(model=model, task=task, output=output, targets=TARGETS, plain=plain))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def source_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPathFactory) -> SourceBundle:
+    """Bundles of a decoder that reads an encoder, each exported once: read them, but change nothing in them."""
+
+    @functools.cache
+    def get(plain: bool) -> ExportReport:
+        output = tmp_path_factory.mktemp("bundles") / "from-source"
+        model = str(tiny_checkpoint("text-generation", READS_ENCODER))
+        return export(ExportOptions(model=model, output=output, targets=("cpu", "portable", "cuda:fp16"), plain=plain))
 
     return get

@@ -32,7 +32,7 @@ def test_every_head_passes_the_gate_in_fp32(task: str, tiny_checkpoint: TinyChec
     assert artefact.kernels.endswith(" of 2 attentions as one kernel")
 
 
-@pytest.mark.parametrize("task", ["text-classification", "text-generation"])
+@pytest.mark.parametrize("task", ["text-classification", "token-classification", "text-generation"])
 def test_bf16_is_the_graph_of_fp32_in_another_arithmetic(
     task: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,7 @@ from bert_calibration.errors import CalibrationError
 from bert_calibration.finetune.fake_quantize import FakeQuantization, insert
 from bert_calibration.finetune.trainer import Batch, FinetuneSettings, HeadTrainer, arguments_of
 from bert_calibration.products import find_sites
-from bert_calibration.ranges import LEARNED, Range, Ranges, Recipe
+from bert_calibration.ranges import LEARNED, Range, Ranges
 from bert_calibration.ranges_file import digest
 
 
@@ -54,7 +54,7 @@ class Learned:
                 f"no range was learned for {', '.join(unknown)}, expected the graph of the fine-tuned model: export it"
             )
         sites = {site: Range(*self.sites[name]) for site, name in names.items() if name is not None}
-        return Ranges(Recipe(LEARNED), digest(graph), self.rows, sites)
+        return Ranges(LEARNED, digest(graph), self.rows, sites)
 
     def _name_of(self, site: str) -> str | None:
         """The activation that `site` is, or is part of."""

@@ -44,7 +44,7 @@ class Quantized:
 def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
     """Replace a site's products; product -> the operator that each became."""
     first = site.products[0].node
-    factors = factors_of(found)
+    factors = factors_of(found, form)
     hidden = smoothed(editor, first, site, factors)
     activation = _activation(editor, site, form, (hidden, found))
     promised = {}

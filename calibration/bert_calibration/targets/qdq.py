@@ -12,6 +12,7 @@ import onnx_ir as ir
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import stored
 from bert_calibration.integers import quantized
+from bert_calibration.plans import Form
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
 from bert_calibration.smoothing import factors_of, smoothed
@@ -19,7 +20,7 @@ from bert_calibration.smoothing import factors_of, smoothed
 
 def quantize_site(editor: Editor, site: Site, found: Range | None, signed: bool) -> dict[str, str]:
     """Replace a site's products; product -> the operator that each became. Without a range, weights alone are int8."""
-    factors = factors_of(found)
+    factors = factors_of(found, Form.STATIC)
     hidden = smoothed(editor, site.products[0].node, site, factors)
     floats = hidden if found is None else _rounded(editor, site, (hidden, found), signed)
     promised = {}

@@ -13,6 +13,7 @@ from bert_export.passes.fold import clean, fold
 from bert_export.passes.fold_query_scale import fold_query_scale
 from bert_export.passes.fuse_attention import fuse_attention
 from bert_export.passes.fuse_cached_attention import fuse_cached_attention
+from bert_export.passes.fuse_cross_attention import fuse_cross_attention
 from bert_export.passes.fuse_embed_layer_normalization import fuse_embed_layer_normalization
 from bert_export.passes.fuse_gelu import fuse_gelu
 from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
@@ -26,6 +27,7 @@ FUSING: tuple[Pass, ...] = (
     fuse_attention,
     fuse_multi_head_attention,
     fuse_cached_attention,
+    fuse_cross_attention,
     fuse_gelu,
     fuse_skip_layer_normalization,
     fuse_embed_layer_normalization,

@@ -40,9 +40,14 @@ class Parity:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is verified: an artefact, loaded, with the head that reads it."""
+    """What is verified: an artefact, loaded, with the head that reads it.
+
+    Attributes:
+        source: of a decoder that reads an encoder, the graph of the source, loaded.
+    """
 
     task: Task[Any, Any, Any]
     head: Head[Any, Any, Any]
     artefact: Artefact
     engine: Engine
+    source: Engine | None = None

@@ -225,4 +225,4 @@ def test_learned_ranges_are_kept_as_a_file_of_ranges(tmp_path: Path) -> None:
     read = ranges_file.load(tmp_path / "ranges.json")
 
     assert read == learned.ranges(GRAPH)
-    assert read.recipe.method == "learned"
+    assert read.method == "learned"

@@ -94,7 +94,7 @@ def test_weights_beyond_the_range_are_named(graph: Callable[..., ir.Model]) -> N
         value = model.graph.initializers[name]
         weight = array(value)
         assert weight is not None
-        value.const_value = ir.tensor((weight * 1e6).astype(np.float32), name=name)
+        value.const_value = ir.tensor(weight.astype(np.float32) * 1e6, name=name)
     with pytest.raises(GateError) as error:
         to_half(model)
     message = str(error.value)

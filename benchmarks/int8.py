@@ -1,0 +1,245 @@
+"""int8 plans against fp32 and against ONNX Runtime's `quantize_dynamic`: their answers, and their speed.
+
+    python -m benchmarks.int8 answers --requests questions.jsonl --calibrate others.jsonl [--task question-answering]
+    python -m benchmarks.int8 speed [--model text-classification-bert-base] [--threads 1] [--rounds 8]
+
+Requests are records as `bert-run` reads them. Measurements of `answers`: {"variant", "agreement", "bytes"}: the share
+of requests whose best answer is fp32's, and the size of the graph. Of `speed`: {"variant", "batch", "sequence",
+"rounds"}: milliseconds of each call; all variants run in turn in one process, by CPU time for one thread and by the
+clock for more. Variants of engines that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from benchmarks.checkpoints import random_checkpoint
+from benchmarks.latency import WORK
+from benchmarks.results import save
+from benchmarks.summary import speed_up, typical
+from benchmarks.workload import VOCABULARY, Case, Model
+from bert_calibration.batches import batches_of
+from bert_calibration.convert import convert
+from bert_calibration.observe import observe
+from bert_calibration.plans import PLANS
+from bert_calibration.ranges import Ranges, ranges_of
+from bert_calibration.ranges_file import digest
+from bert_calibration.subject import Subject
+from bert_export.export import export
+from bert_export.options import ExportOptions
+from bert_runtime import bundle as bundles
+from bert_runtime.backends.engine import Array
+from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
+from bert_runtime.tasks.task import Features
+
+Run = Callable[[Mapping[str, Array], Sequence[str]], dict[str, Any]]
+CASES = (Case(1, 128), Case(8, 128))
+BASELINE = "quantize_dynamic, raw export"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A graph and the engine that runs it: onnxruntime, or openvino with bf16 for what is not int8."""
+
+    name: str
+    file: Path
+    engine: str
+
+
+@dataclass
+class OpenVino:
+    """OpenVINO on the CPU with the settings that int8 graphs are made for."""
+
+    file: Path
+    threads: int
+    name: str = "openvino"
+
+    def __post_init__(self) -> None:
+        import openvino  # noqa: PLC0415 - an extra
+
+        settings = {"INFERENCE_PRECISION_HINT": "bf16", "NUM_STREAMS": 1, "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
+        compiled = openvino.Core().compile_model(
+            str(self.file), "CPU", {**settings, "INFERENCE_NUM_THREADS": self.threads}
+        )
+        self._request: Any = compiled.create_infer_request()
+
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, Any]:
+        """See Engine."""
+        results = self._request.infer(dict(feeds))
+        return {name: np.array(results[name]) for name in fetch}
+
+
+def engine_of(variant: Variant, threads: int) -> Run:
+    """The variant, loaded."""
+    if variant.engine == "openvino":
+        return OpenVino(variant.file, threads).run
+    return OnnxRuntimeEngine(variant.file, threads).run
+
+
+def fp32_bundle(folder: Path, options: ExportOptions) -> bundles.Bundle:
+    """The bundle for the CPU provider and of plain operators, exported unless it is there."""
+    if not folder.exists():
+        export(dataclasses.replace(options, output=folder, targets=("cpu", "portable")))
+    return bundles.read(folder)
+
+
+def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> Iterator[Variant]:
+    """Every plan of every target that an engine here runs, and fp32, made anew in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for target, engine in (("cpu", "onnxruntime"), ("openvino", "openvino")):
+        if engine == "openvino" and not _is_installed("openvino"):
+            continue
+        subject = Subject.of(bundle, "portable" if target == "openvino" else target)
+        yield Variant(f"{target} {'fp32' if target == 'cpu' else 'bf16'}", subject.path, engine)
+        ranges = _ranges(subject, rows)
+        for name, plan in PLANS[target].items():
+            model = ir.load(subject.path)
+            convert(model, target, plan, ranges if plan.method else None)
+            file = folder / f"{target}-{name}.onnx"
+            ir.save(model, file)
+            yield Variant(f"{target} int8 {name}", file, engine)
+
+
+def _ranges(subject: Subject, rows: Sequence[Features]) -> Ranges:
+    seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
+    return ranges_of(seen, "smooth", digest(subject.path), len(rows))
+
+
+def _is_installed(package: str) -> bool:
+    import importlib.util  # noqa: PLC0415
+
+    return importlib.util.find_spec(package) is not None
+
+
+def raw_dynamic(model: Model, checkpoint: Path, folder: Path) -> Variant:
+    """What most people do: torch.onnx.export, then `quantize_dynamic` with its defaults and int8 weights."""
+    import onnx  # noqa: PLC0415
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
+
+    from benchmarks.peers.onnxruntime_raw import export_raw  # noqa: PLC0415
+    from benchmarks.peers.peer import Stall  # noqa: PLC0415
+
+    raw, made = folder / "raw.onnx", folder / "raw-dynamic.onnx"
+    if not made.exists():
+        export_raw(Stall(model, checkpoint, folder), raw)
+        graph = onnx.load(raw)
+        del graph.graph.value_info[:]  # its shape inference contradicts the exporter's for a transposed Gemm
+        onnx.save(graph, raw)
+        quantize_dynamic(raw, made, weight_type=QuantType.QInt8)
+    return Variant(BASELINE, made, "onnxruntime")
+
+
+def measure_answers(task: str, requests: Path, calibrate: Path) -> list[dict[str, Any]]:
+    """The demo head's answers by every variant."""
+    folder = WORK / "int8" / task
+    bundle = fp32_bundle(folder / "bundle", ExportOptions(task=task))
+    subject = Subject.of(bundle, "cpu")
+    asked = subject.requests(read_records(requests))
+    rows, measurements = subject.rows(subject.requests(read_records(calibrate))), list[dict[str, Any]]()
+    reference: list[Any] = []
+    for variant in variants(bundle, rows, folder):
+        answered = subject.answers(_Recording(engine_of(variant, 2)), asked)
+        reference = reference or answered
+        same = np.mean([_best(one) == _best(other) for one, other in zip(answered, reference, strict=True)])
+        facts = {"variant": variant.name, "agreement": round(float(same), 4), "bytes": variant.file.stat().st_size}
+        print(facts, file=sys.stderr, flush=True)
+        measurements.append(facts)
+    return measurements
+
+
+@dataclass
+class _Recording:
+    """A run as an Engine."""
+
+    run: Run
+    name: str = "benchmark"
+
+    def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """Not needed: no decoder is measured here."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _best(result: Any) -> object:
+    """The best answer without its score: of question answering its place; of other heads all but floats."""
+    answers = getattr(result, "answers", None)
+    return (answers[0].start, answers[0].end) if answers else str(result)
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def measure_speed(model: Model, threads: int, rounds: int) -> list[dict[str, Any]]:
+    """Every variant's time, in turns."""
+    folder = WORK / "int8" / model.name
+    checkpoint = random_checkpoint(model, folder / "checkpoint")
+    bundle = fp32_bundle(folder / "bundle", ExportOptions(model=str(checkpoint), task=model.task))
+    compared = [raw_dynamic(model, checkpoint, folder), *variants(bundle, _random_rows(), folder)]
+    runs = {variant.name: engine_of(variant, threads) for variant in compared}
+    fetch = [spec.name for spec in bundle.manifest.artefacts[0].outputs]
+    inputs = [spec.name for spec in bundle.manifest.artefacts[0].inputs]
+    own = [str(value.name) for value in ir.load(compared[0].file).graph.outputs][:1]
+    clock = time.process_time_ns if threads == 1 else time.perf_counter_ns
+    measurements = []
+    for case in CASES:
+        feeds = {name: case.feeds()[name] for name in inputs}
+        times: dict[str, list[list[float]]] = {name: [] for name in runs}
+        for _ in range(rounds + 1):
+            for name, run in runs.items():
+                began = clock()
+                run(feeds, fetch if name != BASELINE else own)
+                times[name].append([(clock() - began) / 1e6])
+        for name, found in times.items():
+            kept = found[1:]  # the first round warms up
+            ratio = speed_up(kept, times[BASELINE][1:]).median
+            print(f"{case.name} {name:32} {typical(kept):8.1f} ms {ratio:5.2f}x", file=sys.stderr, flush=True)
+            measurements.append(
+                {"variant": name, "batch": case.batch, "sequence": case.sequence, "baseline": BASELINE, "rounds": kept}
+            )
+    return measurements
+
+
+def _random_rows() -> list[Features]:
+    random = np.random.default_rng(0)
+    ids = [random.integers(1000, VOCABULARY, size=length) for length in (48, 64, 80, 96)]
+    return [Features(row, np.zeros_like(row), np.ones_like(row)) for row in ids]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and keep the result."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = flags.add_subparsers(dest="verb", required=True)
+    answers = verbs.add_parser("answers")
+    answers.add_argument("--requests", type=Path, required=True)
+    answers.add_argument("--calibrate", type=Path, required=True)
+    answers.add_argument("--task", default="question-answering", help="a task with a demo checkpoint")
+    speed = verbs.add_parser("speed")
+    speed.add_argument("--model", default="text-classification-bert-base", help="TASK-SIZE, with random weights")
+    speed.add_argument("--threads", type=int, default=2)
+    speed.add_argument("--rounds", type=int, default=8)
+    parsed = flags.parse_args(arguments)
+    if parsed.verb == "answers":
+        found = measure_answers(parsed.task, parsed.requests, parsed.calibrate)
+        print(save("int8_answers", parsed.task, 2, found), file=sys.stderr)
+    else:
+        found = measure_speed(Model.parse(parsed.model), parsed.threads, parsed.rounds)
+        print(save(f"int8_speed_{parsed.threads}", parsed.model, parsed.threads, found), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The whole way: from a wish and evidence to a file and a report, or to a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.calibration.conftest import GOLDEN, GetSubject, requests_of
+
+from bert_calibration.budget import BudgetError
+from bert_calibration.errors import CalibrationError, QuantizationError
+from bert_calibration.plans import Form
+from bert_calibration.quantize import Evidence, quantize
+from bert_calibration.subject import Subject
+from bert_calibration.wish import Wish, choose
+from bert_runtime import bundle as bundles
+from bert_runtime.errors import InputError
+
+ANY_SPEED = 0.0
+"""A network of 16 channels is no faster in integers."""
+
+
+def best(results: Sequence[Any], reference: Sequence[Any]) -> float:
+    """The share of questions with another best answer."""
+    pairs = zip(results, reference, strict=True)
+    return sum(bool(one.answers[0].text != other.answers[0].text) for one, other in pairs) / len(reference)
+
+
+def evidence(subject: Subject, number: int = 40, judge: Any = best) -> Evidence:
+    return Evidence(requests_of(subject, number), requests_of(subject, 12, seed=1), judge)
+
+
+def test_without_data_each_token_has_its_own_scale_and_the_report_says_so(subject: GetSubject, tmp_path: Path) -> None:
+    made = quantize(subject("question-answering", "cpu"), Wish(), None, tmp_path / "model.onnx")
+
+    assert made.conversion.plan.name == "per-token"
+    assert made.conversion.plan.is_batch_invariant
+    assert made.ranges is None
+    assert made.search is None
+    assert made.notes[0].startswith("no calibration: scales are taken from each text")
+    assert made.notes[1].startswith("no accuracy was measured")
+    assert (tmp_path / "model.onnx").exists()
+
+
+def test_dynamic_reports_that_it_is_not_batch_invariant(subject: GetSubject, tmp_path: Path) -> None:
+    made = quantize(subject("question-answering", "cpu"), Wish("dynamic"), None, tmp_path / "model.onnx")
+
+    assert made.to_json()["batch_invariant"] is False
+    assert any(note.startswith("not batch invariant") for note in made.notes)
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "entropy", "smooth"])
+def test_each_method_makes_a_file(method: str, subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    wish = Wish(method, "fast", max_drop=1.0, min_speed=ANY_SPEED)
+    made = quantize(found, wish, evidence(found), tmp_path / "model.onnx")
+
+    assert made.ranges is not None
+    assert made.to_json()["method"] == made.ranges.method == method
+    assert found.artefact.precision == "fp32"
+    assert found.quantised(tmp_path / "model.onnx").precision == "int8"
+
+
+def test_the_report_is_plain_json(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    wish = Wish(max_drop=1.0, min_speed=ANY_SPEED)
+    report = quantize(found, wish, evidence(found), tmp_path / "model.onnx").to_json()
+
+    assert json.loads(json.dumps(report)) == report
+    assert report["calibrated_on"] == 40
+    assert report["trials"][0]["speed"] > 0
+
+
+def test_saved_ranges_give_the_same_bytes_without_data(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    wish = Wish(max_drop=1.0, min_speed=ANY_SPEED)
+    first = quantize(found, wish, evidence(found), tmp_path / "one.onnx")
+    quantize(found, wish, None, tmp_path / "other.onnx", first.ranges)  # as by a saved file
+
+    assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "other.onnx").read_bytes()
+
+
+def test_a_budget_that_breaks_ranks_every_site_and_leaves_no_file(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    with pytest.raises(BudgetError) as failed:
+        quantize(found, Wish(), evidence(found, judge=lambda _one, _other: 1.0), tmp_path / "model.onnx")
+
+    assert len(failed.value.ranking) == 8
+    assert all(each.error > 0 for each in failed.value.ranking)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_budget_is_met_by_making_the_worst_sites_more_precise(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    drops = iter([1.0, 1.0, 0.0])
+    wish = Wish(plan="fast", min_speed=ANY_SPEED)
+    made = quantize(found, wish, evidence(found, judge=lambda _one, _other: next(drops)), tmp_path / "model.onnx")
+    assert made.search is not None
+
+    assert len(made.conversion.kept) == 2
+    assert made.conversion.plan.careful is Form.TOKEN
+    assert set(made.conversion.kept) == {each.site for each in made.search.ranking[:2]}
+
+
+def test_a_tiny_network_is_not_faster_in_integers_and_that_is_an_error(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    with pytest.raises(BudgetError, match=r"not more than 50x as fast as fp32 on this machine"):
+        quantize(found, Wish(max_drop=1.0, min_speed=50.0), evidence(found), tmp_path / "model.onnx")
+
+
+def test_a_decoder_is_refused_by_name(subject: GetSubject, tmp_path: Path) -> None:
+    with pytest.raises(QuantizationError, match=r"text-generation has no int8: .* export it in fp32 or fp16"):
+        quantize(subject("text-generation", "cpu"), Wish(), None, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("wish", "target", "data", "message"),
+    [
+        (Wish("best"), "cpu", True, "the method is 'best', expected one of auto, dynamic, per-token, minmax"),
+        (Wish("smooth"), "cpu", False, "the method smooth needs calibration data: give --calibrate FILE"),
+        (Wish(plan="slow"), "cpu", True, "the plan is 'slow', expected fast or faithful"),
+        (
+            Wish("dynamic", "fast"),
+            "cpu",
+            True,
+            "the plan fast needs calibration data: give --calibrate FILE and a method",
+        ),
+        (Wish(max_drop=-0.1), "cpu", True, "the largest drop is -0.1, expected 0 or more"),
+        (Wish(max_drop=float("nan")), "cpu", True, "the largest drop is nan, expected 0 or more"),
+        (Wish(), "tensorrt", False, "the target tensorrt has no int8 plan 'per-token', expected one of fast, faithful"),
+        (Wish("dynamic"), "openvino", True, "the target openvino has no int8 plan 'dynamic'"),
+        (Wish(), "cuda", True, "the target cuda has no int8 plan 'faithful', expected one of none"),
+    ],
+)
+def test_a_wish_that_cannot_be_served_is_refused(wish: Wish, target: str, data: bool, message: str) -> None:
+    with pytest.raises((CalibrationError, QuantizationError), match=message):
+        choose(wish, target, has_data=data)
+
+
+@pytest.mark.parametrize(
+    ("method", "plan"),
+    [
+        ("auto", "faithful"),
+        ("smooth", "faithful"),
+        ("minmax", "fast"),
+        ("dynamic", "dynamic"),
+        ("per-token", "per-token"),
+    ],
+)
+def test_a_method_has_the_plan_that_it_is_about(method: str, plan: str) -> None:
+    assert choose(Wish(method), "cpu", has_data=True).name == plan
+
+
+def test_all_problems_of_a_wish_come_at_once() -> None:
+    with pytest.raises(CalibrationError, match=r"the method is 'x'.*; the plan is 'y'.*; the largest drop is -1"):
+        choose(Wish("x", "y", -1), "cpu", has_data=True)
+
+
+def test_no_calibration_request_is_an_error(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    with pytest.raises(CalibrationError, match=r"the calibration data holds no request, expected at least 32"):
+        quantize(found, Wish(), evidence(found, number=0), tmp_path / "model.onnx")
+
+
+def test_few_requests_warn_and_enough_do_not(subject: GetSubject, tmp_path: Path) -> None:
+    found, wish = subject("question-answering", "cpu"), Wish(max_drop=1.0, min_speed=ANY_SPEED)
+    with pytest.warns(UserWarning, match=r"calibrated on 5 requests, expected at least 32"):
+        quantize(found, wish, evidence(found, number=5), tmp_path / "model.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quantize(found, wish, evidence(found, number=32), tmp_path / "model.onnx")
+
+
+def test_a_record_of_another_task_is_refused_with_its_index(subject: GetSubject) -> None:
+    with pytest.raises(InputError, match=r"request 1: .*unknown field 'text'"):
+        subject("question-answering", "cpu").requests([{"question": "a", "context": "b"}, {"text": "c"}])
+
+
+def test_a_bundle_without_an_fp32_artefact_for_the_target_is_refused() -> None:
+    bundle = bundles.read(GOLDEN / "question-answering")
+    with pytest.raises(
+        QuantizationError, match=r"has fp32 artefacts for cpu, portable, expected cuda; export it again"
+    ):
+        Subject.of(bundle, "cuda")
+    half = replace(bundle.manifest.artefacts[0], precision="fp16")
+    with pytest.raises(QuantizationError, match=r"has fp32 artefacts for no target, expected cpu"):
+        Subject.of(replace(bundle, manifest=replace(bundle.manifest, artefacts=(half,))), "cpu")
