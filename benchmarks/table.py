@@ -121,6 +121,36 @@ def cross_attention(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from markdown(["a token after a source of", *cases], rows)
 
 
+def int8_answers(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """How often each variant gives fp32's answer, and the size of its graph beside fp32's."""
+    whole = measurements[0]["bytes"]
+    rows = [
+        [m["variant"], f"{m['agreement']:.4f}", f"{m['bytes'] / 1e6:.1f} MB, {m['bytes'] / whole:.2f}x"]
+        for m in measurements
+    ]
+    yield from markdown(["variant", "same answers as fp32", "graph"], rows)
+
+
+def int8_sensitivity(measurements: Sequence[dict[str, Any]], shown: int = 12) -> Iterator[str]:
+    """The activations that integers hurt most, each alone in int8."""
+    rows = [[m["site"].removeprefix("bert."), f"{m['error']:.4f}"] for m in measurements[:shown]]
+    yield from markdown([f"activation (the worst {shown} of {len(measurements)})", "error of the logits"], rows)
+
+
+def int8_speed(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Milliseconds of one call, and how many times as fast as the first variant."""
+    times = {(f"b{m['batch']} s{m['sequence']}", m["variant"]): m["rounds"] for m in measurements}
+    cases, variants = (list(dict.fromkeys(names)) for names in zip(*times, strict=True))
+    rows = []
+    for variant in variants:
+        row = [variant]
+        for case in cases:
+            ratio = speed_up(times[case, variant], times[case, variants[0]]).median
+            row.append(f"{typical(times[case, variant]):.1f} ms, {ratio:.2f}x")
+        rows.append(row)
+    yield from markdown(["variant", *cases], rows)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
@@ -130,6 +160,10 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "accuracy": accuracy,
     "cross_attention": cross_attention,
     "finetune": finetune,
+    "int8_answers": int8_answers,
+    "int8_sensitivity": int8_sensitivity,
+    "int8_speed_1": int8_speed,
+    "int8_speed_2": int8_speed,
 }
 
 
