@@ -1,0 +1,27 @@
+// Values as Python's repr() shows them: error texts are the same in both languages.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "json_text.h"
+
+namespace bert_runtime {
+
+/// A string in quotes, with escapes for what cannot be printed. `text` is UTF-8, perhaps with lone surrogates.
+[[nodiscard]] std::string repr(std::string_view text);
+
+/// The shortest digits that read back as the same double.
+[[nodiscard]] std::string repr(double value);
+
+/// None, True, numbers, strings, lists and dicts.
+[[nodiscard]] std::string repr(const Json& value);
+
+/// The first `characters` code points of `text`: what the format `:.60` leaves.
+[[nodiscard]] std::string cut(std::string_view text, std::size_t characters = 60);
+
+/// The name of a JSON value's type in Python: NoneType, bool, int, float, str, list or dict.
+[[nodiscard]] std::string_view type_name(const Json& value);
+
+}  // namespace bert_runtime
