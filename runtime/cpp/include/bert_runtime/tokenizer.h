@@ -25,7 +25,7 @@ struct Pieces {
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
   [[nodiscard]] bool empty() const { return ids.empty(); }
 
-  /// A copy of the pieces in `part`, cut at the ends as Python cuts a slice.
+  /// A copy of the pieces in `part`, which may reach beyond the end.
   [[nodiscard]] BERT_RUNTIME_API Pieces part(Span part) const;
 };
 
@@ -49,17 +49,16 @@ struct PostProcessor {
 /// A value: copies share one immutable state. Every function is const and safe in threads.
 class BERT_RUNTIME_API Tokenizer {
  public:
-  /// Reads the text of a tokenizer.json; nothing points into `content` afterwards.
+  /// Reads the text of a tokenizer.json; `name` is the file's, for messages. Nothing points into either afterwards.
   ///
-  /// Throws BundleError, without the file's name, for anything that is no such tokenizer: broken JSON, a part that is
-  /// not listed above (by its name), ids that repeat or leave 32 bits, an added token whose id is not the one the
+  /// Throws BundleError for anything that is no such tokenizer: broken JSON, a part that is not listed above (by its
+  /// name), ids that repeat or leave 32 bits, a missing unknown token, an added token whose id is not the one that the
   /// `tokenizers` package would give it.
-  [[nodiscard]] static Tokenizer from_json(std::string_view content);
+  [[nodiscard]] static Tokenizer from_json(std::string_view content, std::string_view name);
 
   /// The word pieces of `text`; special tokens written in it (such as [MASK]) count as themselves.
   ///
-  /// Throws InputError when `text` is not UTF-8, and BundleError when a word is unknown and the vocabulary has no
-  /// unknown token.
+  /// Throws InputError when `text` is not UTF-8, or longer than 2 GiB.
   [[nodiscard]] Pieces encode(std::string_view text) const;
 
   /// The text that ids stand for, as the tokenizer's decoder writes it; ids outside the vocabulary are left out.
