@@ -15,8 +15,12 @@ namespace bert_runtime {
 /// The shortest digits that read back as the same double.
 [[nodiscard]] std::string repr(double value);
 
-/// None, True, numbers, strings, lists and dicts.
-[[nodiscard]] std::string repr(const Json& value);
+/// None, True, numbers, strings, lists and dicts. J is Json or nlohmann::json.
+template <class J>
+[[nodiscard]] std::string repr_json(const J& value);
+
+extern template std::string repr_json(const Json&);
+extern template std::string repr_json(const nlohmann::json&);
 
 /// The first `characters` code points of `text`: what the format `:.60` leaves.
 [[nodiscard]] std::string cut(std::string_view text, std::size_t characters = 60);

@@ -32,8 +32,14 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
   return overlong || beyond ? 0 : 4;
 }
 
-/// The first byte that begins no well-formed sequence, or the size of the text.
-std::size_t first_broken(std::string_view text) {
+bool is_surrogate(std::string_view rest) {
+  return rest.size() >= 3 && rest[0] == '\xED' && static_cast<unsigned char>(rest[1]) >= 0xA0 &&
+         is_continuation(static_cast<unsigned char>(rest[1])) && is_continuation(static_cast<unsigned char>(rest[2]));
+}
+
+}  // namespace
+
+std::size_t first_broken_utf8(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     std::uint64_t word = kHighBits;
@@ -49,15 +55,8 @@ std::size_t first_broken(std::string_view text) {
   return at;
 }
 
-bool is_surrogate(std::string_view rest) {
-  return rest.size() >= 3 && rest[0] == '\xED' && static_cast<unsigned char>(rest[1]) >= 0xA0 &&
-         is_continuation(static_cast<unsigned char>(rest[1])) && is_continuation(static_cast<unsigned char>(rest[2]));
-}
-
-}  // namespace
-
 std::optional<std::string> utf8_problem(std::string_view name, std::string_view text) {
-  const std::size_t broken = first_broken(text);
+  const std::size_t broken = first_broken_utf8(text);
   if (broken == text.size()) return std::nullopt;
   if (is_surrogate(text.substr(broken))) {
     return std::string(name) + " has a lone surrogate at character " +

@@ -1,6 +1,7 @@
 // UTF-8 text: what breaks it, and how to cut it by characters.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@ struct Span {
   [[nodiscard]] std::int64_t size() const { return end - begin; }
   friend bool operator==(const Span&, const Span&) = default;
 };
+
+/// The first byte of `text` that begins no well-formed sequence of UTF-8, or its size. Safe in threads.
+[[nodiscard]] BERT_RUNTIME_API std::size_t first_broken_utf8(std::string_view text);
 
 /// What keeps `text` from being UTF-8, as a sentence about `name`, or nothing: the same sentence as the Python runtime's
 /// for a lone surrogate (encoded in three bytes here), and the byte's position for anything else.
