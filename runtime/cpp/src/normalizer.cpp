@@ -65,7 +65,7 @@ class Writer {
     std::size_t next = 0;
     for (const Waiting& one : waiting_) {
       if (!one.added) last_ = places_[next++];
-      finish(one.code, last_);
+      finish(one.code, flags(one.code), last_);
     }
     waiting_.clear();
     places_.clear();
@@ -78,7 +78,7 @@ class Writer {
     if (!(properties & (kDecomposes | kCombines))) {
       flush();
       last_ = place;
-      return lower(code, properties, place);
+      return finish(code, properties, place);
     }
     const Expansion parts = properties & kDecomposes ? decomposition(code) : Expansion{{code}, 1};
     for (int i = 0; i < parts.size; ++i) order(parts.codes[i], i > 0, place);
@@ -86,7 +86,8 @@ class Writer {
 
   /// Canonical order: a code point that combines waits until all that it could change places with are known.
   void order(char32_t code, bool added, Place place) {
-    const int rank = flags(code) & kCombines ? combining_class(code) : 0;
+    const std::uint16_t properties = flags(code);
+    const int rank = properties & kCombines ? combining_class(code) : 0;
     if (rank > 0) {
       waiting_.push_back({code, rank, added});
       if (!added) places_.push_back(place);
@@ -94,12 +95,11 @@ class Writer {
     }
     flush();
     if (!added) last_ = place;
-    finish(code, last_);
+    finish(code, properties, last_);
   }
 
   /// A code point of the NFD: marks go.
-  void finish(char32_t code, Place place) {
-    const std::uint16_t properties = flags(code);
+  void finish(char32_t code, std::uint16_t properties, Place place) {
     if (!(properties & kMark)) lower(code, properties, place);
   }
 

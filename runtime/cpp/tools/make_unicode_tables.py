@@ -2,8 +2,8 @@
 
     python runtime/cpp/tools/make_unicode_tables.py [--check]
 
-Nothing here knows Unicode: each property is read off the behaviour of the installed library, so the C++ tokenizer follows
-the versions of Unicode that the library was built with (it uses several). `--check` compares instead of writing.
+Nothing here knows Unicode: each property is read off the behaviour of the installed library, so the C++ tokenizer
+follows the versions of Unicode that the library was built with (it uses several). `--check` compares, writing nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -25,7 +26,7 @@ OUTPUT = Path(__file__).parent.parent / "src" / "unicode_tables.inc"
 CODE_POINTS = tuple(chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF)
 BAR = "|"
 """Stands between code points when many are asked about at once: no normalizer touches it."""
-CHUNK = 4096
+CHUNK = 256
 TOKEN = "\U0010fffd"
 """An added token of one character: private use, no part of a word and no space."""
 HANGUL = range(0xAC00, 0xD7A4)
@@ -82,13 +83,18 @@ def bert(**settings: bool) -> Callable[[str], str]:
     return BertNormalizer(**{**off, **settings}).normalize_str
 
 
-def words_around(char: str) -> int:
+def words_around() -> dict[str, int]:
     """How many words BertPreTokenizer finds in `a` + char + `a`: 2 around a space, 3 with punctuation."""
-    return len(BertPreTokenizer().pre_tokenize_str(f"a{char}a"))
+    counts: dict[str, int] = {}
+    for chunk in chunks():
+        words = BertPreTokenizer().pre_tokenize_str("".join(f"a{char}a " for char in chunk))
+        found = Counter(begin // 4 for _, (begin, _) in words)
+        counts.update((char, found[i]) for i, char in enumerate(chunk))
+    return counts
 
 
 def before_added_token(first: int, **settings: bool) -> set[str]:
-    """The code points behind which an added token matches, its match beginning at character `first` of BAR, char, token."""
+    """The code points behind which an added token matches, from character `first` of BAR, char, token on."""
     asked = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
     asked.pre_tokenizer = WhitespaceSplit()
     asked.add_tokens([AddedToken(TOKEN, normalized=False, **settings)])
@@ -128,7 +134,7 @@ def ask() -> Tables:
     cleaned, lowered = mapped(bert(clean_text=True)), changed(mapped(Lowercase().normalize_str))
     nfd = NFD().normalize_str
     decomposed, stripped = changed(mapped(nfd)), mapped(bert(strip_accents=True))
-    classes, words = combining_classes(nfd, decomposed), {char: words_around(char) for char in CODE_POINTS}
+    classes, words = combining_classes(nfd, decomposed), words_around()
     flags = {
         Flag.DROPPED: {char for char, result in cleaned.items() if not result},
         Flag.SPACE: {char for char, count in words.items() if count == 2},
