@@ -33,12 +33,14 @@ struct Budget {
 [[nodiscard]] BERT_RUNTIME_API std::map<std::string, Tensor, std::less<>> collate(
     std::span<const Features* const> rows, std::int64_t pad_id);
 
-/// Each row's own outputs, without the batch axis and without what padding added. `specs[i]` describes `outputs[i]`.
+/// Each row's own outputs, without the batch axis and without what padding added. `specs[i]` describes `outputs[i]`,
+/// and `sizes` the axes that belong to the checkpoint.
 ///
 /// Rows share the batch's memory, which lives as long as any of them. Throws BackendError when an output has not the
-/// axes of its spec, or fewer rows than the batch.
-[[nodiscard]] BERT_RUNTIME_API std::vector<Outputs> split(std::vector<Tensor> outputs,
+/// shape that its spec and the rows give: a head may then trust the shapes of what it decodes.
+[[nodiscard]] BERT_RUNTIME_API std::vector<Outputs> split(std::span<const FloatArray> outputs,
                                                           std::span<const TensorSpec> specs,
+                                                          const std::map<std::string, std::int64_t>& sizes,
                                                           std::span<const Features* const> rows);
 
 }  // namespace bert_runtime

@@ -57,7 +57,7 @@ struct Output {
   std::span<float> values;
 };
 
-/// float32 values of one row, without the batch axis, and what keeps them alive: a cheap copy, immutable.
+/// float32 values and what keeps them alive: a cheap copy, immutable. Row by row (C order).
 struct FloatArray {
   Shape shape;
   std::span<const float> values;

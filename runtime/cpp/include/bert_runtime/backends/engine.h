@@ -21,9 +21,10 @@ class BERT_RUNTIME_API Engine {
   /// The engine and where it runs, for people: `onnxruntime 1.31.1 CPUExecutionProvider`.
   [[nodiscard]] virtual const std::string& name() const = 0;
 
-  /// The outputs named in `fetch`, in that order; they own their values. Throws BackendError: the engine refused.
-  [[nodiscard]] virtual std::vector<Tensor> run(std::span<const Input> feeds,
-                                                std::span<const std::string> fetch) const = 0;
+  /// The outputs named in `fetch`, in that order, with their batch axis; each keeps its values alive.
+  /// Throws BackendError: the engine refused.
+  [[nodiscard]] virtual std::vector<FloatArray> run(std::span<const Input> feeds,
+                                                    std::span<const std::string> fetch) const = 0;
 
   /// Writes outputs into memory of their shapes: inputs and outputs are read and written where they lie, and none
   /// shares memory with another. Throws BackendError: the engine refused.
