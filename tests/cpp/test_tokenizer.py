@@ -154,7 +154,8 @@ CLASHING = {
 @pytest.mark.parametrize("name", ["uncased", "cased", "none"])
 def test_added_tokens_are_found_alike_whatever_they_take_with_them(ask: Ask, tmp_path: Path, name: str) -> None:
     base = json.loads(MINILM.read_text(encoding="utf-8"))
-    vocabulary, tokens = base["model"]["vocab"], []
+    vocabulary: dict[str, int] = base["model"]["vocab"]
+    tokens: list[Json] = []
     for content, flags in CLASHING.items():
         number = len(vocabulary) + sum(token["id"] >= len(vocabulary) for token in tokens)
         tokens.append(added(vocabulary.get(content, number), content, **flags))

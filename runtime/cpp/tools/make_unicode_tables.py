@@ -113,8 +113,10 @@ def combining_classes(nfd: Callable[[str], str], decomposed: dict[str, str]) -> 
     beside which the library leaves it alone on either side.
     """
     lowest, highest = "\u0334", "\u0345"
-    single = [char for char in CODE_POINTS if char not in decomposed]
-    moved = [c for c in single if nfd(c + lowest) != c + lowest or nfd(highest + c) != highest + c]
+    before = mapped(lambda joined: nfd(joined.replace(BAR, lowest + BAR) + lowest))
+    behind = mapped(lambda joined: nfd(highest + joined.replace(BAR, BAR + highest)))
+    single = (char for char in CODE_POINTS if char not in decomposed and char != BAR)
+    moved = [char for char in single if before[char] != char + lowest or behind[char] != highest + char]
     samples = {unicodedata.combining(char): char for char in reversed(moved)}
     classes: dict[str, int] = {}
     for char in moved:
