@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cpp.peer import Peer
 
 BUILD = Path(os.environ.get("BERT_RUNTIME_BUILD", Path(__file__).parents[2] / "build" / "cpp"))
 MUST_RUN = "BERT_RUNTIME_BUILD" in os.environ or os.environ.get("CI") == "true"
@@ -41,3 +42,9 @@ def ask(program: Callable[[str], Path]) -> Callable[..., list[str]]:
         return done.stdout.decode("utf-8").split("\n")[:-1]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def peer(program: Callable[[str], Path]) -> Peer:
+    """Answers of the C++ tokenizer for a tokenizer.json."""
+    return Peer(program("tokenizer_peer"))

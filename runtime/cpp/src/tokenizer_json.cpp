@@ -1,7 +1,6 @@
 #include "tokenizer_json.h"
 
-#include <algorithm>
-#include <limits>
+#include <cstdint>
 #include <optional>
 
 #include "bert_runtime/errors.h"
@@ -23,8 +22,16 @@ const Value& member(const Value& record, const char* key) {
 }
 
 std::string shown(const Value& value) {
+  if (value.is_binary()) return "an integer of more than 64 bits";
   const std::string text = value.dump(-1, ' ', false, Value::error_handler_t::replace);
   return text.size() <= 60 ? text : text.substr(0, text.find_last_not_of("\x80\x81\x82\x83", 57)) + "...";
+}
+
+/// A whole number that is not below 0, as the library's parser or another keeps it.
+std::optional<std::uint64_t> whole(const Value& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(value.get<std::int64_t>());
 }
 
 /// The `type` of a part: null where the file has none.
@@ -61,15 +68,17 @@ class Reader {
 
   std::uint64_t number(const Value& record, const std::string& where, const char* key) {
     const Value& value = member(record, key);
-    if (!value.is_number_unsigned()) wrong(where, key, value, "a whole number");
-    return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+    const auto number = whole(value);
+    if (!number) wrong(where, key, value, "a whole number");
+    return number.value_or(0);
   }
 
   /// An id: the tokenizers library's are of 32 bits.
   std::uint32_t id(const Value& value, const std::string& where) {
-    const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= UINT32_MAX;
-    if (!fits) problem(where + " is " + shown(value) + ", expected an id from 0 to " + std::to_string(UINT32_MAX));
-    return fits ? value.get<std::uint32_t>() : 0;
+    const auto number = whole(value);
+    if (number && *number <= UINT32_MAX) return static_cast<std::uint32_t>(*number);
+    problem(where + " is " + shown(value) + ", expected an id from 0 to " + std::to_string(UINT32_MAX));
+    return 0;
   }
 
   void wrong(const std::string& where, const char* key, const Value& value, const char* expected) {
