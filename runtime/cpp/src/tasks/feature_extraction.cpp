@@ -136,6 +136,7 @@ const Task& FeatureExtraction::task() {
 }
 
 template FeatureExtractionRequest request_from_json<FeatureExtraction>(const Json&);
+template std::vector<RequestField> request_fields<FeatureExtraction>();
 template Json result_to_json<FeatureExtraction>(const FeatureExtractionResult&);
 
 }  // namespace bert_runtime

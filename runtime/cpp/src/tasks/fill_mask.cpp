@@ -101,6 +101,7 @@ const Task& FillMask::task() {
 }
 
 template FillMaskRequest request_from_json<FillMask>(const Json&);
+template std::vector<RequestField> request_fields<FillMask>();
 template Json result_to_json<FillMask>(const FillMaskResult&);
 
 }  // namespace bert_runtime

@@ -93,6 +93,7 @@ const Task& MultipleChoice::task() {
 }
 
 template MultipleChoiceRequest request_from_json<MultipleChoice>(const Json&);
+template std::vector<RequestField> request_fields<MultipleChoice>();
 template Json result_to_json<MultipleChoice>(const MultipleChoiceResult&);
 
 }  // namespace bert_runtime

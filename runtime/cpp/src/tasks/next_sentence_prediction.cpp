@@ -59,6 +59,7 @@ const Task& NextSentencePrediction::task() {
 }
 
 template NextSentencePredictionRequest request_from_json<NextSentencePrediction>(const Json&);
+template std::vector<RequestField> request_fields<NextSentencePrediction>();
 template Json result_to_json<NextSentencePrediction>(const NextSentencePredictionResult&);
 
 }  // namespace bert_runtime

@@ -88,6 +88,7 @@ const Task& Pretraining::task() {
 }
 
 template PretrainingRequest request_from_json<Pretraining>(const Json&);
+template std::vector<RequestField> request_fields<Pretraining>();
 template Json result_to_json<Pretraining>(const PretrainingResult&);
 
 }  // namespace bert_runtime

@@ -103,6 +103,27 @@ template <class Request>
   return request;
 }
 
+constexpr FieldKind field_kind(const std::string&) { return FieldKind::text; }
+constexpr FieldKind field_kind(double) { return FieldKind::number; }
+constexpr FieldKind field_kind(std::int64_t) { return FieldKind::integer; }
+constexpr FieldKind field_kind(bool) { return FieldKind::boolean; }
+constexpr FieldKind field_kind(const std::vector<std::string>&) { return FieldKind::texts; }
+
+template <class Value>
+FieldKind field_kind(const std::optional<Value>&) {
+  return field_kind(Value());
+}
+
+template <class T>
+std::vector<RequestField> request_fields() {
+  const typename T::Request request;
+  std::vector<RequestField> fields;
+  for_each_field<typename T::Request>([&](const auto& each) {
+    fields.push_back({std::string(each.name), field_kind(std::invoke(each.access, request)), each.is_required});
+  });
+  return fields;
+}
+
 template <class T>
 typename T::Request request_from_json(const Json& record) {
   return read_request<typename T::Request>(record);

@@ -178,6 +178,7 @@ const Task& TextClassification::task() {
 }
 
 template TextClassificationRequest request_from_json<TextClassification>(const Json&);
+template std::vector<RequestField> request_fields<TextClassification>();
 template Json result_to_json<TextClassification>(const TextClassificationResult&);
 
 }  // namespace bert_runtime

@@ -234,6 +234,7 @@ const Task& TextGeneration::task() {
 }
 
 template TextGenerationRequest request_from_json<TextGeneration>(const Json&);
+template std::vector<RequestField> request_fields<TextGeneration>();
 template Json result_to_json<TextGeneration>(const TextGenerationResult&);
 
 }  // namespace bert_runtime

@@ -112,6 +112,7 @@ const Task& TokenClassification::task() {
 }
 
 template TokenClassificationRequest request_from_json<TokenClassification>(const Json&);
+template std::vector<RequestField> request_fields<TokenClassification>();
 template Json result_to_json<TokenClassification>(const TokenClassificationResult&);
 
 }  // namespace bert_runtime

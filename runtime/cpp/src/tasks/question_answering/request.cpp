@@ -64,6 +64,7 @@ const Task& QuestionAnswering::task() {
 }
 
 template QuestionAnsweringRequest request_from_json<QuestionAnswering>(const Json&);
+template std::vector<RequestField> request_fields<QuestionAnswering>();
 template Json result_to_json<QuestionAnswering>(const QuestionAnsweringResult&);
 
 }  // namespace bert_runtime
