@@ -60,7 +60,7 @@ class Reader {
 
   OnnxFile model() {
     int graphs = 0;
-    wire_.fields(wire_.whole(), FieldNumbers(7, 8, 25), [&](const Field& field) {
+    wire_.fields(wire_.whole(), FieldNumbers(7, 8, 25), [&](const WireField& field) {
       if (field.number == 7) {
         ++graphs;
         graph(field.message(), 0);
@@ -77,7 +77,7 @@ class Reader {
  private:
   void graph(Bytes message, int depth) {
     if (depth > kMaxNesting) throw BundleError("nests graphs more than " + std::to_string(kMaxNesting) + " deep");
-    wire_.fields(message, FieldNumbers(1, 5, 11, 12, 15), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(1, 5, 11, 12, 15), [&](const WireField& field) {
       if (field.number == 1) {
         node(field.message(), depth);
       } else if (field.number == 5) {
@@ -92,13 +92,13 @@ class Reader {
   }
 
   void function(Bytes message) {
-    wire_.fields(message, FieldNumbers(7, 11), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(7, 11), [&](const WireField& field) {
       field.number == 7 ? node(field.message(), 0) : attribute(field.message(), 0);
     });
   }
 
   void node(Bytes message, int depth) {
-    wire_.fields(message, FieldNumbers(4, 5), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(4, 5), [&](const WireField& field) {
       if (field.number == 4) {
         file_.operators.insert(wire_.text(field));
       } else {
@@ -108,7 +108,7 @@ class Reader {
   }
 
   void attribute(Bytes message, int depth) {
-    wire_.fields(message, FieldNumbers(5, 6, 10, 11, 22, 23), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(5, 6, 10, 11, 22, 23), [&](const WireField& field) {
       if (field.number == 6 || field.number == 11) {
         graph(field.message(), depth + 1);
       } else if (field.number == 5 || field.number == 10) {
@@ -120,7 +120,7 @@ class Reader {
   }
 
   void sparse_tensor(Bytes message) {
-    wire_.fields(message, FieldNumbers(1, 2), [&](const Field& field) { tensor(field.message()); });
+    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) { tensor(field.message()); });
   }
 
   /// Notes a TensorProto's external data; returns its name.
@@ -128,7 +128,7 @@ class Reader {
     std::string name;
     bool is_external = false;
     std::vector<Entry> entries;
-    wire_.fields(message, FieldNumbers(8, 13, 14), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(8, 13, 14), [&](const WireField& field) {
       if (field.number == 8) {
         name = wire_.text(field);
       } else if (field.number == 13) {
@@ -145,19 +145,19 @@ class Reader {
   /// A ValueInfoProto: name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 } } }.
   GraphTensor graph_tensor(Bytes message) {
     GraphTensor found;
-    wire_.fields(message, FieldNumbers(1), [&](const Field& field) { found.name = wire_.text(field); });
-    wire_.fields(message, FieldNumbers(2), [&](const Field& type) {
-      wire_.fields(type.message(), FieldNumbers(1), [&](const Field& inner) { tensor_type(inner.message(), found); });
+    wire_.fields(message, FieldNumbers(1), [&](const WireField& field) { found.name = wire_.text(field); });
+    wire_.fields(message, FieldNumbers(2), [&](const WireField& type) {
+      wire_.fields(type.message(), FieldNumbers(1), [&](const WireField& inner) { tensor_type(inner.message(), found); });
     });
     return found;
   }
 
   void tensor_type(Bytes message, GraphTensor& found) {
-    wire_.fields(message, FieldNumbers(1, 2), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
       if (field.number == 2) {
         found.shape.emplace();
         wire_.fields(field.message(), FieldNumbers(1),
-                     [&](const Field& axis) { found.shape->push_back(dimension(axis.message())); });
+                     [&](const WireField& axis) { found.shape->push_back(dimension(axis.message())); });
       } else if (!field.is_bytes) {
         found.dtype = dtype_name(field.value);
       }
@@ -167,7 +167,7 @@ class Reader {
   /// TensorShapeProto.Dimension: dim_value 1 or dim_param 2, the last one counts.
   Dimension dimension(Bytes message) {
     Dimension found;
-    wire_.fields(message, FieldNumbers(1, 2), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
       if (field.number == 2) {
         found = wire_.text(field);
       } else if (!field.is_bytes) {
@@ -180,7 +180,7 @@ class Reader {
   void operator_set(Bytes message) {
     std::string domain;
     std::uint64_t version = 0;
-    wire_.fields(message, FieldNumbers(1, 2), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
       if (field.number == 1) {
         domain = wire_.text(field);
       } else if (!field.is_bytes) {
@@ -193,7 +193,7 @@ class Reader {
   /// A StringStringEntryProto; the last of each counts, as protocol buffers have it.
   Entry strings(Bytes message) {
     Entry found;
-    wire_.fields(message, FieldNumbers(1, 2), [&](const Field& field) {
+    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
       (field.number == 1 ? found.first : found.second) = wire_.text(field);
     });
     return found;

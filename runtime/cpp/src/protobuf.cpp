@@ -10,12 +10,12 @@ enum Kind : unsigned { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 }  // namespace
 
-Bytes Field::message() const {
+Bytes WireField::message() const {
   if (!is_bytes) throw BundleError("is no protocol buffer of ONNX: a number where a message belongs");
   return bytes;
 }
 
-std::string Wire::text(const Field& field) const {
+std::string Wire::text(const WireField& field) const {
   if (!field.is_bytes) throw BundleError("is no protocol buffer of ONNX: a number where a string belongs");
   const std::size_t size = field.bytes.stop - field.bytes.start;
   if (size > kMaxString) {
@@ -30,7 +30,7 @@ std::string Wire::text(const Field& field) const {
   return text;
 }
 
-bool Wire::next(std::size_t& place, std::size_t stop, Field& field) {
+bool Wire::next(std::size_t& place, std::size_t stop, WireField& field) {
   while (place < stop) {
     if (--left_ < 0) {
       throw BundleError("has more than " + std::to_string(kMaxFields) + " fields, expected the graph of a BERT model");

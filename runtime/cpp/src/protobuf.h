@@ -18,7 +18,7 @@ struct Bytes {
 };
 
 /// A varint, or a length-delimited field.
-struct Field {
+struct WireField {
   std::uint64_t number = 0;
   bool is_bytes = false;
   std::uint64_t value = 0;
@@ -55,18 +55,18 @@ class Wire {
   /// Throws BundleError: the message is cut off, is no protocol buffer, or makes the file exceed `kMaxFields`.
   template <class See>
   void fields(Bytes message, FieldNumbers wanted, See see) {
-    Field field;
+    WireField field;
     for (std::size_t place = message.start; next(place, message.stop, field);) {
       if (wanted.has(field.number)) see(field);
     }
   }
 
   /// A string field. Throws BundleError: it is no UTF-8, or too long for a name.
-  [[nodiscard]] std::string text(const Field& field) const;
+  [[nodiscard]] std::string text(const WireField& field) const;
 
  private:
   /// Reads the field at `place`, and skips those of fixed width; false at the end.
-  bool next(std::size_t& place, std::size_t stop, Field& field);
+  bool next(std::size_t& place, std::size_t stop, WireField& field);
   std::uint64_t varint(std::size_t& place, std::size_t stop) const;
   static std::size_t end(std::size_t start, std::uint64_t length, std::size_t stop);
 

@@ -55,8 +55,7 @@ Shape expected_shape(const TensorSpec& spec, const Sizes& sizes, Rows rows) {
   const Sizes own = {{"batch", static_cast<std::int64_t>(rows.size())},
                      {"choices", rows.front()->choices},
                      {"sequence", widest(rows)},
-                     {"masks", most_masks(rows)},
-                     {"classes", 2}};
+                     {"masks", most_masks(rows)}};
   Shape shape;
   for (const std::string& axis : spec.axes) {
     const auto found = sizes.find(axis);
