@@ -1,15 +1,16 @@
 #include "bert_runtime/text.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "bert_runtime/errors.h"
+#include "files.h"
 
 namespace bert_runtime {
 namespace {
 
 using Ids = std::vector<std::int64_t>;
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 28;  ///< Of a tokenizer.json: a vocabulary of ten million tokens.
 
 /// A probe's tokens: the special ones with their ids, and 0 with the mask off where a text stands.
 struct Probe {
@@ -102,11 +103,16 @@ TextEncoder::TextEncoder(Tokenizer tokenizer, std::int64_t max_length)
 
 TextEncoder TextEncoder::from_file(const std::filesystem::path& path, std::int64_t max_length) {
   const std::string name = path.filename().string();
-  std::ifstream file(path, std::ios::binary);
-  const std::string content{std::istreambuf_iterator<char>(file), {}};
-  if (!file.good() && !file.eof()) {
-    throw BundleError(name + ": cannot be read, expected a tokenizer.json; export the bundle again");
+  const auto refuse = [&](const std::string& reason) {
+    return BundleError(name + ": " + reason + "; expected a tokenizer.json; export the bundle again");
+  };
+  std::string content;
+  try {
+    content = read_file(path, kMostBytes + 1);
+  } catch (const FileError& error) {
+    throw refuse(error.reason);
   }
+  if (content.size() > kMostBytes) throw refuse("is larger than " + std::to_string(kMostBytes) + " bytes");
   return from_json(content, name, max_length);
 }
 
