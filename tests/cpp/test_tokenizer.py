@@ -162,6 +162,26 @@ def test_other_decoders_join_alike(peer: Peer, tmp_path: Path, decoder: Json | N
     assert answers == [Tokenizer.from_file(str(path)).decode(one) for one in ids]
 
 
+def test_every_shortening_of_the_decoder_is_applied_alike(peer: Peer, tmp_path: Path) -> None:
+    shortened = [
+        "do not",
+        "a ' b",
+        "n't",
+        "'m",
+        "'s",
+        "'ve x",
+        "'re",
+        "a . b ? c ! d , e",
+        "a ' ' b",
+        "x do not do not",
+    ]
+    path = written(tmp_path / "tokenizer.json", added_tokens=[added(30522 + i, one) for i, one in enumerate(shortened)])
+    reference = Tokenizer.from_file(str(path))
+    lists = [[1037, 30522 + i, 1037] for i in range(len(shortened))] + [[30522 + i] for i in range(len(shortened))]
+    answers = peer(path, [{"verb": "decode", "ids": ids, "skip": True} for ids in lists])
+    assert answers == [reference.decode(ids) for ids in lists]
+
+
 def test_the_tables_are_what_the_installed_library_does() -> None:
     script = Path(__file__).parents[2] / "runtime" / "cpp" / "tools" / "make_unicode_tables.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
