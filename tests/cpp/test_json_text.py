@@ -47,7 +47,29 @@ def written(answer: dict[str, object]) -> str:
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="Python 3.13 words some errors anew")
 def test_json_is_read_and_written_as_python_does(ask: Callable[..., list[str]]) -> None:
     rng = random.Random(7)
-    alphabet = ['"', "\\", "u", "d8", "3d", "{", "}", "[", "]", ":", ",", " ", "\n", "1", "-", ".", "e5", "é", "😀", "true", "a"]
+    alphabet = [
+        '"',
+        "\\",
+        "u",
+        "d8",
+        "3d",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        " ",
+        "\n",
+        "1",
+        "-",
+        ".",
+        "e5",
+        "é",
+        "😀",
+        "true",
+        "a",
+    ]
     texts = [*CASES, *("".join(rng.choices(alphabet, k=rng.randrange(1, 12))) for _ in range(20_000))]
     for case in CASES:
         texts += [case[:i] + rng.choice(alphabet) + case[i + rng.randrange(2) :] for i in range(len(case))]
