@@ -22,7 +22,18 @@ TOLERANCE = 1e-5
 
 Run = Callable[..., tuple[int, str, str]]
 HEADS = [task.name for task in TASKS]
-BAD_LINES = ["", "   ", "[]", "{", '{"nothing": 1}', '{"text": 7}', '{"a": 1}}', "nul", '{"x": NaN}', '{"x": "\\ud800"}']
+BAD_LINES = [
+    "",
+    "   ",
+    "[]",
+    "{",
+    '{"nothing": 1}',
+    '{"text": 7}',
+    '{"a": 1}}',
+    "nul",
+    '{"x": NaN}',
+    '{"x": "\\ud800"}',
+]
 BAD_FLAGS = [
     ["--no-such-flag", "x"],
     ["--threads", "0"],
@@ -112,6 +123,16 @@ def test_the_bytes_of_a_line_are_the_same_where_its_numbers_are(head: str, cpp: 
 
 
 @pytest.mark.parametrize("head", HEADS)
+def test_golden_requests_get_their_golden_answers(head: str, cpp: Run) -> None:
+    cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
+    code, answers, _ = cpp(str(GOLDEN / head), "--input", "-", text="\n".join(json.dumps(c["request"]) for c in cases))
+
+    assert code == 0
+    for answer, case in zip(answers.splitlines(), cases, strict=True):
+        assert_close(json.loads(answer), case["answer"])
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_flags_give_the_same_answer(head: str, cpp: Run, python: Run) -> None:
     arguments = [str(GOLDEN / head)]
     for name, value in json.loads(golden_requests(head)[0]).items():
@@ -130,13 +151,16 @@ def test_flags_give_the_same_answer(head: str, cpp: Run, python: Run) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_bundle_is_described_in_the_same_words(head: str, cpp: Run, python: Run) -> None:
-    assert cpp(str(GOLDEN / head), "--describe") == python(str(GOLDEN / head), "--describe")
+    arguments = [str(GOLDEN / head), "--describe", "--json"]
+    assert cpp(*arguments) == python(*arguments)
 
 
 @pytest.mark.parametrize("flags", BAD_FLAGS, ids=" ".join)
 def test_wrong_flags_end_with_the_same_code_and_words(flags: list[str], cpp: Run, python: Run) -> None:
     bundle = str(GOLDEN / "question-answering")
-    request = ["--question", "q", "--context", "c"] if flags and "--input" not in flags and "--output" not in flags else []
+    request = (
+        ["--question", "q", "--context", "c"] if flags and "--input" not in flags and "--output" not in flags else []
+    )
     ours, theirs = cpp(bundle, *request, *flags), python(bundle, *request, *flags)
 
     assert ours[:2] == theirs[:2] == (2, "")
@@ -148,7 +172,11 @@ def test_wrong_flags_end_with_the_same_code_and_words(flags: list[str], cpp: Run
 
 def test_requests_that_are_wrong_are_refused_in_the_same_words(cpp: Run, python: Run) -> None:
     bundle = str(GOLDEN / "text-classification")
-    for flags in (["--text", "a", "--top-k", "x"], ["--text", "a", "--top-k", "0", "--threshold", "1_0"], ["--text-pair", "b"]):
+    for flags in (
+        ["--text", "a", "--top-k", "x"],
+        ["--text", "a", "--top-k", "0", "--threshold", "1_0"],
+        ["--text-pair", "b"],
+    ):
         ours, theirs = cpp(bundle, *flags), python(bundle, *flags)
         assert ours == theirs
         assert ours[0] == 2
@@ -183,6 +211,5 @@ def test_csv_is_read_and_written_in_the_same_way(
 
 def _numbers_cut(text: str) -> str:
     """Numbers to five digits: rows of a batch are summed in another order than one alone."""
-
 
     return re.sub(r"\d\.\d{6,}(e-\d+)?", lambda found: f"{float(found[0]):.4f}", text)

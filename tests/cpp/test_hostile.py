@@ -1,7 +1,7 @@
 """Every hostile bundle of the Python tests is given to the C++ runtime as well: the same error, word by word.
 
-The tests of tests/runtime/hostile run once more; whatever they read or load, the C++ runtime reads or loads too, and both
-must come to the same end.
+The tests of tests/runtime/hostile run once more; whatever they read or load, the C++ runtime reads or loads too, and
+both must come to the same end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Peer:
 
     def outcome(self, verb: str, what: Path | bytes) -> object:
         """`fine`, or the class and the text of an error."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         path = what if isinstance(what, Path) else self._scratch
         if isinstance(what, bytes):
             path.write_bytes(what)
@@ -65,15 +66,20 @@ class BothLanguages:
     def _in_both(self, verb: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def reading(what: Any) -> Any:
             theirs = self._peer.outcome(verb, what)
-            try:
-                value = read(what)
-            except BertError as error:
-                assert theirs == [type(error).__name__, str(error)]
-                raise
-            assert theirs == "fine"
+            value, error = _read(read, what)
+            assert theirs == ("fine" if error is None else [type(error).__name__, str(error)])
+            if error is not None:
+                raise error
             return value
 
         return reading
+
+
+def _read(read: Callable[[Any], Any], what: Any) -> tuple[Any, BertError | None]:
+    try:
+        return read(what), None
+    except BertError as error:
+        return None, error
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 // Values as Python's repr() shows them: error texts are the same in both languages.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ namespace bert_runtime {
 /// None, True, numbers, strings, lists and dicts. J is Json or nlohmann::json.
 template <class J>
 [[nodiscard]] std::string repr_json(const J& value);
+
+/// JSON turns into a double by itself where a double is wanted: this call is a mistake.
+template <class J>
+  requires std::same_as<J, Json> || std::same_as<J, nlohmann::json>
+std::string repr(const J& value) = delete;
 
 extern template std::string repr_json(const Json&);
 extern template std::string repr_json(const nlohmann::json&);

@@ -34,9 +34,9 @@ std::string joined(const std::vector<std::string>& parts) {
 
 /// A list in a record is a tuple in Python's request.
 std::string python_repr(const Json& value) {
-  if (!value.is_array()) return repr(value);
+  if (!value.is_array()) return repr_json(value);
   std::vector<std::string> parts;
-  for (const Json& item : value) parts.push_back(repr(item));
+  for (const Json& item : value) parts.push_back(repr_json(item));
   return "(" + joined(parts) + (parts.size() == 1 ? ",)" : ")");
 }
 
@@ -128,7 +128,7 @@ void read_field(std::string_view name, const Json& value, std::vector<std::strin
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string at = std::string(name) + "[" + std::to_string(i) + "]";
     if (value[i].is_array()) {  // only the outer list becomes a tuple
-      problems.push_back(at + " is " + cut(repr(value[i])) + " (list), expected a string");
+      problems.push_back(at + " is " + cut(repr_json(value[i])) + " (list), expected a string");
     } else {
       read_field(at, value[i], out[i], problems);
     }
@@ -156,7 +156,7 @@ Problems key_problems(const Json& record, const std::vector<FieldName>& fields) 
 std::string as_written(std::string problem, std::string_view name, double value, const Json& written) {
   const std::string start = std::string(name) + " is " + repr(value) + ",";
   if (!problem.starts_with(start)) return problem;
-  return std::string(name) + " is " + repr(written) + problem.substr(start.size() - 1);
+  return std::string(name) + " is " + repr_json(written) + problem.substr(start.size() - 1);
 }
 
 }  // namespace bert_runtime
