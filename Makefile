@@ -75,7 +75,8 @@ cpp-install: cpp
 	cmake --build build/cpp-example
 
 cpp-sanitize: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
-	$(CONFIGURE) -B $(CPP_SANITIZE) -DBERT_RUNTIME_SANITIZE=ON
+	$(CONFIGURE) -B $(CPP_SANITIZE) -DBERT_RUNTIME_SANITIZE=ON -DBERT_RUNTIME_PRECOMPILE=ON \
+	  -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
 	cmake --build $(CPP_SANITIZE) --parallel 2
 	$(WITH_ONNXRUNTIME) BERT_RUNTIME_THREAD_SECONDS=5 ctest --test-dir $(CPP_SANITIZE) --output-on-failure
 	$(WITH_ONNXRUNTIME) BERT_RUNTIME_BUILD=$(CPP_SANITIZE) $(BIN)/python -m pytest tests/cpp -k "not tokenizer"

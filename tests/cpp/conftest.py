@@ -12,6 +12,7 @@ import pytest
 from tests.cpp.peer import Peer
 
 BUILD = Path(os.environ.get("BERT_RUNTIME_BUILD", Path(__file__).parents[2] / "build" / "cpp"))
+EXAMPLE = BUILD.parent / "cpp-example"
 MUST_RUN = "BERT_RUNTIME_BUILD" in os.environ or os.environ.get("CI") == "true"
 
 
@@ -20,7 +21,7 @@ def program() -> Callable[[str], Path]:
     """The path of a program of runtime/cpp/tests/programs, or of the command."""
 
     def find(name: str) -> Path:
-        found = [path for path in (BUILD / "tests" / name, BUILD / name) if path.is_file()]
+        found = [path / name for path in (BUILD / "tests", BUILD, EXAMPLE) if (path / name).is_file()]
         if not found and MUST_RUN:
             pytest.fail(f"{name} is not built in {BUILD}; run `make cpp`")
         if not found:

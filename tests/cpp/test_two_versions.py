@@ -42,7 +42,7 @@ def test_every_head_answers_on_this_onnxruntime(
     for head in HEADS:
         cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
         lines = "".join(json.dumps(case["request"]) + "\n" for case in cases)
-        command = [program("bert_run"), GOLDEN / head, "--input", "-"]
+        command = [str(program("bert_run")), str(GOLDEN / head), "--input", "-"]
         done = subprocess.run(command, input=lines.encode(), capture_output=True, check=True, env=environment)
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(answers) == len(cases)
