@@ -194,18 +194,25 @@ CSV = [
 
 
 @pytest.mark.parametrize("content", CSV, ids=range(len(CSV)))
+@pytest.mark.parametrize("errors", ["skip", "fail"])
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_csv_is_read_and_written_in_the_same_way(
-    content: str, form: str, cpp: Run, python: Run, tmp_path: Path
+    content: str, form: str, errors: str, cpp: Run, python: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "requests.csv"
     path.write_bytes(content.encode())
     outputs = []
     for name, run in (("cpp", cpp), ("python", python)):
         output = tmp_path / f"{name}.{form}"
-        flags = ["--input", str(path), "--output", str(output), "--errors", "skip", "--allow-extra", "--threads", "1"]
-        code, _, errors = run(str(GOLDEN / "text-classification"), *flags, "--with-input")
-        outputs.append((code, errors, _numbers_cut(output.read_text(encoding="utf-8")) if output.exists() else None))
+        flags = ["--input", str(path), "--output", str(output), "--errors", errors, "--allow-extra", "--threads", "1"]
+        code, _, told = run(str(GOLDEN / "text-classification"), *flags, "--with-input")
+        outputs.append(
+            (
+                code,
+                told.replace(f"{name}.{form}", "output"),
+                _numbers_cut(output.read_text(encoding="utf-8")) if output.exists() else None,
+            )
+        )
     assert outputs[0] == outputs[1]
 
 

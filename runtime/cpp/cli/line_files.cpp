@@ -47,10 +47,11 @@ std::vector<std::string> path_problems(const fs::path& source, const fs::path& t
 
 [[noreturn]] void fail(const fs::path& path) { throw InputError(path.string() + ": " + std::strerror(errno)); }
 
-/// A file that appears under its name once it is whole; after a failure, what was written stays in its part.
+/// A file that appears under its name once it is whole; after a failure, what was written stays in its part, and `note`
+/// says so.
 class Target {
  public:
-  explicit Target(const std::string& path) : path_(path) {
+  Target(const std::string& path, std::string& note) : path_(path), note_(note) {
     if (path == "-") return;
     std::error_code none;
     path_ = fs::weakly_canonical(path, none);
@@ -69,7 +70,7 @@ class Target {
     if (fs::file_size(part_of(path_), none) == 0) {
       fs::remove(part_of(path_), none);
     } else if (!none) {
-      std::cerr << "bert-run: what was answered before is in " << part_of(path_).string() << "\n";
+      note_ = "what was answered before is in " + part_of(path_).string();
     }
   }
 
@@ -92,6 +93,7 @@ class Target {
 
  private:
   fs::path path_;
+  std::string& note_;
   bool is_part_ = false;
   std::ofstream file_;
 };
@@ -170,14 +172,14 @@ std::vector<std::string> LineFiles::problems() const {
 }
 
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
-                    const std::vector<RequestField>& fields) {
+                    const std::vector<RequestField>& fields, std::string& note) {
   std::ifstream file;
   if (files.input != "-") {
     file.open(files.input, std::ios::binary);
     if (!file) fail(files.input);
   }
   std::istream& source = file.is_open() ? static_cast<std::istream&>(file) : std::cin;
-  Target target(files.output);
+  Target target(files.output, note);
   const auto writer = make_writer(target.stream(), files);
   const auto reader = make_reader(source, files.input_format ? *files.input_format : format_of(files.input), fields);
   Outcome outcome;

@@ -35,8 +35,8 @@ struct Outcome {
 /// Answers every line of `files.input`; `defaults` are fields for lines that lack them.
 ///
 /// Throws InputError: a line cannot be answered and `files.errors` is fail, or a file cannot be read or written; what
-/// came before is written. BackendError: the engine failed.
+/// came before is written, and `note` says where. BackendError: the engine failed.
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
-                    const std::vector<RequestField>& fields);
+                    const std::vector<RequestField>& fields, std::string& note);
 
 }  // namespace bert_runtime::cli

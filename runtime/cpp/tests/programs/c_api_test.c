@@ -46,12 +46,15 @@ static void a_bundle_that_cannot_be_loaded_gives_no_session(const char* bundle) 
   bert_runtime_session* session = NULL;
   char* error = NULL;
   bert_runtime_options options = {0};
-  check_refused(bert_runtime_load("/nowhere", NULL, &session, &error), BERT_RUNTIME_BUNDLE_ERROR, error, "does not exist");
+  bert_runtime_status status = bert_runtime_load("/nowhere", NULL, &session, &error);
+  check_refused(status, BERT_RUNTIME_BUNDLE_ERROR, error, "does not exist");
   options.target = "cuda";
-  check_refused(bert_runtime_load(bundle, &options, &session, &error), BERT_RUNTIME_BACKEND_ERROR, error, "'cuda'");
+  status = bert_runtime_load(bundle, &options, &session, &error);
+  check_refused(status, BERT_RUNTIME_BACKEND_ERROR, error, "'cuda'");
   options.target = NULL;
   options.threads = -1;
-  check_refused(bert_runtime_load(bundle, &options, &session, &error), BERT_RUNTIME_INPUT_ERROR, error, "threads is -1");
+  status = bert_runtime_load(bundle, &options, &session, &error);
+  check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "threads is -1");
   check(session == NULL, "there is no session after an error");
 }
 
