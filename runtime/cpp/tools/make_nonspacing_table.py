@@ -2,8 +2,8 @@
 
     python runtime/cpp/tools/make_nonspacing_table.py [--check]
 
-An answer widened to whole words keeps the combining marks behind it, as Python's `unicodedata` knows them: the table says
-which version of Unicode that is. `--check` compares instead of writing, and passes under another version.
+An answer widened to whole words keeps the combining marks behind it, as Python's `unicodedata` knows them: the table
+says which version of Unicode that is. `--check` compares instead of writing, and passes under another version.
 """
 
 from __future__ import annotations

@@ -153,6 +153,8 @@ Problems key_problems(const Json& record, const std::vector<FieldName>& fields) 
   return problems;
 }
 
+bool is_integer(const Json& value) { return value.is_number_integer() || value.is_binary(); }
+
 std::string as_written(std::string problem, std::string_view name, double value, const Json& written) {
   const std::string start = std::string(name) + " is " + repr(value) + ",";
   if (!problem.starts_with(start)) return problem;

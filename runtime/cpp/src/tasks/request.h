@@ -73,6 +73,9 @@ struct FieldName {
 /// The keys that a record should not have, and those that it lacks.
 [[nodiscard]] Problems key_problems(const Json& record, const std::vector<FieldName>& fields);
 
+/// Whether a number is written without a point or an exponent, however large.
+[[nodiscard]] bool is_integer(const Json& value);
+
 /// The problem with a number as the record writes it: an integer given for `value` is shown without a point.
 [[nodiscard]] std::string as_written(std::string problem, std::string_view name, double value, const Json& written);
 
@@ -93,7 +96,7 @@ template <class Request>
     using Value = std::remove_cvref_t<decltype(std::invoke(each.access, request))>;
     if constexpr (std::is_same_v<Value, double>) {
       const auto found = record.find(std::string(each.name));
-      if (found == record.end() || !found->is_number_integer()) return;
+      if (found == record.end() || !is_integer(*found)) return;
       for (std::string& problem : problems) {
         problem = as_written(problem, each.name, std::invoke(each.access, request), *found);
       }
