@@ -40,13 +40,6 @@ std::string python_repr(const Json& value) {
   return "(" + joined(parts) + (parts.size() == 1 ? ",)" : ")");
 }
 
-std::string expected(std::string_view name, const Json& value, std::string_view wanted) {
-  const bool is_endless = value.is_binary() && value.get_binary().size() > kMostDigits;
-  const std::string shown = is_endless ? "too large to show" : cut(python_repr(value));
-  const std::string_view kind = value.is_array() ? "tuple" : type_name(value);
-  return std::string(name) + " is " + shown + " (" + std::string(kind) + "), expected " + std::string(wanted);
-}
-
 /// Integers beyond 64 bits are digits.
 std::string digits(const Json& value) { return {value.get_binary().begin(), value.get_binary().end()}; }
 
@@ -57,6 +50,13 @@ std::optional<double> as_double(const Json& value) {
 }
 
 }  // namespace
+
+std::string expected(std::string_view name, const Json& value, std::string_view wanted) {
+  const bool is_endless = value.is_binary() && value.get_binary().size() > kMostDigits;
+  const std::string shown = is_endless ? "too large to show" : cut(python_repr(value));
+  const std::string_view kind = value.is_array() ? "tuple" : type_name(value);
+  return std::string(name) + " is " + shown + " (" + std::string(kind) + "), expected " + std::string(wanted);
+}
 
 bool is_blank(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {

@@ -48,6 +48,9 @@ template <class Request>
 
 // ------------------------------------------------------------------------------------------------------------ JSON
 
+/// The problem of a value that is not what is wanted.
+[[nodiscard]] std::string expected(std::string_view name, const Json& value, std::string_view wanted);
+
 /// Reads one field's value into `out`, or notes why it is not of that type.
 void read_field(std::string_view name, const Json& value, std::string& out, Problems& problems);
 void read_field(std::string_view name, const Json& value, double& out, Problems& problems);

@@ -39,6 +39,8 @@ struct GenerationSettings {
 struct TextGenerationRequest {
   std::string prompt;  ///< Empty, the model starts from [CLS] alone.
   GenerationSettings settings = {};
+  /// What a decoder that reads an encoder reads: refused, since this runtime runs none.
+  std::optional<std::string> source = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
@@ -75,7 +77,7 @@ class BERT_RUNTIME_API TextGenerationHead : public HeadBase {
   using HeadBase::HeadBase;
 
   /// The prompt as one row; it owns its memory.
-  /// Throws InputError: prompt and new tokens do not fit the model, nothing to start from, or an unknown `eos`.
+  /// Throws InputError: prompt and new tokens do not fit the model, nothing to start from, an unknown `eos`, a `source`.
   [[nodiscard]] Prompt encode(const TextGenerationRequest& request) const;
 
   /// What one run of the graph over the prompt says: its most probable next token. Throws BackendError: not finite.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "bert_runtime/errors.h"
@@ -61,6 +62,21 @@ double null_score(std::span<const Outputs> outputs) {
   return least;
 }
 
+/// The shares of scores, with a sum that is exact but for its last rounding (Neumaier 1974), as Python's math.fsum is.
+std::vector<double> shares_of(const std::vector<double>& scores) {
+  const double highest = std::ranges::max(scores);
+  std::vector<double> shares(scores.size());
+  double sum = 0, lost = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    shares[i] = std::exp(scores[i] - highest);
+    const double next = sum + shares[i];
+    lost += sum >= shares[i] ? (sum - next) + shares[i] : (shares[i] - next) + sum;
+    sum = next;
+  }
+  for (double& share : shares) share /= sum + lost;
+  return shares;
+}
+
 std::string part(const std::string& context, Span bytes) {
   return context.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
 }
@@ -70,7 +86,7 @@ QuestionAnsweringResult result_of(const QuestionAnsweringRequest& request, std::
   std::vector<double> scores;
   for (const AnswerSpan& span : spans) scores.push_back(span.score);
   if (null) scores.push_back(*null);
-  const std::vector<double> shares = softmax<double>(scores);
+  const std::vector<double> shares = shares_of(scores);
   QuestionAnsweringResult result;
   const auto most = static_cast<std::size_t>(request.top_k);
   if (null) {
