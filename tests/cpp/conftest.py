@@ -8,12 +8,21 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from tests.cpp.peer import Peer
 
-BUILD = Path(os.environ.get("BERT_RUNTIME_BUILD", Path(__file__).parents[2] / "build" / "cpp"))
+BUILD = Path(os.environ.get("BERT_RUNTIME_BUILD", Path(__file__).parents[2] / "build" / "cpp")).resolve()
 EXAMPLE = BUILD.parent / "cpp-example"
+LIBRARY = "BERT_RUNTIME_ONNXRUNTIME"
 MUST_RUN = "BERT_RUNTIME_BUILD" in os.environ or os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def onnxruntime_library() -> None:
+    """The C++ runtime opens the ONNX Runtime that Python uses, unless the environment names another."""
+    folder = Path(onnxruntime.__file__).parent / "capi"
+    os.environ.setdefault(LIBRARY, str(next(folder.glob("libonnxruntime.so.*"))))
 
 
 @pytest.fixture(scope="session")
