@@ -86,7 +86,7 @@ TEST_CASE("the graph of every golden bundle gives the outputs that Python wrote 
     const Bundle bundle = read_bundle(golden::path(task->name));
     const OnnxRuntimeEngine engine(bundle.directory / bundle.manifest.artefacts.front().file, {});
     for (const Value& each : cases(task->name)) {
-      REQUIRE(!each.at("rows").empty());
+      REQUIRE((task->is_autoregressive || !each.at("rows").empty()));  // a prompt of one token has nothing before it
       for (const Value& row : each.at("rows")) check_row(engine, bundle, row);
     }
   }

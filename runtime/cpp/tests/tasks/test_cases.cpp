@@ -149,7 +149,8 @@ TEST_CASE("shared windows merge into their sequence") {
     std::vector<std::span<const float>> parts;
     for (const Json& part : record.at("parts")) arrays.push_back(array_of(part));
     for (const FloatArray& array : arrays) parts.push_back(array.values);
-    const std::vector<float> expected(array_of(record.at("merged")).values.begin(), array_of(record.at("merged")).values.end());
+    const FloatArray merged = array_of(record.at("merged"));
+    const std::vector<float> expected(merged.values.begin(), merged.values.end());
     CHECK(merge(spans_of(record.at("windows")), parts, 1) == expected);
   }
 }
