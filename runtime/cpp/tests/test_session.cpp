@@ -124,6 +124,22 @@ TEST_CASE("raw arrays give the outputs of the graph, or every reason why not") {
         "token_type_ids is int64 of shape (8,), expected int64 of (batch, sequence)");
 }
 
+TEST_CASE("what the engine refuses comes back in its words, and the session goes on") {
+  const auto session = golden::load<TextClassification>();
+  const std::vector<std::int64_t> ids = {1'000'000};
+  const auto values = ones(1);
+  const std::vector<Input> arrays = {{"input_ids", {1, 1}, std::span<const std::int64_t>(ids)},
+                                     {"attention_mask", {1, 1}, std::span<const std::int64_t>(values)},
+                                     {"token_type_ids", {1, 1}, std::span<const std::int64_t>(values)}};
+  try {
+    (void)session.run(arrays);
+    FAIL("an id outside the vocabulary was run");
+  } catch (const BackendError& error) {
+    CHECK(std::string(error.what()).starts_with("onnxruntime could not run the graph: [ONNXRuntimeError] : "));
+  }
+  CHECK(labels(session({.text = "a film"})).size() == 3);
+}
+
 TEST_CASE("a text is generated in parts that join to the whole") {
   const auto session = golden::load<TextGeneration>();
   const TextGenerationRequest request = {.prompt = "the", .settings = {.max_new_tokens = 6}};
