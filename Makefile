@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := build/demo-qa
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu,cli,export,demo]'
-SOURCES := $(shell find runtime/bert_runtime exporter/bert_export -type f -not -name '*.pyc')
+INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu,openvino,cli,export,demo]'
+SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
 CPP := build/cpp
@@ -20,8 +20,8 @@ WITH_ONNXRUNTIME = BERT_RUNTIME_ONNXRUNTIME=$(ONNXRUNTIME_LIBRARY)
 THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py
 
-.PHONY: demo test test-slow lint format bench train-demo clean
 .PHONY: cpp cpp-toolchain cpp-install cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
+.PHONY: demo test test-slow lint format bench accuracy train-demo clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -101,8 +101,13 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
 
+accuracy: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.table
+
 train-demo: $(VENV)/.installed-dev
-	$(BIN)/python training/train_qa.py --output exporter/bert_export/demo/qa
+	$(BIN)/python -m training.train --task question-answering --output exporter/bert_export/demo/qa
+	$(BIN)/python -m training.train --task text-classification --output exporter/bert_export/demo/text-classification
 
 clean:
 	rm -rf build $(VENV)

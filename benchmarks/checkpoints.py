@@ -13,8 +13,8 @@ SEED = 0
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
-def random_checkpoint(model: Model, folder: Path) -> Path:
-    """A checkpoint of `model` in `folder`, made there unless it is there already."""
+def random_checkpoint(model: Model, folder: Path, reads_encoder: bool = False) -> Path:
+    """A checkpoint of `model` in `folder`, made there unless it is there already; a decoder may read an encoder."""
     if (folder / "model.safetensors").exists():
         return folder
     import torch  # noqa: PLC0415 - only where a checkpoint is made
@@ -28,6 +28,7 @@ def random_checkpoint(model: Model, folder: Path) -> Path:
         num_attention_heads=size.heads,
         intermediate_size=size.intermediate,
         is_decoder=find_task(model.task).is_autoregressive,
+        add_cross_attention=reads_encoder,
     )
     torch.manual_seed(SEED)
     kind = getattr(transformers, find_task(model.task).model_class)

@@ -14,7 +14,7 @@ from pathlib import Path
 ISA = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "sve")
 """The instruction sets that decide the speed of a matrix product, weakest first."""
 
-PACKAGES = ("numpy", "onnxruntime", "tokenizers", "torch", "transformers", "onnx", "onnxscript")
+PACKAGES = ("numpy", "onnxruntime", "openvino", "tokenizers", "torch", "transformers", "onnx", "onnxscript")
 
 
 @dataclass(frozen=True)

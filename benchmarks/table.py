@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
 from benchmarks.machine import Machine
+from benchmarks.markdown import markdown, replaced
 from benchmarks.peers import PEERS
 from benchmarks.results import Result, read_all
 from benchmarks.summary import speed_up, typical
@@ -16,7 +18,9 @@ from benchmarks.workload import Case
 README = Path(__file__).parent / "README.md"
 LIBRARY = "tokenizers, encode"
 """What `tokenise` compares with."""
-BEGIN, END = "<!-- tables: made by `python -m benchmarks.table`, do not edit -->", "<!-- end of tables -->"
+MARKS = ("<!-- tables: made by `python -m benchmarks.table`, do not edit -->", "<!-- end of tables -->")
+FRONT = Path(__file__).parents[1] / "README.md"
+FRONT_MARKS = ("<!-- accuracy: made by `python -m benchmarks.table`, do not edit -->", "<!-- end of accuracy -->")
 
 
 def tables(results: Iterable[Result]) -> str:
@@ -30,14 +34,6 @@ def tables(results: Iterable[Result]) -> str:
         lines += [f"#### {result.benchmark.replace('_', ' ')}: {result.subject}", "", _circumstances(result), ""]
         lines += [*TABLES[result.benchmark](result.measurements), ""]
     return "\n".join(lines).rstrip()
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table, its first column left aligned and the others right."""
-    yield f"| {' | '.join(header)} |"
-    yield f"|{'---|' + '---:|' * (len(header) - 1)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
 
 
 def latency(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -125,6 +121,21 @@ def _growth(measurement: Mapping[str, Any], width: int = 64) -> Iterator[str]:
     yield f"{costs} The plot is in results/."
 
 
+def cross_attention(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Ways to cross keys and values by source and rows: the cost of a token, and how many times that of the first."""
+    times = {(f"{m['source']} tokens, {m['rows']} rows", m["way"]): m["rounds"] for m in measurements}
+    cases, ways = (list(dict.fromkeys(names)) for names in zip(*times, strict=True))
+    rows = []
+    for way in ways:
+        row = [way]
+        for case in cases:
+            cost = typical(times[case, way])
+            ratio = speed_up(times[case, ways[0]], times[case, way]).median
+            row.append(f"{cost:.1f} ms" + (f", {ratio:.2f}x" if way != ways[0] else ""))
+        rows.append(row)
+    yield from markdown(["a token after a source of", *cases], rows)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
@@ -132,20 +143,10 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "export_time": export_time,
     "generation": generation,
     "tokenise": tokenise,
+    "accuracy": accuracy,
+    "cross_attention": cross_attention,
+    "finetune": finetune,
 }
-
-
-def replaced(page: str, text: str) -> str:
-    """`page` with `text` between the marks.
-
-    Raises:
-        ValueError: the page lacks a mark.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN!r} or {END!r}, expected both in this order")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
 def _milliseconds(times: Iterable[float]) -> str:
@@ -171,9 +172,18 @@ def _circumstances(result: Result) -> str:
     )
 
 
+def front(results: Sequence[Result]) -> str:
+    """The table of the project's own README."""
+    return "\n".join([*overview(results), "", *EXPLANATION])
+
+
 def main() -> None:
-    """Rewrite the README's tables."""
-    README.write_text(replaced(README.read_text(encoding="utf-8"), tables(read_all())), encoding="utf-8")
+    """Rewrite the tables of both READMEs; the project's own has one only where accuracy was measured."""
+    results = list(read_all())
+    README.write_text(replaced(README.read_text(encoding="utf-8"), tables(results), MARKS), encoding="utf-8")
+    page = FRONT.read_text(encoding="utf-8")
+    if FRONT_MARKS[0] in page:
+        FRONT.write_text(replaced(page, front(results), FRONT_MARKS), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,13 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import BertConfig, BertForQuestionAnswering, BertForTokenClassification
+from transformers import (
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForTokenClassification,
+    BertLMHeadModel,
+    BertModel,
+)
 
 import bert_export.cli
 import bert_runtime.cli
@@ -56,6 +62,7 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
         assert COMMANDS[name](arguments) == 0, arguments
     answers = [json.loads(line) for line in Path("answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["answers", "error", "answers"]
+    assert Path("decoder-bundle/source.onnx").is_file()
     both = json.loads(Path("my-checkpoint-question-answering/manifest.json").read_text(encoding="utf-8"))
     assert [artefact["target"] for artefact in both["artefacts"]] == ["cpu", "portable"]
 
@@ -86,7 +93,7 @@ def test_the_answers_it_prints_are_those_of_the_demo(demo_folder: Path, capsys: 
 
 
 def save_checkpoints() -> None:
-    """What the commands name: my-checkpoint, and base with its adapter lora."""
+    """What the commands name: my-checkpoint, base with its adapter lora, my-encoder and my-decoder."""
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(VOCABULARY),
@@ -104,5 +111,9 @@ def save_checkpoints() -> None:
     save_file(encoder, "base/model.safetensors", metadata={"format": "pt"})
     adapted = get_peft_model(tagger, LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"]))
     adapted.save_pretrained("lora")
-    for folder in ("my-checkpoint", "base"):
+    config.id2label = {0: "LABEL_0", 1: "LABEL_1"}
+    BertModel(config).save_pretrained("my-encoder")
+    config.is_decoder = config.add_cross_attention = True
+    BertLMHeadModel(config).save_pretrained("my-decoder")
+    for folder in ("my-checkpoint", "base", "my-encoder", "my-decoder"):
         Path(folder, "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")

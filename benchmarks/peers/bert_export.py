@@ -15,10 +15,15 @@ from benchmarks.workload import Feeds
 
 @dataclass(frozen=True)
 class BertExport:
-    """The bundle; `plain` keeps the signature of the class in transformers, without rewrites for the head."""
+    """The bundle; `plain` keeps the signature of the class in transformers, without rewrites for the head.
+
+    Attributes:
+        target: TARGET or TARGET:PRECISION, as `bert-export --target` takes it.
+    """
 
     name: str = "bert-export"
     plain: bool = False
+    target: str = "cpu"
 
     @property
     def version(self) -> str:
@@ -34,7 +39,11 @@ class BertExport:
         from bert_export.options import ExportOptions  # noqa: PLC0415
 
         options = ExportOptions(
-            model=str(stall.checkpoint), task=stall.model.task, output=stall.folder / "bundle", plain=self.plain
+            model=str(stall.checkpoint),
+            task=stall.model.task,
+            output=stall.folder / "bundle",
+            plain=self.plain,
+            targets=(self.target,),
         )
         export(options)
 

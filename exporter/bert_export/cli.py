@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bert_export.errors import GateError, OptionError
-from bert_export.options import TARGETS, ExportOptions
+from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import TASKS
 
 if TYPE_CHECKING:
-    from bert_export.export import ExportReport
+    from bert_export.report import ExportReport
 
 DONE, GATE_FAILED, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 
@@ -27,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     stages = Stages(show=not (parsed.json or parsed.quiet))
     try:
-        _show(_export(_options(parsed), stages), parsed)
+        with _told_warnings():
+            report = _export(_options(parsed), stages)
+        _show(report, parsed)
         sys.stdout.flush()
     except GateError as error:
         return _fail(str(error), GATE_FAILED)
@@ -42,8 +46,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
+@contextlib.contextmanager
+def _told_warnings() -> Iterator[None]:
+    """What this project doubts, in its own words; what libraries warn of is for developers, and shown to them."""
+    shown = warnings.showwarning
+
+    def tell(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is UserWarning and "/bert_" in filename:
+            print(f"bert-export: warning: {message}", file=sys.stderr)
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
+
+
 def _export(options: ExportOptions, stages: Stages) -> ExportReport:
     try:
+        if options.bundle is not None:
+            from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
+
+            return requantize(options, stages)
         from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
     except ModuleNotFoundError as error:
         raise OptionError(
@@ -74,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_source(flags)
     _add_result(flags)
+    _add_int8(flags)
     flags.add_argument("--json", action="store_true", help="print the report as JSON")
     flags.add_argument("--quiet", action="store_true", help="print nothing but errors")
     flags.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
@@ -106,11 +138,32 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         "--target",
         action="append",
         dest="targets",
-        metavar="TARGET",
-        help=f"auto (default: cpu), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle",
+        metavar="TARGET[:PRECISION]",
+        help=f"auto (default), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle, as in "
+        "--target cpu --target cuda:fp16",
     )
-    result.add_argument("--fp16", action="store_true", help="half precision (not built yet: refused, not ignored)")
+    result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
+    result.add_argument("--bf16", action="store_true", help="bf16, for CPUs that have it: auto is then openvino")
+    result.add_argument("--int8", action="store_true", help="8-bit integers, for CPUs; see the group below")
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
+
+
+def _add_int8(flags: argparse.ArgumentParser) -> None:
+    usual = Quantizing()
+    int8 = flags.add_argument_group("int8")
+    int8.add_argument("--bundle", type=Path, metavar="DIR", help="quantise this fp32 bundle, in place of a --model")
+    int8.add_argument(
+        "--calibrate", type=Path, metavar="FILE", help="JSON Lines of requests, best with gold (label, answers, …)"
+    )
+    int8.add_argument("--limit", type=int, metavar="N", help="take so many of them, evenly over the file")
+    int8.add_argument(
+        "--method", default=usual.method, metavar="NAME", help=f"{', '.join(METHODS)}; auto: smooth, or per-token"
+    )
+    int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)} (target cpu)")
+    int8.add_argument(
+        "--max-drop", type=float, default=usual.max_drop, metavar="X", help="the accuracy budget, default 0.01"
+    )
+    int8.add_argument("--ranges", type=Path, metavar="FILE", help="ranges of an earlier export, not calibrated again")
 
 
 def _options(parsed: argparse.Namespace) -> ExportOptions:
@@ -123,6 +176,15 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         force=parsed.force,
         targets=tuple(parsed.targets or ("auto",)),
         fp16=parsed.fp16,
+        bf16=parsed.bf16,
+        int8=parsed.int8,
+        bundle=parsed.bundle,
+        calibrate=parsed.calibrate,
+        limit=parsed.limit,
+        method=parsed.method,
+        plan=parsed.plan,
+        max_drop=parsed.max_drop,
+        ranges=parsed.ranges,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

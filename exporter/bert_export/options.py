@@ -2,14 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bert_export.errors import OptionError
 
-TARGETS = ("cpu", "portable")
-"""The targets that this version makes artefacts for."""
+MADE: Mapping[str, tuple[str, ...]] = {
+    "cpu": ("fp32", "int8"),
+    "cuda": ("fp32", "fp16"),
+    "openvino": ("fp32", "bf16", "int8"),
+    "portable": ("fp32", "fp16", "int8"),
+}
+"""Target -> the precisions that this version makes for it."""
+
+TARGETS = tuple(MADE)
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+
+AUTO: Mapping[str, str] = {"fp32": "cpu", "fp16": "cuda", "bf16": "openvino", "int8": "cpu"}
+"""Precision -> the target that auto stands for."""
+
+REASONS: Mapping[tuple[str, str], str] = {
+    ("cpu", "fp16"): (
+        "a CPU computes half precision by converting to single and back, which gains nothing; use --target cuda for "
+        "a GPU (a CPU runs that bundle too, with a warning), or leave --fp16 out"
+    ),
+    ("openvino", "fp16"): (
+        "OpenVINO computes half precision on a CPU in single; use --target openvino:bf16, which is faster where the "
+        "CPU has bf16"
+    ),
+    ("cuda", "int8"): (
+        "on a GPU, ONNX Runtime's integers are slower than half precision; use --target cuda:fp16, or --int8 for a CPU"
+    ),
+    **{
+        (target, "bf16"): (
+            "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU"
+            + ("" if target == "cpu" else ", --target cuda:fp16 for a GPU")
+        )
+        for target in ("cpu", "cuda", "portable")
+    },
+}
+"""Why a target is not made in a precision, and what to do instead."""
+
+
+RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
+METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
+PLANS = ("fast", "faithful")
+
+
+@dataclass(frozen=True)
+class Quantizing:
+    """How to make int8 artefacts; see the fields of the same names in ExportOptions."""
+
+    calibrate: Path | None = None
+    limit: int | None = None
+    method: str = "auto"
+    plan: str = "faithful"
+    max_drop: float = 0.01
+    ranges: Path | None = None
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the values."""
+        if self.method not in METHODS:
+            yield f"--method is {self.method!r}, expected one of {', '.join(METHODS)}"
+        if self.plan not in PLANS:
+            yield f"--plan is {self.plan!r}, expected {' or '.join(PLANS)}"
+        if not 0 <= self.max_drop <= 1:
+            yield f"--max-drop is {self.max_drop:g}, expected 0 to 1: 0.01 is one point of the task's metric"
+        if self.limit is not None and self.limit < 1:
+            yield f"--limit is {self.limit}, expected at least 1 sample"
+        if self.method in RANGE_METHODS and not (self.calibrate or self.ranges):
+            yield f"--method {self.method} takes ranges from data; give --calibrate FILE, or --ranges FILE"
+        if self.limit is not None and not self.calibrate:
+            yield "--limit belongs to --calibrate; give --calibrate FILE"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What to make of a checkpoint: a graph for one target in one precision."""
+
+    target: str
+    precision: str
 
 
 @dataclass(frozen=True)
@@ -23,8 +96,17 @@ class ExportOptions:
         revision: the branch, tag or commit of a hub id.
         output: where the bundle goes; None derives a name from the model and the task, in the current directory.
         force: replace an existing bundle.
-        targets: what to make artefacts for; auto is cpu.
-        fp16: half precision; not in this version, refused.
+        targets: what to make artefacts for, each with a precision of its own where it is written TARGET:PRECISION;
+            auto is cuda for fp16, openvino for bf16, and cpu for fp32 and int8.
+        fp16, bf16, int8: the precision of the targets that name none; without any it is fp32.
+        bundle: an fp32 bundle to quantise, in place of a model: needs no checkpoint and no torch.
+        calibrate: for int8, JSON Lines of requests as `bert-run` reads them, best with gold (see
+            bert_calibration.samples): every other one makes the ranges, the rest judge the accuracy.
+        limit: how many of them to take, evenly over the file.
+        method: how ranges are taken; auto is smooth with data and per-token without.
+        plan: for the target cpu, fast, or faithful to fp32's answers.
+        max_drop: the accuracy budget, absolute: of the task's metric, or without labels of the share of equal answers.
+        ranges: a ranges file of an earlier export of the same model, used instead of calibrating again.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
@@ -42,6 +124,15 @@ class ExportOptions:
     force: bool = False
     targets: tuple[str, ...] = ("auto",)
     fp16: bool = False
+    bf16: bool = False
+    int8: bool = False
+    bundle: Path | None = None
+    calibrate: Path | None = None
+    limit: int | None = None
+    method: str = "auto"
+    plan: str = "faithful"
+    max_drop: float = 0.01
+    ranges: Path | None = None
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -54,21 +145,65 @@ class ExportOptions:
             raise OptionError("; ".join(problems))
 
     @property
-    def resolved_targets(self) -> tuple[str, ...]:
-        """The targets with auto replaced and repetitions removed, in the order given."""
-        return tuple(dict.fromkeys("cpu" if target == "auto" else target for target in self.targets))
+    def variants(self) -> tuple[Variant, ...]:
+        """The targets with their precisions, auto replaced and repetitions removed, in the order given."""
+        return tuple(dict.fromkeys(self._variant(target) for target in self.targets))
+
+    @property
+    def quantizing(self) -> Quantizing:
+        """How int8 artefacts are made."""
+        return Quantizing(self.calibrate, self.limit, self.method, self.plan, self.max_drop, self.ranges)
+
+    @property
+    def _flags(self) -> list[str]:
+        """The precisions that were asked for by a flag of their own."""
+        flags = {"fp16": self.fp16, "bf16": self.bf16, "int8": self.int8}
+        return [name for name, given in flags.items() if given]
+
+    def _variant(self, target: str) -> Variant:
+        name, colon, own = target.partition(":")
+        precision = own if colon else next(iter(self._flags), "fp32")
+        return Variant(AUTO.get(precision, "cpu") if name == "auto" else name, precision)
 
     def _problems(self) -> Iterator[str]:
-        if self.fp16:
-            yield "--fp16 is not built yet: this version exports fp32, and does not pretend; leave --fp16 out"
-        for target in self.targets:
-            if target not in ("auto", *TARGETS):
-                yield f"target {target!r} is not built yet; this version makes {', '.join(('auto', *TARGETS))}"
         if not self.targets:
             yield f"no target given; expected one or more of {', '.join(('auto', *TARGETS))}"
+        if len(self._flags) > 1:
+            given = " and ".join(f"--{name}" for name in self._flags)
+            yield f"{given}, expected one of them; write --target TARGET:PRECISION to have both in one bundle"
+        yield from self.quantizing.problems()
+        yield from self._source_problems()
+        yield from self._variant_problems()
+        is_int8 = any(variant.precision == "int8" for variant in self.variants)
+        if self.quantizing != Quantizing() and not is_int8:
+            yield "--calibrate, --limit, --method, --plan, --max-drop and --ranges are for int8; give --int8"
+        if self.max_length is not None and self.max_length < 8:
+            yield f"--max-length is {self.max_length}, expected at least 8 tokens"
+
+    def _source_problems(self) -> Iterator[str]:
+        if self.bundle is not None:
+            given = {"--model": self.model, "--adapter": self.adapter, "--revision": self.revision}
+            others = [flag for flag, value in given.items() if value is not None]
+            if others or self.task != "auto":
+                yield f"--bundle with {' and '.join(others) or '--task'}, expected --bundle alone: it has its own head"
+            if any(variant.precision != "int8" for variant in self.variants):
+                yield "--bundle is quantised: give --int8; every other precision needs the checkpoint, --model"
+            return
         if self.model is None and self.task == "auto":
             yield "neither a model nor a task given; give --model DIR_OR_HUB_ID, or --task for its demo checkpoint"
         if self.model is None and (self.adapter or self.revision):
             yield "--adapter and --revision belong to a --model; give --model DIR_OR_HUB_ID"
-        if self.max_length is not None and self.max_length < 8:
-            yield f"--max-length is {self.max_length}, expected at least 8 tokens"
+
+    def _variant_problems(self) -> Iterator[str]:
+        variants = self.variants
+        for variant in variants:
+            if variant.target not in MADE:
+                yield f"target {variant.target!r} is not built yet; this version makes {', '.join(('auto', *TARGETS))}"
+            elif variant.precision not in MADE[variant.target]:
+                made = " or ".join(MADE[variant.target])
+                reason = REASONS.get((variant.target, variant.precision), "choose one of these")
+                yield f"--target {variant.target} in {variant.precision!r}, expected {made}: {reason}"
+        for name in dict.fromkeys(variant.target for variant in variants):
+            precisions = [variant.precision for variant in variants if variant.target == name]
+            if len(precisions) > 1:
+                yield f"target {name} in {' and '.join(precisions)}, expected one: a bundle holds one graph each"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 
-from bert_export.export import ExportReport
+from bert_export.report import ArtefactReport, ExportReport
+
+if TYPE_CHECKING:
+    from bert_export.int8 import Int8Report
+    from bert_export.verify.report import Parity
 
 
 class ReportConsole(Console):
@@ -17,20 +23,56 @@ class ReportConsole(Console):
 
 
 def show(report: ExportReport, console: Console | None = None) -> None:
-    """Print what was made, the fusion counts, the parity gate's comparisons and the time of each stage."""
+    """Print what was made, what the gates found, and the time of each stage."""
     console = console or ReportConsole(highlight=False)
     for note in report.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
     for artefact in report.artefacts:
-        fused = ", ".join(f"{name} {count}" for name, count in artefact.fusions.items()) or "none"
-        console.print(f"{artefact.parity.target} {artefact.parity.precision}: fused {fused}", markup=False)
-        table = Table(title=f"torch fp32 against the {artefact.parity.target} artefact", title_justify="left")
-        for column in ("compared", "cases", "largest difference", "same answers"):
-            table.add_column(column, justify="left" if column == "compared" else "right")
-        for check in artefact.parity.checks:
-            same = "" if check.same_answers is None else f"{check.same_answers} of {check.cases}"
-            table.add_row(check.name, str(check.cases), f"{check.max_difference:.1e}", same)
-        console.print(table)
-        console.print(f"tolerance {artefact.parity.tolerance:g}: passed", markup=False)
+        if artefact.parity is not None:
+            _show_parity(artefact, artefact.parity, console)
+        if artefact.int8 is not None:
+            _show_int8(artefact.int8, console)
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
     console.print(f"{report.task}: {report.bundle} ({report.size / 1e6:.1f} MB; {times})", markup=False, soft_wrap=True)
+
+
+def _show_parity(artefact: ArtefactReport, parity: Parity, console: Console) -> None:
+    """The fusion counts, and the parity gate's comparisons."""
+    fused = ", ".join(f"{name} {count}" for name, count in artefact.fusions.items()) or "none"
+    kept = f"; in single precision: {artefact.kept}" if artefact.kept else ""
+    console.print(f"{parity.target} {parity.precision}: fused {fused}{kept}", markup=False)
+    if artefact.kernels:
+        console.print(artefact.kernels, markup=False)
+    table = Table(title=f"torch fp32 against the {parity.target} artefact", title_justify="left")
+    for column in ("compared", "cases", "largest difference", "same answers"):
+        table.add_column(column, justify="left" if column == "compared" else "right")
+    for check in parity.checks:
+        same = "" if check.same_answers is None else f"{check.same_answers} of {check.cases}"
+        table.add_row(check.name, str(check.cases), f"{check.max_difference:.1e}", same)
+    console.print(table)
+    console.print(f"tolerance {parity.tolerance}: passed", markup=False)
+
+
+def _show_int8(int8: Int8Report, console: Console) -> None:
+    """The plan, what it costs, and what was tried."""
+    made = int8.quantization
+    operators = ", ".join(f"{name} {count}" for name, count in made["operators"].items())
+    console.print(f"int8, plan {made['plan']} ({made['method']}): {operators}", markup=False)
+    console.print(f"kept in floating point: {', '.join(made['kept']) or 'nothing'}", markup=False)
+    table = Table(title=f"int8 against fp32, {int8.judged_on} requests", title_justify="left")
+    for column in ("metric", "int8", "change", "95% interval"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    changes = {change.metric: change for change in int8.changes}
+    for quality in int8.metrics:
+        change = changes.get(quality.metric)
+        told = ("", "") if change is None else (f"{change.value:+.4f}", f"{change.low:+.4f} to {change.high:+.4f}")
+        table.add_row(quality.metric, f"{quality.value:.4f}", *told)
+    agreement = int8.agreement
+    table.add_row("same answers as fp32", f"{agreement.value:.4f}", "", f"{agreement.low:.4f} to {agreement.high:.4f}")
+    console.print(table)
+    for trial in made["trials"]:
+        speed = "" if trial["speed"] is None else f", {trial['speed']:.2f}x the speed of fp32 here"
+        shown = f"{len(trial['kept'])} kept: drop {trial['drop']:.4f}{speed}"
+        console.print(f"tried {trial['plan']}, {shown}", markup=False)
+    for note in made["notes"]:
+        console.print(f"note: {note}", style="yellow", markup=False)

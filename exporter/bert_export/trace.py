@@ -17,11 +17,11 @@ from bert_export.rewrite import Traceable
 OPSET = 20
 """The first with Gelu, and old enough for OpenVINO and TensorRT."""
 
-SIZES = {"batch": 2, "choices": 3, "sequence": 6, "masks": 4, "past": 5, "total": 11, "source": 7}
+SIZES = {"batch": 2, "choices": 3, "sequence": 6, "masks": 4, "past": 5, "total": 11, "source": 7, "sources": 9}
 """What is traced. All differ and none is 1, which torch would take for a constant or for the same axis."""
 
-SUMS = ("total",)
-"""Axes that others add up to: torch finds that out itself, and has no way to be told."""
+FOUND = ("total", "sources")
+"""Axes that depend on others, as sum or as divisor: torch finds that out itself, and has no way to be told."""
 
 
 def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
@@ -34,7 +34,8 @@ def trace(module: Traceable, opset: int = OPSET) -> ir.Model:
     example = tuple(
         torch.ones([sizes[axis] for axis in spec.axes], dtype=getattr(torch, spec.dtype)) for spec in module.inputs
     )
-    axes = {axis: torch.export.Dim.AUTO if axis in SUMS else torch.export.Dim(axis) for axis in SIZES}
+    found = (*FOUND, "batch") if "sources" in module.sizes else FOUND
+    axes = {axis: torch.export.Dim.AUTO if axis in found else torch.export.Dim(axis) for axis in SIZES}
     shapes = tuple({i: axes[axis] for i, axis in enumerate(spec.axes) if axis in axes} for spec in module.inputs)
     try:
         with quiet(), torch.no_grad():

@@ -1,6 +1,7 @@
 """Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, which gives labels, spans and text."""
 
 from bert_runtime.errors import BackendError, BertError, BundleError, InputError
+from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.loading import Options, load
 from bert_runtime.schedule import Budget
@@ -13,7 +14,12 @@ from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
-from bert_runtime.tasks.text_generation import TEXT_GENERATION, GenerationSettings, TextGenerationRequest
+from bert_runtime.tasks.text_generation import (
+    TEXT_GENERATION,
+    EncoderStates,
+    GenerationSettings,
+    TextGenerationRequest,
+)
 from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
 
 __all__ = [
@@ -31,6 +37,8 @@ __all__ = [
     "BertError",
     "Budget",
     "BundleError",
+    "Encoder",
+    "EncoderStates",
     "GenerationSession",
     "GenerationSettings",
     "InputError",

@@ -48,7 +48,8 @@ def read(path: Path) -> Bundle:
     raise_problems(
         [problem for name in manifest.files for problem in _digest_problems(directory, manifest, name)], NAME
     )
-    graphs = {artefact.file: onnx_file.read(directory / artefact.file) for artefact in manifest.artefacts}
+    files = {graph.file for artefact in manifest.artefacts for graph in artefact.graphs}
+    graphs = {name: onnx_file.read(directory / name) for name in sorted(files)}
     raise_problems(list(_graph_problems(manifest, graphs)), NAME)
     return Bundle(directory, manifest)
 
@@ -84,7 +85,7 @@ def _task(name: str) -> Task[Any, Any, Any]:
 
 def _limit_problems(manifest: Manifest) -> Iterator[str]:
     """Files that would be too large to read, whatever they hold."""
-    limits = {artefact.file: onnx_file.MAX_BYTES for artefact in manifest.artefacts}
+    limits = {graph.file: onnx_file.MAX_BYTES for artefact in manifest.artefacts for graph in artefact.graphs}
     limits[manifest.tokenizer.file] = MAX_TOKENIZER_BYTES
     for name, limit in limits.items():
         if manifest.files[name].size > limit:
@@ -134,5 +135,6 @@ def _digest_problems(directory: Path, manifest: Manifest, name: str) -> Iterator
 
 def _graph_problems(manifest: Manifest, graphs: dict[str, OnnxFile]) -> Iterator[str]:
     for artefact in manifest.artefacts:
-        for problem in graph_problems(artefact, graphs[artefact.file], manifest):
-            yield f"{artefact.file}: {problem}"
+        for graph in artefact.graphs:
+            for problem in graph_problems(artefact, graph, graphs[graph.file], manifest):
+                yield f"{graph.file}: {problem}"

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from bert_runtime.backends.engine import Array
-from bert_runtime.manifest import Artefact
+from bert_runtime.manifest import Artefact, Graph
 
 Feeds = Mapping[str, Array]
 
 
-def feed_problems(arrays: Feeds, artefact: Artefact, max_length: int) -> list[str]:
+def feed_problems(arrays: Feeds, graph: Artefact | Graph, max_length: int) -> list[str]:
     """Every name, dtype, rank or length that the graph does not take; else every axis whose sizes contradict."""
-    return list(_feed_problems(arrays, artefact, max_length)) or list(_axis_problems(arrays, artefact))
+    return list(_feed_problems(arrays, graph, max_length)) or list(_axis_problems(arrays, graph))
 
 
-def _feed_problems(arrays: Feeds, artefact: Artefact, max_length: int) -> Iterator[str]:
-    specs = {spec.name: spec for spec in artefact.inputs}
+def _feed_problems(arrays: Feeds, graph: Artefact | Graph, max_length: int) -> Iterator[str]:
+    specs = {spec.name: spec for spec in graph.inputs}
     for name in sorted(arrays.keys() | specs.keys()):
         if name not in specs:
             yield f"unknown input {name!r}; the inputs are {', '.join(specs)}"
@@ -29,14 +29,16 @@ def _feed_problems(arrays: Feeds, artefact: Artefact, max_length: int) -> Iterat
             if not isinstance(array, np.ndarray) or array.dtype != specs[name].dtype or array.ndim != len(axes):
                 got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
                 yield f"{name} is {got}, expected {specs[name].dtype} of ({', '.join(axes)})"
+            elif not all(size for axis, size in zip(axes, array.shape, strict=True) if axis in ("source", "sources")):
+                yield f"{name} has the shape {array.shape}, expected a source of one token at least"
             elif "sequence" in axes and not 1 <= array.shape[axes.index("sequence")] <= max_length:
                 yield f"{name} has a sequence of {array.shape[axes.index('sequence')]}, expected 1 to {max_length}"
 
 
-def _axis_problems(arrays: Feeds, artefact: Artefact) -> Iterator[str]:
+def _axis_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
     """Axes of one name that differ in size between inputs; every array has the axes of its spec."""
     sizes: dict[str, dict[str, int]] = {}
-    for spec in artefact.inputs:
+    for spec in graph.inputs:
         for axis, size in zip(spec.axes, arrays[spec.name].shape, strict=True):
             sizes.setdefault(axis, {})[spec.name] = size
     for axis, found in sizes.items():
@@ -46,3 +48,7 @@ def _axis_problems(arrays: Feeds, artefact: Artefact) -> Iterator[str]:
         past, sequence, total = (next(iter(sizes[axis].values())) for axis in ("past", "sequence", "total"))
         if total != past + sequence:
             yield f"total is {total}, expected past + sequence: {past} + {sequence}"
+    if "sources" in sizes and "batch" in sizes:
+        batch, sources = (next(iter(sizes[axis].values())) for axis in ("batch", "sources"))
+        if batch % sources:
+            yield f"batch is {batch} with {sources} sources, expected a multiple: equally many rows for each source"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
-from bert_runtime.backends.select import select, start
+from bert_runtime.backends.select import Choice, select
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BundleError, InputError
+from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
+from bert_runtime.generation.sources import Sources
+from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import Budget
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
+from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Task
 from bert_runtime.tasks.text_generation import Prompt, TextGenerationRequest, TextGenerationResult
@@ -32,11 +37,17 @@ class Options:
         target: auto, or the artefact to run; a named one never falls back to another.
         threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
         budget: the size of the batches that `predict` makes.
+        cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
+            None keeps nothing. What lies there is loaded without a check: let nobody else write to it.
+        encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
+            `auto` does. Without it, requests bring EncoderStates.
     """
 
     target: str = "auto"
     threads: int | None = None
     budget: Budget = field(default_factory=Budget)
+    cache: Path | None = None
+    encoder: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -69,6 +80,7 @@ def load(
     Raises:
         BundleError: the directory breaks the format, or is of another task.
         BackendError: no engine here runs it, or not the target that was named.
+        InputError: the cache lies in the bundle.
     """
     bundle = bundles.read(Path(path))
     if task is not None and task is not find_task(bundle.manifest.task):
@@ -78,12 +90,43 @@ def load(
 
 def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
     """The session of a bundle that has been read already; see `load`."""
-    artefact = select(bundle.manifest, options.target)
+    choice = select(bundle.manifest, options.target)
+    if options.encoder is not None and choice.artefact.source is None:
+        raise InputError(
+            f"an encoder is given ({options.encoder}), expected none: the bundle in {bundle.directory} reads no encoder"
+        )
     text = _text_encoder(bundle)
-    engine = start(bundle.directory, artefact, options.threads or available_cpus())
+    cache = None if options.cache is None else _compiled_folder(bundle, choice.artefact, options.cache)
+    engine = choice.start(bundle.directory, choice.artefact, options.threads or available_cpus(), cache)
     task = find_task(bundle.manifest.task)
-    session = GenerationSession if task.is_autoregressive else Session
-    return session(bundle.manifest, task, text, artefact, engine, options.budget)
+    if task.is_autoregressive:
+        sources = _sources(bundle, choice, options)
+        return GenerationSession(bundle.manifest, text, choice.artefact, engine, options.budget, sources)
+    return Session(bundle.manifest, task, text, choice.artefact, engine, options.budget)
+
+
+def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sources | None:
+    """Where what a decoder reads besides its prompt comes from; None for one that reads no encoder."""
+    source = choice.artefact.source_artefact
+    if choice.artefact.source is None or source is None:
+        return None
+    encoder = None
+    if options.encoder is not None:
+        own = replace(options, target="auto", encoder=None)
+        encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
+    cache = None if options.cache is None else _compiled_folder(bundle, source, options.cache)
+    engine = choice.start(bundle.directory, source, options.threads or available_cpus(), cache)
+    return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)
+
+
+def _compiled_folder(bundle: bundles.Bundle, artefact: Artefact, cache: Path) -> Path:
+    """Where an engine keeps what it made of this artefact: a folder for each content of its files."""
+    if cache.resolve().is_relative_to(bundle.directory):
+        raise InputError(
+            f"cache: {cache} lies in the bundle, which holds only what its manifest lists; name a directory elsewhere"
+        )
+    digests = [bundle.manifest.files[name].sha256 for name in (artefact.file, *artefact.data)]
+    return cache / hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
@@ -13,8 +13,18 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class Graph:
+    """One ONNX file: its name in the bundle, its external data files, and its tensors in order; see Artefact."""
+
+    file: str
+    data: tuple[str, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
 class Artefact:
-    """One graph for one kind of engine.
+    """One graph for one kind of engine; of a decoder that reads an encoder, two.
 
     Attributes:
         target: cpu, cuda, tensorrt, openvino or portable.
@@ -24,6 +34,8 @@ class Artefact:
         mask: which attention masks the graph answers right: any, or right_padded.
         opset: the version of the default ONNX operator set.
         plain: whether the signature is exactly that of the class in transformers.
+        source: the graph that turns an encoder's states into inputs of this one, once for each text that the encoder
+            read; None where no encoder is read. `mask`, `opset` and `plain` are of both.
     """
 
     target: str
@@ -35,6 +47,21 @@ class Artefact:
     mask: str
     opset: int
     plain: bool
+    source: Graph | None = None
+
+    @property
+    def graphs(self) -> tuple[Graph, ...]:
+        """The artefact's own graph, and that of the source where there is one."""
+        own = Graph(self.file, self.data, self.inputs, self.outputs)
+        return (own,) if self.source is None else (own, self.source)
+
+    @property
+    def source_artefact(self) -> Artefact | None:
+        """The source's graph as an artefact of its own, for an engine to load."""
+        if self.source is None:
+            return None
+        graph = self.source
+        return replace(self, file=graph.file, data=graph.data, inputs=graph.inputs, outputs=graph.outputs, source=None)
 
 
 @dataclass(frozen=True)

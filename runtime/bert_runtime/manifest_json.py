@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from bert_runtime import strict_json
+from bert_runtime.contradictions import contradictions
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
-from bert_runtime.manifest import FORMAT, VERSION, Artefact, FileRecord, Manifest, TokenizerRecord
+from bert_runtime.manifest import FORMAT, VERSION, Artefact, FileRecord, Graph, Manifest, TokenizerRecord
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
 
 NAME = "manifest.json"
@@ -51,7 +51,7 @@ def parse(content: bytes) -> Manifest:
     record = Record(value, "", problems)
     manifest = _manifest(record)
     record.close()
-    raise_problems(problems or _contradictions(manifest), NAME)
+    raise_problems(problems or contradictions(manifest, NAME), NAME)
     return manifest
 
 
@@ -151,19 +151,37 @@ def _artefacts(record: Record) -> tuple[Artefact, ...]:
 
 
 def _artefact(record: Record) -> Artefact:
+    own = _graph(record)
     artefact = Artefact(
         target=record.choice("target", TARGETS),
         precision=record.choice("precision", PRECISIONS),
+        file=own.file,
+        data=own.data,
+        inputs=own.inputs,
+        outputs=own.outputs,
+        mask=record.choice("mask", MASKS),
+        opset=record.integer("opset", 1, 1000),
+        plain=record.boolean("plain"),
+        source=_source(record.record("source")) if record.has("source") else None,
+    )
+    record.close()
+    return artefact
+
+
+def _source(record: Record) -> Graph:
+    graph = _graph(record)
+    record.close()
+    return graph
+
+
+def _graph(record: Record) -> Graph:
+    """The fields that an artefact and its source have in common."""
+    return Graph(
         file=record.string("file", _ONNX_NAME, f"{PLAIN_NAME}, ending in .onnx"),
         data=record.strings("data", FILE_NAME, PLAIN_NAME),
         inputs=tuple(_tensor(item) for item in record.records("inputs")),
         outputs=tuple(_tensor(item) for item in record.records("outputs")),
-        mask=record.choice("mask", MASKS),
-        opset=record.integer("opset", 1, 1000),
-        plain=record.boolean("plain"),
     )
-    record.close()
-    return artefact
 
 
 def _tensor(record: Record) -> TensorSpec:
@@ -191,39 +209,13 @@ def _files(record: Record) -> dict[str, FileRecord]:
     return files
 
 
-def _contradictions(manifest: Manifest) -> list[str]:
-    """What no single field can show: names that clash, files that are named but not listed."""
-    named: dict[str, tuple[str, ...]] = {"tokenizer.file": (manifest.tokenizer.file,)}
-    for i, artefact in enumerate(manifest.artefacts):
-        named[f"artefacts[{i}].file"] = (artefact.file,)
-        named[f"artefacts[{i}].data"] = artefact.data
-    problems = [
-        f"{where} names {name!r}, which is not listed under files"
-        for where, names in named.items()
-        for name in names
-        if name not in manifest.files
-    ]
-    problems += [
-        f"files: {name!r} differs from another name at most in case, expected distinct names"
-        for name in _repeated([NAME, *(name.lower() for name in manifest.files)])
-    ]
-    targets = _repeated(artefact.target for artefact in manifest.artefacts)
-    problems += [f"artefacts: two are for the target {target}, expected one" for target in targets]
-    for i, artefact in enumerate(manifest.artefacts):
-        tensors = [tensor.name for tensor in artefact.inputs + artefact.outputs]
-        problems += [f"artefacts[{i}]: two tensors are named {name!r}, expected one" for name in _repeated(tensors)]
-        problems += [f"artefacts[{i}].data lists {name!r} twice, expected once" for name in _repeated(artefact.data)]
-    return problems
-
-
-def _repeated(items: Iterable[str]) -> list[str]:
-    return [item for item, count in Counter(items).items() if count > 1]
-
-
 def _plain(value: object) -> object:
-    """Dataclasses and mappings as dicts; lists and scalars as they are."""
+    """Dataclasses and mappings as dicts; lists and scalars as they are. A source that is not there is not told."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        fields = dataclasses.asdict(value)
+        if isinstance(value, Artefact) and value.source is None:
+            del fields["source"]
+        return fields
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):

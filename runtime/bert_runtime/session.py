@@ -57,7 +57,7 @@ class Session(Generic[RequestT, ResultT]):
             BackendError: the engine failed.
         """
         checked = self._checked(request)
-        answer = self._decoded([(checked, self._head.encode(checked))])[0]
+        answer = self._decoded([(checked, self._encoded(checked))])[0]
         if isinstance(answer, BackendError):
             raise answer
         return answer
@@ -95,6 +95,18 @@ class Session(Generic[RequestT, ResultT]):
         if problems:
             raise InputError(problems)
         return self.engine.run(arrays, [spec.name for spec in self.artefact.outputs])
+
+    def outputs(self, rows: Sequence[Features], fetch: Sequence[str]) -> Iterator[tuple[int, Outputs]]:
+        """Rows as the head encodes them, to each one's index and those of its outputs that `fetch` names, by batches.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        for indices in plan(rows, self._budget):
+            batch = [rows[i] for i in indices]
+            feeds = collate(batch, self.text.pad_id)
+            outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
+            yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
     def close(self) -> None:
         """Free the model; using the session afterwards is a BackendError."""
@@ -137,7 +149,7 @@ class Session(Generic[RequestT, ResultT]):
         owners = [n for n, (_, encoded) in enumerate(items) for _ in encoded.features]
         done: list[dict[int, Outputs]] = [{} for _ in items]
         answers: dict[int, ResultT | BackendError] = {}
-        for i, own in self._outputs([row for _, encoded in items for row in encoded.features]):
+        for i, own in self.outputs([row for _, encoded in items for row in encoded.features], self._fetch):
             n = owners[i]
             done[n][i] = own
             request, encoded = items[n]
@@ -152,9 +164,13 @@ class Session(Generic[RequestT, ResultT]):
     def _prepared(self, request: RequestT | Mapping[str, object], index: int) -> tuple[RequestT, Encoded] | InputError:
         try:
             checked = self._checked(request)
-            return checked, self._head.encode(checked)
+            return checked, self._encoded(checked)
         except InputError as error:
             return error.at(index)
+
+    def _encoded(self, request: RequestT) -> Encoded:
+        """The request's rows; raises InputError."""
+        return self._head.encode(request)
 
     def _checked(self, request: RequestT | Mapping[str, object]) -> RequestT:
         if isinstance(request, self.task.request):
@@ -165,14 +181,6 @@ class Session(Generic[RequestT, ResultT]):
         raise InputError(
             f"the request is a {type(request).__name__}, expected a {expected} or a mapping with its fields"
         )
-
-    def _outputs(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
-        """Each row's index and outputs, batch by batch."""
-        for indices in plan(rows, self._budget):
-            batch = [rows[i] for i in indices]
-            feeds = collate(batch, self.text.pad_id)
-            outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, self._fetch)
-            yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
 
 T = TypeVar("T")

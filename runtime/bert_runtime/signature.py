@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bert_runtime.manifest import Artefact, FileRecord, Manifest
+from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
 from bert_runtime.tasks.task import REQUEST_AXES, HeadSettings, Task, TensorSpec, expand
 
@@ -15,6 +15,7 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
     for i, artefact in enumerate(manifest.artefacts):
         for problem in _signature_problems(artefact, task, manifest.sizes.get("layers")):
             yield f"artefacts[{i}]{problem}"
+    yield from _source_problems(manifest, task)
     yield from _settings_problems(manifest.settings, task)
     labels = len(manifest.settings.labels)
     if "labels" in task.settings and manifest.sizes.get("labels") != labels:
@@ -22,36 +23,62 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
     yield from _size_problems(manifest)
 
 
-def graph_problems(artefact: Artefact, graph: OnnxFile, manifest: Manifest) -> Iterator[str]:
-    """Where the ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data."""
-    if "EPContext" in graph.operators:
+def graph_problems(artefact: Artefact, graph: Graph, found: OnnxFile, manifest: Manifest) -> Iterator[str]:
+    """Where a graph's ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data."""
+    if "EPContext" in found.operators:
         yield "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only"
-    if graph.opset != artefact.opset:
-        yield f"has opset {graph.opset}, expected the manifest's {artefact.opset}"
-    yield from _external_problems(artefact, graph, manifest.files)
+    if found.opset != artefact.opset:
+        yield f"has opset {found.opset}, expected the manifest's {artefact.opset}"
+    yield from _external_problems(graph, found, manifest.files)
     # An initializer that is also an input is a default value: the graph may keep it to itself.
-    declared = {spec.name for spec in artefact.inputs}
-    inputs = [tensor for tensor in graph.inputs if tensor.name in declared or tensor.name not in graph.initializers]
-    yield from _tensor_problems("inputs", artefact.inputs, inputs, manifest.sizes)
-    yield from _tensor_problems("outputs", artefact.outputs, graph.outputs, manifest.sizes)
+    declared = {spec.name for spec in graph.inputs}
+    inputs = [tensor for tensor in found.inputs if tensor.name in declared or tensor.name not in found.initializers]
+    yield from _tensor_problems("inputs", graph.inputs, inputs, manifest.sizes)
+    yield from _tensor_problems("outputs", graph.outputs, found.outputs, manifest.sizes)
 
 
 def _signature_problems(artefact: Artefact, task: Task[Any, Any, Any], layers: int | None) -> Iterator[str]:
     """Each begins with what stands after the artefact's name."""
-    templates = {"inputs": task.inputs(artefact.plain), "outputs": task.graph_outputs(artefact.plain)}
+    templates = _templates(artefact, task)
     whose = f"expected those of {task.name}{' (plain)' if artefact.plain else ''}"
-    if any(spec.is_per_layer for specs in templates.values() for spec in specs):
-        count = len(artefact.inputs + artefact.outputs)
+    if any(spec.is_per_layer for _, _, specs in templates for spec in specs):
+        count = sum(len(found) for _, found, _ in templates)
         if layers is None:
             yield ": sizes.layers is missing, expected the number of layers: the graph has tensors for each of them"
             return
         if layers > count:  # two thousand million names would be made, only to differ
             yield f" has {count} tensors, {whose} for sizes.layers {layers}"
             return
-    for key, found in (("inputs", artefact.inputs), ("outputs", artefact.outputs)):
-        expected = expand(templates[key], layers or 0)
+    for key, found, specs in templates:
+        expected = expand(specs, layers or 0)
         if found != expected:
             yield f".{key} are {_tensors(found)}, {whose}: {_tensors(expected)}"
+
+
+Specs = tuple[TensorSpec, ...]
+
+
+def _templates(artefact: Artefact, task: Task[Any, Any, Any]) -> list[tuple[str, Specs, Specs]]:
+    """(place in the artefact, the tensors there, those of the task)."""
+    source, reading = artefact.source, task.cross_attention
+    expected = [
+        ("inputs", artefact.inputs, task.inputs(artefact.plain, source is not None)),
+        ("outputs", artefact.outputs, task.graph_outputs(artefact.plain)),
+    ]
+    if source is not None and reading is not None:
+        expected.append(("source.inputs", source.inputs, reading.source_inputs))
+        expected.append(("source.outputs", source.outputs, reading.source_outputs))
+    return expected
+
+
+def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
+    """A source where there is none to read, or beside an artefact that reads none."""
+    with_source = [i for i, artefact in enumerate(manifest.artefacts) if artefact.source is not None]
+    if with_source and task.cross_attention is None:
+        yield f"artefacts[{with_source[0]}].source is given, expected none: {task.name} reads no encoder"
+    elif 0 < len(with_source) < len(manifest.artefacts):
+        without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.source is None)
+        yield f"artefacts[{without}].source is missing, expected one in every artefact or in none"
 
 
 def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Iterator[str]:
@@ -70,7 +97,8 @@ def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Ite
 
 
 def _size_problems(manifest: Manifest) -> Iterator[str]:
-    tensors = [tensor for artefact in manifest.artefacts for tensor in artefact.inputs + artefact.outputs]
+    graphs = [graph for artefact in manifest.artefacts for graph in artefact.graphs]
+    tensors = [tensor for graph in graphs for tensor in graph.inputs + graph.outputs]
     axes = {axis for tensor in tensors for axis in tensor.axes}
     for axis in sorted(axes - REQUEST_AXES - manifest.sizes.keys()):
         yield f"sizes.{axis} is missing, expected the size of an axis that belongs to the checkpoint"
@@ -78,12 +106,12 @@ def _size_problems(manifest: Manifest) -> Iterator[str]:
         yield f"sizes.{axis} is given, expected no size for an axis that changes with the request"
 
 
-def _external_problems(artefact: Artefact, graph: OnnxFile, files: Mapping[str, FileRecord]) -> Iterator[str]:
-    allowed = ", ".join(artefact.data) or "none"
+def _external_problems(graph: Graph, found: OnnxFile, files: Mapping[str, FileRecord]) -> Iterator[str]:
+    allowed = ", ".join(graph.data) or "none"
     used = set()
-    for external in graph.external:
+    for external in found.external:
         used.add(external.location)
-        if external.location not in artefact.data:
+        if external.location not in graph.data:
             where = f"the external data of tensor {external.tensor!r:.80} lies in {external.location!r:.80}"
             yield f"{where}, expected only the files that the manifest lists under data: {allowed}"
             continue
@@ -91,7 +119,7 @@ def _external_problems(artefact: Artefact, graph: OnnxFile, files: Mapping[str, 
         end = external.offset + (external.length or 0)
         if end > size:
             yield f"tensor {external.tensor!r:.80} ends at byte {end} of {external.location}, expected at most {size}"
-    for name in sorted(set(artefact.data) - used):
+    for name in sorted(set(graph.data) - used):
         yield f"no tensor lies in {name}, expected one in every file that the manifest lists under data"
 
 

@@ -89,7 +89,7 @@ class TextEncoder:
         try:
             content = path.read_text(encoding="utf-8")
             kind = (json.loads(content).get("model") or {}).get("type")
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             raise BundleError(f"{path.name}: {error}; expected a tokenizer.json; export the bundle again") from error
         if kind != "WordPiece":
             raise BundleError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.machine import Machine
+from benchmarks.markdown import replaced
 from benchmarks.results import Result, read_all, save
 
 from benchmarks import table
@@ -80,14 +81,14 @@ def test_results_of_one_machine_stand_under_one_heading_with_their_circumstances
 
 
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
-    page = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    assert table.replaced(page, "new") == f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n"
+    page = f"before\n{table.MARKS[0]}\nold\n{table.MARKS[1]}\nafter\n"
+    assert replaced(page, "new", table.MARKS) == f"before\n{table.MARKS[0]}\n\nnew\n\n{table.MARKS[1]}\nafter\n"
 
 
-@pytest.mark.parametrize("page", ["", table.BEGIN, f"{table.END} {table.BEGIN}"])
+@pytest.mark.parametrize("page", ["", table.MARKS[0], f"{table.MARKS[1]} {table.MARKS[0]}"])
 def test_a_page_without_its_marks_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="lacks"):
-        table.replaced(page, "new")
+        replaced(page, "new", table.MARKS)
 
 
 def test_a_result_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
@@ -99,4 +100,4 @@ def test_a_result_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_the_readme_shows_the_tables_of_the_results_that_are_kept() -> None:
     page = table.README.read_text(encoding="utf-8")
-    assert page == table.replaced(page, table.tables(read_all()))
+    assert page == replaced(page, table.tables(read_all()), table.MARKS)

@@ -14,8 +14,9 @@ import transformers
 from safetensors.torch import save_file
 from transformers import BertConfig
 
-from bert_export.export import ExportReport, export
+from bert_export.export import export
 from bert_export.options import ExportOptions
+from bert_export.report import ExportReport
 from bert_runtime.tasks import find_task
 
 torch.set_num_threads(1)  # tiny matrices: threads only wait for each other
@@ -33,6 +34,12 @@ TinyCheckpoint = Callable[[str, Config], Path]
 TinyBundle = Callable[[str, bool], ExportReport]
 """(task, plain) -> the report of an export for every target."""
 NONE: Config = {}
+TARGETS = ("cpu", "portable", "cuda:fp16")
+"""What tiny bundles hold."""
+TARGET_FLAGS = [word for target in TARGETS for word in ("--target", target)]
+READS_ENCODER: Config = {"add_cross_attention": True}
+SourceBundle = Callable[[bool], ExportReport]
+"""plain -> the report of an export for every target of a decoder that reads an encoder."""
 
 
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
@@ -86,8 +93,20 @@ def tiny_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPa
     @functools.cache
     def get(task: str, plain: bool) -> ExportReport:
         output = tmp_path_factory.mktemp("bundles") / task
-        targets = ("cpu", "portable")
         model = str(tiny_checkpoint(task, NONE))
-        return export(ExportOptions(model=model, task=task, output=output, targets=targets, plain=plain))
+        return export(ExportOptions(model=model, task=task, output=output, targets=TARGETS, plain=plain))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def source_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path_factory: pytest.TempPathFactory) -> SourceBundle:
+    """Bundles of a decoder that reads an encoder, each exported once: read them, but change nothing in them."""
+
+    @functools.cache
+    def get(plain: bool) -> ExportReport:
+        output = tmp_path_factory.mktemp("bundles") / "from-source"
+        model = str(tiny_checkpoint("text-generation", READS_ENCODER))
+        return export(ExportOptions(model=model, output=output, targets=("cpu", "portable", "cuda:fp16"), plain=plain))
 
     return get

@@ -21,8 +21,8 @@ import bert_runtime
 from bert_export import cli
 from bert_export import export as export_module
 from bert_export.errors import GateError
-from bert_export.export import ExportReport
 from bert_export.options import ExportOptions
+from bert_export.report import ExportReport
 from bert_runtime.tasks import TASKS
 
 OF_THE_COMMAND = {"help", "json", "quiet", "version"}
@@ -155,11 +155,11 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task", "qa", "--fp16"], "--fp16 is not built yet: this version exports fp32"),
+        (["--task", "qa", "--fp16", "--target", "cpu"], "--target cpu in 'fp16', expected fp32: a CPU computes"),
         (["--task", "poetry"], "unknown task 'poetry'; the tasks are pretraining"),
         (
-            ["--task", "qa", "--target", "cuda"],
-            "target 'cuda' is not built yet; this version makes auto, cpu, portable",
+            ["--task", "qa", "--target", "tpu"],
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable",
         ),
         ([], "neither a model nor a task given; give --model DIR_OR_HUB_ID"),
         (["--task", "mc"], "multiple-choice has no demo checkpoint; pass --model DIR_OR_HUB_ID"),
@@ -201,7 +201,9 @@ def test_a_taken_output_exits_with_2(
     assert "is a bundle already; replace it with --force" in outcome.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--no-such-flag"], ["--task", "qa", "--fp16"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["--no-such-flag"], ["--task", "qa", "--target", "tpu"]]
+)
 def test_help_and_wrong_flags_load_no_torch(arguments: list[str]) -> None:
     program = (
         "import sys; from bert_export.cli import main\n"

@@ -20,14 +20,15 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tests.exporter.conftest import LONGEST, TinyBundle, TinyCheckpoint
+from tests.exporter.conftest import LONGEST, TARGET_FLAGS, TinyBundle, TinyCheckpoint
 
 import bert_runtime
-from bert_export import export as export_module
+from bert_export import artefacts as artefacts_module
 from bert_export.errors import CheckpointError, GateError, OptionError
-from bert_export.export import ExportReport, export
+from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.passes.save import save
+from bert_export.report import ExportReport
 from bert_export.verify.answers import same_answer
 from bert_runtime.schedule import split
 from bert_runtime.tasks import TASKS, find_task
@@ -115,9 +116,9 @@ def test_a_plain_bundle_answers_as_torch_does(
 
 @pytest.mark.parametrize("task", NAMES)
 def test_every_fusion_of_the_head_is_there(task: str, tiny_bundle: TinyBundle) -> None:
-    cpu, portable = tiny_bundle(task, False).artefacts
+    cpu, portable, cuda = tiny_bundle(task, False).artefacts
 
-    assert cpu.fusions == FUSIONS[task]
+    assert cpu.fusions == cuda.fusions == FUSIONS[task]
     assert portable.fusions == {}
 
 
@@ -127,14 +128,17 @@ def test_the_report_is_in_the_manifest(task: str, tiny_bundle: TinyBundle) -> No
     manifest = json.loads((report.bundle / "manifest.json").read_bytes())
     parities = [artefact["parity"] for artefact in manifest["verification"]["artefacts"]]
 
-    assert [parity["target"] for parity in parities] == ["cpu", "portable"]
+    assert [parity["target"] for parity in parities] == ["cpu", "portable", "cuda"]
     for parity in parities:
         assert [check["name"] for check in parity["checks"]] == [
             "real texts",
             *(f"length {length}" for length in (2, 7, 33, 128, LONGEST)),
         ]
         assert parity["checks"][0]["same_answers"] == len(find_task(task).examples)
-        assert all(0 < check["max_difference"] <= parity["tolerance"] for check in parity["checks"])
+        assert all(check["max_difference"] > 0 for check in parity["checks"])
+    for parity in parities[:2]:
+        assert parity["tolerance"] == {"absolute": 1e-4, "relative": 0.0, "others": 0.0}
+        assert all(check["max_difference"] <= 1e-4 for check in parity["checks"])
     assert manifest["verification"]["artefacts"] == json.loads(json.dumps(report.to_json()))["artefacts"]
 
 
@@ -172,7 +176,7 @@ def test_two_processes_write_the_same_bytes(
 ) -> None:
     mine, theirs = tiny_bundle("question-answering", False).bundle, tmp_path / "elsewhere" / "other"
     arguments = ["--model", str(tiny_checkpoint("question-answering", {})), "--output", str(theirs)]
-    command = [sys.executable, "-m", "bert_export.cli", *arguments, "--target", "cpu", "--target", "portable"]
+    command = [sys.executable, "-m", "bert_export.cli", *arguments, *TARGET_FLAGS]
     # As many threads as here: the report holds differences in the last digits, which depend on the order of sums.
     environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, check=True, env=environment, cwd=tmp_path, capture_output=True)
@@ -197,7 +201,7 @@ def test_weights_beside_the_graph_answer_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     good = tiny_bundle("question-answering", False).bundle
-    monkeypatch.setattr(export_module, "save", functools.partial(save, largest=1000))
+    monkeypatch.setattr(artefacts_module, "save", functools.partial(save, largest=1000))
     report = export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
 
     whole = bert_runtime.load(good, options=bert_runtime.Options("portable"))
@@ -214,14 +218,14 @@ def test_max_length_is_that_of_the_bundle(tiny_checkpoint: TinyCheckpoint, tmp_p
         assert session.manifest.tokenizer.max_length == 12
         assert session({"text": "the movie " * 5}).truncated is False
         assert session({"text": "the movie " * 6}).truncated is True
-    assert [check.name for check in report.artefacts[0].parity.checks][1:] == ["length 2", "length 7", "length 12"]
+    assert [check.name for check in report.artefacts[0].checks][1:] == ["length 2", "length 7", "length 12"]
 
 
 def test_examples_that_a_short_model_cannot_be_asked_are_left_out(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:
     report = export(options(tiny_checkpoint("fill-mask", {}), tmp_path / "b", max_length=8))
-    real_texts = report.artefacts[0].parity.checks[0]
+    real_texts = report.artefacts[0].checks[0]
 
     assert 0 < real_texts.cases < len(find_task("fill-mask").examples)
     assert real_texts.same_answers == real_texts.cases
@@ -233,7 +237,7 @@ def test_a_model_with_one_token_type_is_asked_about_single_texts(
     report = export(options(tiny_checkpoint("text-classification", {"type_vocab_size": 1}), tmp_path / "b"))
     single = [example for example in find_task("text-classification").examples if "text_pair" not in example]
 
-    assert report.artefacts[0].parity.checks[0].cases == len(single)
+    assert report.artefacts[0].checks[0].cases == len(single)
 
 
 @pytest.fixture
@@ -249,7 +253,7 @@ def broken(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> None:
         bias.const_value = ir.tensor(values, name=bias.name)
         return save(model, path)
 
-    monkeypatch.setattr(export_module, "save", wrong)
+    monkeypatch.setattr(artefacts_module, "save", wrong)
 
 
 @pytest.mark.usefixtures("broken")
@@ -287,7 +291,7 @@ def test_an_interrupted_export_leaves_nothing(
         assert list(temporary.rglob("model.onnx"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(export_module, "verify", interrupted)
+    monkeypatch.setattr(artefacts_module, "verify", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
 

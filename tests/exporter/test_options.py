@@ -7,15 +7,32 @@ from typing import Any
 import pytest
 
 from bert_export.errors import OptionError
-from bert_export.options import ExportOptions
+from bert_export.options import ExportOptions, Variant
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fp16": True}, "--fp16 is not built yet: this version exports fp32, and does not pretend; leave --fp16 out"),
-        ({"targets": ("cuda",)}, "target 'cuda' is not built yet; this version makes auto, cpu, portable"),
-        ({"targets": ()}, "no target given; expected one or more of auto, cpu, portable"),
+        (
+            {"fp16": True, "targets": ("cpu",)},
+            "--target cpu in 'fp16', expected fp32: a CPU computes half precision by",
+        ),
+        ({"targets": ("cpu:fp16",)}, "use --target cuda for a GPU (a CPU runs that bundle too, with a warning)"),
+        ({"targets": ("cuda:fp8",)}, "--target cuda in 'fp8', expected fp32 or fp16: choose one of these"),
+        ({"targets": ("openvino:fp16",)}, "use --target openvino:bf16, which is faster where the CPU has bf16"),
+        ({"bf16": True, "targets": ("cpu",)}, "--target cpu in 'bf16', expected fp32: ONNX Runtime has bf16 kernels"),
+        ({"bf16": True, "targets": ("cuda",)}, "use --target openvino:bf16 for a CPU, --target cuda:fp16 for a GPU"),
+        ({"fp16": True, "bf16": True}, "--fp16 and --bf16, expected one of them"),
+        ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
+        (
+            {"targets": ("cuda", "cuda:fp16")},
+            "target cuda in fp32 and fp16, expected one: a bundle holds one graph each",
+        ),
+        (
+            {"targets": ("tpu",)},
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable",
+        ),
+        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, openvino, portable"),
         ({"task": "auto"}, "neither a model nor a task given"),
         ({"adapter": "a"}, "--adapter and --revision belong to a --model"),
         ({"revision": "main"}, "--adapter and --revision belong to a --model"),
@@ -31,8 +48,8 @@ def test_an_option_that_cannot_be_served_is_refused(values: dict[str, Any], mess
 
 def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(OptionError) as error:
-        ExportOptions(task="qa", fp16=True, targets=("cuda", "tensorrt"), max_length=1)
-    assert [word in str(error.value) for word in ("--fp16", "'cuda'", "'tensorrt'", "--max-length")] == [True] * 4
+        ExportOptions(task="qa", fp16=True, targets=("cpu", "abacus"), max_length=1)
+    assert [word in str(error.value) for word in ("'fp16'", "'abacus'", "--max-length")] == [True] * 3
 
 
 def test_the_least_max_length_is_accepted() -> None:
@@ -42,10 +59,23 @@ def test_the_least_max_length_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("targets", "resolved"),
     [
-        (("auto",), ("cpu",)),
-        (("portable", "cpu"), ("portable", "cpu")),
-        (("cpu", "auto", "portable", "cpu"), ("cpu", "portable")),
+        (("auto",), ("cpu:fp32",)),
+        (("portable", "cpu"), ("portable:fp32", "cpu:fp32")),
+        (("cpu", "auto", "portable", "cpu:fp32"), ("cpu:fp32", "portable:fp32")),
+        (("cpu", "cuda:fp16"), ("cpu:fp32", "cuda:fp16")),
+        (("auto:fp16",), ("cuda:fp16",)),
+        (("auto:bf16", "cpu"), ("openvino:bf16", "cpu:fp32")),
     ],
 )
 def test_auto_is_cpu_and_repetitions_count_once(targets: tuple[str, ...], resolved: tuple[str, ...]) -> None:
-    assert ExportOptions(task="qa", targets=targets).resolved_targets == resolved
+    variants = ExportOptions(task="qa", targets=targets).variants
+    assert tuple(f"{variant.target}:{variant.precision}" for variant in variants) == resolved
+
+
+def test_bf16_is_for_openvino() -> None:
+    assert ExportOptions(task="qa", bf16=True).variants == (Variant("openvino", "bf16"),)
+
+
+def test_half_precision_is_for_the_targets_that_name_no_other() -> None:
+    options = ExportOptions(task="qa", fp16=True, targets=("auto", "cpu:fp32", "portable"))
+    assert options.variants == (Variant("cuda", "fp16"), Variant("cpu", "fp32"), Variant("portable", "fp16"))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bert_export.export import ArtefactReport, ExportReport
+from bert_export.report import ArtefactReport, ExportReport
 from bert_export.report_table import show
-from bert_export.verify import Check, Parity
+from bert_export.verify import Check, Parity, Tolerance
 
 REPORT = ExportReport(
     task="question-answering",
@@ -19,9 +19,10 @@ REPORT = ExportReport(
     artefacts=(
         ArtefactReport(
             {"Attention": 11, "BiasGelu": 12},
-            Parity("cpu", "fp32", 1e-4, (Check("real texts", 8, 3.4e-6, 8), Check("length 33", 5, 1.2e-5))),
+            Parity("cpu", "fp32", Tolerance(1e-4), (Check("real texts", 8, 3.4e-6, 8), Check("length 33", 5, 1.2e-5))),
         ),
-        ArtefactReport({}, Parity("portable", "fp32", 1e-4, (Check("real texts", 7, 5.6e-6, 6),))),
+        ArtefactReport({}, Parity("portable", "fp32", Tolerance(1e-4), (Check("real texts", 7, 5.6e-6, 6),))),
+        ArtefactReport({"Attention": 3}, Parity("cuda", "fp16", Tolerance(1e-3, 0.02), ()), "softmax"),
     ),
     seconds={"load": 1.25, "trace": 20.5},
 )
@@ -40,6 +41,11 @@ def test_it_tells_what_was_made_and_how_long_it_took() -> None:
 def test_it_tells_the_fusions_of_each_artefact() -> None:
     assert "cpu fp32: fused Attention 11, BiasGelu 12" in shown()
     assert "portable fp32: fused none" in shown()
+
+
+def test_it_tells_what_stays_in_single_precision() -> None:
+    assert "cuda fp16: fused Attention 3; in single precision: softmax\n" in shown()
+    assert "tolerance 0.001 + 0.02 of the largest output: passed" in shown()
 
 
 def test_it_tells_every_comparison() -> None:

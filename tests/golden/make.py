@@ -1,4 +1,4 @@
-"""Makes the golden bundles of the current format: `python tests/golden/make.py`. Needs torch and transformers.
+"""Makes the golden bundles of the current format: `python tests/golden/make.py [NAME ...]`. Needs torch, transformers.
 
 Each is a BERT of 2 layers and hidden size 16 with seeded random weights, exported as a user would, and beside it what
 torch gives for a few requests: the inputs of every row, its outputs, and the answer decoded from them. A golden bundle
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, PreTrainedModel
+from transformers import BertConfig, DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from bert_export.export import export
 from bert_export.options import ExportOptions
@@ -29,7 +30,13 @@ from bert_runtime.manifest import VERSION
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Features, Outputs
-from bert_runtime.tasks.text_generation import Continuation, Prompt, TextGenerationHead, TextGenerationRequest
+from bert_runtime.tasks.text_generation import (
+    Continuation,
+    EncoderStates,
+    Prompt,
+    TextGenerationHead,
+    TextGenerationRequest,
+)
 from bert_runtime.text import TextEncoder
 
 FOLDER = Path(__file__).parent
@@ -41,12 +48,30 @@ MAX_LENGTH = 32
 
 @dataclass(frozen=True)
 class Golden:
-    """One bundle: its task, the targets it is exported for, its labels, and the requests that it answers."""
+    """One bundle: its task, the targets it is exported for, its labels, and the requests that it answers.
+
+    A decoder may read an encoder; then its name says so, and its requests have sources.
+    """
 
     task: str
     targets: tuple[str, ...]
     requests: tuple[Mapping[str, Any], ...]
     labels: tuple[str, ...] = ()
+    reads_encoder: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the bundle's folder: its task, and after it what sets it apart."""
+        return f"{self.task}-from-source" if self.reads_encoder else self.task
+
+
+HIDDEN = 16
+
+
+def source(tokens: int, seed: int, mask: Sequence[int] | None = None) -> dict[str, Any]:
+    """Random states of a text, in few digits; with a mask where there is one."""
+    states = np.random.default_rng(seed).standard_normal((tokens, HIDDEN)).round(2).tolist()
+    return {"hidden": states} if mask is None else {"hidden": states, "mask": list(mask)}
 
 
 GOLDENS = (
@@ -125,17 +150,33 @@ GOLDENS = (
             {"prompt": "", "max_new_tokens": 5},
         ),
     ),
+    Golden(
+        "text-generation",
+        ("cpu", "portable"),
+        (
+            {"prompt": "", "source": source(3, 0), "max_new_tokens": 6, "repetition_penalty": 1.3},
+            {
+                "prompt": "A good",
+                "source": source(1, 1),
+                "max_new_tokens": 5,
+                "num_beams": 3,
+                "num_return_sequences": 2,
+            },
+            {"prompt": "the", "source": source(5, 2, [0, 1, 1, 0, 1]), "max_new_tokens": 6, "repetition_penalty": 1.5},
+        ),
+        reads_encoder=True,
+    ),
     Golden("feature-extraction", ("cpu",), ({"text": "A good film!"}, {"text": ""}, {"text": "the café 🎬 " * 20})),
 )
 
 
-def main() -> None:
-    """Write every golden bundle of the current version, and what torch answers beside it."""
-    for golden in GOLDENS:
+def main(names: Sequence[str]) -> None:
+    """Write golden bundles of the current version, all if none is named, and what torch answers beside each."""
+    for golden in (each for each in GOLDENS if not names or each.name in names):
         with tempfile.TemporaryDirectory() as folder:
-            checkpoint = Path(folder) / f"tiny-{golden.task}"
+            checkpoint = Path(folder) / f"tiny-{golden.name}"
             model = save_checkpoint(checkpoint, golden)
-            output = FOLDER / f"v{VERSION}" / golden.task
+            output = FOLDER / f"v{VERSION}" / golden.name
             export(ExportOptions(str(checkpoint), golden.task, output=output, targets=golden.targets, force=True))
         expected = continuations if find_task(golden.task).is_autoregressive else expectations
         cases = [json.dumps(case, ensure_ascii=False) for case in expected(golden, output, model)]
@@ -148,7 +189,7 @@ def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
     labels = golden.labels or ("LABEL_0", "LABEL_1")
     config = BertConfig(
         vocab_size=len(VOCABULARY),
-        hidden_size=16,
+        hidden_size=HIDDEN,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=32,
@@ -158,6 +199,7 @@ def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
         label2id={label: i for i, label in enumerate(labels)},
         problem_type="single_label_classification",
         is_decoder=find_task(golden.task).is_autoregressive,
+        add_cross_attention=golden.reads_encoder,
     )
     model: PreTrainedModel = getattr(transformers, find_task(golden.task).model_class)(config)
     model.train(False)
@@ -199,7 +241,9 @@ def continuations(golden: Golden, output: Path, model: PreTrainedModel) -> list[
     for record in golden.requests:
         request = TextGenerationRequest.from_record(record)
         prompt = head.encode(request)
-        rows = [_cached_row(reference, prompt.ids[None])] if len(prompt.ids) > 1 else []
+        if isinstance(request.source, EncoderStates):
+            prompt = dataclasses.replace(prompt, source=request.source)
+        rows = [_cached_row(reference, prompt)] if len(prompt.ids) > 1 else []
         answer = dataclasses.asdict(head.result(prompt, generated(model, request, prompt, text.pad_id)))
         cases.append({"request": record, "rows": rows, "answer": answer})
     found: list[dict[str, Any]] = json.loads(json.dumps(cases, default=_plain))
@@ -209,6 +253,9 @@ def continuations(golden: Golden, output: Path, model: PreTrainedModel) -> list[
 def generated(model: Any, request: TextGenerationRequest, prompt: Prompt, pad_id: int) -> list[Continuation]:
     """What transformers' own `generate` adds to a prompt."""
     ids = torch.from_numpy(prompt.ids)[None]
+    given: dict[str, Any] = {name: torch.from_numpy(array) for name, array in _source_feeds(prompt).items()}
+    if given:
+        given["past_key_values"] = EncoderDecoderCache(DynamicCache(), DynamicCache())
     made = model.generate(
         ids,
         attention_mask=torch.ones_like(ids),
@@ -221,6 +268,7 @@ def generated(model: Any, request: TextGenerationRequest, prompt: Prompt, pad_id
         pad_token_id=pad_id,
         return_dict_in_generate=True,
         output_scores=True,
+        **given,
     )
     scores = made.sequences_scores.tolist() if request.num_beams > 1 else [None] * len(made.sequences)
     found = []
@@ -231,14 +279,25 @@ def generated(model: Any, request: TextGenerationRequest, prompt: Prompt, pad_id
     return found
 
 
-def _cached_row(reference: Reference, ids: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _source_feeds(prompt: Prompt) -> dict[str, np.ndarray[Any, Any]]:
+    """An encoder's states and mask as one row; nothing for a prompt without a source."""
+    if not isinstance(prompt.source, EncoderStates):
+        return {}
+    return {"encoder_hidden_states": prompt.source.hidden[None], "encoder_attention_mask": prompt.source.mask[None]}
+
+
+def _cached_row(reference: Reference, prompt: Prompt) -> dict[str, Any]:
     """The graph's inputs and outputs for the second half of a prompt, with the first in the cache."""
+    ids, source = prompt.ids[None], _source_feeds(prompt)
     half, mask = ids.shape[1] // 2, np.ones_like(ids)
-    first = reference.run_cached({"input_ids": ids[:, :half], "attention_mask": mask[:, :half]})
-    past = {name.replace("present", "past_key_values"): kept for name, kept in first.items() if name != "logits"}
-    inputs = {"input_ids": ids[:, half:], "attention_mask": mask, **past}
-    outputs = reference.run_cached(inputs)
+    first = reference.run_cached({"input_ids": ids[:, :half], "attention_mask": mask[:, :half], **source})
+    past = {name.replace("present", "past_key_values"): kept for name, kept in first.items() if "present" in name}
+    inputs: dict[str, np.ndarray[Any, Any]] = {"input_ids": ids[:, half:], "attention_mask": mask, **past}
+    outputs = reference.run_cached({**inputs, **source})
     outputs["logits"] = outputs["logits"][:, -1]
+    cross = {name: outputs.pop(name) for name in list(outputs) if name.startswith("cross_key_values")}
+    if source:
+        inputs |= {"encoder_attention_mask": source["encoder_attention_mask"], **cross}
     return {
         "inputs": {name: array[0] for name, array in inputs.items()},
         "outputs": {name: array[0] for name, array in outputs.items()},
@@ -276,4 +335,4 @@ def _tokenizer() -> Tokenizer:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

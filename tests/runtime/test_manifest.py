@@ -18,6 +18,7 @@ from bert_runtime.manifest_json import parse, render
 
 ROOT = Path(__file__).parents[2]
 CONTENT = (ROOT / "tests" / "golden" / "v1" / "text-classification" / "manifest.json").read_bytes()
+WITH_SOURCE = (ROOT / "tests" / "golden" / "v1" / "text-generation-from-source" / "manifest.json").read_bytes()
 SCHEMA = json.loads((ROOT / "runtime" / "bundle.schema.json").read_bytes())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 VALUES: list[Any] = [
@@ -58,6 +59,13 @@ def test_equal_manifests_are_equal_bytes_whatever_the_order_of_their_keys(manife
     assert render(reordered) == render(manifest) == CONTENT
 
 
+def test_a_manifest_with_the_graph_of_a_source_reads_back_equal() -> None:
+    manifest = parse(WITH_SOURCE)
+
+    assert [graph.file for graph in manifest.artefacts[1].graphs] == ["model.portable.onnx", "source.onnx"]
+    assert render(manifest) == WITH_SOURCE
+
+
 def test_labels_in_any_script_survive(manifest: Manifest) -> None:
     labels = ("schön", "良い", "👍\u200d\n\u2028\x00")
     settings = dataclasses.replace(manifest.settings, labels=labels)
@@ -95,13 +103,15 @@ def test_the_schema_is_a_schema_and_accepts_the_golden_manifest() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
     VALIDATOR.validate(json.loads(CONTENT))
+    VALIDATOR.validate(json.loads(WITH_SOURCE))
 
 
-def test_the_schema_and_the_reader_agree_on_random_changes() -> None:
+@pytest.mark.parametrize("content", [CONTENT, WITH_SOURCE], ids=["text-classification", "from a source"])
+def test_the_schema_and_the_reader_agree_on_random_changes(content: bytes) -> None:
     chance = random.Random(0)
     verdicts = {True: 0, False: 0}
     for _ in range(ROUNDS):
-        record = json.loads(CONTENT)
+        record = json.loads(content)
         _change(record, chance)
         valid = VALIDATOR.is_valid(record)
         verdicts[valid] += 1

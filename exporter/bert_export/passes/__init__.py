@@ -13,6 +13,7 @@ from bert_export.passes.fold import clean, fold
 from bert_export.passes.fold_query_scale import fold_query_scale
 from bert_export.passes.fuse_attention import fuse_attention
 from bert_export.passes.fuse_cached_attention import fuse_cached_attention
+from bert_export.passes.fuse_cross_attention import fuse_cross_attention
 from bert_export.passes.fuse_embed_layer_normalization import fuse_embed_layer_normalization
 from bert_export.passes.fuse_gelu import fuse_gelu
 from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
@@ -21,20 +22,29 @@ from bert_export.passes.optional_positions import optional_positions
 
 Pass = Callable[[ir.Model], int]
 
+FUSING: tuple[Pass, ...] = (
+    fold,
+    fuse_attention,
+    fuse_multi_head_attention,
+    fuse_cached_attention,
+    fuse_cross_attention,
+    fuse_gelu,
+    fuse_skip_layer_normalization,
+    fuse_embed_layer_normalization,
+    clean,
+    canonical,
+    optional_positions,
+)
+"""To the operators of ONNX Runtime's own, which its CPU and CUDA providers share."""
+
+PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
+"""To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
+
 PASSES: Mapping[str, tuple[Pass, ...]] = {
-    "cpu": (
-        fold,
-        fuse_attention,
-        fuse_multi_head_attention,
-        fuse_cached_attention,
-        fuse_gelu,
-        fuse_skip_layer_normalization,
-        fuse_embed_layer_normalization,
-        clean,
-        canonical,
-        optional_positions,
-    ),
-    "portable": (fold, fold_query_scale, clean, canonical),
+    "cpu": FUSING,
+    "cuda": FUSING,
+    "openvino": PLAIN,
+    "portable": PLAIN,
 }
 
 

@@ -14,6 +14,11 @@ from bert_export.errors import GateError
 from bert_runtime.tasks.task import Reads, Task
 
 CONTRIB = "com.microsoft"
+FUSED = ("cpu", "cuda")
+"""The targets whose engine has fused operators of its own."""
+
+CROSS = "MultiHeadAttention (cross-attention)"
+"""What that operator is called where its keys come from an encoder: so a shortfall says which attention is missing."""
 ACTIVATIONS = {
     "gelu": "BiasGelu",
     "gelu_python": "BiasGelu",
@@ -36,6 +41,7 @@ class Network:
         reads: which rows of the last layer are computed.
         vocabulary_head: whether the vocabulary's head is there, which has one more activation.
         cached: whether every layer attends to a cache.
+        cross: whether every layer attends to an encoder besides, with a residual of its own.
     """
 
     layers: int
@@ -43,6 +49,7 @@ class Network:
     reads: Reads
     vocabulary_head: bool = False
     cached: bool = False
+    cross: bool = False
 
     @classmethod
     def of(cls, task: Task[Any, Any, Any], config: BertConfig, plain: bool = False) -> Network:
@@ -51,12 +58,14 @@ class Network:
         reads = Reads.ALL_TOKENS if plain else task.reads
         activation = config.hidden_act
         assert isinstance(activation, str)
-        return cls(config.num_hidden_layers, activation, reads, words, task.is_autoregressive)
+        cached = task.is_autoregressive
+        cross = cached and bool(config.add_cross_attention)
+        return cls(config.num_hidden_layers, activation, reads, words, cached, cross)
 
 
 def expected_fusions(network: Network, target: str) -> dict[str, int]:
     """Operator -> how many the graph must hold; empty for a target that fuses nothing."""
-    if target != "cpu":
+    if target not in FUSED:
         return {}
     # A layer that computes fewer rows than it reads needs the operator with separate queries, and so does a cache.
     separate = network.layers if network.cached else int(network.reads is not Reads.ALL_TOKENS)
@@ -64,7 +73,8 @@ def expected_fusions(network: Network, target: str) -> dict[str, int]:
         "EmbedLayerNormalization": int(not network.cached),
         "Attention": network.layers - separate,
         "MultiHeadAttention": separate,
-        "SkipLayerNormalization": 2 * network.layers,
+        CROSS: network.layers * int(network.cross),
+        "SkipLayerNormalization": (2 + int(network.cross)) * network.layers,
     }
     if network.activation in ACTIVATIONS:
         expected[ACTIVATIONS[network.activation]] = network.layers + int(network.vocabulary_head)
@@ -72,8 +82,14 @@ def expected_fusions(network: Network, target: str) -> dict[str, int]:
 
 
 def count_fusions(model: ir.Model) -> Counter[str]:
-    """Operator -> how many of it the graph holds, for the operators of ONNX Runtime's own domain."""
-    return Counter(node.op_type for node in model.graph if node.domain == CONTRIB)
+    """Operator -> how many of it the graph holds, for the operators of ONNX Runtime's own domain; see CROSS."""
+    return Counter(_name(node) for node in model.graph if node.domain == CONTRIB)
+
+
+def _name(node: ir.Node) -> str:
+    """The operator, and of attention to keys that are an input of the graph, what it attends to."""
+    key = node.inputs[1] if node.op_type == "MultiHeadAttention" else None
+    return CROSS if key is not None and key.is_graph_input() else node.op_type
 
 
 def check_fusions(model: ir.Model, expected: Mapping[str, int]) -> None:

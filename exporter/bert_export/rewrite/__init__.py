@@ -11,7 +11,7 @@ from transformers import BertLMHeadModel, BertModel, PreTrainedModel
 
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
-from bert_export.rewrite.decoder import Decoder
+from bert_export.rewrite.decoder import Decoder, SourceReader
 from bert_export.rewrite.first_token import FirstTokenBackbone
 from bert_export.rewrite.masked_positions import MaskedPositionsBackbone
 from bert_export.rewrite.pooling import SentenceEmbedding
@@ -22,6 +22,10 @@ BACKBONES: dict[Reads, type[Backbone]] = {
     Reads.FIRST_TOKEN: FirstTokenBackbone,
     Reads.MASKED_POSITIONS: MaskedPositionsBackbone,
 }
+
+
+SHARED = {"batch": 18, "sources": 9}
+"""What is traced where rows of a batch share sources: two of them each."""
 
 
 class Traceable(nn.Module):
@@ -95,9 +99,22 @@ def cached(model: BertLMHeadModel, task: Task[Any, Any, Any], plain: bool) -> Ca
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     assert config.hidden_size is not None
     sizes = {"layers": layers, "heads": heads, "size": config.hidden_size // heads}
+    if config.add_cross_attention:
+        sizes |= SHARED
     network = Decoder(cast(BertLMHeadModel, rebuilt(model, one_spelling)), last_only=not plain)
-    inputs, outputs = expand(task.inputs(plain), layers), expand(task.graph_outputs(plain), layers)
-    return CachedTraceable(network, inputs, outputs, sizes).eval()
+    inputs = expand(task.inputs(plain, config.add_cross_attention), layers)
+    return CachedTraceable(network, inputs, expand(task.graph_outputs(plain), layers), sizes).eval()
+
+
+def source_reader(model: PreTrainedModel, task: Task[Any, Any, Any]) -> CachedTraceable | None:
+    """The network that reads an encoder's states once for each text; None for a model that reads no encoder."""
+    config, reading = model.config, task.cross_attention
+    if reading is None or not config.add_cross_attention:
+        return None
+    layers = config.num_hidden_layers
+    inputs, outputs = expand(reading.source_inputs, layers), expand(reading.source_outputs, layers)
+    sizes = {"layers": layers, "hidden": config.hidden_size, "sources": SHARED["sources"]}
+    return CachedTraceable(SourceReader(cast(BertLMHeadModel, model)), inputs, outputs, sizes).eval()
 
 
 def rebuilt(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> nn.Module:

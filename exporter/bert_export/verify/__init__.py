@@ -9,7 +9,7 @@ from typing import Any
 
 from bert_export.errors import GateError
 from bert_export.verify.answers import same_answer
-from bert_export.verify.compare import Outputs, largest_difference
+from bert_export.verify.compare import TOLERANCES, Gap, Judge, Outputs, Tolerance
 from bert_export.verify.decoding import DecodingComparison
 from bert_export.verify.reference import Reference
 from bert_export.verify.report import Check, Parity, Subject
@@ -18,27 +18,32 @@ from bert_runtime.errors import BackendError, InputError
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks.task import Encoded, Features, IntArray
 
-__all__ = ["FP32_TOLERANCE", "Check", "Parity", "Subject", "verify"]
-
-FP32_TOLERANCE = 1e-4
-"""Largest accepted difference of a logit: fused kernels sum in another order; a wrong graph is off by far more."""
+__all__ = ["Check", "Parity", "Subject", "Tolerance", "verify"]
 
 
-def verify(subject: Subject, reference: Reference, tolerance: float = FP32_TOLERANCE) -> Parity:
-    """Compare the artefact with torch.
+ADVICE: Mapping[str, str] = {
+    "fp32": "export with --plain or --target portable to see which step is at fault, and report it",
+    "fp16": "this checkpoint needs the range or the digits of single precision: leave fp16 out",
+    "bf16": "this checkpoint needs more digits than bf16 has: leave bf16 out",
+}
+"""Precision -> what to do about an artefact that does not pass."""
+
+
+def verify(subject: Subject, reference: Reference, sweep: bool = True) -> Parity:
+    """Compare the artefact with torch, within the tolerance of its precision; without `sweep` on real texts alone.
 
     Raises:
         GateError: a difference above the tolerance, or a different answer; every failing comparison is named.
     """
+    tolerance = TOLERANCES[subject.artefact.precision]
     kind = DecodingComparison if subject.task.is_autoregressive else _Comparison
-    comparison = kind(subject, reference, tolerance, [])
-    checks = (comparison.real_texts(), *comparison.sweep())
+    comparison = kind(subject, reference, Judge(tolerance), [])
+    checks = (comparison.real_texts(), *(comparison.sweep() if sweep else ()))
     artefact = subject.artefact
     if comparison.problems:
         raise GateError(
             f"the {artefact.target} artefact ({artefact.precision}) does not answer as torch does, within "
-            f"{tolerance:g}: {'; '.join(comparison.problems)}. No bundle was written; export with --plain or --target "
-            "portable to see which step is at fault, and report it"
+            f"{tolerance}: {'; '.join(comparison.problems)}. No bundle was written; {ADVICE[artefact.precision]}"
         )
     return Parity(artefact.target, artefact.precision, tolerance, checks)
 
@@ -49,7 +54,7 @@ class _Pair:
 
     expected: Outputs
     got: Outputs
-    difference: float
+    gap: Gap
 
 
 @dataclass(frozen=True)
@@ -58,22 +63,27 @@ class _Comparison:
 
     subject: Subject
     reference: Reference
-    tolerance: float
+    judge: Judge
     problems: list[str]
 
     def real_texts(self) -> Check:
         """The task's examples from text to answer, through torch and through the artefact."""
+        others: list[str] = []
         same, differences = 0, []
+        for row in (row for _, _, encoded in self._requests() for row in encoded.features):
+            self.judge.learn(self.reference.run(self._feeds(row)))
         for record, request, encoded in self._requests():
             name = f"example {record!r:.80}"
             pairs = [self._run(self._feeds(row), name) for row in encoded.features]
-            differences.append(max(pair.difference for pair in pairs))
-            if differences[-1] > self.tolerance:
+            differences.append(max(pair.gap.difference for pair in pairs))
+            if any(pair.gap.is_too_wide for pair in pairs):
                 continue
             if self._agree(request, encoded, pairs):
                 same += 1
             else:
-                self.problems.append(f"{name} differs by {differences[-1]:.1e}, yet has another answer")
+                others.append(f"{name} differs by {differences[-1]:.1e}, yet has another answer")
+        if len(others) > self.judge.tolerance.others * len(differences):
+            self.problems.extend(others)
         return Check("real texts", len(differences), max(differences, default=0.0), same)
 
     def sweep(self) -> Iterator[Check]:
@@ -82,7 +92,7 @@ class _Comparison:
         limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
         for case in cases(self.subject.task, limits, self.subject.artefact.plain):
             length = case.feeds["input_ids"].shape[-1]
-            found.setdefault(length, []).append(self._run(case.feeds, case.name).difference)
+            found.setdefault(length, []).append(self._run(case.feeds, case.name).gap.difference)
         for length, differences in found.items():
             yield Check(f"length {length}", len(differences), max(differences))
 
@@ -109,12 +119,11 @@ class _Comparison:
             got = self.subject.engine.run(feeds, [spec.name for spec in outputs])
         except BackendError as error:
             self.problems.append(f"{name}: {error}")
-            return _Pair(expected, {}, math.inf)
-        difference = largest_difference(expected, got, outputs, feeds["attention_mask"])
-        if difference > self.tolerance:
-            other = "has another shape, or values that are not finite"
-            self.problems.append(f"{name} {other if difference == math.inf else f'differs by {difference:.1e}'}")
-        return _Pair(expected, got, difference)
+            return _Pair(expected, {}, Gap(math.inf, math.inf))
+        gap = self.judge.widest_gap(expected, got, outputs, feeds["attention_mask"])
+        if gap.is_too_wide:
+            self.problems.append(f"{name} {gap}")
+        return _Pair(expected, got, gap)
 
     def _agree(self, request: Any, encoded: Encoded, pairs: Sequence[_Pair]) -> bool:
         """Whether the head decodes the same answer from both sides."""
@@ -123,4 +132,4 @@ class _Comparison:
             rows = zip(side, encoded.features, strict=True)
             own = [split(outputs, [row], self.subject.artefact.outputs)[0] for outputs, row in rows]
             answers.append(self.subject.head.decode(request, encoded, own))
-        return same_answer(answers[0], answers[1], self.tolerance)
+        return same_answer(answers[0], answers[1], max(pair.gap.limit for pair in pairs))

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_export.verify.compare import largest_difference
+from bert_export.verify.compare import Gap, Judge
 from bert_export.verify.reference import Reference
 from bert_export.verify.report import Check, Subject
+from bert_export.verify.sources import source_feeds, with_sources
 from bert_export.verify.sweep import Limits, cases
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.tasks.task import IntArray, TensorSpec
+from bert_runtime.tasks.task import TensorSpec
 
 Floats = NDArray[np.float32]
+Feeds = Mapping[str, NDArray[Any]]
 SHORT = 33
 """The longest sequence that is read token by token from the first; of longer ones, the last few tokens are."""
 
@@ -29,13 +31,13 @@ class DecodingComparison:
     Attributes:
         subject: an artefact with a cache.
         reference: torch, which is asked without a cache.
-        tolerance: the largest accepted difference of any output.
+        judge: how far an output may be.
         problems: what differs, in words.
     """
 
     subject: Subject
     reference: Reference
-    tolerance: float
+    judge: Judge
     problems: list[str]
 
     def real_texts(self) -> Check:
@@ -47,9 +49,10 @@ class DecodingComparison:
                 encoded = self.subject.head.encode(request)
             except InputError:  # a short model has no room for it, or a small vocabulary no such token
                 continue
-            prompt = encoded.features[0].ids[None]
-            difference, agrees = self._continued(prompt, request.max_new_tokens, f"example {record!r:.80}")
-            differences.append(difference)
+            prompt, name = encoded.features[0].ids[None], f"example {record!r:.80}"
+            given = {"input_ids": prompt, **self._source(name)}
+            gap, agrees = self._continued(given, request.max_new_tokens, name)
+            differences.append(gap.difference)
             same += agrees
         return Check("real texts", len(differences), max(differences, default=0.0), same)
 
@@ -57,62 +60,71 @@ class DecodingComparison:
         """Two checks for each length: the sequence at once, and with a cache from 0 to one less than the length."""
         text, found = self.subject.head.text, dict[str, list[float]]()
         limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
-        for case in cases(self.subject.task, limits, self.subject.artefact.plain):
+        found_cases = cases(self.subject.task, limits, self.subject.artefact.plain)
+        width = self.reference.source_width
+        for case in found_cases if width is None else with_sources(found_cases, width):
             length = case.feeds["input_ids"].shape[1]
             expected = self.reference.run_cached(case.feeds)
             for way, pieces in (("at once", [length]), ("with a cache", pieces_of(length))):
-                difference = self._difference(case.feeds, expected, pieces, f"{case.name}, {way}")
-                found.setdefault(f"length {length}, {way}", []).append(difference)
+                gap = self._gap(case.feeds, expected, pieces, f"{case.name}, {way}")
+                found.setdefault(f"length {length}, {way}", []).append(gap.difference)
         for name, differences in found.items():
             yield Check(name, len(differences), max(differences))
 
-    def _continued(self, prompt: IntArray, new_tokens: int, name: str) -> tuple[float, bool]:
-        """The largest difference of the logits on torch's way through a text, and whether all choices agree."""
-        ids = prompt
+    def _source(self, name: str) -> dict[str, NDArray[Any]]:
+        """What one text reads besides its prompt: nothing, or an encoder's states, which are random: there is none."""
+        width = self.reference.source_width
+        return {} if width is None else source_feeds(name, 12, ("none",), width)
+
+    def _continued(self, given: Feeds, new_tokens: int, name: str) -> tuple[Gap, bool]:
+        """The widest gap on torch's way through a text, and whether all choices agree."""
+        prompt = ids = given["input_ids"]
         for _ in range(new_tokens):
-            logits = self.reference.run_cached({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
+            asked = {**given, "input_ids": ids, "attention_mask": np.ones_like(ids)}
+            logits = self.reference.run_cached(asked)["logits"]
             ids = np.concatenate([ids, logits[:, -1:].argmax(-1)], axis=1)
         ids = ids[:, :-1]
-        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feeds = {**given, "input_ids": ids, "attention_mask": np.ones_like(ids)}
         expected = self.reference.run_cached(feeds)
+        self.judge.learn(expected)
         pieces = [prompt.shape[1], *[1] * (ids.shape[1] - prompt.shape[1])]
-        difference = self._difference(feeds, expected, pieces, name)
-        if difference > self.tolerance:
-            return difference, False
+        gap = self._gap(feeds, expected, pieces, name)
+        if gap.is_too_wide:
+            return gap, False
         agrees = True
         for got, end in self._logits(feeds, pieces):
             wanted = expected["logits"][0, end - 1]
             lead = float(wanted.max() - wanted[got[0, -1].argmax()])
-            agrees = agrees and lead <= 2 * self.tolerance  # less is a tie, in which either choice is right
+            tie = 2 * self.judge.limit("logits")  # within it, either choice is right
+            agrees = agrees and lead <= tie
         if not agrees:
-            self.problems.append(f"{name} differs by {difference:.1e}, yet goes on with another token")
-        return difference, agrees
+            self.problems.append(f"{name} differs by {gap.difference:.1e}, yet goes on with another token")
+        return gap, agrees
 
-    def _difference(
-        self, feeds: Mapping[str, IntArray], expected: Mapping[str, Floats], pieces: Sequence[int], name: str
-    ) -> float:
-        """The largest difference of any output, read in `pieces`; infinite where the graph cannot run them."""
-        mask, worst = feeds["attention_mask"], 0.0
+    def _gap(self, feeds: Feeds, expected: Mapping[str, Floats], pieces: Sequence[int], name: str) -> Gap:
+        """The widest gap of any output, read in `pieces`; infinite where the graph cannot run them."""
+        mask, gaps = feeds["attention_mask"], list[Gap]()
         outputs: Mapping[str, Floats] = {}
         try:
             for outputs, end in self._runs(feeds, pieces):
                 got = self._all_rows(outputs["logits"])
                 rows = slice(end - got.shape[1], end)
                 logits = {"logits": expected["logits"][:, rows]}
-                worst = max(worst, largest_difference(logits, {"logits": got}, [_LOGITS], mask[:, rows]))
+                gaps.append(self.judge.widest_gap(logits, {"logits": got}, [_LOGITS], mask[:, rows]))
         except BackendError as error:
             self.problems.append(f"{name}: {error}")
-            return math.inf
+            return Gap(math.inf, math.inf)
         for key in expected.keys() - {"logits"}:
             # With the tokens first, so that those which the mask hides can be left out.
             one, other = ({key: side[key].swapaxes(1, 2)} for side in (expected, outputs))
-            worst = max(worst, largest_difference(one, other, [TensorSpec(key, "float32", _CACHE)], mask))
-        if worst > self.tolerance:
-            other_way = "has another shape, or values that are not finite"
-            self.problems.append(f"{name} {other_way if worst == math.inf else f'differs by {worst:.1e}'}")
+            read = feeds["encoder_attention_mask"] if key.startswith("cross_key_values") else mask
+            gaps.append(self.judge.widest_gap(one, other, [TensorSpec(key, "float32", _CACHE)], read))
+        worst = max(gaps, key=lambda gap: gap.difference / gap.limit)
+        if worst.is_too_wide:
+            self.problems.append(f"{name} {worst}")
         return worst
 
-    def _logits(self, feeds: Mapping[str, IntArray], pieces: Sequence[int]) -> Iterator[tuple[Floats, int]]:
+    def _logits(self, feeds: Feeds, pieces: Sequence[int]) -> Iterator[tuple[Floats, int]]:
         for outputs, end in self._runs(feeds, pieces):
             yield self._all_rows(outputs["logits"]), end
 
@@ -120,22 +132,33 @@ class DecodingComparison:
         """(batch, rows, vocabulary), whether the graph gives every row of a piece or the last."""
         return logits if logits.ndim == 3 else logits[:, None]
 
-    def _runs(self, feeds: Mapping[str, IntArray], pieces: Sequence[int]) -> Iterator[tuple[Mapping[str, Floats], int]]:
-        """The graph's outputs for each piece of a sequence, and how many tokens it has read by then.
+    def _runs(self, feeds: Feeds, pieces: Sequence[int]) -> Iterator[tuple[Mapping[str, Floats], int]]:
+        """The graph's outputs for each piece of a sequence, those of the source's graph among them, and how many tokens
+        it has read by then.
 
         Raises:
             BackendError: the graph refuses a piece.
         """
         artefact, ids, mask = self.subject.artefact, feeds["input_ids"], feeds["attention_mask"]
         names = [spec.name for spec in artefact.outputs]
-        past = self._empty(len(ids))
+        past, cross = self._empty(len(ids)), self._cross(feeds)
+        source = {"encoder_attention_mask": feeds["encoder_attention_mask"], **cross} if cross else {}
         end = 0
         for piece in pieces:
             start, end = end, end + piece
-            inputs: dict[str, NDArray[Any]] = {"input_ids": ids[:, start:end], "attention_mask": mask[:, :end], **past}
+            inputs = {"input_ids": ids[:, start:end], "attention_mask": mask[:, :end], **past, **source}
             outputs = self.subject.engine.run(inputs, names)
             past = {name: outputs[name.replace("past_key_values", "present")] for name in past}
-            yield outputs, end
+            yield {**outputs, **cross}, end
+
+    def _cross(self, feeds: Feeds) -> dict[str, Floats]:
+        """What the graph of the source makes of the states, once for a whole sequence; nothing where there is none."""
+        graph, engine = self.subject.artefact.source, self.subject.source
+        if graph is None:
+            return {}
+        assert engine is not None
+        states = {spec.name: feeds[spec.name] for spec in graph.inputs}
+        return engine.run(states, [spec.name for spec in graph.outputs])
 
     def _empty(self, batch: int) -> dict[str, Floats]:
         """A cache with nothing in it."""

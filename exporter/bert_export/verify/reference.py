@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import BertModel, DynamicCache, PreTrainedModel
+from transformers import BertModel, DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from bert_export.rewrite.pooling import SentenceEmbedding
 from bert_runtime.tasks.task import HeadSettings, IntArray, Task, TensorSpec
@@ -21,6 +21,7 @@ class Reference:
         types: how many token types the model has an embedding for.
         layers: the number of its layers.
         cache_sizes: the size of the axes `heads` and `size` of a cache.
+        source_width: how many numbers of a token an encoder must say; None for a model that reads no encoder.
     """
 
     def __init__(self, model: PreTrainedModel, task: Task[Any, Any, Any], settings: HeadSettings, plain: bool) -> None:
@@ -32,6 +33,7 @@ class Reference:
         self.types: int = model.config.type_vocab_size
         self.layers: int = model.config.num_hidden_layers
         heads = model.config.num_attention_heads
+        self.source_width: int | None = model.config.hidden_size if model.config.add_cross_attention else None
         self.cache_sizes = {"heads": heads, "size": model.config.hidden_size // heads}
 
     @torch.inference_mode()
@@ -53,17 +55,40 @@ class Reference:
 
         Args:
             feeds: the graph's inputs; a past that is left out is empty. Positions are counted as transformers'
-                `generate` counts them, without padding.
+                `generate` counts them, without padding. For a model that reads an encoder, `encoder_hidden_states` and
+                `encoder_attention_mask`, each row of which serves equally many rows of the batch; their keys and values
+                are among the outputs, as `cross_key_values`.
         """
         ids, mask = torch.from_numpy(feeds["input_ids"]), torch.from_numpy(feeds["attention_mask"])
+        kept: Any = EncoderDecoderCache(self._past(feeds), DynamicCache())
+        cache = kept if self.source_width else kept.self_attention_cache
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        given = {"position_ids": positions, "past_key_values": cache, **self._source(feeds, len(ids))}
+        answer = self._network(ids, attention_mask=mask, use_cache=True, **given)
+        outputs = {"logits": answer.logits.float().numpy(), **_named("present", kept.self_attention_cache)}
+        if self.source_width:
+            shared = len(ids) // len(feeds["encoder_hidden_states"])
+            cross = _named("cross_key_values", kept.cross_attention_cache)
+            outputs |= {name: array[::shared] for name, array in cross.items()}
+        return outputs
+
+    def _past(self, feeds: Mapping[str, NDArray[Any]]) -> DynamicCache:
         cache = DynamicCache()
         for layer in range(self.layers):
             if f"past_key_values.{layer}.key" in feeds:
                 key, value = (feeds[f"past_key_values.{layer}.{part}"] for part in ("key", "value"))
                 cache.update(torch.from_numpy(key), torch.from_numpy(value), layer)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        answer = self._network(ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
-        outputs = {"logits": answer.logits.float().numpy()}
-        for layer, kept in enumerate(answer.past_key_values.layers):
-            outputs |= {f"present.{layer}.key": kept.keys.numpy(), f"present.{layer}.value": kept.values.numpy()}
-        return outputs
+        return cache
+
+    def _source(self, feeds: Mapping[str, NDArray[Any]], rows: int) -> dict[str, torch.Tensor]:
+        """An encoder's states and mask, with a row for each row of the batch."""
+        names = ("encoder_hidden_states", "encoder_attention_mask") if self.source_width else ()
+        return {name: torch.from_numpy(feeds[name]).repeat_interleave(rows // len(feeds[name]), 0) for name in names}
+
+
+def _named(prefix: str, cache: Any) -> dict[str, NDArray[np.float32]]:
+    """The keys and values of each layer."""
+    outputs: dict[str, NDArray[np.float32]] = {}
+    for layer, kept in enumerate(cache.layers):
+        outputs |= {f"{prefix}.{layer}.key": kept.keys.numpy(), f"{prefix}.{layer}.value": kept.values.numpy()}
+    return outputs

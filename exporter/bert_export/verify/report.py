@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bert_export.verify.compare import Tolerance
 from bert_runtime.backends.engine import Engine
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.task import Head, Task
@@ -29,19 +30,24 @@ class Check:
 
 @dataclass(frozen=True)
 class Parity:
-    """The parity gate's report on one artefact."""
+    """The parity gate's report on one artefact; `tolerance` is what an output may differ by."""
 
     target: str
     precision: str
-    tolerance: float
+    tolerance: Tolerance
     checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is verified: an artefact, loaded, with the head that reads it."""
+    """What is verified: an artefact, loaded, with the head that reads it.
+
+    Attributes:
+        source: of a decoder that reads an encoder, the graph of the source, loaded.
+    """
 
     task: Task[Any, Any, Any]
     head: Head[Any, Any, Any]
     artefact: Artefact
     engine: Engine
+    source: Engine | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bert_runtime.tasks.task import IntArray, Reads, Task
 
@@ -16,13 +17,13 @@ MASKS = ("none", "right", "left", "holes")
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the graph: its name in the report and its inputs, int64 arrays by name.
+    """One call of the graph: its name in the report and its inputs by name, int64 but for an encoder's states.
 
     Of a graph with a cache, these are the whole sequence, which may also be read piece by piece.
     """
 
     name: str
-    feeds: dict[str, IntArray]
+    feeds: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def _case(
     name = f"batch {len(masks)}, length {length}, mask {'/'.join(masks)}" + (f", choices {choices}" if choices else "")
     random = np.random.default_rng(zlib.crc32(name.encode()))
     shape = (len(masks), choices, length) if choices else (len(masks), length)
-    mask = np.stack([_mask(kind, shape[1:], random) for kind in masks])
+    mask = np.stack([mask_of(kind, shape[1:], random) for kind in masks])
     types = np.minimum(np.arange(length) >= random.integers(1, length), limits.types - 1).astype(np.int64)
-    feeds = {"input_ids": random.integers(0, limits.vocabulary, shape), "attention_mask": mask}
+    feeds: dict[str, NDArray[Any]] = {"input_ids": random.integers(0, limits.vocabulary, shape), "attention_mask": mask}
     if not task.is_autoregressive:
         feeds["token_type_ids"] = np.broadcast_to(types, shape).copy()
     if task.reads is Reads.MASKED_POSITIONS and not plain:
@@ -76,7 +77,7 @@ def _case(
     return Case(name, feeds)
 
 
-def _mask(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> IntArray:
+def mask_of(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> IntArray:
     """A mask of `shape` (…, sequence) in which every row keeps at least one token."""
     mask = np.ones(shape, np.int64)
     length = shape[-1]

@@ -83,7 +83,7 @@ def parse(arguments: Sequence[str]) -> Command:
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
     budget = Budget(tokens=parsed.tokens, rows=parsed.rows)
-    options = Options(target=parsed.target, threads=parsed.threads, budget=budget)
+    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder)
     return Command(bundle, options, fields, files, parsed.describe, parsed.json)
 
 
@@ -135,6 +135,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     loading = parser.add_argument_group("loading")
     loading.add_argument("--target", default=options.target, help="the artefact to run, never another (default: auto)")
     loading.add_argument("--threads", type=int, metavar="N", help="default: the CPUs this process may use")
+    loading.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where engines that compile (openvino) keep it; default: nowhere"
+    )
+    loading.add_argument(
+        "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --source"
+    )
     loading.add_argument(
         "--tokens", type=int, default=budget.tokens, metavar="N", help=f"in a batch, at most (default: {budget.tokens})"
     )

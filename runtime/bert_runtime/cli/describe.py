@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bert_runtime.bundle import Bundle
 from bert_runtime.manifest import Artefact
 from bert_runtime.record_writers import Json, to_json
+from bert_runtime.tasks.task import TensorSpec
 
 
 def describe(bundle: Bundle) -> dict[str, Json]:
@@ -29,12 +32,18 @@ def describe(bundle: Bundle) -> dict[str, Json]:
 
 
 def _artefact(artefact: Artefact) -> dict[str, Json]:
+    source = artefact.source
     return {
         "target": artefact.target,
         "precision": artefact.precision,
         "file": artefact.file,
         "masks": artefact.mask,
         "opset": artefact.opset,
-        "inputs": ", ".join(f"{spec.name} ({', '.join(spec.axes)})" for spec in artefact.inputs),
-        "outputs": ", ".join(f"{spec.name} ({', '.join(spec.axes)})" for spec in artefact.outputs),
+        "inputs": _tensors(artefact.inputs),
+        "outputs": _tensors(artefact.outputs),
+        **({"source": source.file, "source_inputs": _tensors(source.inputs)} if source is not None else {}),
     }
+
+
+def _tensors(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(f"{spec.name} ({', '.join(spec.axes)})" for spec in specs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bert_runtime.schedule import Budget
 from bert_runtime.tasks.text_generation import GenerationSettings
@@ -13,17 +14,31 @@ def lanes(settings: GenerationSettings) -> int:
     return max(settings.num_beams, settings.num_return_sequences)
 
 
-def plan(requests: Sequence[tuple[GenerationSettings, int]], budget: Budget) -> list[list[int]]:
-    """Indices of requests, each with the length of its prompt, in batches; one that exceeds the budget runs alone.
+@dataclass(frozen=True)
+class Extent:
+    """How large a request is: what it asks for, and the tokens of its prompt and of its source."""
 
-    Rows and tokens count every lane at its greatest length: that is what the cache may take. Settings may differ within
-    a batch, since each request has a search of its own.
+    settings: GenerationSettings
+    prompt: int
+    source: int = 0
+
+
+def plan(requests: Sequence[Extent], budget: Budget) -> list[list[int]]:
+    """Indices of requests in batches; one that exceeds the budget runs alone.
+
+    Rows and tokens count every lane at its greatest length: that is what the cache may take; and the sources. Settings
+    may differ within a batch, since each request has a search of its own.
     """
-    order = sorted(range(len(requests)), key=lambda i: (requests[i][0].max_new_tokens, requests[i][1]))
+    order = sorted(
+        range(len(requests)),
+        key=lambda i: (requests[i].settings.max_new_tokens, requests[i].source, requests[i].prompt),
+    )
     batches: list[list[int]] = []
     for i in order:
         wider = [*batches[-1], i] if batches else [i]
-        rows, tokens = size([requests[j] for j in wider])
+        members = [requests[j] for j in wider]
+        rows, tokens = size(members)
+        tokens += len(members) * max(member.source for member in members)
         if len(wider) > 1 and rows <= budget.rows and tokens <= budget.tokens:
             batches[-1].append(i)
         else:
@@ -31,8 +46,8 @@ def plan(requests: Sequence[tuple[GenerationSettings, int]], budget: Budget) -> 
     return batches
 
 
-def size(requests: Sequence[tuple[GenerationSettings, int]]) -> tuple[int, int]:
-    """The rows of a batch, and its tokens over all rows, padding included: at most, at its end."""
-    rows = sum(lanes(settings) for settings, _ in requests)
-    width = max(length for _, length in requests) + max(settings.max_new_tokens for settings, _ in requests)
+def size(requests: Sequence[Extent]) -> tuple[int, int]:
+    """The rows of a batch, and its own tokens over all rows, padding included: at most, at its end."""
+    rows = sum(lanes(request.settings) for request in requests)
+    width = max(request.prompt for request in requests) + max(request.settings.max_new_tokens for request in requests)
     return rows, rows * width

@@ -8,6 +8,7 @@ import numpy as np
 
 from bert_runtime.backends.engine import Array, Engine
 from bert_runtime.generation.cache import Cache
+from bert_runtime.generation.cross_cache import CrossCache
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.scores import finite
 from bert_runtime.tasks.task import FloatArray, IntArray
@@ -17,12 +18,26 @@ class Decoder:
     """One batch's way through the graph. Rows are left padded, so that the last column holds the last token of each;
     the graph counts a row's positions from its first unmasked column."""
 
-    def __init__(self, engine: Engine, artefact: Artefact, sizes: Mapping[str, int], tokens: int) -> None:
-        """Begin with an empty cache; `tokens`: how many there can be, counted over all rows, padding included."""
+    def __init__(
+        self,
+        engine: Engine,
+        artefact: Artefact,
+        sizes: Mapping[str, int],
+        tokens: int,
+        cross: CrossCache | None = None,
+    ) -> None:
+        """Begin with an empty cache.
+
+        Args:
+            tokens: how many there can be, counted over all rows, padding included.
+            cross: what the prompts' sources say, in the prompts' order; None for a decoder that reads no encoder.
+        """
         self._engine = engine
         self._logits = next(spec for spec in artefact.outputs if spec.name == "logits")
         self._sizes = sizes
         self._cache = Cache(artefact, sizes, tokens)
+        self._cross = cross
+        self._owners: IntArray = np.zeros(0, dtype=np.int64)
         self._mask: IntArray = np.zeros((0, 0), dtype=np.int64)
 
     def prefill(self, prompts: Sequence[IntArray], pad_id: int) -> FloatArray:
@@ -34,6 +49,7 @@ class Decoder:
         width = max(map(len, prompts))
         ids = np.full((len(prompts), width), pad_id, dtype=np.int64)
         self._mask = np.zeros_like(ids)
+        self._owners = np.arange(len(prompts))
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = prompt
             self._mask[row, width - len(prompt) :] = 1
@@ -49,6 +65,7 @@ class Decoder:
         """
         if not np.array_equal(sources, np.arange(len(self._mask))):
             self._cache.reorder(sources)
+        self._owners = self._owners[sources]
         kept = self._mask[sources]
         self._mask = np.concatenate([kept, np.ones_like(kept[:, :1])], axis=1)
         return self._run(tokens[:, np.newaxis])
@@ -56,6 +73,8 @@ class Decoder:
     def _run(self, ids: IntArray) -> FloatArray:
         rows, total = self._mask.shape
         inputs: dict[str, Array] = {"input_ids": ids, "attention_mask": self._mask, **self._cache.past(rows)}
+        if self._cross is not None:
+            inputs |= self._cross.inputs(self._owners)
         logits = self._room(ids)
         self._engine.run_into(inputs, {"logits": logits, **self._cache.present(rows, total)})
         self._cache.advance(rows, total)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import overload
 
 from bert_runtime.backends.engine import Engine
 from bert_runtime.errors import BackendError, InputError
+from bert_runtime.feeds import Feeds
 from bert_runtime.generation import loop
-from bert_runtime.generation.batches import lanes, plan, size
+from bert_runtime.generation.batches import Extent, lanes, plan, size
 from bert_runtime.generation.decoder import Decoder
 from bert_runtime.generation.search import Search
+from bert_runtime.generation.sources import Sources
 from bert_runtime.manifest import Artefact, Manifest
 from bert_runtime.schedule import Budget
 from bert_runtime.session import Session
-from bert_runtime.tasks.task import Encoded, Task
+from bert_runtime.tasks.task import Encoded, Features, FloatArray
 from bert_runtime.tasks.text_generation import (
+    TEXT_GENERATION,
+    EncoderStates,
     GenerationSettings,
     Prompt,
     TextGenerationHead,
@@ -26,7 +30,8 @@ from bert_runtime.tasks.text_generation import (
 from bert_runtime.text import TextEncoder
 
 Prompts = list[str] | tuple[str, ...]
-GenerationTask = Task[TextGenerationRequest, Prompt, TextGenerationResult]
+Source = str | EncoderStates
+SourceList = list[str] | list[EncoderStates] | tuple[Source, ...]
 
 
 class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
@@ -35,34 +40,57 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
     def __init__(
         self,
         manifest: Manifest,
-        task: GenerationTask,
         text: TextEncoder,
         artefact: Artefact,
         engine: Engine,
         budget: Budget,
+        sources: Sources | None = None,
     ) -> None:
-        """Put the parts together; `bert_runtime.load` is the way to make one."""
-        super().__init__(manifest, task, text, artefact, engine, budget)
+        """Put the parts together; `bert_runtime.load` is the way to make one.
+
+        Args:
+            sources: for a decoder that reads an encoder, where what it reads comes from.
+        """
+        super().__init__(manifest, TEXT_GENERATION, text, artefact, engine, budget)
         self._texts = TextGenerationHead(text, manifest.settings)
+        self._sources = sources
 
     @overload
-    def generate(self, prompts: str, settings: GenerationSettings = ...) -> TextGenerationResult: ...
+    def generate(
+        self, prompts: str, settings: GenerationSettings | None = None, source: Source | None = None
+    ) -> TextGenerationResult: ...
 
     @overload
-    def generate(self, prompts: Prompts, settings: GenerationSettings = ...) -> tuple[TextGenerationResult, ...]: ...
+    def generate(
+        self, prompts: Prompts, settings: GenerationSettings | None = None, source: SourceList | None = None
+    ) -> tuple[TextGenerationResult, ...]: ...
 
     def generate(
-        self, prompts: str | Prompts, settings: GenerationSettings | None = None
+        self,
+        prompts: str | Prompts,
+        settings: GenerationSettings | None = None,
+        source: Source | SourceList | None = None,
     ) -> TextGenerationResult | tuple[TextGenerationResult, ...]:
         """Continue a prompt, or several together; batching changes no answer beyond rounding.
+
+        Args:
+            prompts: one text, or a list of them.
+            settings: how to go on; the same for all prompts.
+            source: for a decoder that reads an encoder, what it reads: one for a prompt, a list for a list of prompts.
 
         Raises:
             InputError: a prompt cannot be continued as the settings ask, with every problem and its index.
             BackendError: the engine failed.
         """
         if isinstance(prompts, str):
-            return self(_request(prompts, settings))
-        return tuple(self.predict(_request(prompt, settings) for prompt in prompts))
+            if isinstance(source, list | tuple):
+                raise InputError(
+                    f"source is a {type(source).__name__} for one prompt, expected a text or EncoderStates"
+                )
+            return self(_request(prompts, settings, source))
+        sources = _sources(len(prompts), source)
+        requests = (_request(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True))
+        return tuple(self.predict(requests))
 
     def stream(self, request: TextGenerationRequest | Mapping[str, object]) -> Iterator[str]:
         """The text as it grows, in parts that join to the result's `text`; stop early by closing the iterator.
@@ -75,7 +103,48 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         if not is_single(checked):
             asked = f"num_beams {checked.num_beams} and num_return_sequences {checked.num_return_sequences}"
             raise InputError(f"streaming with {asked}, expected 1 of both: call the session for whole texts")
-        return self._parts(checked, self._texts.encode(checked))
+        return self._parts(checked, self._encoded(checked))
+
+    def run_source(self, arrays: Feeds) -> dict[str, FloatArray]:
+        """The raw level of the graph that is run once for each source: `encoder_hidden_states`, float32 of
+        (sources, source, hidden), to the `cross_key_values` that `run` takes.
+
+        Raises:
+            InputError: the bundle has no such graph, or it does not take these arrays.
+            BackendError: the engine failed.
+        """
+        if self._sources is None:
+            raise InputError("this decoder reads no encoder, expected a bundle with the graph of a source")
+        return self._sources.run(arrays, self.text.max_length)
+
+    def close(self) -> None:
+        """See Session; an encoder that was loaded with it is freed as well."""
+        super().close()
+        if self._sources is not None:
+            self._sources.close()
+
+    def _encoded(self, request: TextGenerationRequest) -> Prompt:
+        """The prompt, and beside it what the decoder reads; problems of both at once."""
+        prompt, problems = None, list[str]()
+        try:
+            prompt = self._texts.encode(request)
+        except InputError as error:
+            problems += error.problems
+        source: EncoderStates | Features | None = None
+        try:
+            source = self._source(request.source)
+        except InputError as error:
+            problems += error.problems
+        if prompt is None or problems:
+            raise InputError(problems)
+        return replace(prompt, source=source)
+
+    def _source(self, source: Source | None) -> EncoderStates | Features | None:
+        if self._sources is not None:
+            return self._sources.checked(source)
+        if source is not None:
+            raise InputError("source is given, expected none: this decoder reads no encoder")
+        return None
 
     def _parts(self, request: TextGenerationRequest, prompt: Prompt) -> Iterator[str]:
         search, told = loop.start(prompt, request), ""
@@ -91,8 +160,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
     ) -> list[TextGenerationResult | BackendError]:
         """Each request's answer; requests of similar length run together."""
         answers: dict[int, TextGenerationResult | BackendError] = {}
-        lengths = [(request, len(_prompt(encoded).ids)) for request, encoded in items]
-        for batch in plan(lengths, self._budget):
+        for batch in plan([_extent(request, _prompt(encoded)) for request, encoded in items], self._budget):
             requests, prompts = [items[i][0] for i in batch], [_prompt(items[i][1]) for i in batch]
             searches = [loop.start(prompt, request) for request, prompt in zip(requests, prompts, strict=True)]
             try:
@@ -108,9 +176,9 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
     def _run(
         self, requests: Sequence[TextGenerationRequest], prompts: Sequence[Prompt], searches: Sequence[Search]
     ) -> Iterator[None]:
-        lengths = [len(prompt.ids) for prompt in prompts]
-        _, tokens = size(list(zip(requests, lengths, strict=True)))
-        decoder = Decoder(self.engine, self.artefact, self.manifest.sizes, tokens)
+        _, tokens = size([_extent(request, prompt) for request, prompt in zip(requests, prompts, strict=True)])
+        cross = self._sources.read(prompts) if self._sources is not None else None
+        decoder = Decoder(self.engine, self.artefact, self.manifest.sizes, tokens, cross)
         return loop.run(decoder, prompts, searches, self.text.pad_id)
 
 
@@ -124,7 +192,21 @@ def _prompt(encoded: Encoded) -> Prompt:
     return encoded
 
 
-def _request(prompt: str, settings: GenerationSettings | None) -> TextGenerationRequest:
+def _extent(request: TextGenerationRequest, prompt: Prompt) -> Extent:
+    return Extent(request, len(prompt.ids), prompt.source_length)
+
+
+def _request(prompt: str, settings: GenerationSettings | None, source: Source | None) -> TextGenerationRequest:
     given = settings or GenerationSettings()
     names = [field.name for field in fields(GenerationSettings)]
-    return TextGenerationRequest(prompt, **{name: getattr(given, name) for name in names})
+    return TextGenerationRequest(prompt, source, **{name: getattr(given, name) for name in names})
+
+
+def _sources(count: int, source: Source | SourceList | None) -> Sequence[Source | None]:
+    """One source for each of `count` prompts."""
+    if source is None:
+        return [None] * count
+    if not isinstance(source, list | tuple) or len(source) != count:
+        got = f"{len(source)} entries" if isinstance(source, list | tuple) else "no list"
+        raise InputError(f"source is {got} for {count} prompts, expected a list with one for each")
+    return source

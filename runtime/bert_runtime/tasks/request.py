@@ -15,8 +15,8 @@ from bert_runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Request:
-    """The base of every task's request: a frozen dataclass whose fields are str, int, float, bool, tuple[str, ...]
-    or one of these or None.
+    """The base of every task's request: a frozen dataclass whose fields are str, int, float, bool, tuple[str, ...],
+    a dataclass that checks itself, or a union of these and None.
 
     Raises:
         InputError: on construction, with every field that has the wrong type or a value out of range.
@@ -54,6 +54,7 @@ class Request:
         return cls(**values)
 
 
+_WORDS: Mapping[type, str] = {str: "a string"}
 _HINTS: dict[type[Request], tuple[tuple[str, object], ...]] = {}
 
 
@@ -68,10 +69,7 @@ def _hints(cls: type[Request]) -> tuple[tuple[str, object], ...]:
 def _mistakes(name: str, value: object, hint: object) -> list[str]:
     """What is wrong with the type of one field's value."""
     if isinstance(hint, types.UnionType):
-        options = typing.get_args(hint)
-        if value is None and type(None) in options:
-            return []
-        hint = next(option for option in options if option is not type(None))
+        return _union_mistakes(name, value, typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, tuple):
             return [f"{name} is a {type(value).__name__}, expected a tuple (in JSON: a list) of strings"]
@@ -84,6 +82,16 @@ def _mistakes(name: str, value: object, hint: object) -> list[str]:
     # A bool is an int to Python, and a mistake to whoever wrote `"top_k": true`.
     right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     return [] if right else [_expected(name, value, f"a value of type {kind.__name__}")]
+
+
+def _union_mistakes(name: str, value: object, options: tuple[type, ...]) -> list[str]:
+    """The same where there are several types, None perhaps among them."""
+    if value is None and type(None) in options:
+        return []
+    others = [option for option in options if option is not type(None)]
+    if len(others) == 1 or type(value) in others:
+        return _mistakes(name, value, type(value) if type(value) in others else others[0])
+    return [_expected(name, value, " or ".join(_WORDS.get(option, option.__name__) for option in others))]
 
 
 def _is_number(value: object) -> bool:

@@ -30,7 +30,7 @@ class Reads(Enum):
     LAST_TOKEN = "last-token"
 
 
-REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks", "past", "total", "source"})
+REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks", "past", "total", "source", "sources"})
 """Axes that change with the request; the manifest's `sizes` give every other one."""
 
 
@@ -39,7 +39,8 @@ class TensorSpec:
     """A tensor of the graph: its name, its dtype (numpy's name), and the name of each axis.
 
     Axis names mean the same everywhere: those of REQUEST_AXES change with the request (past: tokens in the cache;
-    total: past and sequence; source: tokens of an encoder); labels, vocabulary, hidden, heads and size (of a head)
+    total: past and sequence; sources: texts that an encoder read, each shared by equally many rows of the batch;
+    source: tokens of such a text); labels, vocabulary, hidden, heads and size (of a head)
     belong to the checkpoint; classes are the two of the next sentence head, 0 for "is next".
 
     A name that holds `{layer}` is a template: it stands for one tensor in each layer; see `expand`.
@@ -66,6 +67,21 @@ def expand(specs: Sequence[TensorSpec], layers: int) -> tuple[TensorSpec, ...]:
         else:
             expanded += kept
     return tuple(expanded)
+
+
+@dataclass(frozen=True)
+class CrossAttention:
+    """What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.
+
+    Attributes:
+        inputs: what its graph takes after the task's own inputs.
+        source_inputs, source_outputs: the tensors of the graph that turns an encoder's states into these inputs, once
+            for each text that the encoder read.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    source_inputs: tuple[TensorSpec, ...]
+    source_outputs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         choices: whether inputs are (batch, choices, sequence) instead of (batch, sequence).
         is_autoregressive: whether an answer takes one run for each token, with a cache that passes from run to run.
         graph_inputs: the graph's inputs, where they differ from those that every encoder takes; see `inputs`.
+        cross_attention: what such a model has in addition where it reads an encoder; None where none can.
         settings: the fields of HeadSettings that the task uses.
         examples: requests that exercise the head, used by the parity gate; JSON records for `request`.
     """
@@ -174,14 +191,21 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
     choices: bool = False
     is_autoregressive: bool = False
     graph_inputs: tuple[TensorSpec, ...] = ()
+    cross_attention: CrossAttention | None = None
     settings: tuple[str, ...] = ()
     plain_outputs: tuple[TensorSpec, ...] = ()
     examples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
-    def inputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
-        """The graph's inputs in order, per-layer ones as templates; `plain` keeps those of transformers' class."""
+    def inputs(self, plain: bool = False, reads_source: bool = False) -> tuple[TensorSpec, ...]:
+        """The graph's inputs in order, per-layer ones as templates.
+
+        Args:
+            plain: keep those of transformers' class.
+            reads_source: add those of a decoder that reads an encoder.
+        """
         if self.graph_inputs:
-            return self.graph_inputs
+            more = self.cross_attention.inputs if reads_source and self.cross_attention else ()
+            return self.graph_inputs + more
         axes = ("batch", "choices", "sequence") if self.choices else ("batch", "sequence")
         names = ("input_ids", "attention_mask", "token_type_ids")
         specs = tuple(TensorSpec(name, "int64", axes) for name in names)

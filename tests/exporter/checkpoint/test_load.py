@@ -175,7 +175,23 @@ def test_an_encoder_is_refused_as_a_decoder(make: Make, model_class: str) -> Non
         load(Source(str(make(model_class))), GENERATION)
 
 
-def test_a_decoder_that_reads_an_encoder_is_refused(make: Make) -> None:
+def test_a_decoder_that_reads_an_encoder_keeps_its_cross_attention(make: Make) -> None:
     folder = make("BertLMHeadModel", is_decoder=True, add_cross_attention=True)
-    with pytest.raises(CheckpointError, match="says add_cross_attention, expected false"):
+    checkpoint = load(Source(str(folder)), GENERATION)
+    assert checkpoint.config.add_cross_attention
+    kept = checkpoint.model.state_dict()["bert.encoder.layer.1.crossattention.self.key.weight"]
+    assert torch.equal(kept, weights(folder)["bert.encoder.layer.1.crossattention.self.key.weight"])
+
+
+def test_a_decoder_without_the_weights_of_its_cross_attention_is_refused(make: Make) -> None:
+    folder = make("BertLMHeadModel", is_decoder=True)
+    edit(folder, "config.json", add_cross_attention=True)
+    with pytest.raises(CheckpointError, match=r"lacks weights of the encoder: bert\.encoder\.layer\.0\.crossattention"):
         load(Source(str(folder)), GENERATION)
+
+
+def test_an_encoder_and_decoder_in_one_checkpoint_are_refused_with_the_way_to_split_them(make: Make) -> None:
+    folder = make("BertLMHeadModel", is_decoder=True)
+    edit(folder, "config.json", model_type="encoder-decoder", architectures=["EncoderDecoderModel"])
+    with pytest.raises(CheckpointError, match=r"two models in one checkpoint. Split it: .*m\.decoder\.save_pretrained"):
+        load(Source(str(folder)))

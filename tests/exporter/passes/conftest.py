@@ -20,7 +20,7 @@ torch.set_num_threads(1)  # tiny matrices: threads only wait for each other
 
 
 @functools.cache
-def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2) -> Model:
+def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2, reads_encoder: bool = False) -> Model:
     torch.manual_seed(7)
     config = transformers.BertConfig(
         vocab_size=600,
@@ -31,6 +31,7 @@ def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2) -> M
         max_position_embeddings=64,
         hidden_act=activation,
         is_decoder=model_class == "BertLMHeadModel",
+        add_cross_attention=reads_encoder,
     )
     config.num_labels = labels
     config._attn_implementation = "eager"
@@ -48,13 +49,16 @@ def model() -> Callable[..., Model]:
 @pytest.fixture(scope="session")
 def graph() -> Callable[..., ir.Model]:
     """A fresh copy of the traced graph of a task, which takes seconds to trace."""
-    graphs: dict[tuple[str, bool, str], ir.Model] = {}
+    graphs: dict[tuple[str, bool, str, bool], ir.Model] = {}
     settings = HeadSettings(pooling="mean", normalize=True)
 
-    def copy(task: Task[Any, Any, Any], plain: bool = False, activation: str = "gelu") -> ir.Model:
-        key = (task.name, plain, activation)
+    def copy(
+        task: Task[Any, Any, Any], plain: bool = False, activation: str = "gelu", reads_encoder: bool = False
+    ) -> ir.Model:
+        key = (task.name, plain, activation, reads_encoder)
         if key not in graphs:
-            graphs[key] = trace(rewrite(tiny_model(task.model_class, activation), task, plain, settings))
+            model = tiny_model(task.model_class, activation, reads_encoder=reads_encoder)
+            graphs[key] = trace(rewrite(model, task, plain, settings))
         return graphs[key].clone()
 
     return copy

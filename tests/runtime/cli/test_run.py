@@ -311,7 +311,7 @@ def test_a_bundle_is_described_for_people_and_for_programs(run: Any, classificat
 
 
 def test_a_warning_is_one_line_without_its_source(run: Any, classification: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("bert_runtime.backends.select.RUNNABLE", ())
+    monkeypatch.setattr("bert_runtime.backends.select.ENGINES", {})
     ran = run(classification, "--text", "a")
     assert ran.code == 0
     assert ran.err.startswith("bert-run: warning: the bundle holds only portable")

@@ -170,5 +170,5 @@ def case(model: Any, text: TextEncoder) -> Case:
         provenance={},
         verification={},
     )
-    session = GenerationSession(manifest, TEXT_GENERATION, text, artefact, TorchEngine(model), Budget())
+    session = GenerationSession(manifest, text, artefact, TorchEngine(model), Budget())
     return Case(session, model, text)

@@ -9,7 +9,7 @@ from tests.runtime.generation.conftest import Case
 from tests.runtime.generation.test_oracle import PROMPTS
 
 from bert_runtime import BackendError, GenerationSettings, InputError, TextGenerationRequest
-from bert_runtime.generation.batches import plan, size
+from bert_runtime.generation.batches import Extent, plan, size
 from bert_runtime.schedule import Budget
 
 SAMPLING = {"max_new_tokens": 12, "do_sample": True, "temperature": 1.5, "seed": 3}
@@ -191,14 +191,17 @@ def test_an_engine_that_fails_is_an_error_of_its_own(random: Case, monkeypatch: 
         random.session({"prompt": "the", "max_new_tokens": 4})
 
 
-def test_batches_hold_every_request_once_within_the_budget() -> None:
-    asked = [(GenerationSettings(max_new_tokens=1 + i % 7, num_beams=1 + i % 3), 1 + i % 11) for i in range(60)]
+@pytest.mark.parametrize("source", [0, 5])
+def test_batches_hold_every_request_once_within_the_budget(source: int) -> None:
+    asked = [
+        Extent(GenerationSettings(max_new_tokens=1 + i % 7, num_beams=1 + i % 3), 1 + i % 11, source) for i in range(60)
+    ]
     budget = Budget(tokens=100, rows=9)
     batches = plan(asked, budget)
     assert sorted(i for batch in batches for i in batch) == list(range(60))
     for batch in batches:
         rows, count = size([asked[i] for i in batch])
-        assert len(batch) == 1 or (rows <= 9 and count <= 100)
+        assert len(batch) == 1 or (rows <= 9 and count + source * len(batch) <= 100)
     assert len(batches) < 30
 
 

@@ -19,6 +19,7 @@ from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE
 from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.task import Features, HeadSettings, Outputs, Task
+from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.text import TextEncoder
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -28,6 +29,7 @@ TASKS: tuple[Task[Any, Any, Any], ...] = (
     NEXT_SENTENCE_PREDICTION,
     MULTIPLE_CHOICE,
     FEATURE_EXTRACTION,
+    TEXT_GENERATION,
 )
 
 

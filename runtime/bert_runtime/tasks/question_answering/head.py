@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.question_answering.request import Answer, QuestionAnsweringRequest, QuestionAnsweringResult
 from bert_runtime.tasks.question_answering.spans import Span, WindowLogits, answer_characters, best_spans
-from bert_runtime.tasks.scores import finite, softmax
+from bert_runtime.tasks.scores import finite
 from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs
 from bert_runtime.text import Pieces
 
@@ -99,6 +100,14 @@ def _require_tokens(question: Pieces, context: Pieces) -> None:
         raise InputError(f"{name} has no character that the tokenizer keeps, expected text" for name in empty)
 
 
+def _softmax(scores: Sequence[float]) -> list[float]:
+    """As `softmax`; for twenty numbers, arrays cost more than they save."""
+    highest = max(scores)
+    weights = [math.exp(score - highest) for score in scores]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
 def _null_score(outputs: Sequence[Outputs]) -> float:
     """The score of "no answer": at [CLS], in the window least sure of it."""
     return min(float(row["start_logits"][0]) + float(row["end_logits"][0]) for row in outputs)
@@ -108,7 +117,7 @@ def _result(
     request: QuestionAnsweringRequest, spans: Sequence[Span], null: float | None, question_truncated: bool
 ) -> QuestionAnsweringResult:
     scores = [span.score for span in spans]
-    shares = softmax(np.array(scores if null is None else [*scores, null])).tolist()
+    shares = _softmax(scores if null is None else [*scores, null])
     no_answer_score = None if null is None else shares.pop()
     best = zip(spans[: request.top_k], shares, strict=False)
     answers = [Answer(request.context[span.start : span.end], share, span.start, span.end) for span, share in best]

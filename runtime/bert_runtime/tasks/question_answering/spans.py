@@ -56,13 +56,17 @@ def answer_characters(context: str, pieces: Pieces, align_to_words: bool) -> Int
     """
     if not align_to_words or not len(pieces):
         return pieces.offsets
-    bounds = np.flatnonzero(np.diff(pieces.words)) + 1
-    firsts, lasts = np.append(0, bounds), np.append(bounds, len(pieces)) - 1
-    ends = pieces.offsets[lasts, 1]
-    if any(map(_is_mark, set(context))):  # few texts have any: those pay for the loop
+    changes = pieces.words[1:] != pieces.words[:-1]
+    word = np.zeros(len(pieces), dtype=np.int64)
+    changes.cumsum(out=word[1:])
+    first, last = np.ones(len(pieces), dtype=bool), np.ones(len(pieces), dtype=bool)
+    first[1:] = last[:-1] = changes
+    starts, ends = pieces.offsets[first, 0], pieces.offsets[last, 1]
+    if not context.isascii() and any(map(_is_mark, set(context))):  # few texts have any: those pay for the loop
         ends = np.array([_after_marks(context, end) for end in ends.tolist()], dtype=np.int64)
-    words = np.stack([pieces.offsets[firsts, 0], ends], axis=1)
-    return np.repeat(words, lasts - firsts + 1, axis=0)
+    characters: IntArray = np.empty((len(pieces), 2), dtype=np.int64)
+    characters[:, 0], characters[:, 1] = starts[word], ends[word]
+    return characters
 
 
 def best_spans(windows: Iterable[WindowLogits], longest: int, count: int) -> list[Span]:
@@ -100,11 +104,11 @@ def _candidate_scores(window: WindowLogits, longest: int) -> DoubleArray:
     """float64 of shape (pieces, longest): entry (i, k) is start logit i + end logit i + k; -inf beyond the window."""
     longest = min(longest, len(window.end))
     pieces = len(window.end)
-    ends = np.full(pieces + longest - 1, -np.inf)
-    ends[:pieces] = window.end
+    ends = np.empty(pieces + longest - 1)
+    ends[:pieces], ends[pieces:] = window.end, -np.inf
     # Row i is a view of the ends from i on; numpy's own sliding_window_view spends more time on its arguments.
     views: DoubleArray = np.ndarray((pieces, longest), np.float64, ends, 0, (ends.itemsize, ends.itemsize))
-    scores: DoubleArray = window.start.astype(np.float64)[:, None] + views
+    scores: DoubleArray = window.start[:, None] + views
     return scores
 
 
@@ -113,20 +117,22 @@ def _reaching(scores: DoubleArray, count: int) -> IntArray:
 
     The row maxima are scores themselves, so the `count`-th best score of all is no smaller than this bound.
     """
-    rows = scores.max(axis=1)
-    bound = np.partition(rows, len(rows) - count)[len(rows) - count] if count < len(rows) else _LOWEST
-    return np.flatnonzero(scores >= bound)
+    bound = _LOWEST
+    if count < len(scores):
+        rows = scores.max(axis=1)
+        rows.partition(len(rows) - count)
+        bound = rows[len(rows) - count]
+    return (scores.reshape(-1) >= bound).nonzero()[0]
 
 
 def _distinct(scores: DoubleArray, kept: IntArray, characters: IntArray, count: int) -> dict[Characters, float]:
     """The first `count` distinct spans among the `kept` candidates, in the order of `best_spans`."""
-    first, further = np.divmod(kept, scores.shape[1])
-    values = scores[first, further]
+    values = scores.reshape(-1)[kept]
     # Characters never go back from piece to piece, so `kept` runs by start, then by end: a stable sort breaks ties.
     spans: dict[Characters, float] = {}
-    for i in np.argsort(-values, kind="stable"):
-        start, end = characters[first[i], 0], characters[first[i] + further[i], 1]
-        spans.setdefault((int(start), int(end)), float(values[i]))
+    for i in (-values).argsort(kind="stable"):
+        first, further = divmod(int(kept[i]), scores.shape[1])
+        spans.setdefault((int(characters[first, 0]), int(characters[first + further, 1])), float(values[i]))
         if len(spans) == count:
             break
     return spans

@@ -1,0 +1,92 @@
+"""From an fp32 graph, a plan and ranges to an int8 graph. Equal inputs give equal bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from bert_calibration.edit import Editor
+from bert_calibration.embedding import quantize_embedding
+from bert_calibration.errors import QuantizationError
+from bert_calibration.gate import check_found, check_kept, layers_of
+from bert_calibration.plans import Form, Plan
+from bert_calibration.products import Site, find_sites
+from bert_calibration.ranges import Ranges
+from bert_calibration.targets import cpu, cpu_tail, qdq
+
+TARGETS = ("cpu", "openvino", "portable", "tensorrt")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was done.
+
+    Attributes:
+        plan: by which plan.
+        operators: operator -> how many products became it.
+        kept: the sites that are more precise than the plan, in its careful form.
+        embedding: whether the word embeddings are integers.
+    """
+
+    plan: Plan
+    operators: Mapping[str, int]
+    kept: tuple[str, ...]
+    embedding: bool
+
+
+def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> Conversion:
+    """Rewrite the fp32 graph of `target` in place.
+
+    Raises:
+        QuantizationError: the target has no such form, or a product of a layer is not there.
+    """
+    sites = find_sites(model)
+    check_plan(plan, target, ranges, sites)
+    check_found([product for site in sites for product in site.products], layers_of(model))
+    editor, promised = Editor(model), dict[str, str]()
+    for site in sites:
+        if plan.form(site) is not Form.FLOAT:
+            promised |= _quantize(editor, site, target, (plan, ranges))
+    # TensorRT's integers exist between Q and DQ only: it cannot look rows of a table up in int8.
+    embedded = plan.embedding and target != "tensorrt" and bool(quantize_embedding(editor))
+    if target == "cpu":
+        cpu_tail.split_norms(editor)
+        cpu_tail.absorb_biases(editor)
+    common.RemoveUnusedNodesPass()(model)
+    check_kept(model, promised)
+    kept = tuple(site.name for site in sites if site.name in plan.kept)
+    return Conversion(plan, dict(sorted(Counter(promised.values()).items())), kept, embedded)
+
+
+def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]) -> None:
+    """Pass, or say what does not fit.
+
+    Raises:
+        QuantizationError: the target has no int8, or not by this plan; or names to keep are unknown.
+    """
+    problems = []
+    if target not in TARGETS:
+        problems.append(f"the target is {target!r}, expected one of {', '.join(TARGETS)}")
+    if target == "tensorrt" and plan.forms - {Form.STATIC, Form.FLOAT}:
+        problems.append("tensorrt takes static scales only: give calibration data")
+    if target != "cpu" and Form.DYNAMIC in plan.forms:
+        problems.append(f"plan {plan.name} is for the target cpu; {target} has static scales, or int8 weights alone")
+    if plan.method is not None and ranges is None:
+        problems.append(f"plan {plan.name} needs ranges; calibrate first")
+    unknown = sorted(plan.kept - {site.name for site in sites})
+    if unknown:
+        problems.append(f"there is nothing called {', '.join(unknown)} to keep in floating point")
+    if problems:
+        raise QuantizationError("; ".join(problems))
+
+
+def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Plan, Ranges | None]) -> dict[str, str]:
+    plan, ranges = choice
+    form, found = plan.form(site), ranges.sites[site.name] if ranges is not None and plan.method is not None else None
+    if target == "cpu":
+        return cpu.quantize_site(editor, site, form, found)
+    return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, signed=target == "tensorrt")

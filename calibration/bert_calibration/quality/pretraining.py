@@ -1,0 +1,60 @@
+"""Both pretraining heads: masked words, and the next sentence where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bert_calibration.quality.masked_words import Words, best, hits, read_words
+from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean, ratio
+from bert_runtime.json_record import Record
+from bert_runtime.tasks.pretraining import PretrainingRequest, PretrainingResult
+from bert_runtime.tasks.task import HeadSettings
+
+
+@dataclass(frozen=True)
+class PretrainingGold:
+    """The words behind the masks of both texts, in order (none where they were not given), and whether the second
+    follows (None where that was not given)."""
+
+    words: Words
+    is_next: bool | None
+
+
+def read(record: Record, request: PretrainingRequest, settings: HeadSettings) -> PretrainingGold:
+    """`words` for the masks of text and next_text together, in this order; `is_next` where there is a next_text."""
+    text = request.text + (request.next_text or "")
+    words = read_words(record, "words", text) if record.has("words") else ()
+    if not record.has("is_next"):
+        return PretrainingGold(words, None)
+    if request.next_text is None:
+        record.problems.append("is_next is given without a next_text; add the text that may follow, or leave it out")
+    return PretrainingGold(words, record.boolean("is_next"))
+
+
+def words(result: PretrainingResult) -> Words:
+    """The best candidate of each mask of both texts."""
+    return best((*result.masks, *result.next_masks))
+
+
+def _hits(results: Sequence[PretrainingResult], golds: Sequence[PretrainingGold]) -> Rows:
+    given = [(result, gold) for result, gold in zip(results, golds, strict=True) if gold.words]
+    return hits([words(result) for result, _ in given], [gold.words for _, gold in given])
+
+
+def _right(results: Sequence[PretrainingResult], golds: Sequence[PretrainingGold]) -> Rows:
+    pairs = [(result, gold) for result, gold in zip(results, golds, strict=True) if gold.is_next is not None]
+    return column([float(result.is_next == gold.is_next) for result, gold in pairs])
+
+
+def _same(results: Sequence[PretrainingResult], others: Sequence[PretrainingResult]) -> Rows:
+    pairs = zip(results, others, strict=True)
+    return column([float(words(a) == words(b) and a.is_next == b.is_next) for a, b in pairs])
+
+
+PRETRAINING_QUALITY: Measure[PretrainingResult, PretrainingGold] = Measure(
+    keys=("words", "is_next"),
+    read=read,
+    metrics=(Metric("masked-word accuracy", _hits, ratio), Metric("next-sentence accuracy", _right, mean)),
+    alike=Metric("same best words and verdict", _same, mean),
+)

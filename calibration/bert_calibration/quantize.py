@@ -1,0 +1,213 @@
+"""The plot: choose a plan, calibrate, quantise, and keep what hurts until the budget holds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from bert_calibration import plans
+from bert_calibration.batches import batches_of, doubts
+from bert_calibration.budget import Budget, Search, search
+from bert_calibration.convert import Conversion
+from bert_calibration.errors import CalibrationError, QuantizationError
+from bert_calibration.measure import Judge, Workshop
+from bert_calibration.observe import observe
+from bert_calibration.plans import Plan
+from bert_calibration.products import find_sites
+from bert_calibration.ranges import METHODS, Ranges, ranges_of
+from bert_calibration.ranges_file import check_belongs, digest
+from bert_calibration.sensitivity import rank
+from bert_calibration.subject import Subject
+from bert_runtime.tasks.request import Request
+
+NO_DATA = {"dynamic": "dynamic", "per-token": "per-token"}
+"""The methods that need no data, and their plans."""
+
+CHOICES = ("auto", *NO_DATA, *METHODS)
+"""What `Wish.method` may be."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to quantise.
+
+    Attributes:
+        method: one of CHOICES. auto: smooth with data, per-token without.
+        plan: fast or faithful; see `plans.PLANS`.
+        max_drop: the accuracy budget, absolute: of the task's metric, or of the share of equal answers.
+        min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
+        kept: sites to make more precise from the start; see `Plan.careful`.
+        embedding: whether the word embeddings become integers too.
+    """
+
+    method: str = "auto"
+    plan: str = "faithful"
+    max_drop: float = 0.01
+    min_speed: float = 1.0
+    kept: frozenset[str] = frozenset()
+    embedding: bool = True
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What quantisation may look at.
+
+    Attributes:
+        calibration: requests whose activations make the ranges.
+        judged: requests whose answers the budget is about.
+        judge: how much worse their answers are than fp32's.
+    """
+
+    calibration: Sequence[Request]
+    judged: Sequence[Request]
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What was made.
+
+    Attributes:
+        conversion: the plan, and what became of the products.
+        ranges: to save beside the bundle; None for a plan that needs none.
+        search: what the budget took; None where nothing was judged.
+        notes: what a reader of the report must know.
+    """
+
+    conversion: Conversion
+    ranges: Ranges | None
+    search: Search | None
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        plan, found = self.conversion.plan, self.search
+        return {
+            "plan": plan.name,
+            "method": plan.method or plan.dense.value,
+            "batch_invariant": plan.is_batch_invariant,
+            "operators": dict(self.conversion.operators),
+            "kept": list(self.conversion.kept),
+            "embedding": "int8" if self.conversion.embedding else "fp32",
+            "calibrated_on": self.ranges.requests if self.ranges else 0,
+            "trials": [
+                {"plan": each.plan.name, "kept": sorted(each.plan.kept), "drop": each.drop, "speed": each.speed}
+                for each in (found.trials if found else ())
+            ],
+            "sensitivity": [{"site": each.site, "error": each.error} for each in (found.ranking if found else ())],
+            "notes": list(self.notes),
+        }
+
+
+def quantize(
+    subject: Subject, wish: Wish, evidence: Evidence | None, output: Path, ranges: Ranges | None = None
+) -> Quantization:
+    """Write the int8 variant of a verified fp32 artefact to the file `output`.
+
+    Saved `ranges` are used instead of calibrating again.
+
+    Raises:
+        QuantizationError: the task or the target has no int8, or a product is missing.
+        CalibrationError: the data, or the ranges, are no basis for scales.
+        BudgetError: no plan holds the budget, or none that does is faster than fp32 here; holds the table.
+        InputError: a request cannot be encoded.
+    """
+    check_task(subject)
+    plan = choose(wish, subject.artefact.target, has_data=evidence is not None or ranges is not None)
+    found_ranges = _ranges(subject, plan, evidence, ranges)
+    workshop = Workshop(subject, found_ranges, output)
+    found = None
+    if evidence is not None:
+        with workshop.measuring(evidence.judged, evidence.judge) as measures:
+            found = search(
+                plan,
+                measures,
+                Budget(wish.max_drop, wish.min_speed),
+                lambda: rank(plan, workshop.sites, measures.error),
+            )
+            plan = found.plan
+    conversion = workshop.make(plan)
+    return Quantization(conversion, found_ranges, found, tuple(notes(plan, subject, evidence is not None)))
+
+
+def choose(wish: Wish, target: str, has_data: bool) -> Plan:
+    """The plan for a wish.
+
+    Raises:
+        CalibrationError: the method needs data, and there is none; or the names are unknown.
+        QuantizationError: the target has no such plan.
+    """
+    problems = []
+    if wish.method not in CHOICES:
+        problems.append(f"the method is {wish.method!r}, expected one of {', '.join(CHOICES)}")
+    if wish.plan not in ("fast", "faithful"):
+        problems.append(f"the plan is {wish.plan!r}, expected fast or faithful")
+    if wish.method in METHODS and not has_data:
+        problems.append(
+            f"the method {wish.method} needs calibration data: give --calibrate FILE, or --method per-token"
+        )
+    if not wish.max_drop >= 0:
+        problems.append(f"the largest drop is {wish.max_drop}, expected 0 or more")
+    if problems:
+        raise CalibrationError("; ".join(problems))
+    named = plans.PLANS.get(target, {})
+    name = wish.plan if has_data and wish.method not in NO_DATA else NO_DATA.get(wish.method, "per-token")
+    if name not in named:
+        raise QuantizationError(
+            f"the target {target} has no int8 plan {name!r}, expected one of {', '.join(named) or 'none'};"
+            " fast and faithful need calibration data"
+        )
+    plan = named[name] if wish.method not in METHODS else replace(named[name], method=wish.method)
+    return replace(plan, kept=wish.kept, embedding=wish.embedding)
+
+
+def calibrate(subject: Subject, evidence: Evidence | None, method: str) -> Ranges:
+    """Observe the fp32 graph on the calibration requests, and take every activation's range."""
+    if evidence is None:
+        raise CalibrationError(f"the method {method} needs calibration data; give requests")
+    rows = subject.rows(evidence.calibration)
+    for doubt in doubts(len(evidence.calibration), rows):
+        warnings.warn(doubt, stacklevel=2)
+    seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
+    return ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
+
+
+def check_task(subject: Subject) -> None:
+    """Pass, or refuse a head that integers are not made for.
+
+    Raises:
+        QuantizationError: a decoder.
+    """
+    if subject.task.is_autoregressive:
+        raise QuantizationError(
+            f"{subject.task.name} has no int8: a decoder reads back the keys and values that it computed, so errors add"
+            " up from token to token, and prompts do not show what it will generate; export it in fp32 or fp16"
+        )
+
+
+def notes(plan: Plan, subject: Subject, has_data: bool) -> Iterator[str]:
+    """What a reader of the report must know, a sentence each."""
+    if not has_data:
+        yield (
+            "no calibration data: scales are taken from each text while it is answered, and no accuracy was measured;"
+            " give --calibrate FILE for a plan that is measured"
+        )
+    if not plan.is_batch_invariant:
+        yield "not batch invariant: an answer depends on what it is batched with; the other plans have no such effect"
+    if plan.method is None and subject.artefact.target != "cpu":
+        yield "weights alone are int8: how activations are computed is the engine's choice"
+
+
+def _ranges(subject: Subject, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:
+    """What the plan needs: the saved ranges once they are found to belong to this graph, else new ones."""
+    if plan.method is None:
+        return None
+    if saved is None:
+        return calibrate(subject, evidence, plan.method)
+    check_belongs(saved, digest(subject.path), find_sites(ir.load(subject.path)))
+    return saved

@@ -1,0 +1,108 @@
+"""What is quantised: a verified fp32 artefact, with all that is needed to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from bert_calibration.batches import encode
+from bert_calibration.errors import QuantizationError
+from bert_runtime.backends.engine import Engine
+from bert_runtime.backends.select import start
+from bert_runtime.bundle import Bundle
+from bert_runtime.cpus import available_cpus
+from bert_runtime.errors import InputError
+from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.schedule import Budget
+from bert_runtime.session import Session
+from bert_runtime.tasks import find_task
+from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.task import Features, Task
+from bert_runtime.text import TextEncoder
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One fp32 artefact.
+
+    Attributes:
+        directory: where its file lies.
+        artefact: its record.
+        manifest: its bundle's: the task and its settings.
+        text: its bundle's tokenizer.
+    """
+
+    directory: Path
+    artefact: Artefact
+    manifest: Manifest
+    text: TextEncoder
+
+    @classmethod
+    def of(cls, bundle: Bundle, target: str) -> Subject:
+        """The fp32 artefact for `target` of a bundle that was read.
+
+        Raises:
+            QuantizationError: the bundle holds none.
+        """
+        held = {artefact.target: artefact for artefact in bundle.manifest.artefacts if artefact.precision == "fp32"}
+        if target not in held:
+            raise QuantizationError(
+                f"{bundle.directory} has fp32 artefacts for {', '.join(held) or 'no target'}, expected {target};"
+                f" export it again with --target {target}"
+            )
+        record = bundle.manifest.tokenizer
+        tokenizer = Tokenizer.from_file(str(bundle.directory / record.file))
+        return cls(bundle.directory, held[target], bundle.manifest, TextEncoder(tokenizer, record.max_length))
+
+    @property
+    def path(self) -> Path:
+        """The graph's file."""
+        return self.directory / self.artefact.file
+
+    @property
+    def task(self) -> Task[Any, Any, Any]:
+        """The task of the bundle."""
+        return find_task(self.manifest.task)
+
+    def requests(self, records: Sequence[Request | Mapping[str, object]]) -> list[Request]:
+        """The task's own requests.
+
+        Raises:
+            InputError: of the first record that is none, with its index.
+        """
+        kind = self.task.request
+        made = []
+        for index, record in enumerate(records):
+            try:
+                made.append(kind.from_record(record) if isinstance(record, Mapping) else record)
+            except InputError as error:
+                raise error.at(index) from error
+        return made
+
+    def rows(self, requests: Sequence[Request]) -> list[Features]:
+        """Every row of these requests; see `batches.encode`."""
+        return encode(self.task.head(self.text, self.manifest.settings), requests)
+
+    @contextmanager
+    def engine(self, file: Path | None = None) -> Iterator[Engine]:
+        """The engine of this artefact, or of an int8 variant of it in another file."""
+        artefact = self.artefact if file is None else self.quantised(file)
+        engine = start(self.directory if file is None else file.parent, artefact, available_cpus())
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    def answers(self, engine: Engine, requests: Sequence[Request]) -> list[Any]:
+        """The decoded results, one for each request, in order."""
+        session: Session[Any, Any] = Session(self.manifest, self.task, self.text, self.artefact, engine, Budget())
+        return list(session.predict(requests))
+
+    def quantised(self, file: Path) -> Artefact:
+        """The record of the int8 variant in `file`."""
+        return replace(self.artefact, precision="int8", file=file.name, data=())

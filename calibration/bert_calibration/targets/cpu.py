@@ -1,0 +1,137 @@
+"""int8 for ONNX Runtime's CPU provider: uint8 activations times int8 weights, with results in fp32.
+
+MatMulIntegerToFloat and QAttention leave everything around the products (bias, GELU, LayerNorm, softmax) as the fused
+fp32 graph has it. uint8 x int8 is the pair that VNNI multiplies; on x86 without it ONNX Runtime adds pairs of products
+in 16 bits, which may saturate: such a machine gives somewhat other answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from bert_calibration.edit import CONTRIB, Editor
+from bert_calibration.embedding import stored
+from bert_calibration.integers import quantized
+from bert_calibration.plans import Form
+from bert_calibration.products import ATTENTION, Product, Site
+from bert_calibration.ranges import Range
+from bert_calibration.smoothing import factors_of, smoothed
+
+MATMUL, ATTENTION_INT8, ATTENTION_SEPARATE = "MatMulIntegerToFloat", "QAttention", "MultiHeadAttention"
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An activation as integers: `(values - zero) * scale`, times `rows` where each token has its own scale.
+
+    Attributes:
+        values: uint8 of the activation's shape, or of (tokens, channels) with `rows`.
+        scale, zero: one number each.
+        rows: float32 of (tokens, 1), or None.
+        shape: the activation's axes but the last, to go back to; with `rows` only.
+    """
+
+    values: ir.Value
+    scale: ir.Value
+    zero: ir.Value
+    rows: ir.Value | None = None
+    shape: ir.Value | None = None
+
+
+def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
+    """Replace a site's products; product -> the operator that each became."""
+    first = site.products[0].node
+    factors = factors_of(found, form)
+    hidden = smoothed(editor, first, site, factors)
+    activation = _activation(editor, site, form, (hidden, found))
+    promised = {}
+    for product in site.products:
+        weight, scales = _weights(editor, product, factors)
+        if product.node.op_type == ATTENTION:
+            promised[product.name] = _attention(editor, product, activation, (weight, scales))
+        else:
+            result = _product(editor, product, activation, (weight, scales))
+            editor.replace(product.node, result)
+            promised[product.name] = MATMUL
+    return promised
+
+
+def _activation(editor: Editor, site: Site, form: Form, source: tuple[ir.Value, Range | None]) -> Quantized:
+    before, (hidden, found), place = site.products[0].node, source, f"{site.name}.input"
+    if form is Form.TOKEN:
+        return _per_token(editor, before, hidden, place)
+    if form is Form.DYNAMIC:
+        node = ir.node("DynamicQuantizeLinear", [hidden], num_outputs=3)
+        return Quantized(*editor.add_node(before, node, place))
+    assert found is not None
+    numbers = found.unsigned()
+    scale, zero = editor.constant(f"{place}.scale", numbers[0]), editor.constant(f"{place}.zero", numbers[1])
+    return Quantized(editor.add(before, "QuantizeLinear", [hidden, scale, zero], place), scale, zero)
+
+
+def _per_token(editor: Editor, before: ir.Node, hidden: ir.Value, place: str) -> Quantized:
+    """Each token's largest magnitude becomes 127 steps from the middle; a token of zeros stays zeros."""
+    channels = hidden.shape[-1] if hidden.shape is not None else None
+    assert isinstance(channels, int)
+    flat = editor.constant(f"rows_of_{channels}", np.array([-1, channels], dtype=np.int64))
+    last = editor.constant("last_axis", np.array([-1], dtype=np.int64))
+    rows = editor.add(before, "Reshape", [hidden, flat], place)
+    sizes = editor.add(before, "Abs", [rows], place)
+    largest = editor.add(before, "ReduceMax", [sizes, last], place, keepdims=0)
+    floor = editor.add(before, "Max", [largest, editor.constant("least_size", np.float32(1e-12))], place)
+    scale = editor.add(before, "Div", [floor, editor.constant("steps", np.float32(127))], place)
+    count = editor.add(before, "Shape", [scale], place)
+    zeros = editor.add(before, "Expand", [editor.constant("middles", np.array([128], dtype=np.uint8)), count], place)
+    values = editor.add(before, "QuantizeLinear", [rows, scale, zeros], place, axis=0)
+    column = editor.add(before, "Unsqueeze", [scale, last], place)
+    shape = editor.add(before, "Shape", [hidden], f"{place}.axes", end=-1)
+    one, middle = editor.constant("one", np.float32(1)), editor.constant("middle", np.uint8(128))
+    return Quantized(values, one, middle, column, shape)
+
+
+def _weights(editor: Editor, product: Product, factors: np.ndarray | None) -> tuple[ir.Value, ir.Value]:
+    """(int8 of (inputs, outputs), a scale for each output)."""
+    if product.transposed:  # the word embeddings: stored once, for the table and for this product
+        table, scales = stored(editor, product.weight)
+        return editor.add(product.node, "Transpose", [table], product.name, perm=[1, 0]), scales
+    matrix = product.matrix() if factors is None else product.matrix() * factors[:, np.newaxis]
+    integers = quantized(matrix, axis=1)
+    name = f"{product.name}.weight"
+    return editor.constant(f"{name}.int8", integers.values), editor.constant(f"{name}.scale", integers.scales)
+
+
+def _product(editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]) -> ir.Value:
+    """The product in fp32."""
+    (weight, scales), node = weights, product.node
+    inputs = [activation.values, weight, activation.scale, scales, activation.zero]
+    result = editor.add_node(node, ir.node(MATMUL, inputs, domain=CONTRIB), product.name)[0]
+    if activation.rows is None:
+        return result
+    scaled = editor.add(node, "Mul", [result, activation.rows], product.name)
+    assert scales.const_value is not None
+    width = editor.constant(f"columns_{scales.const_value.size}", np.array([scales.const_value.size], dtype=np.int64))
+    axes = editor.add(node, "Concat", [activation.shape, width], product.name, axis=0)
+    return editor.add(node, "Reshape", [scaled, axes], product.name)
+
+
+def _attention(editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]) -> str:
+    """Replace an Attention; the operator it became."""
+    node, (weight, scales) = product.node, weights
+    bias, mask = node.inputs[2], node.inputs[3]
+    attributes = dict(node.attributes)
+    if activation.rows is None:
+        inputs = [activation.values, weight, bias, activation.scale, scales, mask, activation.zero]
+        made = ir.node(ATTENTION_INT8, inputs, attributes, domain=CONTRIB)
+        editor.replace(node, editor.add_node(node, made, product.name)[0])
+        return ATTENTION_INT8
+    # QAttention takes one scale; with one for each token the projection is a product of its own.
+    packed = _product(editor, product, activation, weights)
+    parts = editor.add_node(
+        node, ir.node("Split", [packed], {"axis": -1, "num_outputs": 3}, num_outputs=3), product.name
+    )
+    made = ir.node(ATTENTION_SEPARATE, [*parts, bias, mask], attributes, domain=CONTRIB)
+    editor.replace(node, editor.add_node(node, made, product.name)[0])
+    return MATMUL

@@ -1,0 +1,228 @@
+"""One artefact: from a traced graph of its own to a file that is proven to answer as torch does."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from bert_calibration.subject import Subject as QuantizationSubject
+from bert_export.checkpoint import Checkpoint
+from bert_export.errors import GateError
+from bert_export.int8 import make_int8, quality_of
+from bert_export.options import Quantizing, Variant
+from bert_export.passes import optimize
+from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.save import save
+from bert_export.precision.emulate import emulated
+from bert_export.precision.half import to_half
+from bert_export.precision.ladder import rungs
+from bert_export.precision.overflow import Feeds
+from bert_export.progress import Stages
+from bert_export.report import ArtefactReport
+from bert_export.source_graph import WrittenGraph, fixed_sizes
+from bert_export.trace import OPSET
+from bert_export.verify import Parity, Subject, verify
+from bert_export.verify.reference import Reference
+from bert_runtime.backends.openvino import OpenVinoEngine
+from bert_runtime.backends.select import start
+from bert_runtime.cpus import available_cpus
+from bert_runtime.errors import InputError
+from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.schedule import collate
+from bert_runtime.tasks.task import Features, expand
+from bert_runtime.text import TextEncoder
+
+MODEL_FILE = "model.onnx"
+"""The first artefact's file: the name that other tools look for."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artefact on disk, before the bundle is written: its record, its files, and the sizes of its fixed axes."""
+
+    artefact: Artefact
+    files: Mapping[str, Path]
+    sizes: Mapping[str, int]
+    report: ArtefactReport
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where artefacts are made.
+
+    Attributes:
+        folder: a temporary one.
+        stages: their clock.
+        plain: whether signatures stay plain.
+        quantizing: how int8 is made.
+        source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
+    """
+
+    folder: Path
+    stages: Stages
+    plain: bool
+    quantizing: Quantizing
+    source: WrittenGraph | None
+
+
+def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    """Fuse, convert, verify.
+
+    Args:
+        graph: the traced graph, which is changed.
+
+    Raises:
+        GateError: a fusion is missing, or the artefact does not answer as torch does.
+    """
+    with workshop.stages.stage("fuse"):
+        optimize(graph, variant.target)
+        network = Network.of(checkpoint.task, checkpoint.config, workshop.plain)
+        check_fusions(graph, expected_fusions(network, variant.target))
+    return PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
+
+
+def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    bench = _Bench(checkpoint, variant, workshop)
+    with workshop.stages.stage("fuse"):
+        written = save(graph, bench.path)
+    with workshop.stages.stage("verify"):
+        parity = bench.verify(bench.artefact(written))
+    return bench.made(graph, written, parity)
+
+
+def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    """As few nodes in single precision as the gate accepts; what it judges is what a GPU computes, emulated."""
+    bench = _Bench(checkpoint, variant, workshop)
+    failure: GateError | None = None
+    for rung in rungs(graph, bench.texts):
+        narrow = graph.clone()
+        with workshop.stages.stage("convert"):
+            to_half(narrow, rung.kept)
+            written = save(narrow, bench.path)
+            stand_in = save(emulated(narrow), bench.path.with_name("emulated.onnx"))
+        try:
+            with workshop.stages.stage("verify"):
+                parity = bench.verify(bench.artefact(stand_in))
+                bench.verify(bench.artefact(written), sweep=False)
+        except GateError as error:
+            failure = error
+            continue
+        return bench.made(narrow, written, parity, rung.reason)
+    assert failure is not None  # there is always a first rung
+    raise failure
+
+
+def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    """The fp32 artefact, verified, and what quantisation makes of it; only the latter goes into the bundle."""
+    folder = workshop.folder / f"fp32-{variant.target}"
+    folder.mkdir()
+    base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(workshop, folder=folder))
+    bench = _Bench(checkpoint, variant, workshop)
+    subject = QuantizationSubject(folder, base.artefact, manifest_of(checkpoint, [base]), bench.text)
+    with workshop.stages.stage("quantize"):
+        made = make_int8(subject, workshop.quantizing, bench.path)
+    return Made(made.artefact, made.files, base.sizes, dataclasses.replace(base.report, int8=made.report))
+
+
+Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]
+
+PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half, "int8": _int8}
+
+
+def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
+    """The manifest of these artefacts; the writer fills in its files."""
+    tokenizer = checkpoint.tokenizer
+    provenance = dataclasses.asdict(checkpoint.provenance)
+    provenance["versions"] |= {"bert-export": version("bert-export")}
+    return Manifest(
+        version=VERSION,
+        task=checkpoint.task.name,
+        settings=checkpoint.settings,
+        sizes={axis: size for each in made for axis, size in each.sizes.items()},
+        tokenizer=TokenizerRecord("tokenizer.json", tokenizer.max_length, tokenizer.pad_id, tokenizer.mask_id),
+        artefacts=tuple(each.artefact for each in made),
+        files={},
+        provenance=provenance,
+        verification={"artefacts": [each.report.to_manifest() for each in made]},
+        quality=quality_of([(each.artefact, each.report.int8) for each in made]),
+    )
+
+
+class _Bench:
+    """What every way of making an artefact needs: its record, torch beside it, and the report at the end."""
+
+    def __init__(self, checkpoint: Checkpoint, variant: Variant, workshop: Workshop) -> None:
+        self._task, self._settings, self._variant = checkpoint.task, checkpoint.settings, variant
+        self._plain, folder, self._source = workshop.plain, workshop.folder, workshop.source
+        self._layers = checkpoint.config.num_hidden_layers
+        self._kernels = ""
+        first = not (folder / MODEL_FILE).exists()
+        self.path = folder / (MODEL_FILE if first else f"model.{variant.target}.onnx")
+        self.text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
+        self._head = checkpoint.task.head(self.text, checkpoint.settings)
+        self._reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, workshop.plain)
+
+    def artefact(self, written: list[str]) -> Artefact:
+        """The record of an artefact whose graph is the first of `written`, its external data the others."""
+        reads_source = self._source is not None
+        inputs = expand(self._task.inputs(self._plain, reads_source), self._layers)
+        outputs = expand(self._task.graph_outputs(self._plain), self._layers)
+        target, precision = self._variant.target, self._variant.precision
+        record = Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
+        return record if self._source is None else dataclasses.replace(record, source=self._source.record)
+
+    def verify(self, artefact: Artefact, sweep: bool = True) -> Parity:
+        """The parity gate; without `sweep` on real texts alone."""
+        folder, source = self.path.parent, artefact.source_artefact
+        engine = start(folder, artefact, available_cpus())
+        reader = None if source is None else start(folder, source, available_cpus())
+        if isinstance(engine, OpenVinoEngine):
+            self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"
+        try:
+            return verify(Subject(self._task, self._head, artefact, engine, reader), self._reference, sweep)
+        finally:
+            for each in (engine, reader):
+                if each is not None:
+                    each.close()
+
+    def texts(self) -> list[Feeds]:
+        """The graph's inputs for the task's examples; a cache is empty, and what an encoder says is random."""
+        sizes, random = {"batch": 1, "past": 0, "source": 12, **self._reference.cache_sizes}, np.random.default_rng(0)
+        found: list[Feeds] = []
+        for row in self._example_rows():
+            feeds: dict[str, NDArray[Any]] = {**collate([row], self._head.text.pad_id)}
+            for spec in self.artefact([""]).inputs:
+                if spec.name not in feeds:
+                    shape = [sizes[axis] for axis in spec.axes]
+                    numbers = np.ones(shape) if spec.dtype == "int64" else random.standard_normal(shape)
+                    feeds[spec.name] = numbers.astype(spec.dtype)
+            found.append({spec.name: feeds[spec.name] for spec in self.artefact([""]).inputs})
+        return found
+
+    def _example_rows(self) -> Iterator[Features]:
+        for record in self._task.examples:
+            with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
+                yield from self._head.encode(self._task.request.from_record(record)).features
+
+    def made(self, graph: ir.Model, written: list[str], parity: Parity, kept: str = "") -> Made:
+        """The artefact, once it has passed."""
+        artefact = self.artefact(written)
+        sizes = fixed_sizes(graph, artefact.graphs[0])
+        if self._source is not None:
+            sizes |= self._source.sizes
+            written = [*written, *self._source.files]
+        if artefact.outputs != self._task.graph_outputs(self._plain):
+            sizes["layers"] = self._layers
+        files = {name: self.path.with_name(name) for name in written}
+        fusions = dict(sorted(count_fusions(graph).items()))
+        return Made(artefact, files, sizes, ArtefactReport(fusions, parity, kept, self._kernels))

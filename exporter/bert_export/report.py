@@ -1,0 +1,67 @@
+"""What an export tells: one report for each artefact, and one for the whole. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bert_export.int8 import Int8Report
+    from bert_export.verify.report import Check, Parity
+
+
+@dataclass(frozen=True)
+class ArtefactReport:
+    """One artefact.
+
+    Attributes:
+        fusions: fused operator -> how many of it the graph holds.
+        parity: the parity gate's findings; of int8 those of the fp32 graph that it was made of, and None where that
+            graph came out of a bundle.
+        kept: what stays in single precision in an artefact of half precision; empty where nothing has to.
+        kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
+        int8: what quantisation did and cost; None for other precisions.
+    """
+
+    fusions: Mapping[str, int]
+    parity: Parity | None
+    kept: str = ""
+    kernels: str = ""
+    int8: Int8Report | None = None
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The parity gate's comparisons."""
+        return () if self.parity is None else self.parity.checks
+
+    def to_manifest(self) -> dict[str, Any]:
+        """What a bundle says under `verification`; quantisation is told under `quality`."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if key != "int8"}
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export made.
+
+    Attributes:
+        task: the task's name.
+        bundle: the directory.
+        size: the bytes of all its files.
+        notes: what was assumed about the checkpoint.
+        artefacts: one report for each artefact.
+        seconds: stage -> wall time.
+    """
+
+    task: str
+    bundle: Path
+    size: int
+    notes: tuple[str, ...]
+    artefacts: tuple[ArtefactReport, ...]
+    seconds: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {**dataclasses.asdict(self), "bundle": str(self.bundle)}

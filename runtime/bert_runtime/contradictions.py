@@ -1,0 +1,41 @@
+"""What no single field of a manifest can show: rules 15 to 18 of BUNDLE.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bert_runtime.manifest import Manifest
+
+
+def contradictions(manifest: Manifest, own_name: str) -> list[str]:
+    """Names that clash, files that are named but not listed; `own_name` is the manifest's, which no file may have."""
+    graphs = {
+        f"artefacts[{i}]{'.source' if graph is artefact.source else ''}": graph
+        for i, artefact in enumerate(manifest.artefacts)
+        for graph in artefact.graphs
+    }
+    named: dict[str, tuple[str, ...]] = {"tokenizer.file": (manifest.tokenizer.file,)}
+    for where, graph in graphs.items():
+        named |= {f"{where}.file": (graph.file,), f"{where}.data": graph.data}
+    problems = [
+        f"{where} names {name!r}, which is not listed under files"
+        for where, names in named.items()
+        for name in names
+        if name not in manifest.files
+    ]
+    problems += [
+        f"files: {name!r} differs from another name at most in case, expected distinct names"
+        for name in _repeated([own_name, *(name.lower() for name in manifest.files)])
+    ]
+    targets = _repeated(artefact.target for artefact in manifest.artefacts)
+    problems += [f"artefacts: two are for the target {target}, expected one" for target in targets]
+    for where, graph in graphs.items():
+        tensors = [tensor.name for tensor in graph.inputs + graph.outputs]
+        problems += [f"{where}: two tensors are named {name!r}, expected one" for name in _repeated(tensors)]
+        problems += [f"{where}.data lists {name!r} twice, expected once" for name in _repeated(graph.data)]
+    return problems
+
+
+def _repeated(items: Iterable[str]) -> list[str]:
+    return [item for item, count in Counter(items).items() if count > 1]

@@ -1,0 +1,51 @@
+"""Tiny golden bundles of every head as subjects, with requests that their vocabulary of letters can spell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bert_calibration.subject import Subject
+from bert_runtime import bundle as bundles
+from bert_runtime.tasks.request import Request
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+GetSubject = Callable[[str, str], Subject]
+
+
+def sentence(random: np.random.Generator) -> str:
+    """Two to nine words of the golden vocabulary's letters."""
+    words = ["the", "film", "a", "good", "bad", "xyz", "qq", "art"]
+    return " ".join(random.choice(words, size=int(random.integers(2, 9))))
+
+
+def requests_of(subject: Subject, number: int, seed: int = 0) -> list[Request]:
+    """So many requests of the subject's task, of different lengths; fill-mask rows with one or two masks."""
+    random = np.random.default_rng(seed)
+    records: list[Mapping[str, object]] = []
+    for _ in range(number):
+        one, other = sentence(random), sentence(random)
+        masked = " ".join([one, *["[MASK]"] * int(random.integers(1, 3))])
+        by_task: dict[str, Mapping[str, object]] = {
+            "question-answering": {"question": one[:8].strip(), "context": f"{other} {one}", "doc_stride": 4},
+            "token-classification": {"text": f"{one} {other}", "stride": 4},
+            "fill-mask": {"text": masked},
+            "pretraining": {"text": masked, "next_text": other[:10].strip()},
+            "multiple-choice": {"prompt": one[:8].strip(), "choices": [other[:9].strip(), one[:3].strip()]},
+            "next-sentence-prediction": {"text": one[:12].strip(), "next_text": other[:12].strip()},
+        }
+        records.append(by_task.get(subject.task.name, {"text": one}))
+    return subject.requests(records)
+
+
+@pytest.fixture(scope="session")
+def subject() -> GetSubject:
+    """(task, target) -> the golden bundle's artefact."""
+
+    def get(task: str, target: str) -> Subject:
+        return Subject.of(bundles.read(GOLDEN / task), target)
+
+    return get

@@ -1,0 +1,208 @@
+"""int8 graphs of every head: complete, close to fp32, of equal bytes, and indifferent to what is batched with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from tests.calibration.conftest import GetSubject, requests_of
+
+from bert_calibration.batches import batches_of
+from bert_calibration.convert import Conversion, convert
+from bert_calibration.errors import QuantizationError
+from bert_calibration.observe import observe
+from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, MIXED, PER_TOKEN, PLANS, Plan
+from bert_calibration.products import find_sites
+from bert_calibration.ranges import Ranges, ranges_of
+from bert_calibration.ranges_file import digest
+from bert_calibration.subject import Subject
+from bert_runtime.schedule import collate
+
+HEADS = (
+    "question-answering",
+    "token-classification",
+    "fill-mask",
+    "pretraining",
+    "multiple-choice",
+    "next-sentence-prediction",
+    "feature-extraction",
+)
+CPU = PLANS["cpu"]
+INVARIANT = tuple(plan for plan in CPU.values() if plan.is_batch_invariant)
+PLAIN = (
+    ("question-answering", "openvino", FAST),
+    ("question-answering", "openvino", MIXED),
+    ("text-classification", "portable", PER_TOKEN),
+    ("question-answering", "tensorrt", FAST),
+)
+
+
+def ranges(subject: Subject, plan: Plan) -> Ranges | None:
+    if plan.method is None:
+        return None
+    seen = observe(subject.path, batches_of(subject.rows(requests_of(subject, 40)), subject.text.pad_id))
+    return ranges_of(seen, plan.method, digest(subject.path), 40)
+
+
+def made(subject: Subject, plan: Plan, output: Path, target: str | None = None) -> Conversion:
+    model = ir.load(subject.path)
+    conversion = convert(model, target or subject.artefact.target, plan, ranges(subject, plan))
+    ir.save(model, output)
+    return conversion
+
+
+@contextmanager
+def run(subject: Subject, file: Path) -> Iterator[Any]:
+    """Rows of requests -> the outputs of one batch of them."""
+    with subject.engine(file) as engine:
+
+        def outputs(rows: Any) -> dict[str, Any]:
+            feeds = collate(rows, subject.text.pad_id)
+            names = [spec.name for spec in subject.artefact.outputs]
+            return engine.run({spec.name: feeds[spec.name] for spec in subject.artefact.inputs}, names)
+
+        yield outputs
+
+
+def gap(subject: Subject, file: Path) -> float:
+    """How far outputs are from fp32 for requests that were not calibrated on: the root mean square of differences,
+    relative to fp32's."""
+    rows = subject.rows(requests_of(subject, 16, seed=1))
+    with run(subject, file) as one, run(subject, subject.path) as other:
+        pairs = [(one([row])[name], value) for row in rows for name, value in other([row]).items()]
+    differences = np.concatenate([(a - b).ravel() for a, b in pairs])
+    values = np.concatenate([b.ravel() for _, b in pairs])
+    return float(np.sqrt(np.square(differences).mean() / np.square(values).mean()))
+
+
+@pytest.mark.parametrize("plan", CPU.values(), ids=CPU)
+@pytest.mark.parametrize("task", HEADS)
+def test_every_head_is_quantised_whole_and_stays_close(
+    task: str, plan: Plan, subject: GetSubject, tmp_path: Path
+) -> None:
+    found = subject(task, "cpu")
+    conversion = made(found, plan, tmp_path / "model.onnx")
+    products = sum(len(site.products) for site in find_sites(ir.load(found.path)))
+
+    assert sum(conversion.operators.values()) == products >= 8
+    assert conversion.embedding
+    assert gap(found, tmp_path / "model.onnx") < 0.15
+
+
+@pytest.mark.parametrize(("task", "target", "plan"), PLAIN)
+def test_a_graph_of_plain_operators_gets_q_and_dq_and_stays_close(
+    task: str, target: str, plan: Plan, subject: GetSubject, tmp_path: Path
+) -> None:
+    found = subject(task, "portable")
+    conversion = made(found, plan, tmp_path / "model.onnx", target)
+    graph = ir.load(tmp_path / "model.onnx").graph
+
+    assert conversion.operators == {"MatMul": 12}
+    assert {node.domain for node in graph} == {""}
+    assert gap(found, tmp_path / "model.onnx") < 0.15
+
+
+def test_tensorrt_gets_signed_integers_without_zero_points_and_float_tables(
+    subject: GetSubject, tmp_path: Path
+) -> None:
+    made(subject("question-answering", "portable"), FAST, tmp_path / "model.onnx", "tensorrt")
+    graph = ir.load(tmp_path / "model.onnx").graph
+    zeros = [value.const_value for name, value in graph.initializers.items() if name.endswith(".zero")]
+
+    assert zeros
+    assert all(zero is not None and zero.dtype is ir.DataType.INT8 and not zero.numpy().any() for zero in zeros)
+    assert not any(node.op_type == "Cast" for node in graph)
+    assert all(value.dtype is not ir.DataType.UINT8 for value in graph.initializers.values())
+
+
+@pytest.mark.parametrize("plan", INVARIANT, ids=[plan.name for plan in INVARIANT])
+@pytest.mark.parametrize("task", ["question-answering", "pretraining", "multiple-choice"])
+def test_a_row_answers_the_same_alone_and_in_any_batch(
+    task: str, plan: Plan, subject: GetSubject, tmp_path: Path
+) -> None:
+    found = subject(task, "cpu")
+    made(found, plan, tmp_path / "model.onnx")
+    rows = found.rows(requests_of(found, 12, seed=2))
+    with run(found, tmp_path / "model.onnx") as outputs:
+        together = outputs(rows)
+        for i, row in enumerate(rows):
+            for name, alone in outputs([row]).items():
+                same = together[name][i][tuple(slice(size) for size in alone.shape[1:])]
+                np.testing.assert_allclose(same, alone[0], atol=1e-4)
+
+
+def test_dynamic_says_that_batches_matter_and_they_do(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    made(found, DYNAMIC, tmp_path / "model.onnx")
+    rows = found.rows(requests_of(found, 12, seed=2))
+    with run(found, tmp_path / "model.onnx") as outputs:
+        together, alone = outputs(rows)["start_logits"], outputs(rows[:1])["start_logits"]
+
+    assert not DYNAMIC.is_batch_invariant
+    assert np.abs(together[0, : alone.shape[1]] - alone[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("plan", [FAST, FAITHFUL, PER_TOKEN], ids=lambda plan: plan.name)
+def test_the_same_graph_and_ranges_give_the_same_bytes(plan: Plan, subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("fill-mask", "cpu")
+    for name in ("one.onnx", "other.onnx"):
+        made(found, plan, tmp_path / name)
+
+    assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "other.onnx").read_bytes()
+
+
+def test_a_table_that_the_vocabulary_reads_too_is_stored_once(subject: GetSubject, tmp_path: Path) -> None:
+    made(subject("fill-mask", "cpu"), FAST, tmp_path / "model.onnx")
+    stored = [name for name in ir.load(tmp_path / "model.onnx").graph.initializers if "decoder.weight" in name]
+
+    assert sorted(stored) == ["cls.predictions.decoder.weight.int8", "cls.predictions.decoder.weight.scale"]
+
+
+def test_kept_sites_stay_as_they_were(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    name = "bert.encoder.layer.1.output.dense"
+    conversion = made(found, FAITHFUL.keeping(name), tmp_path / "model.onnx")
+
+    assert conversion.kept == (name,)
+    assert f"{name}.weight" in ir.load(tmp_path / "model.onnx").graph.initializers
+
+
+def test_all_sites_kept_and_a_float_table_is_fp32(subject: GetSubject, tmp_path: Path) -> None:
+    found = subject("question-answering", "cpu")
+    sites = [site.name for site in find_sites(ir.load(found.path))]
+    made(found, replace(FAITHFUL.keeping(*sites), embedding=False), tmp_path / "model.onnx")
+
+    assert gap(found, tmp_path / "model.onnx") < 1e-6
+
+
+def test_a_missing_product_is_named(subject: GetSubject) -> None:
+    found = subject("question-answering", "cpu")
+    model = ir.load(found.path)
+    model.graph.initializers["bert.encoder.layer.1.output.dense.weight"].name = "hidden"
+
+    with pytest.raises(QuantizationError, match=r"not found in it: encoder\.layer\.1\.output\.dense;"):
+        convert(model, "cpu", PER_TOKEN, None)
+
+
+@pytest.mark.parametrize(
+    ("target", "plan", "message"),
+    [
+        ("cuda", PER_TOKEN, "the target is 'cuda', expected one of cpu, openvino, portable, tensorrt"),
+        ("tensorrt", PER_TOKEN, "tensorrt takes static scales only: give calibration data"),
+        ("openvino", DYNAMIC, "plan dynamic is for the target cpu"),
+        ("cpu", FAST, "plan fast needs ranges; calibrate first"),
+        ("cpu", PER_TOKEN.keeping("nothing.here"), "nothing called nothing.here to keep"),
+        ("openvino", DYNAMIC.keeping("x"), "for the target cpu.*called x to keep"),
+    ],
+)
+def test_what_does_not_fit_is_refused(target: str, plan: Plan, message: str, subject: GetSubject) -> None:
+    model = ir.load(subject("question-answering", "cpu").path)
+
+    with pytest.raises(QuantizationError, match=message):
+        convert(model, target, plan, None)

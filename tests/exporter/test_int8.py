@@ -1,0 +1,215 @@
+"""An int8 bundle is made from a checkpoint or from an fp32 bundle, holds its budget, and says what it cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.exporter.conftest import TinyBundle, TinyCheckpoint
+
+import bert_runtime
+from bert_calibration import measure
+from bert_calibration.quantize import CHOICES
+from bert_calibration.ranges import METHODS as RANGES
+from bert_export import options as options_module
+from bert_export.cli import main
+from bert_export.errors import GateError
+from bert_export.export import export
+from bert_export.options import ExportOptions
+from bert_export.progress import Stages
+from bert_export.report import ExportReport
+from bert_export.requantize import requantize
+
+NOUNS = ("movie", "book") * 40
+TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
+TASK = "text-classification"
+
+
+@pytest.fixture(autouse=True)
+def twice_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How fast a network of width 32 is says nothing, and changes from run to run."""
+    monkeypatch.setattr(measure, "speed_up", lambda *_: 2.0)
+
+
+@pytest.fixture(scope="session")
+def fp32(tiny_bundle: TinyBundle) -> Path:
+    return tiny_bundle(TASK, False).bundle
+
+
+@pytest.fixture(scope="session")
+def labelled(fp32: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Texts with the labels that fp32 gives them: its accuracy is 1."""
+    with bert_runtime.load(fp32, options=bert_runtime.Options("cpu")) as session:
+        answers = list(session.predict({"text": text} for text in TEXTS))
+    records = [{"text": t, "label": a.labels[0].label} for t, a in zip(TEXTS, answers, strict=True)]
+    path = tmp_path_factory.mktemp("samples") / "labelled.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)) + "\n")
+    return path
+
+
+@pytest.fixture
+def made(fp32: Path, tmp_path: Path) -> Callable[..., ExportReport]:
+    def make(name: str = "int8", **values: Any) -> ExportReport:
+        return requantize(ExportOptions(bundle=fp32, int8=True, output=tmp_path / name, **values), Stages())
+
+    return make
+
+
+def contents(bundle: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in bundle.iterdir()}
+
+
+def test_the_choices_of_the_command_are_those_of_calibration() -> None:
+    assert options_module.METHODS == CHOICES
+    assert set(options_module.RANGE_METHODS) == set(RANGES)
+
+
+def test_calibration_and_judging_do_not_share_texts(made: Callable[..., ExportReport], labelled: Path) -> None:
+    report = made(calibrate=labelled).artefacts[0].int8
+    assert report is not None
+    assert (report.quantization["calibrated_on"], report.judged_on) == (40, 40)
+    assert report.metrics[0].metric == "accuracy"
+    assert report.changes[0].value == pytest.approx(report.metrics[0].value - 1)
+    assert report.agreement.value == report.metrics[0].value, "its gold is what fp32 answers"
+    assert report.agreement.value >= 0.9
+
+
+def test_a_bundle_answers_in_int8_and_tells_its_quality(made: Callable[..., ExportReport], labelled: Path) -> None:
+    report = made(calibrate=labelled)
+    with bert_runtime.load(report.bundle) as session:
+        assert session.artefact.precision == "int8"
+        assert session({"text": TEXTS[0]}).labels
+    manifest = json.loads((report.bundle / "manifest.json").read_bytes())
+    (told,) = manifest["quality"]["artefacts"]
+    assert told["target"] == "cpu"
+    assert told["agreement"]["samples"] == 40
+    assert "speed" not in json.dumps(told), "the same export would write other bytes"
+    assert (report.bundle / "ranges.cpu.json").exists()
+    assert {"config.json", "tokenizer.json"} <= contents(report.bundle).keys()
+
+
+def test_saved_ranges_give_the_same_bytes(made: Callable[..., ExportReport], labelled: Path) -> None:
+    first = made("first", calibrate=labelled)
+    again = made("again", calibrate=labelled)
+    reused = made("reused", calibrate=labelled, ranges=first.bundle / "ranges.cpu.json")
+    assert contents(first.bundle) == contents(again.bundle) == contents(reused.bundle)
+
+
+def test_without_data_scales_are_taken_from_each_text_and_the_report_says_so(
+    made: Callable[..., ExportReport],
+) -> None:
+    report = made().artefacts[0].int8
+    assert report is not None
+    assert report.quantization["plan"] == "per-token"
+    assert report.quantization["batch_invariant"]
+    assert any("no calibration data" in note for note in report.quantization["notes"])
+    assert report.judged_on > 5, "the task's examples"
+
+
+def test_the_dynamic_method_says_that_it_is_not_batch_invariant(made: Callable[..., ExportReport]) -> None:
+    report = made(method="dynamic").artefacts[0].int8
+    assert report is not None
+    assert not report.quantization["batch_invariant"]
+    assert any("not batch invariant" in note for note in report.quantization["notes"])
+
+
+def test_a_plan_that_is_not_faster_is_no_bundle(
+    made: Callable[..., ExportReport], labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "speed_up", lambda *_: 0.5)
+    with pytest.raises(GateError, match=r"tried faithful: drop .*, 0.50x the speed of fp32"):
+        made(calibrate=labelled)
+    assert not (tmp_path / "int8").exists()
+
+
+def test_a_budget_that_nothing_holds_exits_with_1_and_the_tables(
+    fp32: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every plan answers wrongly: labels are turned round on the way."""
+    monkeypatch.setattr("bert_export.int8._Judged.drop", lambda *_: 0.5)
+    arguments = ["--bundle", str(fp32), "--int8", "--calibrate", str(labelled), "--output", str(tmp_path / "b")]
+    assert main([*arguments, "--quiet"]) == 1
+    told = capsys.readouterr().err
+    assert "no plan keeps the drop within 0.01" in told
+    assert told.count("drop 0.5000") >= 3, "all int8, then with more and more parts kept"
+    assert "error of the logits with one part alone in int8, the worst of" in told
+    assert "encoder.layer.0" in told
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_checkpoint_becomes_int8_for_two_targets_in_one_bundle(
+    tiny_checkpoint: TinyCheckpoint, labelled: Path, tmp_path: Path
+) -> None:
+    model = str(tiny_checkpoint(TASK, {}))
+    targets = ("cpu:int8", "openvino:int8")
+    report = export(
+        ExportOptions(model=model, output=tmp_path / "b", targets=targets, calibrate=labelled, max_drop=0.2)
+    )
+    assert [artefact.int8 is not None for artefact in report.artefacts] == [True, True]
+    assert all(artefact.checks for artefact in report.artefacts), "the fp32 graphs were compared with torch"
+    for target in ("cpu", "openvino"):
+        with bert_runtime.load(report.bundle, options=bert_runtime.Options(target)) as session:
+            assert (session.artefact.target, session.artefact.precision) == (target, "int8")
+            assert session({"text": TEXTS[0]}).labels
+    assert not [name for name in contents(report.bundle) if "fp32" in name]
+
+
+def test_a_bundle_is_quantised_without_torch(fp32: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'peft'): sys.modules[name] = None\n"
+        "from bert_export.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["--bundle", str(fp32), "--int8", "--output", str(tmp_path / "b"), "--quiet"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    with bert_runtime.load(tmp_path / "b") as session:
+        assert session({"text": TEXTS[0]}).labels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bundle", "FP32"], "--bundle is quantised: give --int8"),
+        (["--bundle", "FP32", "--int8", "--model", "m"], "--bundle with --model, expected --bundle alone"),
+        (["--bundle", "FP32", "--int8", "--task", "qa"], "--bundle with --task, expected --bundle alone"),
+        (["--bundle", "FP32", "--int8", "--target", "openvino"], "expected openvino; export it again with --target"),
+        (["--bundle", "./nowhere", "--int8"], "nowhere: does not exist, expected the directory of a bundle"),
+        (["--bundle", "FP32", "--int8", "--calibrate", "EMPTY"], "is empty, expected one JSON object"),
+        (["--bundle", "FP32", "--int8", "--calibrate", "WRONG"], "line 2"),
+        (["--bundle", "FP32", "--int8", "--ranges", "WRONG"], "WRONG.jsonl: is no JSON"),
+        (["--task", "qa", "--int8", "--method", "smooth"], "--method smooth takes ranges from data; give --calibrate"),
+        (["--task", "qa", "--int8", "--method", "magic"], "--method is 'magic', expected one of auto, dynamic"),
+        (["--task", "qa", "--int8", "--plan", "best"], "--plan is 'best', expected fast or faithful"),
+        (["--task", "qa", "--int8", "--max-drop", "-1"], "--max-drop is -1, expected 0 to 1"),
+        (["--task", "qa", "--int8", "--max-drop", "nan"], "--max-drop is nan, expected 0 to 1"),
+        (["--task", "qa", "--int8", "--limit", "0"], "--limit is 0, expected at least 1 sample"),
+        (["--task", "qa", "--calibrate", "x.jsonl"], "are for int8; give --int8"),
+        (["--task", "qa", "--int8", "--fp16"], "--fp16 and --int8, expected one of them"),
+        (["--task", "qa", "--int8", "--target", "cuda"], "ONNX Runtime's integers are slower than half precision"),
+    ],
+)
+def test_wrong_input_exits_with_2_and_one_message(
+    arguments: list[str], message: str, fp32: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "EMPTY.jsonl").write_text("")
+    (tmp_path / "WRONG.jsonl").write_text('{"text": "a"}\n{"txt": "b"}\n')
+    places = {"FP32": fp32, "EMPTY": tmp_path / "EMPTY.jsonl", "WRONG": tmp_path / "WRONG.jsonl"}
+    given = [str(places.get(argument, argument)) for argument in arguments]
+    assert main([*given, "--output", str(tmp_path / "b"), "--quiet"]) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_decoder_is_refused(tiny_bundle: TinyBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = tiny_bundle("text-generation", False).bundle
+    assert main(["--bundle", str(bundle), "--int8", "--output", str(tmp_path / "b")]) == 2
+    assert "text-generation has no int8" in capsys.readouterr().err

@@ -1,0 +1,53 @@
+"""A session whose engine is torch: a model answers as it will from its bundle, with the same encoding and decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from bert_export.verify.reference import Reference
+from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.schedule import Budget
+from bert_runtime.session import Session
+from bert_runtime.tasks.task import HeadSettings, Task
+from bert_runtime.text import TextEncoder
+
+
+class TorchEngine:
+    """The checkpoint's own class from transformers, as it is, in 32-bit floats; see `bert_runtime.backends.engine`."""
+
+    name = "torch"
+
+    def __init__(self, reference: Reference) -> None:
+        """Answer with `reference`."""
+        self._reference = reference
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The outputs named in `fetch`."""
+        outputs = self._reference.run(feeds)
+        return {name: outputs[name] for name in fetch}
+
+    def run_into(self, feeds: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> NoReturn:
+        """Not offered: no head that is measured here reads a cache."""
+        raise NotImplementedError("torch writes into no arrays; use run")
+
+    def close(self) -> None:
+        """Nothing to free: the model is the caller's."""
+
+
+def torch_session(
+    model: PreTrainedModel, task: Task[Any, Any, Any], head: HeadSettings, tokenizer: Path, max_length: int = 512
+) -> Session[Any, Any]:
+    """A session that answers with `model`, in evaluation mode, for the head that `task` and `head` describe."""
+    model.eval()  # type: ignore[no-untyped-call]
+    text = TextEncoder.from_file(tokenizer, max_length)
+    artefact = Artefact("torch", "fp32", "", (), task.inputs(), task.graph_outputs(), "any", 0, False)
+    record = TokenizerRecord(tokenizer.name, max_length, text.pad_id, text.mask_id)
+    manifest = Manifest(VERSION, task.name, head, {}, record, (artefact,), {}, {}, {})
+    engine = TorchEngine(Reference(model, task, head, plain=False))
+    return Session(manifest, task, text, artefact, engine, Budget())
