@@ -15,7 +15,8 @@ void flatten(const Json& values, std::vector<float>& flat) {
   if (values.is_array()) {
     for (const Json& item : values) flatten(item, flat);
   } else {
-    flat.push_back(values.is_null() ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(values.get<double>()));
+    constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+    flat.push_back(values.is_null() ? kNaN : static_cast<float>(values.get<double>()));
   }
 }
 
@@ -43,7 +44,8 @@ const TextEncoder& encoder_of(const std::string& path, std::int64_t max_length) 
   static std::map<std::pair<std::string, std::int64_t>, TextEncoder> known;
   const std::pair key(path, max_length);
   const auto found = known.find(key);
-  return found != known.end() ? found->second : known.emplace(key, TextEncoder::from_file(path, max_length)).first->second;
+  if (found != known.end()) return found->second;
+  return known.emplace(key, TextEncoder::from_file(path, max_length)).first->second;
 }
 
 template <class T>

@@ -12,8 +12,8 @@
 
 namespace bert_runtime {
 
-/// What one question to a head holds: its task, the tokenizer's file, the settings, the request, and the outputs of each
-/// row, name -> nested lists of numbers (null: not a number), or {"shape", "values"} flat.
+/// What one question to a head holds: its task, the tokenizer's file, the settings, the request, and the outputs of
+/// each row, name -> nested lists of numbers (null: not a number), or {"shape", "values"} flat.
 struct HeadQuestion {
   std::string task;
   std::string tokenizer;

@@ -10,7 +10,8 @@ std::int64_t lanes(const GenerationSettings& settings) {
   return std::max(settings.num_beams, settings.num_return_sequences);
 }
 
-std::vector<std::vector<std::size_t>> plan_generation(std::span<const GenerationLength> requests, const Budget& budget) {
+std::vector<std::vector<std::size_t>> plan_generation(std::span<const GenerationLength> requests,
+                                                      const Budget& budget) {
   std::vector<std::size_t> order(requests.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, {}, [&](std::size_t i) {

@@ -89,8 +89,8 @@ std::unique_ptr<float[]> Cache::block(const TensorSpec& spec, std::int64_t token
     // Left as it is: a token's values are written before they are read.
     return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(all));
   } catch (const std::bad_alloc&) {  // bad_array_new_length among them: more than an address can count
-    throw BackendError("no memory for a cache of " + std::to_string(each) + " values of " + spec.name + " for each of " +
-                       std::to_string(tokens) +
+    throw BackendError("no memory for a cache of " + std::to_string(each) + " values of " + spec.name +
+                       " for each of " + std::to_string(tokens) +
                        " tokens; lower max_new_tokens, num_beams, or the budget of batches");
   }
 }

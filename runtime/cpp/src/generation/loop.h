@@ -12,8 +12,8 @@
 
 namespace bert_runtime {
 
-/// Takes the searches to their ends together. `on_step` is called whenever each that goes on has chosen its next tokens;
-/// it returns whether to go on. Throws BackendError: the engine failed.
+/// Takes the searches to their ends together. `on_step` is called whenever each that goes on has chosen its next
+/// tokens; it returns whether to go on. Throws BackendError: the engine failed.
 void run_searches(CachedDecoder& decoder, std::span<const Prompt* const> prompts,
                   std::span<const std::unique_ptr<Search>> searches, std::int64_t pad_id,
                   const std::function<bool()>& on_step);

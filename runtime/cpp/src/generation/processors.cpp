@@ -55,7 +55,8 @@ void penalise(std::span<float> scores, const SeenTokens& seen, const GenerationS
 void make_drawable(std::span<float> scores, const GenerationSettings& settings) {
   const auto temperature = static_cast<float>(settings.temperature);
   for (float& score : scores) score /= temperature;
-  if (0 < settings.top_k && settings.top_k < static_cast<std::int64_t>(scores.size())) keep_top_k(scores, settings.top_k);
+  const auto size = static_cast<std::int64_t>(scores.size());
+  if (0 < settings.top_k && settings.top_k < size) keep_top_k(scores, settings.top_k);
   if (settings.top_p < 1) keep_top_p(scores, settings.top_p);
 }
 

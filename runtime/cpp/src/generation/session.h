@@ -28,8 +28,8 @@ struct GenerationParts {
   Budget budget;
 };
 
-/// Each request's answer, in order; requests of similar length run together. Batching changes no answer beyond rounding.
-/// An engine that fails gives its BackendError to the requests of its batch alone. Safe in threads.
+/// Each request's answer, in order; requests of similar length run together. Batching changes no answer beyond
+/// rounding. An engine that fails gives its BackendError to the requests of its batch alone. Safe in threads.
 [[nodiscard]] std::vector<std::variant<TextGenerationResult, BackendError>> generated(
     const GenerationParts& parts, std::span<const std::pair<TextGenerationRequest, Prompt>> items);
 

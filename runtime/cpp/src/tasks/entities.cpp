@@ -47,7 +47,8 @@ Probabilities average(std::span<const Probabilities> pieces) {
 /// From the probabilities of a word's pieces to those of the word.
 Probabilities vote(std::span<const Probabilities> pieces, std::string_view aggregation) {
   if (aggregation == "average") return average(pieces);
-  if (aggregation == "max") return *std::ranges::max_element(pieces, {}, [](const auto& p) { return std::ranges::max(p); });
+  const auto highest = [](const Probabilities& piece) { return std::ranges::max(piece); };
+  if (aggregation == "max") return *std::ranges::max_element(pieces, {}, highest);
   return pieces.front();
 }
 
@@ -77,7 +78,8 @@ std::vector<std::span<const Tag>> groups(std::span<const Tag> tags) {
   std::vector<std::span<const Tag>> runs;
   std::size_t first = 0;
   for (std::size_t i = 1; i <= tags.size(); ++i) {
-    const bool goes_on = i < tags.size() && !tags[i].label.starts_with("B-") && kind(tags[i].label) == kind(tags[i - 1].label);
+    const bool goes_on =
+        i < tags.size() && !tags[i].label.starts_with("B-") && kind(tags[i].label) == kind(tags[i - 1].label);
     if (goes_on) continue;
     runs.push_back(tags.subspan(first, i - first));
     first = i;
@@ -90,7 +92,8 @@ Entity entity(std::string_view text, std::string_view label, std::span<const Tag
   for (const Tag& each : run) score += each.score;
   const Span characters = {run.front().characters.begin, run.back().characters.end};
   const Span bytes = {run.front().bytes.begin, run.back().bytes.end};
-  const std::string_view part = text.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
+  const auto first = static_cast<std::size_t>(bytes.begin), size = static_cast<std::size_t>(bytes.size());
+  const std::string_view part = text.substr(first, size);
   return {std::string(label), score / static_cast<double>(run.size()), std::string(part), characters.begin,
           characters.end,     std::nullopt,                            bytes};
 }

@@ -14,8 +14,9 @@ namespace bert_runtime {
 
 template <>
 struct Fields<FillMaskRequest> {
-  static constexpr auto list = std::tuple(required("text", &FillMaskRequest::text), field("top_k", &FillMaskRequest::top_k),
-                                          field("targets", &FillMaskRequest::targets));
+  static constexpr auto list =
+      std::tuple(required("text", &FillMaskRequest::text), field("top_k", &FillMaskRequest::top_k),
+                 field("targets", &FillMaskRequest::targets));
 };
 
 template <>

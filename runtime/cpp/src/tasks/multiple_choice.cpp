@@ -11,8 +11,8 @@ namespace bert_runtime {
 
 template <>
 struct Fields<MultipleChoiceRequest> {
-  static constexpr auto list =
-      std::tuple(required("prompt", &MultipleChoiceRequest::prompt), required("choices", &MultipleChoiceRequest::choices));
+  static constexpr auto list = std::tuple(required("prompt", &MultipleChoiceRequest::prompt),
+                                          required("choices", &MultipleChoiceRequest::choices));
 };
 
 template <>

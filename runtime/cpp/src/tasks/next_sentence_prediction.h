@@ -8,7 +8,8 @@
 namespace bert_runtime {
 
 /// The probability that the second text follows the first, from logits of shape (2,): "is next", then "is not", the
-/// order of BERT's pretraining. Throws BackendError: another shape, or a value that is not finite; `name` is the output.
+/// order of BERT's pretraining. Throws BackendError: another shape, or a value that is not finite; `name` is the
+/// graph's output.
 [[nodiscard]] double next_score(const FloatArray& logits, std::string_view name);
 
 }  // namespace bert_runtime

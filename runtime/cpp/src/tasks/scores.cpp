@@ -68,7 +68,8 @@ std::vector<double> sigmoid(std::span<const float> logits) {
 
 template <class Float>
 std::vector<std::int64_t> top(std::span<const Float> scores, std::int64_t count) {
-  const auto kept = static_cast<std::ptrdiff_t>(std::clamp<std::int64_t>(count, 0, static_cast<std::int64_t>(scores.size())));
+  const auto size = static_cast<std::int64_t>(scores.size());
+  const auto kept = static_cast<std::ptrdiff_t>(std::clamp<std::int64_t>(count, 0, size));
   const auto is_better = [&](std::int64_t one, std::int64_t other) {
     const Float a = scores[static_cast<std::size_t>(one)], b = scores[static_cast<std::size_t>(other)];
     return a != b ? a > b : one < other;

@@ -71,11 +71,13 @@ class HashingEngine final : public Engine {
       std::uint32_t hash = 17;
       for (std::int64_t column = 0; column < sizes.total; ++column) {
         const float id = keys[static_cast<std::size_t>((row * kHeads * sizes.total + column) * kSize)];
-        if (mask[static_cast<std::size_t>(row * sizes.total + column)]) hash = hash * 31 + static_cast<std::uint32_t>(id);
+        const bool is_read = mask[static_cast<std::size_t>(row * sizes.total + column)] != 0;
+        if (is_read) hash = hash * 31 + static_cast<std::uint32_t>(id);
       }
       for (std::int64_t token = 0; token < kVocabulary; ++token) {
         hash = hash * 1664525U + 1013904223U;
-        logits[static_cast<std::size_t>(((row + 1) * columns - 1) * kVocabulary + token)] = static_cast<float>(hash >> 8) / 4e6F;
+        const auto place = static_cast<std::size_t>(((row + 1) * columns - 1) * kVocabulary + token);
+        logits[place] = static_cast<float>(hash >> 8) / 4e6F;
       }
     }
   }
@@ -93,15 +95,18 @@ Artefact artefact(bool plain) {
 }
 
 const std::map<std::string, std::int64_t> kSizes = {{"vocabulary", kVocabulary}, {"heads", kHeads}, {"size", kSize}};
-const TextGenerationHead kHead(TextEncoder::from_file(std::string(BERT_RUNTIME_CASES) + "/tiny_tokenizer.json", 64), {});
+const std::string kTokenizer = std::string(BERT_RUNTIME_CASES) + "/tiny_tokenizer.json";
+const TextGenerationHead kHead(TextEncoder::from_file(kTokenizer, 64), {});
 
 std::vector<std::pair<TextGenerationRequest, Prompt>> items() {
   std::vector<TextGenerationRequest> requests = {
       {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}},
       {.prompt = "", .settings = {.max_new_tokens = 4, .repetition_penalty = 1.5}},
-      {.prompt = "Paris is the capital of France, he play", .settings = {.max_new_tokens = 12, .num_beams = 4, .num_return_sequences = 3}},
+      {.prompt = "Paris is the capital of France, he play",
+       .settings = {.max_new_tokens = 12, .num_beams = 4, .num_return_sequences = 3}},
       {.prompt = "she", .settings = {.max_new_tokens = 12, .num_beams = 2, .early_stopping = true}},
-      {.prompt = "mat on the mat", .settings = {.max_new_tokens = 7, .do_sample = true, .seed = 3, .num_return_sequences = 3}},
+      {.prompt = "mat on the mat",
+       .settings = {.max_new_tokens = 7, .do_sample = true, .seed = 3, .num_return_sequences = 3}},
       {.prompt = "the", .settings = {.max_new_tokens = 30, .eos = ""}},
   };
   std::vector<std::pair<TextGenerationRequest, Prompt>> all;
@@ -174,8 +179,8 @@ TEST_CASE("a stream's parts join to the text, and it stops when it is told to") 
   stream(parts, all[5].first, [&](std::string_view) { return ++seen < 3; });
   CHECK(seen == 3);
   CHECK_THROWS_WITH_AS(stream(parts, all[2].first, [](std::string_view) { return true; }),
-                       "streaming with num_beams 4 and num_return_sequences 3, expected 1 of both: call the session for "
-                       "whole texts",
+                       "streaming with num_beams 4 and num_return_sequences 3, expected 1 of both: call the session "
+                       "for whole texts",
                        InputError);
 }
 

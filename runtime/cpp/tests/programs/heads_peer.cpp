@@ -20,9 +20,13 @@ namespace {
 
 /// {"task", "tokenizer", "max_length", "settings", "request", "outputs"} -> {"features", "result"}.
 Json decode(const Json& question) {
-  const HeadAnswer answer = ask_head({question.at("task").get<std::string>(), question.at("tokenizer").get<std::string>(),
-                                      question.at("max_length").get<std::int64_t>(), question.at("settings"),
-                                      question.at("request"), question.at("outputs")});
+  const HeadQuestion asked = {question.at("task").get<std::string>(),
+                              question.at("tokenizer").get<std::string>(),
+                              question.at("max_length").get<std::int64_t>(),
+                              question.at("settings"),
+                              question.at("request"),
+                              question.at("outputs")};
+  const HeadAnswer answer = ask_head(asked);
   return {{"features", answer.features}, {"result", answer.result}};
 }
 
@@ -36,7 +40,7 @@ class SearchPeer {
     search_.reset();
     request_ = request_from_json<TextGeneration>(record);
     prompt_.ids = question.at("ids").get<std::vector<std::int64_t>>();
-    prompt_.eos_id = question.at("eos_id").is_null() ? std::nullopt : std::optional(question.at("eos_id").get<std::int64_t>());
+    prompt_.eos_id = question.at("eos_id").get<std::int64_t>();
     search_ = make_search(prompt_, request_.settings);
     return Json::object();
   }

@@ -45,9 +45,11 @@ Json cases(const std::string& file, const char* key) {
   return list;
 }
 
+Span span_of(const Json& pair) { return {pair[0].get<std::int64_t>(), pair[1].get<std::int64_t>()}; }
+
 std::vector<Span> spans_of(const Json& pairs) {
   std::vector<Span> spans;
-  for (const Json& pair : pairs) spans.push_back({pair[0].get<std::int64_t>(), pair[1].get<std::int64_t>()});
+  for (const Json& pair : pairs) spans.push_back(span_of(pair));
   return spans;
 }
 
@@ -74,14 +76,19 @@ void check_bytes(const std::string& text, std::int64_t start, std::int64_t end, 
 }  // namespace
 
 TEST_CASE("a shared case gives its rows and its result or error") {
-  for (const char* task : {"fill-mask", "pretraining", "next-sentence-prediction", "multiple-choice", "feature-extraction"}) {
+  for (const char* task :
+       {"fill-mask", "pretraining", "next-sentence-prediction", "multiple-choice", "feature-extraction"}) {
     std::string file = task;
     for (char& c : file) c = c == '-' ? '_' : c;
     for (const Json& record : cases(file, "cases")) {
       CAPTURE(task);
       CAPTURE(record.at("name").get<std::string>());
-      const HeadQuestion question = {task, kTokenizer, record.at("max_length").get<std::int64_t>(), record.at("settings"),
-                                     record.at("request"), record.value("outputs", Json::array())};
+      const HeadQuestion question = {task,
+                                     kTokenizer,
+                                     record.at("max_length").get<std::int64_t>(),
+                                     record.at("settings"),
+                                     record.at("request"),
+                                     record.value("outputs", Json::array())};
       try {
         const HeadAnswer answer = ask_head(question);
         REQUIRE(!record.contains("error"));
@@ -107,8 +114,9 @@ TEST_CASE("a shared question-answering case decodes to its answers or its error"
     encoded.bytes = places.bytes;
     std::vector<Outputs> outputs;
     for (const Json& window : record.at("windows")) {
-      encoded.windows.push_back({spans_of(Json::array({window.at("row")}))[0], spans_of(Json::array({window.at("pieces")}))[0]});
-      outputs.push_back({{"start_logits", array_of(window.at("start_logits"))}, {"end_logits", array_of(window.at("end_logits"))}});
+      encoded.windows.push_back({span_of(window.at("row")), span_of(window.at("pieces"))});
+      outputs.emplace_back();
+      for (const char* name : {"start_logits", "end_logits"}) outputs.back().emplace(name, array_of(window.at(name)));
     }
     if (record.contains("error")) {
       CHECK_THROWS_AS(head.decode(request, encoded, outputs), BackendError);
@@ -133,7 +141,8 @@ TEST_CASE("shared logits of tokens give their entities") {
     const FloatArray logits = array_of(record.at("logits"));
     const auto ignored = record.at("ignore_labels").get<std::vector<std::string>>();
     Json got = Json::array();
-    for (const Entity& entity : entities({text, pieces, logits.values, labels}, record.at("aggregation").get<std::string>())) {
+    const auto aggregation = record.at("aggregation").get<std::string>();
+    for (const Entity& entity : entities({text, pieces, logits.values, labels}, aggregation)) {
       if (std::find(ignored.begin(), ignored.end(), entity.label) != ignored.end()) continue;
       got.push_back(result_to_json<TokenClassification>({{entity}}).at("entities")[0]);
       check_bytes(text, entity.start, entity.end, entity.bytes, entity.text);
@@ -167,7 +176,8 @@ TEST_CASE("shared logits of a text give its labels or values") {
     for (const auto& [key, expected] : record.at("result").items()) {
       Json pairs = Json::array();
       for (const Json& label : got.at(key)) {
-        pairs.push_back(Json::array({label.at("label"), label.contains("score") ? label.at("score") : label.at("value")}));
+        const char* number = label.contains("score") ? "score" : "value";
+        pairs.push_back(Json::array({label.at("label"), label.at(number)}));
       }
       CHECK(difference(pairs, expected) == "");
     }

@@ -49,7 +49,8 @@ class BERT_RUNTIME_API PretrainingHead : public HeadBase {
   /// Throws InputError: neither a mask nor a `next_text`, or a mask that truncation would cut off.
   [[nodiscard]] PretrainingEncoded encode(const PretrainingRequest& request) const;
 
-  /// The answers of both heads; the result owns its memory. Throws BackendError: logits of another shape, or not finite.
+  /// The answers of both heads; the result owns its memory.
+  /// Throws BackendError: logits of another shape, or not finite.
   [[nodiscard]] PretrainingResult decode(const PretrainingRequest& request, const PretrainingEncoded& encoded,
                                          std::span<const Outputs> outputs) const;
 };

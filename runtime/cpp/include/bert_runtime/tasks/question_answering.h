@@ -14,15 +14,15 @@ namespace bert_runtime {
 
 /// A question about a context. A value that owns its texts.
 struct QuestionAnsweringRequest {
-  std::string question;                  ///< What goes beyond `max_question_length`, or half of the model's room, is cut.
+  std::string question;                  ///< Beyond `max_question_length`, or half of the model's room, it is cut.
   std::string context;                   ///< Of any length; it is read in overlapping windows.
   std::int64_t top_k = 1;                ///< How many answers to return at most.
   std::int64_t max_answer_length = 30;   ///< In tokens, before alignment to words.
   std::int64_t doc_stride = 128;         ///< How many tokens neighbouring windows share; at most half of a window.
   std::int64_t max_question_length = 64; ///< In tokens.
   bool align_to_words = true;            ///< Whether an answer is widened to the words that it starts and ends in.
-  bool handle_no_answer = false;         ///< Whether "no answer" competes with the spans; for models of SQuAD 2 and the like.
-  double no_answer_threshold = 0.0;      ///< "No answer" wins when it exceeds the best span by more than this (in logits).
+  bool handle_no_answer = false;         ///< Whether "no answer" competes; for models of SQuAD 2 and the like.
+  double no_answer_threshold = 0.0;      ///< "No answer" wins when it exceeds the best span by more (in logits).
 
   /// What is wrong with the request, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
@@ -34,13 +34,13 @@ struct Answer {
   double score = 0;        ///< The softmax over the n best spans, and "no answer" where the request handles it.
   std::int64_t start = 0;
   std::int64_t end = 0;
-  Span bytes;              ///< The same place in bytes: `text == context.substr(bytes.begin, bytes.size())`. Not in JSON.
+  Span bytes;              ///< In bytes: `text == context.substr(bytes.begin, bytes.size())`. Not in JSON.
 };
 
 /// The answers, best first. A value that owns its texts.
 struct QuestionAnsweringResult {
-  /// At most `top_k`; of equal scores the earlier start, then the shorter span. Where "no answer" wins, the first is the
-  /// empty answer; where it loses, it is not among them.
+  /// At most `top_k`; of equal scores the earlier start, then the shorter span. Where "no answer" wins, the first is
+  /// the empty answer; where it loses, it is not among them.
   std::vector<Answer> answers;
   std::optional<double> no_answer_score;   ///< The share of "no answer"; nothing where the request does not handle it.
   std::optional<double> no_answer_margin;  ///< Its score minus the best span's, in logits.
@@ -56,7 +56,7 @@ struct ContextWindow {
 /// One row for each window of the context.
 struct QuestionAnsweringEncoded : Encoded {
   std::vector<ContextWindow> windows;
-  std::vector<Span> characters;  ///< For each context piece, where an answer starts and ends that starts, or ends, there.
+  std::vector<Span> characters;  ///< For each context piece, where an answer starts, or ends, that does so there.
   std::vector<Span> bytes;       ///< The same in bytes.
   bool question_truncated = false;
 };
@@ -70,7 +70,8 @@ class BERT_RUNTIME_API QuestionAnsweringHead : public HeadBase {
   /// Throws InputError: no token is left of the question or of the context, or the model is too short for one of each.
   [[nodiscard]] QuestionAnsweringEncoded encode(const QuestionAnsweringRequest& request) const;
 
-  /// The best spans of all windows; the result owns its memory. Throws BackendError: a logit is infinite or not a number.
+  /// The best spans of all windows; the result owns its memory.
+  /// Throws BackendError: a logit is infinite or not a number.
   [[nodiscard]] QuestionAnsweringResult decode(const QuestionAnsweringRequest& request,
                                                const QuestionAnsweringEncoded& encoded,
                                                std::span<const Outputs> outputs) const;

@@ -20,7 +20,7 @@ struct GenerationSettings {
   std::int64_t max_new_tokens = 50;  ///< How many tokens to add at most; prompt and new tokens must fit the model.
   bool do_sample = false;            ///< Draw tokens by their probability, instead of taking the most probable.
   double temperature = 1.0;          ///< With do_sample, what the logits are divided by: above 1 more even.
-  std::int64_t top_k = 50;           ///< With do_sample, only so many of the most probable tokens are drawn from; 0: all.
+  std::int64_t top_k = 50;           ///< With do_sample, how many of the most probable to draw from; 0: all.
   double top_p = 1.0;                ///< With do_sample, only the most probable tokens that together reach this.
   std::optional<std::int64_t> seed = std::nullopt;  ///< With do_sample, makes draws repeatable, the same as Python's.
   std::int64_t num_beams = 1;             ///< How many continuations are followed at once; not with do_sample.
@@ -29,7 +29,7 @@ struct GenerationSettings {
   bool early_stopping = false;       ///< With beams, stop as soon as there are num_beams whole continuations.
   double repetition_penalty = 1.0;   ///< What the logits of tokens that the text has already are divided by.
   std::string eos = "[SEP]";         ///< The entry of the vocabulary that ends a text; empty: none does.
-  std::string special_tokens = "start";  ///< Around the prompt: start ([CLS] before it), none, or both ([SEP] after it).
+  std::string special_tokens = "start";  ///< start ([CLS] before the prompt), none, or both ([SEP] after it).
 
   /// What is wrong with the settings, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
@@ -77,7 +77,8 @@ class BERT_RUNTIME_API TextGenerationHead : public HeadBase {
   using HeadBase::HeadBase;
 
   /// The prompt as one row; it owns its memory.
-  /// Throws InputError: prompt and new tokens do not fit the model, nothing to start from, an unknown `eos`, a `source`.
+  /// Throws InputError: prompt and new tokens do not fit the model, nothing to start from, an unknown `eos`, or a
+  /// `source`.
   [[nodiscard]] Prompt encode(const TextGenerationRequest& request) const;
 
   /// What one run of the graph over the prompt says: its most probable next token. Throws BackendError: not finite.

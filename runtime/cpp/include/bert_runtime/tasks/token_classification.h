@@ -17,7 +17,7 @@ namespace bert_runtime {
 struct TokenClassificationRequest {
   std::string text;                           ///< Of any length; empty or blank text has no entities.
   std::string aggregation = "simple";         ///< How tokens become entities: none, simple, first, average or max.
-  std::optional<std::int64_t> stride = std::nullopt;  ///< How many tokens neighbouring windows share; nothing: a quarter.
+  std::optional<std::int64_t> stride = std::nullopt;  ///< How many tokens windows share; nothing: a quarter of one.
   std::vector<std::string> ignore_labels = {"O"};     ///< Left out, as they stand in the result.
 
   /// What is wrong with the request, a sentence for each problem.

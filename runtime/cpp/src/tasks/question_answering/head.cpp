@@ -19,8 +19,8 @@ std::int64_t room_for_pair(const TextEncoder& text) {
   if (room >= 2) return room;
   throw InputError("the model takes " + std::to_string(text.max_length()) + " tokens, which leaves " +
                    std::to_string(std::max<std::int64_t>(room, 0)) +
-                   " beside the special ones; expected room for one token of the question and one of the context: use a "
-                   "model of longer sequences");
+                   " beside the special ones; expected room for one token of the question and one of the context: "
+                   "use a model of longer sequences");
 }
 
 void require_tokens(const Pieces& question, const Pieces& context) {

@@ -63,7 +63,8 @@ class SpanSet {
   void add(const WindowLogits& window, std::size_t longest, std::size_t count) {
     for (std::size_t candidates = count;; candidates *= 8) {
       const bool is_last = candidates >= window.start.size();
-      const std::map<Key, AnswerSpan> found = distinct(window, reaching(window, longest, bound(window, longest, candidates)), count);
+      const double least = bound(window, longest, candidates);
+      const std::map<Key, AnswerSpan> found = distinct(window, reaching(window, longest, least), count);
       if (found.size() < count && !is_last) continue;
       for (const auto& [key, span] : found) {
         const auto [known, is_new] = best_.emplace(key, span);

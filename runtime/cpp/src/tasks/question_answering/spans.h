@@ -1,4 +1,4 @@
-// The best answer spans of start and end logits: an exact n-best search over overlapping windows. All functions are pure.
+// The best answer spans of start and end logits: an exact n-best search over overlapping windows. All is pure.
 //
 // The rules are those of the SQuAD evaluation (Rajpurkar et al. 2016; the null score: Rajpurkar et al. 2018) as used by
 // Devlin et al. 2019: a span's score is start logit + end logit, and the n best spans of all windows share one softmax.
@@ -41,7 +41,8 @@ struct WindowLogits {
 ///
 /// A span starts and ends in one window and has at most `longest` pieces. The same characters found in several windows,
 /// or from several pieces of a word, are one span with its best score.
-[[nodiscard]] std::vector<AnswerSpan> best_spans(std::span<const WindowLogits> windows, std::span<const Span> characters,
-                                                 std::span<const Span> bytes, std::int64_t longest, std::int64_t count);
+[[nodiscard]] std::vector<AnswerSpan> best_spans(std::span<const WindowLogits> windows,
+                                                 std::span<const Span> characters, std::span<const Span> bytes,
+                                                 std::int64_t longest, std::int64_t count);
 
 }  // namespace bert_runtime
