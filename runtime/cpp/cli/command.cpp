@@ -26,6 +26,8 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--errors", "errors"},
                                   {"--target", "target"},
                                   {"--threads", "threads"},
+                                  {"--cache", "cache"},
+                                  {"--encoder", "encoder"},
                                   {"--tokens", "tokens"},
                                   {"--rows", "rows"}};
 constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
@@ -45,7 +47,9 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
   --target T             the artefact to run, never another (default: auto)
   --threads N            default: the CPUs this process may use
   --tokens N, --rows N   in a batch, at most
-  --json                 for the same command line as the Python bert-run: the answer is JSON in any case
+  --json, --cache DIR    for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
+                         here compiles what could be kept
+  --encoder DIR          for decoders that read an encoder: only the Python runtime runs them yet
   --version, --help
 
 Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. With --input the flags of
@@ -82,7 +86,8 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   throw InputError("argument --" + name + ": invalid int value: '" + found->second.front() + "'" + kExplains);
 }
 
-std::optional<std::string> choice(const Given& given, const std::string& name, const std::vector<std::string>& options) {
+std::optional<std::string> choice(const Given& given, const std::string& name,
+                                  const std::vector<std::string>& options) {
   const auto found = given.find(name);
   if (found == given.end()) return std::nullopt;
   const std::string& word = found->second.front();
@@ -136,6 +141,15 @@ std::string needed(const std::vector<RequestField>& fields) {
   return joined(flags, " ");
 }
 
+/// Only a decoder that reads an encoder takes one.
+void refuse_encoder(const Bundle& bundle, const std::string& encoder) {
+  for (const Artefact& artefact : bundle.manifest.artefacts) {
+    if (artefact.source) return;  // refused when it is loaded
+  }
+  throw InputError("an encoder is given (" + encoder + "), expected none: the bundle in " + bundle.directory.string() +
+                   " reads no encoder");
+}
+
 }  // namespace
 
 std::optional<Command> parse(const std::vector<std::string>& arguments) {
@@ -157,6 +171,7 @@ std::optional<Command> parse(const std::vector<std::string>& arguments) {
     throw InputError("got no request, expected " + needed(fields) + ", or --input FILE, or --describe");
   }
   command.options = options(given);
+  if (given.contains("encoder")) refuse_encoder(command.bundle, given.at("encoder").front());
   return command;
 }
 

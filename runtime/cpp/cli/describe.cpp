@@ -20,13 +20,18 @@ std::string shown(const std::vector<TensorSpec>& specs) {
 }
 
 Json shown(const Artefact& artefact) {
-  return Json::object({{"target", artefact.target},
-                       {"precision", artefact.precision},
-                       {"file", artefact.file},
-                       {"masks", artefact.mask},
-                       {"opset", artefact.opset},
-                       {"inputs", shown(artefact.inputs)},
-                       {"outputs", shown(artefact.outputs)}});
+  Json record = {{"target", artefact.target},
+                 {"precision", artefact.precision},
+                 {"file", artefact.file},
+                 {"masks", artefact.mask},
+                 {"opset", artefact.opset},
+                 {"inputs", shown(artefact.inputs)},
+                 {"outputs", shown(artefact.outputs)}};
+  if (artefact.source) {
+    record["source"] = artefact.source->file;
+    record["source_inputs"] = shown(artefact.source->inputs);
+  }
+  return record;
 }
 
 /// To one digit after the point, ties to the even one of the exact value.

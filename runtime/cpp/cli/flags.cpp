@@ -37,6 +37,11 @@ bool is_value(const std::string& word) {
   return !word.starts_with('-') || word == "-" || is_negative_number(word) || word.find(' ') != std::string::npos;
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  return text;
+}
+
 /// The number that Python's int() or float() reads: blanks around it, underscores between digits.
 std::string plain_number(const std::string& text) {
   constexpr const char* kBlank = " \t\n\r\f\v";
@@ -73,11 +78,9 @@ Json integer(const std::string& text) {
 }
 
 Json real(const std::string& text) {
-  std::string number = plain_number(text);
-  std::string lower = number;
-  std::ranges::transform(lower, lower.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c | 32 : c); });
-  const bool is_negative = lower.starts_with('-');
-  const std::string name = is_negative ? lower.substr(1) : lower;
+  const std::string number = lower(plain_number(text));
+  const bool is_negative = number.starts_with('-');
+  const std::string name = is_negative ? number.substr(1) : number;
   const double sign = is_negative ? -1 : 1;
   if (name == "inf" || name == "infinity") return sign * std::numeric_limits<double>::infinity();
   if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
@@ -92,8 +95,7 @@ Json real(const std::string& text) {
 }
 
 Json boolean(const std::string& text) {
-  std::string word = plain_number(text);
-  std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c | 32 : c); });
+  const std::string word = lower(plain_number(text));
   if (word == "true" || word == "false") return word == "true";
   return text;
 }
@@ -156,7 +158,8 @@ Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>&
     if (*word != flag->spelling) values.push_back(word->substr(equals + 1));
     const std::size_t most = flag->takes == Takes::any ? words.size() : flag->takes == Takes::one ? 1 : 0;
     const bool is_closed = !values.empty();
-    for (++word; !is_closed && values.size() < most && word != words.end() && is_value(*word);) values.push_back(*word++);
+    ++word;
+    while (!is_closed && values.size() < most && word != words.end() && is_value(*word)) values.push_back(*word++);
     if (flag->takes == Takes::one && values.empty()) {
       throw InputError("argument " + flag->spelling + ": expected one argument; write --flag=VALUE for a value that "
                        "starts with a dash; bert-run DIR --help explains the flags");

@@ -151,10 +151,11 @@ void report(const Line& line, const InputError& error, std::int64_t skipped, con
 std::unique_ptr<Writer> make_writer(std::ostream& stream, const LineFiles& files) {
   const std::string format = files.output_format ? *files.output_format : format_of(files.output);
   if (format == "jsonl") return jsonl_writer(stream);
-  const std::vector<std::string> before = files.with_input ? std::vector<std::string>{"request"} : std::vector<std::string>{};
-  const std::vector<std::string> after =
-      files.errors == "skip" ? std::vector<std::string>{"error", "line"} : std::vector<std::string>{};
-  return csv_writer(stream, before, after);
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+  if (files.with_input) before = {"request"};
+  if (files.errors == "skip") after = {"error", "line"};
+  return csv_writer(stream, std::move(before), std::move(after));
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ bool is_inside(const fs::path& path, const fs::path& directory) {
   return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first == directory.end();
 }
 
-/// The size of a regular file inside the directory; nothing is opened, for a pipe would block. Throws BundleError: it is
-/// missing, something else, or a link to a place outside.
+/// The size of a regular file inside the directory; nothing is opened, for a pipe would block.
+/// Throws BundleError: it is missing, something else, or a link to a place outside.
 std::int64_t regular_file(const fs::path& directory, const std::string& name) {
   const fs::path path = directory / name;
   struct stat status = {};
@@ -94,8 +94,10 @@ const Task& task_of(const std::string& name) {
 void limit_problems(const Manifest& manifest, std::vector<std::string>& problems) {
   std::vector<std::pair<std::string, std::int64_t>> limits;
   for (const Artefact& artefact : manifest.artefacts) {
-    const auto same = [&](const auto& limit) { return limit.first == artefact.file; };
-    if (std::ranges::none_of(limits, same)) limits.emplace_back(artefact.file, kMaxGraphBytes);
+    for (const Graph& graph : artefact.graphs()) {
+      const auto same = [&](const auto& limit) { return limit.first == graph.file; };
+      if (std::ranges::none_of(limits, same)) limits.emplace_back(graph.file, kMaxGraphBytes);
+    }
   }
   const auto tokenizer = std::ranges::find(limits, manifest.tokenizer.file, &decltype(limits)::value_type::first);
   if (tokenizer == limits.end()) {
@@ -142,12 +144,15 @@ std::vector<std::string> digest_problems(const fs::path& directory, const Manife
 std::vector<std::string> graphs_problems(const fs::path& directory, const Manifest& manifest) {
   std::map<std::string, OnnxFile> graphs;
   for (const Artefact& artefact : manifest.artefacts) {
-    if (!graphs.contains(artefact.file)) graphs.emplace(artefact.file, read_onnx(directory / artefact.file));
+    for (const Graph& graph : artefact.graphs()) graphs[graph.file];
   }
+  for (auto& [name, found] : graphs) found = read_onnx(directory / name);
   std::vector<std::string> problems;
   for (const Artefact& artefact : manifest.artefacts) {
-    for (const std::string& problem : graph_problems(artefact, graphs.at(artefact.file), manifest)) {
-      problems.push_back(artefact.file + ": " + problem);
+    for (const Graph& graph : artefact.graphs()) {
+      for (const std::string& problem : graph_problems(artefact, graph, graphs.at(graph.file), manifest)) {
+        problems.push_back(graph.file + ": " + problem);
+      }
     }
   }
   return problems;

@@ -39,6 +39,10 @@ Problems array_problems(const Input& array, const TensorSpec& spec, std::int64_t
     return {spec.name + " has " + std::to_string(value_count(array)) + " values, expected those of its shape " +
             shown(array.shape)};
   }
+  for (std::size_t i = 0; i < spec.axes.size(); ++i) {
+    if (array.shape[i] != 0 || (spec.axes[i] != "source" && spec.axes[i] != "sources")) continue;
+    return {spec.name + " has the shape " + shown(array.shape) + ", expected a source of one token at least"};
+  }
   const auto place = std::ranges::find(spec.axes, "sequence");
   if (place == spec.axes.end()) return {};
   const std::int64_t length = array.shape[static_cast<std::size_t>(place - spec.axes.begin())];
@@ -82,6 +86,14 @@ Problems axis_problems(const std::map<std::string, const Input*>& arrays, const 
     if (size("total") != size("past") + size("sequence")) {
       problems.push_back("total is " + std::to_string(size("total")) + ", expected past + sequence: " +
                          std::to_string(size("past")) + " + " + std::to_string(size("sequence")));
+    }
+  }
+  if (sizes.contains("sources") && sizes.contains("batch")) {
+    const std::int64_t batch = sizes.at("batch").front().second;
+    const std::int64_t sources = sizes.at("sources").front().second;
+    if (batch % sources != 0) {
+      problems.push_back("batch is " + std::to_string(batch) + " with " + std::to_string(sources) +
+                         " sources, expected a multiple: equally many rows for each source");
     }
   }
   return problems;

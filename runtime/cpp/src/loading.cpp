@@ -23,6 +23,13 @@ TextEncoder text_encoder(const Bundle& bundle) {
   return text;
 }
 
+/// A decoder with cross-attention needs what no request of this runtime brings.
+void refuse_source(const Artefact& artefact) {
+  if (!artefact.source) return;
+  throw BackendError(artefact.file + ": the decoder reads an encoder through " + artefact.source->file +
+                     ", which this runtime does not run yet, expected a decoder without a source; use the Python runtime");
+}
+
 }  // namespace
 
 std::vector<std::string> Options::problems() const {
@@ -38,6 +45,7 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   };
   const Artefact& artefact =
       select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
+  refuse_source(artefact);
   TextEncoder text = text_encoder(bundle);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
                                .threads = options.threads.value_or(available_cpus()),

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
+#include "contradictions.h"
 #include "json_record.h"
 #include "python_repr.h"
 #include "strict_json.h"
@@ -26,8 +27,6 @@ const std::string kPlainName =
 
 constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
-constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz";
-constexpr std::string_view kDigits = "0123456789";
 
 bool is_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
@@ -48,14 +47,15 @@ bool is_onnx_name(std::string_view text) {
   return text.ends_with(kSuffix) && text.size() <= 128 && is_file_name(text.substr(0, text.size() - kSuffix.size()));
 }
 
-bool is_word(std::string_view text, std::string_view also) {
-  const auto fits = [&](char c) { return (kLower.find(c) != std::string_view::npos) || kDigits.find(c) != std::string_view::npos || also.find(c) != std::string_view::npos; };
-  return !text.empty() && text.size() <= 64 && (kLower.find(text.front()) != std::string_view::npos) && std::ranges::all_of(text, fits);
+bool is_word(std::string_view text, char also) {
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto fits = [&](char c) { return is_lower(c) || (c >= '0' && c <= '9') || c == also; };
+  return !text.empty() && text.size() <= 64 && is_lower(text.front()) && std::ranges::all_of(text, fits);
 }
 
-bool is_axis(std::string_view text) { return is_word(text, "_"); }
+bool is_axis(std::string_view text) { return is_word(text, '_'); }
 
-bool is_task(std::string_view text) { return is_word(text, "-"); }
+bool is_task(std::string_view text) { return is_word(text, '-'); }
 
 bool is_tensor(std::string_view text) {
   const auto fits = [](char c) { return is_alphanumeric(c) || c == '_' || c == '.'; };
@@ -139,17 +139,35 @@ std::vector<TensorSpec> tensors(const std::vector<Record>& records) {
   return found;
 }
 
-Artefact artefact(Record record) {
-  Artefact found;
-  found.target = record.choice("target", kTargets);
-  found.precision = record.choice("precision", kPrecisions);
+/// The fields that an artefact and its source have in common.
+Graph graph(Record& record) {
+  Graph found;
   found.file = record.string("file", is_onnx_name, kPlainName + ", ending in .onnx");
   found.data = record.strings("data", is_file_name, kPlainName);
   found.inputs = tensors(record.records("inputs"));
   found.outputs = tensors(record.records("outputs"));
+  return found;
+}
+
+Graph source(Record record) {
+  Graph found = graph(record);
+  record.close();
+  return found;
+}
+
+Artefact artefact(Record record) {
+  Artefact found;
+  Graph own = graph(record);
+  found.file = std::move(own.file);
+  found.data = std::move(own.data);
+  found.inputs = std::move(own.inputs);
+  found.outputs = std::move(own.outputs);
+  found.target = record.choice("target", kTargets);
+  found.precision = record.choice("precision", kPrecisions);
   found.mask = record.choice("mask", kMasks);
   found.opset = record.integer("opset", 1, 1000);
   found.plain = record.boolean("plain");
+  if (record.has("source")) found.source = source(record.record("source"));
   record.close();
   return found;
 }
@@ -198,68 +216,6 @@ Manifest manifest(Record& record) {
   return found;
 }
 
-/// Items that are there more than once, in the order of their first places.
-std::vector<std::string> repeated(const std::vector<std::string>& items) {
-  std::map<std::string, int> counts;
-  for (const std::string& item : items) ++counts[item];
-  std::vector<std::string> found;
-  for (const std::string& item : items) {
-    if (std::exchange(counts[item], 1) > 1) found.push_back(item);
-  }
-  return found;
-}
-
-void unlisted(const Manifest& manifest, const std::string& where, const std::vector<std::string>& names,
-              std::vector<std::string>& problems) {
-  for (const std::string& name : names) {
-    if (manifest.files.contains(name)) continue;
-    problems.push_back(where + " names " + repr(name) + ", which is not listed under files");
-  }
-}
-
-std::vector<std::string> lower_names(const Manifest& manifest) {
-  std::vector<std::string> names = {kManifestName};
-  for (const auto& [name, record] : manifest.files) {
-    std::string lower = name;
-    for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    names.push_back(lower);
-  }
-  return names;
-}
-
-void clashes(const Artefact& artefact, const std::string& where, std::vector<std::string>& problems) {
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : artefact.inputs) names.push_back(spec.name);
-  for (const TensorSpec& spec : artefact.outputs) names.push_back(spec.name);
-  for (const std::string& name : repeated(names)) {
-    problems.push_back(where + ": two tensors are named " + repr(name) + ", expected one");
-  }
-  for (const std::string& name : repeated(artefact.data)) {
-    problems.push_back(where + ".data lists " + repr(name) + " twice, expected once");
-  }
-}
-
-/// What no single field can show: names that clash, files that are named but not listed.
-std::vector<std::string> contradictions(const Manifest& manifest) {
-  std::vector<std::string> problems;
-  const auto where = [](std::size_t i) { return "artefacts[" + std::to_string(i) + "]"; };
-  unlisted(manifest, "tokenizer.file", {manifest.tokenizer.file}, problems);
-  for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
-    unlisted(manifest, where(i) + ".file", {manifest.artefacts[i].file}, problems);
-    unlisted(manifest, where(i) + ".data", manifest.artefacts[i].data, problems);
-  }
-  for (const std::string& name : repeated(lower_names(manifest))) {
-    problems.push_back("files: " + repr(name) + " differs from another name at most in case, expected distinct names");
-  }
-  std::vector<std::string> targets;
-  for (const Artefact& artefact : manifest.artefacts) targets.push_back(artefact.target);
-  for (const std::string& target : repeated(targets)) {
-    problems.push_back("artefacts: two are for the target " + target + ", expected one");
-  }
-  for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) clashes(manifest.artefacts[i], where(i), problems);
-  return problems;
-}
-
 }  // namespace
 
 Manifest parse_manifest(std::string_view content) {
@@ -272,7 +228,7 @@ Manifest parse_manifest(std::string_view content) {
   std::vector<std::string> problems;
   Record record(&value, "", problems);
   Manifest found = manifest(record);
-  raise_bundle_problems(problems.empty() ? contradictions(found) : problems, kManifestName);
+  raise_bundle_problems(problems.empty() ? contradictions(found, kManifestName) : problems, kManifestName);
   return found;
 }
 

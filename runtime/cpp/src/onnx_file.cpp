@@ -147,7 +147,8 @@ class Reader {
     GraphTensor found;
     wire_.fields(message, FieldNumbers(1), [&](const WireField& field) { found.name = wire_.text(field); });
     wire_.fields(message, FieldNumbers(2), [&](const WireField& type) {
-      wire_.fields(type.message(), FieldNumbers(1), [&](const WireField& inner) { tensor_type(inner.message(), found); });
+      wire_.fields(type.message(), FieldNumbers(1),
+                   [&](const WireField& inner) { tensor_type(inner.message(), found); });
     });
     return found;
   }

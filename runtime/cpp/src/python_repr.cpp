@@ -91,7 +91,8 @@ std::string repr(double value) {
   const std::string sign = std::signbit(value) ? "-" : "";
   if (std::isinf(value)) return sign + "inf";
   char buffer[32];
-  const auto end = std::to_chars(std::begin(buffer), std::end(buffer), std::abs(value), std::chars_format::scientific).ptr;
+  constexpr auto kFormat = std::chars_format::scientific;
+  const auto end = std::to_chars(std::begin(buffer), std::end(buffer), std::abs(value), kFormat).ptr;
   const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
   const auto mark = text.find('e');
   std::string digits(text.substr(0, 1));
@@ -118,8 +119,9 @@ std::string repr_json(const J& value) {
     case nlohmann::json::value_t::array:
       return listed('[', value, ']', [](const J& item) { return repr_json(item); });
     case nlohmann::json::value_t::object:
-      return listed('{', value.items(), '}',
-                    [](const auto& entry) { return repr(std::string_view(entry.key())) + ": " + repr_json(entry.value()); });
+      return listed('{', value.items(), '}', [](const auto& entry) {
+        return repr(std::string_view(entry.key())) + ": " + repr_json(entry.value());
+      });
     default:
       return value.dump();
   }

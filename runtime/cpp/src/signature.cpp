@@ -25,15 +25,32 @@ std::string shown(const std::vector<TensorSpec>& specs) {
 
 bool has_layers(const std::vector<TensorSpec>& specs) { return std::ranges::any_of(specs, &TensorSpec::is_per_layer); }
 
+/// The tensors at a place of the artefact, and those that the task has there.
+struct Place {
+  std::string key;
+  std::vector<TensorSpec> found;
+  std::vector<TensorSpec> expected;
+};
+
+std::vector<Place> places(const Artefact& artefact, const Task& task) {
+  std::vector<Place> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.source.has_value())},
+                            {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
+  if (artefact.source && task.cross_attention) {
+    all.push_back({"source.inputs", artefact.source->inputs, task.cross_attention->source_inputs});
+    all.push_back({"source.outputs", artefact.source->outputs, task.cross_attention->source_outputs});
+  }
+  return all;
+}
+
 /// `whose` is the artefact's name in a sentence about its tensors.
 void signature_problems(const Artefact& artefact, const Task& task, const Sizes& sizes, const std::string& whose,
                         Problems& problems) {
-  const std::vector<TensorSpec> inputs = task.inputs(artefact.plain);
-  const std::vector<TensorSpec> outputs = task.graph_outputs(artefact.plain);
+  const std::vector<Place> all = places(artefact, task);
   const std::string expected = "expected those of " + task.name + (artefact.plain ? " (plain)" : "");
   const auto layers = sizes.find("layers");
-  if (has_layers(inputs) || has_layers(outputs)) {
-    const auto count = static_cast<std::int64_t>(artefact.inputs.size() + artefact.outputs.size());
+  if (std::ranges::any_of(all, [](const Place& place) { return has_layers(place.expected); })) {
+    std::int64_t count = 0;
+    for (const Place& place : all) count += static_cast<std::int64_t>(place.found.size());
     if (layers == sizes.end()) {
       problems.push_back(whose + ": sizes.layers is missing, expected the number of layers: the graph has tensors for "
                                  "each of them");
@@ -45,13 +62,26 @@ void signature_problems(const Artefact& artefact, const Task& task, const Sizes&
       return;
     }
   }
-  const auto compare = [&](const char* key, const std::vector<TensorSpec>& found, const std::vector<TensorSpec>& of) {
-    const std::vector<TensorSpec> right = expand(of, layers == sizes.end() ? 0 : layers->second);
-    if (found == right) return;
-    problems.push_back(whose + "." + key + " are " + shown(found) + ", " + expected + ": " + shown(right));
-  };
-  compare("inputs", artefact.inputs, inputs);
-  compare("outputs", artefact.outputs, outputs);
+  for (const Place& place : all) {
+    const std::vector<TensorSpec> right = expand(place.expected, layers == sizes.end() ? 0 : layers->second);
+    if (place.found == right) continue;
+    problems.push_back(whose + "." + place.key + " are " + shown(place.found) + ", " + expected + ": " + shown(right));
+  }
+}
+
+/// A source where there is none to read, or beside an artefact that reads none.
+void source_problems(const Manifest& manifest, const Task& task, Problems& problems) {
+  const auto& artefacts = manifest.artefacts;
+  const auto has_source = [](const Artefact& artefact) { return artefact.source.has_value(); };
+  const auto place = [&](auto found) { return "artefacts[" + std::to_string(found - artefacts.begin()) + "]"; };
+  const auto first = std::ranges::find_if(artefacts, has_source);
+  const auto without = std::ranges::find_if_not(artefacts, has_source);
+  if (first == artefacts.end()) return;
+  if (!task.cross_attention) {
+    problems.push_back(place(first) + ".source is given, expected none: " + task.name + " reads no encoder");
+  } else if (without != artefacts.end()) {
+    problems.push_back(place(without) + ".source is missing, expected one in every artefact or in none");
+  }
 }
 
 void settings_problems(const HeadSettings& settings, const Task& task, Problems& problems) {
@@ -83,8 +113,10 @@ void label_problems(const Manifest& manifest, const Task& task, Problems& proble
 void size_problems(const Manifest& manifest, Problems& problems) {
   std::set<std::string> axes;
   for (const Artefact& artefact : manifest.artefacts) {
-    for (const TensorSpec& spec : artefact.inputs) axes.insert(spec.axes.begin(), spec.axes.end());
-    for (const TensorSpec& spec : artefact.outputs) axes.insert(spec.axes.begin(), spec.axes.end());
+    for (const Graph& graph : artefact.graphs()) {
+      for (const TensorSpec& spec : graph.inputs) axes.insert(spec.axes.begin(), spec.axes.end());
+      for (const TensorSpec& spec : graph.outputs) axes.insert(spec.axes.begin(), spec.axes.end());
+    }
   }
   for (const std::string& axis : axes) {
     if (is_request_axis(axis) || manifest.sizes.contains(axis)) continue;
@@ -104,16 +136,16 @@ std::string sum(std::uint64_t first, std::uint64_t second) {
   return (rest ? std::to_string(rest) : "") + std::to_string(last);
 }
 
-void external_problems(const Artefact& artefact, const OnnxFile& graph, const std::map<std::string, FileRecord>& files,
+void external_problems(const Graph& graph, const OnnxFile& found, const std::map<std::string, FileRecord>& files,
                        Problems& problems) {
   std::set<std::string> used;
-  for (const ExternalData& external : graph.external) {
+  for (const ExternalData& external : found.external) {
     used.insert(external.location);
     const std::string tensor = cut(repr(external.tensor), 80);
-    if (std::ranges::find(artefact.data, external.location) == artefact.data.end()) {
+    if (std::ranges::find(graph.data, external.location) == graph.data.end()) {
       problems.push_back("the external data of tensor " + tensor + " lies in " + cut(repr(external.location), 80) +
                          ", expected only the files that the manifest lists under data: " +
-                         joined(artefact.data, ", ", "none"));
+                         joined(graph.data, ", ", "none"));
       continue;
     }
     const auto size = static_cast<std::uint64_t>(files.at(external.location).size);
@@ -122,7 +154,7 @@ void external_problems(const Artefact& artefact, const OnnxFile& graph, const st
     problems.push_back("tensor " + tensor + " ends at byte " + sum(external.offset, length) + " of " +
                        external.location + ", expected at most " + std::to_string(size));
   }
-  for (const std::string& name : std::set<std::string>(artefact.data.begin(), artefact.data.end())) {
+  for (const std::string& name : std::set<std::string>(graph.data.begin(), graph.data.end())) {
     if (used.contains(name)) continue;
     problems.push_back("no tensor lies in " + name + ", expected one in every file that the manifest lists under data");
   }
@@ -162,7 +194,8 @@ void tensor_problems(const std::string& kind, const std::vector<TensorSpec>& spe
   for (const GraphTensor* tensor : tensors) found[tensor->name] = tensor;
   const auto same_name = [](const auto& left, const auto& right) { return left.first == right.first; };
   if (!std::ranges::equal(declared, found, same_name)) {
-    problems.push_back("the graph's " + kind + " are " + names(found) + ", expected the manifest's: " + names(declared));
+    problems.push_back("the graph's " + kind + " are " + names(found) + ", expected the manifest's: " +
+                       names(declared));
   }
   for (const auto& [name, spec] : declared) {
     if (!found.contains(name)) continue;
@@ -188,30 +221,32 @@ std::vector<std::string> task_problems(const Manifest& manifest, const Task& tas
   for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
     signature_problems(manifest.artefacts[i], task, manifest.sizes, "artefacts[" + std::to_string(i) + "]", problems);
   }
+  source_problems(manifest, task, problems);
   settings_problems(manifest.settings, task, problems);
   label_problems(manifest, task, problems);
   size_problems(manifest, problems);
   return problems;
 }
 
-std::vector<std::string> graph_problems(const Artefact& artefact, const OnnxFile& graph, const Manifest& manifest) {
+std::vector<std::string> graph_problems(const Artefact& artefact, const Graph& graph, const OnnxFile& found,
+                                        const Manifest& manifest) {
   Problems problems;
-  if (graph.operators.contains("EPContext")) {
+  if (found.operators.contains("EPContext")) {
     problems.push_back("holds an EPContext operator, which loads a compiled engine; expected ONNX operators only");
   }
-  if (!graph.opset || *graph.opset != static_cast<std::uint64_t>(artefact.opset)) {
-    problems.push_back("has opset " + (graph.opset ? std::to_string(*graph.opset) : "None") +
+  if (!found.opset || *found.opset != static_cast<std::uint64_t>(artefact.opset)) {
+    problems.push_back("has opset " + (found.opset ? std::to_string(*found.opset) : "None") +
                        ", expected the manifest's " + std::to_string(artefact.opset));
   }
-  external_problems(artefact, graph, manifest.files, problems);
+  external_problems(graph, found, manifest.files, problems);
   // An initializer that is also an input is a default value: the graph may keep it to itself.
-  std::vector<const GraphTensor*> inputs = pointers(graph.inputs);
+  std::vector<const GraphTensor*> inputs = pointers(found.inputs);
   std::erase_if(inputs, [&](const GraphTensor* tensor) {
     const auto same = [&](const TensorSpec& spec) { return spec.name == tensor->name; };
-    return graph.initializers.contains(tensor->name) && std::ranges::none_of(artefact.inputs, same);
+    return found.initializers.contains(tensor->name) && std::ranges::none_of(graph.inputs, same);
   });
-  tensor_problems("inputs", artefact.inputs, inputs, manifest.sizes, problems);
-  tensor_problems("outputs", artefact.outputs, pointers(graph.outputs), manifest.sizes, problems);
+  tensor_problems("inputs", graph.inputs, inputs, manifest.sizes, problems);
+  tensor_problems("outputs", graph.outputs, pointers(found.outputs), manifest.sizes, problems);
   return problems;
 }
 

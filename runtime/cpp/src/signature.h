@@ -13,8 +13,8 @@ namespace bert_runtime {
 /// Where the manifest contradicts its task: tensors, settings, labels and sizes.
 [[nodiscard]] std::vector<std::string> task_problems(const Manifest& manifest, const Task& task);
 
-/// Where the ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data.
-[[nodiscard]] std::vector<std::string> graph_problems(const Artefact& artefact, const OnnxFile& graph,
-                                                      const Manifest& manifest);
+/// Where a graph's ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data.
+[[nodiscard]] std::vector<std::string> graph_problems(const Artefact& artefact, const Graph& graph,
+                                                      const OnnxFile& found, const Manifest& manifest);
 
 }  // namespace bert_runtime

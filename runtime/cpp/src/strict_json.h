@@ -9,7 +9,7 @@ namespace bert_runtime {
 /// The value that UTF-8 encoded JSON text stands for; `name` is the file's name, for messages.
 ///
 /// Throws BundleError: broken UTF-8 or JSON, a repeated key, a number that is no finite double, an integer of more than
-/// 20 characters, a lone surrogate, or nesting deeper than 64. An integer beyond 64 bits is a `binary` value (see Json).
+/// 20 characters, a lone surrogate, or nesting deeper than 64. An integer beyond 64 bits is a `binary` value: see Json.
 [[nodiscard]] nlohmann::json strict_loads(std::string_view content, std::string_view name);
 
 }  // namespace bert_runtime

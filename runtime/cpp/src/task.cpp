@@ -6,8 +6,8 @@
 namespace bert_runtime {
 namespace {
 
-constexpr std::array<std::string_view, 7> kRequestAxes = {"batch", "choices", "sequence", "masks",
-                                                          "past",  "total",   "source"};
+constexpr std::array<std::string_view, 8> kRequestAxes = {"batch", "choices", "sequence", "masks",
+                                                          "past",  "total",   "source",   "sources"};
 constexpr std::string_view kLayer = "{layer}";
 
 TensorSpec of_layer(TensorSpec spec, std::int64_t layer) {
@@ -19,10 +19,16 @@ TensorSpec of_layer(TensorSpec spec, std::int64_t layer) {
 
 bool is_request_axis(std::string_view axis) { return std::ranges::find(kRequestAxes, axis) != kRequestAxes.end(); }
 
-std::vector<TensorSpec> Task::inputs(bool plain) const {
-  if (!graph_inputs.empty()) return graph_inputs;
-  const std::vector<std::string> axes =
-      choices ? std::vector<std::string>{"batch", "choices", "sequence"} : std::vector<std::string>{"batch", "sequence"};
+std::vector<TensorSpec> Task::inputs(bool plain, bool reads_source) const {
+  if (!graph_inputs.empty()) {
+    std::vector<TensorSpec> all = graph_inputs;
+    if (reads_source && cross_attention) {
+      all.insert(all.end(), cross_attention->inputs.begin(), cross_attention->inputs.end());
+    }
+    return all;
+  }
+  std::vector<std::string> axes = {"batch", "sequence"};
+  if (choices) axes.insert(axes.begin() + 1, "choices");
   std::vector<TensorSpec> specs;
   for (const char* name : {"input_ids", "attention_mask", "token_type_ids"}) specs.push_back({name, "int64", axes});
   if (reads == Reads::masked_positions && !plain) specs.push_back({"positions", "int64", {"batch", "masks"}});

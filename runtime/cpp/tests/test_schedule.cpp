@@ -45,7 +45,10 @@ TEST_CASE("rows with another number of choices never share a batch") {
 
 TEST_CASE("a batch is padded on the right, choice by choice") {
   Features first = {.ids = {1, 2, 3, 4}, .type_ids = {0, 0, 1, 1}, .mask = {1, 1, 1, 0}, .choices = 2};
-  Features second = {.ids = {5, 6, 7, 8, 9, 10}, .type_ids = {0, 0, 0, 0, 0, 0}, .mask = {1, 1, 1, 1, 1, 1}, .choices = 2};
+  Features second = {.ids = {5, 6, 7, 8, 9, 10},
+                     .type_ids = {0, 0, 0, 0, 0, 0},
+                     .mask = {1, 1, 1, 1, 1, 1},
+                     .choices = 2};
   const auto feeds = collate(pointers({first, second}), 99);
   CHECK(feeds.at("input_ids").shape == Shape{2, 2, 3});
   CHECK(std::get<0>(feeds.at("input_ids").values) ==

@@ -83,9 +83,9 @@ TEST_CASE("copies of a session share one model, and outlive the first") {
 }
 
 TEST_CASE("a bundle of another task is refused by both names") {
-  CHECK_THROWS_WITH_AS(load<QuestionAnswering>(golden::path("fill-mask")),
-                       (golden::path("fill-mask") + ": the bundle's task is fill-mask, expected question-answering").c_str(),
-                       BundleError);
+  const std::string path = golden::path("fill-mask");
+  const std::string told = path + ": the bundle's task is fill-mask, expected question-answering";
+  CHECK_THROWS_WITH_AS(load<QuestionAnswering>(path), told.c_str(), BundleError);
 }
 
 TEST_CASE("options out of range are refused, all at once") {
@@ -156,4 +156,13 @@ TEST_CASE("a bundle with a target that nothing here runs is refused, never run e
   CHECK_THROWS_WITH(golden::load<FillMask>({.target = "gpu"}),
                     "target 'gpu' was asked for, but the bundle holds cpu; load one of these or export it again with "
                     "--target gpu");
+}
+
+TEST_CASE("a decoder that reads an encoder is refused by the name of its graph") {
+  const std::string path = golden::path("text-generation-from-source");
+  CHECK(read_bundle(path).manifest.artefacts.front().source.has_value());
+  CHECK_THROWS_WITH_AS(load<TextGeneration>(path, {.threads = 1}),
+                       "model.onnx: the decoder reads an encoder through source.onnx, which this runtime does not run "
+                       "yet, expected a decoder without a source; use the Python runtime",
+                       BackendError);
 }

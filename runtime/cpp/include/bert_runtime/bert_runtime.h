@@ -33,8 +33,8 @@ typedef struct bert_runtime_options {
   const char* onnxruntime; /* the path of ONNX Runtime's library; NULL: see README.md */
 } bert_runtime_options;
 
-/* Checks the bundle in the directory `path` and makes it ready. `options` may be NULL, and is read during the call only.
- * On success *session is the caller's, to be given to bert_runtime_close. Safe in threads. */
+/* Checks the bundle in the directory `path` and makes it ready. `options` may be NULL, and is read during the call
+ * only. On success *session is the caller's, to be given to bert_runtime_close. Safe in threads. */
 BERT_RUNTIME_API bert_runtime_status bert_runtime_load(const char* path, const bert_runtime_options* options,
                                                        bert_runtime_session** session, char** error);
 

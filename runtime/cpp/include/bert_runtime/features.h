@@ -15,7 +15,8 @@ struct Features {
   std::vector<std::int64_t> ids;       ///< (sequence,), or (choices, sequence) row by row where `choices` is not 0.
   std::vector<std::int64_t> type_ids;  ///< Of the shape of `ids`.
   std::vector<std::int64_t> mask;      ///< 1 for a token, 0 for padding (only between choices of unequal length).
-  std::optional<std::vector<std::int64_t>> positions = std::nullopt;  ///< (masks,): where the masks are, if the task reads them.
+  /// (masks,): where the masks are, if the task reads them.
+  std::optional<std::vector<std::int64_t>> positions = std::nullopt;
   std::int64_t choices = 0;            ///< 0 where the task has no choices.
 
   /// How many tokens wide the row is.

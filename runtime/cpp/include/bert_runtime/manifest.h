@@ -15,7 +15,15 @@ namespace bert_runtime {
 inline constexpr const char* kFormat = "bert-export-bundle";
 inline constexpr std::int64_t kFormatVersion = 1;
 
-/// One graph for one kind of engine.
+/// One ONNX file: its name in the bundle, its external data files, and its tensors in order; see Artefact.
+struct Graph {
+  std::string file;
+  std::vector<std::string> data;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+/// One graph for one kind of engine; of a decoder that reads an encoder, two.
 struct Artefact {
   std::string target;                ///< cpu, cuda, tensorrt, openvino or portable.
   std::string precision;             ///< fp32, fp16, bf16 or int8.
@@ -26,6 +34,14 @@ struct Artefact {
   std::string mask;                  ///< Which attention masks the graph answers right: any, or right_padded.
   std::int64_t opset = 0;            ///< The version of the default ONNX operator set.
   bool plain = false;                ///< Whether the signature is exactly that of the class in transformers.
+  std::optional<Graph> source;       ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
+
+  /// The artefact's own graph, and that of the source where there is one.
+  [[nodiscard]] std::vector<Graph> graphs() const {
+    std::vector<Graph> all = {{file, data, inputs, outputs}};
+    if (source) all.push_back(*source);
+    return all;
+  }
 };
 
 /// The size in bytes and the SHA-256 (hexadecimal) of one file of the bundle.

@@ -59,8 +59,8 @@ class Session {
   /// Throws InputError: it cannot be answered, with every problem; BackendError: the engine failed.
   [[nodiscard]] Result operator()(const Request& request) const;
 
-  /// Answers requests in their own order, in batches of similar length. A request that cannot be answered takes no other
-  /// with it: its InputError, which names its index, stands in its place. Throws BackendError: the engine failed.
+  /// Answers requests in their own order, in batches of similar length. A request that cannot be answered takes no
+  /// other with it: its InputError, which names its index, stands in its place. Throws BackendError: the engine failed.
   [[nodiscard]] std::vector<Answer> predict(std::span<const Request> requests) const;
 
   /// The same for a stream of any length: holds kLookahead requests at a time, and calls `sink` in the stream's order
@@ -68,8 +68,8 @@ class Session {
   void predict(const Source& source, const Sink& sink) const;
 
   /// The raw level: the graph's inputs by name, with the dtypes and axes that the manifest names, to its outputs.
-  /// `arrays` are read during the call only. Throws InputError: every name, dtype or shape that the graph does not take;
-  /// BackendError: the engine failed.
+  /// `arrays` are read during the call only. Throws InputError: every name, dtype or shape that the graph does not
+  /// take; BackendError: the engine failed.
   [[nodiscard]] std::map<std::string, FloatArray> run(std::span<const Input> arrays) const;
 
   /// These live as long as a copy of the session.

@@ -29,6 +29,13 @@ struct HeadSettings {
   std::optional<bool> normalize = std::nullopt;            ///< Of feature-extraction: unit length.
 };
 
+/// What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.
+struct CrossAttention {
+  std::vector<TensorSpec> inputs;          ///< What its graph takes after the task's own inputs.
+  std::vector<TensorSpec> source_inputs;   ///< Of the graph that turns an encoder's states into these inputs.
+  std::vector<TensorSpec> source_outputs;
+};
+
 /// A head as a value: what its graph takes and gives, and which settings it uses.
 struct Task {
   std::string name;                            ///< Its name in the ecosystem, used in manifests and commands.
@@ -37,19 +44,22 @@ struct Task {
   std::vector<TensorSpec> outputs = {};        ///< The graph's outputs, in order.
   std::vector<TensorSpec> plain_outputs = {};  ///< Those of the class in transformers, where they differ.
   std::vector<TensorSpec> graph_inputs = {};   ///< The graph's inputs, where they differ from those of an encoder.
+  std::optional<CrossAttention> cross_attention = std::nullopt;  ///< Where a model of the task may read an encoder.
   std::vector<std::string> settings = {};      ///< The fields of HeadSettings that it uses.
   bool choices = false;                        ///< Whether inputs are (batch, choices, sequence).
   bool is_autoregressive = false;              ///< Whether an answer takes one run for each token.
 
-  /// The graph's inputs in order, per-layer ones as templates; `plain` keeps those of transformers' class.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> inputs(bool plain = false) const;
+  /// The graph's inputs in order, per-layer ones as templates; `plain` keeps those of transformers' class,
+  /// `reads_source` adds those of a decoder that reads an encoder.
+  [[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> inputs(bool plain = false, bool reads_source = false) const;
 
   /// The graph's outputs in order, per-layer ones as templates; `plain` keeps those of transformers' class.
   [[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> graph_outputs(bool plain = false) const;
 };
 
 /// The tensors of a graph with `layers` layers, in order: templates that stand together stay together by layer.
-[[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> expand(const std::vector<TensorSpec>& specs, std::int64_t layers);
+[[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> expand(const std::vector<TensorSpec>& specs,
+                                                              std::int64_t layers);
 
 /// A head, as a type: `struct QuestionAnswering { using Request, Encoded, Result, Head; static const Task& task(); }`.
 ///

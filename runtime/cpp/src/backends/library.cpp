@@ -55,7 +55,9 @@ std::unique_ptr<Library> started(GetApiBase get_base, const std::string& place) 
 
 #ifdef BERT_RUNTIME_LINK_ONNXRUNTIME
 
-std::unique_ptr<Library> opened(const std::string&) { return started(OrtGetApiBase, "the library linked with this one"); }
+std::unique_ptr<Library> opened(const std::string&) {
+  return started(OrtGetApiBase, "the library linked with this one");
+}
 
 #else
 

@@ -30,9 +30,9 @@ std::shared_ptr<OrtValue> tensor(const OrtApi& api, const OrtMemoryInfo* memory,
   static Plain nothing = 0;  // a tensor without values still wants an address
   Plain* data = values.empty() ? &nothing : const_cast<Plain*>(values.data());
   OrtValue* value = nullptr;
-  check(api,
-        api.CreateTensorWithDataAsOrtValue(memory, data, values.size_bytes(), shape.data(), shape.size(), kType, &value),
-        kRefused);
+  OrtStatus* status = api.CreateTensorWithDataAsOrtValue(memory, data, values.size_bytes(), shape.data(), shape.size(),
+                                                         kType, &value);
+  check(api, status, kRefused);
   return owned(value, api.ReleaseValue);
 }
 

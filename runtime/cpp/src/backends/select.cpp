@@ -1,6 +1,8 @@
 #include "backends/select.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "bert_runtime/errors.h"
@@ -10,13 +12,32 @@
 namespace bert_runtime {
 namespace {
 
-/// What `auto` takes, best first.
-const std::vector<std::string> kAutomatic = {"cpu", "portable"};
+/// The targets that there is an engine for; `auto` takes those of the CPU, of equal precisions the fastest first.
 const std::vector<std::string> kRunnable = {"cpu", "portable", "cuda", "tensorrt"};
+constexpr std::ptrdiff_t kAutomatic = 2;
+
+/// The fastest on a CPU first.
+const std::vector<std::string> kPrecisions = {"int8", "bf16", "fp32", "fp16"};
 
 const Artefact* find(const Manifest& manifest, const std::string& target) {
   const auto found = std::ranges::find(manifest.artefacts, target, &Artefact::target);
   return found == manifest.artefacts.end() ? nullptr : &*found;
+}
+
+/// The best artefact for the CPU, or null.
+const Artefact* best(const Manifest& manifest) {
+  const auto place = [](const std::vector<std::string>& words, const std::string& word) {
+    return std::ranges::find(words, word) - words.begin();
+  };
+  const auto rank = [&](const Artefact& artefact) {
+    return std::pair(place(kPrecisions, artefact.precision), place(kRunnable, artefact.target));
+  };
+  const Artefact* found = nullptr;
+  for (const Artefact& artefact : manifest.artefacts) {
+    if (place(kRunnable, artefact.target) >= kAutomatic) continue;
+    if (!found || rank(artefact) < rank(*found)) found = &artefact;
+  }
+  return found;
 }
 
 }  // namespace
@@ -38,13 +59,11 @@ const Artefact& select(const Manifest& manifest, const std::string& target,
     }
     return *named;
   }
-  for (const std::string& candidate : kAutomatic) {
-    if (const Artefact* best = find(manifest, candidate)) return *best;
-  }
+  if (const Artefact* found = best(manifest)) return *found;
   const Artefact& artefact = manifest.artefacts.front();
   if (warn) {
     warn("the bundle holds only " + held + "; its " + artefact.target +
-         " file runs on the CPU here, slower than `bert-export --target cpu` would make it");
+         " file runs on ONNX Runtime's CPU provider here, slower than `bert-export --target cpu` would make it");
   }
   return artefact;
 }

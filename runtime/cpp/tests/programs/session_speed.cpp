@@ -1,7 +1,7 @@
 // How long a session takes to answer, for benchmarks/cpp_session.py:
 //     session_speed BUNDLE
-// Each line of input is {"request": {...}, "milliseconds": N}; the line of output is the answer and the CPU microseconds
-// of each call. The session runs in one thread.
+// Each line of input is {"request": {...}, "milliseconds": N}; the line of output is the answer and the CPU
+// microseconds of each call. The session runs in one thread.
 #include <ctime>
 #include <iostream>
 #include <string>
