@@ -155,6 +155,20 @@ def test_a_bundle_is_described_in_the_same_words(head: str, cpp: Run, python: Ru
     assert cpp(*arguments) == python(*arguments)
 
 
+def test_a_decoder_that_reads_an_encoder_is_described_and_refused_by_name(cpp: Run, python: Run) -> None:
+    bundle = str(GOLDEN / "text-generation-from-source")
+    assert cpp(bundle, "--describe", "--json") == python(bundle, "--describe", "--json")
+    code, answer, told = cpp(bundle, "--prompt", "a")
+
+    assert (code, answer) == (2, "")
+    assert "the decoder reads an encoder through source.onnx, which this runtime does not run yet" in told
+
+
+def test_an_encoder_for_a_bundle_that_reads_none_is_refused(cpp: Run, python: Run) -> None:
+    arguments = [str(GOLDEN / "text-generation"), "--prompt", "a", "--encoder", "somewhere"]
+    assert cpp(*arguments) == python(*arguments)
+
+
 @pytest.mark.parametrize("flags", BAD_FLAGS, ids=" ".join)
 def test_wrong_flags_end_with_the_same_code_and_words(flags: list[str], cpp: Run, python: Run) -> None:
     bundle = str(GOLDEN / "question-answering")
