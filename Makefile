@@ -1,4 +1,5 @@
 # make demo: export the demo checkpoint and ask it three questions.   make test: the whole test-suite.
+# make cpp: the C++ runtime.   make test-cpp, make cpp-sanitize: its tests, plainly and under sanitizers.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,6 +9,18 @@ INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu
 SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
+CPP := build/cpp
+CPP_SANITIZE := build/cpp-sanitize
+ONNXRUNTIME_ROOT ?= $(CURDIR)/build/onnxruntime
+ONNXRUNTIME_HEADER := $(ONNXRUNTIME_ROOT)/include/onnxruntime_c_api.h
+CONFIGURE := cmake -S runtime/cpp -DONNXRUNTIME_ROOT=$(ONNXRUNTIME_ROOT)
+# The library in Python's wheel: the C++ runtime opens it when it loads a bundle.
+ONNXRUNTIME_LIBRARY = $(abspath $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)))
+WITH_ONNXRUNTIME = BERT_RUNTIME_ONNXRUNTIME=$(ONNXRUNTIME_LIBRARY)
+THREAD_SECONDS ?= 30
+SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py
+
+.PHONY: cpp cpp-toolchain cpp-install cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
 .PHONY: demo test test-slow lint format bench accuracy train-demo clean
 .DELETE_ON_ERROR:
 
@@ -34,10 +47,46 @@ demo: $(DEMO)/manifest.json
 	$(BIN)/bert-run $(DEMO) --context "$(CONTEXT)" --question "🤗 Transformers provides interoperability between which frameworks?"
 
 test: $(VENV)/.installed-dev
+	@if runtime/cpp/tools/toolchain.sh; then $(MAKE) ctest-cpp; else echo "SKIPPED: the C++ runtime"; fi
 	$(BIN)/python -m pytest
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+onnxruntime-headers: $(ONNXRUNTIME_HEADER)
+
+$(ONNXRUNTIME_HEADER):
+	runtime/cpp/tools/onnxruntime_headers.sh $(ONNXRUNTIME_ROOT)
+
+cpp-toolchain:
+	runtime/cpp/tools/toolchain.sh --install
+
+cpp: $(ONNXRUNTIME_HEADER)
+	$(CONFIGURE) -B $(CPP)
+	cmake --build $(CPP) --parallel 2
+
+test-cpp: ctest-cpp
+	$(BIN)/python -m pytest tests/cpp
+
+ctest-cpp: cpp cpp-install $(VENV)/.installed-dev
+	$(WITH_ONNXRUNTIME) BERT_RUNTIME_THREAD_SECONDS=$(THREAD_SECONDS) ctest --test-dir $(CPP) --output-on-failure
+
+# The README's snippet and a service, built against the installed package as a stranger would build them.
+cpp-install: cpp
+	cmake --install $(CPP) --prefix build/cpp-installed > build/cpp-install.log
+	cmake -S runtime/cpp/example -B build/cpp-example -DCMAKE_PREFIX_PATH=$(CURDIR)/build/cpp-installed
+	cmake --build build/cpp-example
+
+cpp-sanitize: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
+	$(CONFIGURE) -B $(CPP_SANITIZE) -DBERT_RUNTIME_SANITIZE=ON -DBERT_RUNTIME_PRECOMPILE=ON \
+	  -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
+	cmake --build $(CPP_SANITIZE) --parallel 2
+	$(WITH_ONNXRUNTIME) BERT_RUNTIME_THREAD_SECONDS=5 ctest --test-dir $(CPP_SANITIZE) --output-on-failure
+	BERT_RUNTIME_BUILD=$(CPP_SANITIZE) $(BIN)/python -m pytest $(SANITIZED_TESTS)
+
+# One build, two versions of ONNX Runtime.
+cpp-two-versions: cpp $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow tests/cpp/test_two_versions.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

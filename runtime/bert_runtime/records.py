@@ -131,7 +131,8 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | InputError]]:
         while (row := _row(reader)) is not None:
             yield row
     finally:
-        text.detach()  # the stream belongs to the caller
+        if not stream.closed:  # the stream belongs to the caller, who may be done with it before this generator is
+            text.detach()
 
 
 def _row(reader: CsvReader) -> tuple[int, list[str] | InputError] | None:

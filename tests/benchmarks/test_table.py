@@ -25,6 +25,16 @@ def test_a_latency_table_has_a_row_for_each_engine_and_a_ratio_for_all_but_the_b
     ]
 
 
+def test_a_tokenising_table_compares_every_engine_with_the_tokenizers_library() -> None:
+    rounds = {"bert_runtime, C++": [[1.0, 1.0], [2.0]], table.LIBRARY: [[20.0], [20.0]]}
+    assert list(table.tokenise([{"text": "10 words", "words": 10, "pieces": 12, "rounds": rounds}])) == [
+        "| engine | 10 words, 12 pieces |",
+        "|---|---:|",
+        "| bert_runtime, C++ | 1.5 us, 15.0x (12.5-17.5) |",
+        "| tokenizers, encode | 20.0 us |",
+    ]
+
+
 def test_the_overhead_of_a_request_is_all_but_tokenising_and_the_graph() -> None:
     calls = [{"tokenise": 1.0, "encode": 0.1, "graph": 9.0, "decode": 0.2}] * 3
     starts = {"pass": [{"wall": 0.3, "cpu": 0.05}, {"wall": 0.1, "cpu": 0.06}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from dataclasses import dataclass
 
@@ -158,3 +159,13 @@ def test_the_extension_names_the_format(path: str, expected: str) -> None:
 def test_another_extension_is_refused(path: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         format_of(path)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_csv_file_may_be_closed_before_its_last_row_is_read() -> None:
+    stream = io.BytesIO(b"text\na\nb\n")
+    rows = read_lines(stream, "csv", Example)
+    assert next(rows) == Line(2, {"text": "a"})
+    stream.close()
+    del rows
+    gc.collect()

@@ -1,0 +1,178 @@
+#include "command.h"
+
+#include <iostream>
+#include <utility>
+
+#include "bert_runtime/bert_runtime.h"
+#include "bert_runtime/errors.h"
+#include "bert_runtime/tasks/tasks.h"
+#include "flags.h"
+#include "texts.h"
+
+namespace bert_runtime::cli {
+namespace {
+
+const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
+                                  {"--help", "help", Takes::nothing},
+                                  {"-h", "help", Takes::nothing},
+                                  {"--describe", "describe", Takes::nothing},
+                                  {"--json", "json", Takes::nothing},
+                                  {"--input", "input"},
+                                  {"--output", "output"},
+                                  {"--input-format", "input-format"},
+                                  {"--output-format", "output-format"},
+                                  {"--with-input", "with-input", Takes::nothing},
+                                  {"--allow-extra", "allow-extra", Takes::nothing},
+                                  {"--errors", "errors"},
+                                  {"--target", "target"},
+                                  {"--threads", "threads"},
+                                  {"--cache", "cache"},
+                                  {"--encoder", "encoder"},
+                                  {"--tokens", "tokens"},
+                                  {"--rows", "rows"}};
+constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
+
+constexpr const char* kHelp = R"(usage: bert_run DIR [flags of the bundle's task] [flags]
+
+Answer with a bundle that bert-export made: one request by flags, or a file of them. Every answer is JSON on a line.
+
+  --describe             print what the bundle is and how it was verified
+  --input FILE           read requests from FILE; - is standard input
+  --output FILE          write answers to FILE; - is standard output (default)
+  --input-format F       jsonl or csv; default: by extension, jsonl for -
+  --output-format F      the same for the output
+  --with-input           repeat each line's own fields as `request`
+  --allow-extra          leave fields alone that the task does not know
+  --errors fail|skip     stop at the first line that cannot be answered, or write {"error": ..., "line": N} for it
+  --target T             the artefact to run, never another (default: auto)
+  --threads N            default: the CPUs this process may use
+  --tokens N, --rows N   in a batch, at most
+  --json, --cache DIR    for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
+                         here compiles what could be kept
+  --encoder DIR          for decoders that read an encoder: only the Python runtime runs them yet
+  --version, --help
+
+Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. With --input the flags of
+the task are the defaults of every line. The environment variable BERT_RUNTIME_ONNXRUNTIME names ONNX Runtime's library.
+
+exit codes: 0 done, 2 the input is wrong
+)";
+
+void help() {
+  std::cout << kHelp << "\nflags by task:\n";
+  for (const Task* task : tasks()) {
+    std::vector<std::string> names = {task->name};
+    names.insert(names.end(), task->aliases.begin(), task->aliases.end());
+    std::vector<std::string> flags;
+    for (const RequestField& field : fields_of(task->name)) {
+      flags.push_back(field.is_required ? flag_of(field.name) : "[" + flag_of(field.name) + "]");
+    }
+    std::cout << "  " << joined(names, " = ") << ": " << joined(flags, " ") << "\n";
+  }
+}
+
+/// Whether --help or --version was there, and has been answered.
+bool is_answered(const Given& given) {
+  if (given.contains("help")) help();
+  if (given.contains("version")) std::cout << "bert_run " << bert_runtime_version() << "\n";
+  return given.contains("help") || given.contains("version");
+}
+
+std::optional<std::int64_t> integer(const Given& given, const std::string& name) {
+  const auto found = given.find(name);
+  if (found == given.end()) return std::nullopt;
+  const Json value = from_text(found->second.front(), FieldKind::integer);
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  throw InputError("argument --" + name + ": invalid int value: '" + found->second.front() + "'" + kExplains);
+}
+
+std::optional<std::string> choice(const Given& given, const std::string& name,
+                                  const std::vector<std::string>& options) {
+  const auto found = given.find(name);
+  if (found == given.end()) return std::nullopt;
+  const std::string& word = found->second.front();
+  for (const std::string& option : options) {
+    if (word == option) return word;
+  }
+  throw InputError("argument --" + name + ": invalid choice: '" + word + "' (choose from '" + joined(options, "', '") +
+                   "')" + kExplains);
+}
+
+Options options(const Given& given) {
+  Options found;
+  found.warn = [](const std::string& text) { std::cerr << "bert-run: warning: " << text << "\n"; };
+  if (given.contains("target")) found.target = given.at("target").front();
+  found.threads = integer(given, "threads");
+  found.budget.tokens = integer(given, "tokens").value_or(found.budget.tokens);
+  found.budget.rows = integer(given, "rows").value_or(found.budget.rows);
+  raise_input_problems(found.budget.problems());
+  raise_input_problems(found.problems());
+  return found;
+}
+
+/// The files that the flags name; nothing for one request by flags.
+std::optional<LineFiles> files(const Given& given) {
+  LineFiles found;
+  found.input_format = choice(given, "input-format", {"jsonl", "csv"});
+  found.output_format = choice(given, "output-format", {"jsonl", "csv"});
+  found.errors = choice(given, "errors", {"fail", "skip"}).value_or("fail");
+  if (given.contains("input")) {
+    found.input = given.at("input").front();
+    if (given.contains("output")) found.output = given.at("output").front();
+    found.with_input = given.contains("with-input");
+    found.allow_extra = given.contains("allow-extra");
+    raise_input_problems(found.problems());
+    return found;
+  }
+  std::vector<std::string> alone;
+  for (const char* name : {"output", "input-format", "output-format", "with-input", "allow-extra"}) {
+    if (given.contains(name)) alone.push_back(std::string("--") + name);
+  }
+  if (found.errors != "fail") alone.push_back("--errors");
+  if (alone.empty()) return std::nullopt;
+  throw InputError("got " + joined(alone) + " without --input FILE, expected requests from a file with it");
+}
+
+std::string needed(const std::vector<RequestField>& fields) {
+  std::vector<std::string> flags;
+  for (const RequestField& field : fields) {
+    if (field.is_required) flags.push_back(flag_of(field.name));
+  }
+  return joined(flags, " ");
+}
+
+/// Only a decoder that reads an encoder takes one.
+void refuse_encoder(const Bundle& bundle, const std::string& encoder) {
+  for (const Artefact& artefact : bundle.manifest.artefacts) {
+    if (artefact.source) return;  // refused when it is loaded
+  }
+  throw InputError("an encoder is given (" + encoder + "), expected none: the bundle in " + bundle.directory.string() +
+                   " reads no encoder");
+}
+
+}  // namespace
+
+std::optional<Command> parse(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) {
+    if (!arguments.empty() && is_answered(read_flags({arguments.front()}, kFlags))) return std::nullopt;
+    throw InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags");
+  }
+  Command command;
+  command.bundle = read_bundle(arguments.front());
+  const std::vector<RequestField> fields = fields_of(command.bundle.manifest.task);
+  std::vector<Flag> flags = request_flags(fields);
+  flags.insert(flags.end(), kFlags.begin(), kFlags.end());
+  const Given given = read_flags({arguments.begin() + 1, arguments.end()}, flags);
+  if (is_answered(given)) return std::nullopt;
+  command.fields = request_record(given, fields);
+  command.files = files(given);
+  command.describe = given.contains("describe");
+  if (command.fields.empty() && !command.files && !command.describe) {
+    throw InputError("got no request, expected " + needed(fields) + ", or --input FILE, or --describe");
+  }
+  command.options = options(given);
+  if (given.contains("encoder")) refuse_encoder(command.bundle, given.at("encoder").front());
+  return command;
+}
+
+}  // namespace bert_runtime::cli

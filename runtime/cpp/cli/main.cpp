@@ -1,0 +1,46 @@
+// The plot of `bert_run`: parse, load, answer; and what an error looks like.
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "bert_runtime/errors.h"
+#include "command.h"
+#include "describe.h"
+#include "flags.h"
+#include "texts.h"
+
+namespace {
+
+using namespace bert_runtime;
+
+constexpr int kDone = 0;
+constexpr int kWrongInput = 2;
+
+void print(const Json& answer) { std::cout << dumps(answer.is_object() ? answer : Json{{"result", answer}}) << "\n"; }
+
+void run(const cli::Command& command, std::string& note) {
+  if (command.describe) return print(cli::describe(command.bundle));
+  const auto session = start_any(command.bundle, command.options);
+  if (!command.files) return print(session->answer(command.fields));
+  const auto fields = cli::fields_of(command.bundle.manifest.task);
+  const cli::Outcome outcome = cli::answer_file(*session, *command.files, command.fields, fields, note);
+  if (outcome.skipped == 0) return;
+  std::cerr << "bert-run: " << outcome.skipped << " of " << outcome.answered + outcome.skipped << " lines skipped\n";
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::ios::sync_with_stdio(false);
+  std::string note;
+  try {
+    if (const auto command = cli::parse({arguments + 1, arguments + count})) run(*command, note);
+    std::cout.flush();
+    return kDone;
+  } catch (const std::exception& error) {
+    std::cout.flush();
+    std::cerr << "bert-run: " << error.what() << "\n";
+    if (!note.empty()) std::cerr << "bert-run: " << note << "\n";
+    return kWrongInput;
+  }
+}

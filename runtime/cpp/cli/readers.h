@@ -1,0 +1,43 @@
+// Requests from a file, one at a time whatever its size: JSON Lines and CSV.
+#pragma once
+
+#include <cstdint>
+#include <istream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "bert_runtime/errors.h"
+#include "json_text.h"
+#include "tasks/json.h"
+
+namespace bert_runtime::cli {
+
+/// One record of a file: its fields, or what is wrong with it; `number` is its first line in the file, from 1.
+struct Line {
+  std::int64_t number;
+  std::variant<Json, InputError> content;
+};
+
+/// Reads records from a stream of the caller's.
+class Reader {
+ public:
+  Reader() = default;
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  virtual ~Reader() = default;
+
+  /// The next record; blank lines are none. Nothing at the end. Throws InputError: a CSV file has no usable header.
+  virtual std::optional<Line> next() = 0;
+};
+
+/// A reader of `jsonl` or `csv`; the fields give the cells of CSV their types.
+[[nodiscard]] std::unique_ptr<Reader> make_reader(std::istream& stream, const std::string& format,
+                                                  std::vector<RequestField> fields);
+
+/// The format that the extension of `path` names; `-` is JSON Lines. Throws InputError: another extension.
+[[nodiscard]] std::string format_of(const std::string& path);
+
+}  // namespace bert_runtime::cli

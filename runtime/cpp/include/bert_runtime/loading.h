@@ -1,0 +1,55 @@
+// From a bundle directory to a session: check it, choose the artefact, start its engine.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "bert_runtime/bundle.h"
+#include "bert_runtime/export.h"
+#include "bert_runtime/schedule.h"
+#include "bert_runtime/session.h"
+
+namespace bert_runtime {
+
+/// How a bundle is loaded.
+struct Options {
+  /// auto, or the artefact to run (cpu, portable, cuda, tensorrt): a named one never falls back to another, nor to the
+  /// CPU.
+  std::string target = "auto";
+  /// Threads of one run; nothing takes the CPUs that affinity and cgroup leave this process.
+  std::optional<std::int64_t> threads = std::nullopt;
+  /// The size of the batches that `predict` makes.
+  Budget budget = {};
+  /// The path of ONNX Runtime's library; nothing takes that of the environment variable BERT_RUNTIME_ONNXRUNTIME, or
+  /// else libonnxruntime.so.1.
+  std::optional<std::string> onnxruntime = std::nullopt;
+  /// Told what the user should know, during the load; nothing tells the standard error stream.
+  std::function<void(const std::string&)> warn = {};
+
+  /// What is wrong with the values.
+  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+};
+
+/// The parts of a session for a bundle that has been read already. `task`, if given, must be the bundle's.
+/// Throws as `load` does.
+[[nodiscard]] BERT_RUNTIME_API SessionParts start(const Bundle& bundle, const Options& options = {});
+
+/// `read_bundle`, and that the bundle is of `task`. Throws BundleError.
+[[nodiscard]] BERT_RUNTIME_API Bundle read_bundle_of(const std::filesystem::path& path, const Task& task);
+
+/// Checks a bundle and makes it ready to answer: `load<QuestionAnswering>(path)`. Safe in threads.
+///
+/// Gives a Session<T>, and for TextGeneration a GenerationSession. Throws BundleError: the directory breaks the format,
+/// or is of another task; BackendError: no engine here runs it, or not the target that was named; InputError: options
+/// out of range.
+template <HeadTask T>
+[[nodiscard]] auto load(const std::filesystem::path& path, const Options& options = {}) {
+  using Loaded = std::conditional_t<std::is_same_v<T, TextGeneration>, GenerationSession, Session<T>>;
+  return Loaded(start(read_bundle_of(path, T::task()), options));
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,46 @@
+// Which rows run together: batches of similar length under a token budget, and the way there and back.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bert_runtime/export.h"
+#include "bert_runtime/features.h"
+#include "bert_runtime/tensor.h"
+
+namespace bert_runtime {
+
+/// The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows.
+struct Budget {
+  std::int64_t tokens = 2048;
+  std::int64_t rows = 64;
+
+  /// What is wrong with the values.
+  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+};
+
+/// Indices of `features` in batches; a row that exceeds the budget alone is a batch of its own.
+///
+/// Padding is work without an answer: rows are sorted by length, so that a long row never widens many short ones. Only
+/// rows with the same number of choices share a batch.
+[[nodiscard]] BERT_RUNTIME_API std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> features,
+                                                                          const Budget& budget);
+
+/// The graph's inputs for one batch, right padded: int64 of (batch, sequence) or (batch, choices, sequence).
+[[nodiscard]] BERT_RUNTIME_API std::map<std::string, Tensor, std::less<>> collate(
+    std::span<const Features* const> rows, std::int64_t pad_id);
+
+/// Each row's own outputs, without the batch axis and without what padding added. `specs[i]` describes `outputs[i]`,
+/// and `sizes` the axes that belong to the checkpoint.
+///
+/// Rows share the batch's memory, which lives as long as any of them. Throws BackendError when an output has not the
+/// shape that its spec and the rows give: a head may then trust the shapes of what it decodes.
+[[nodiscard]] BERT_RUNTIME_API std::vector<Outputs> split(std::span<const FloatArray> outputs,
+                                                          std::span<const TensorSpec> specs,
+                                                          const std::map<std::string, std::int64_t>& sizes,
+                                                          std::span<const Features* const> rows);
+
+}  // namespace bert_runtime

@@ -1,0 +1,114 @@
+// From text to an answer: a loaded bundle that encodes, batches, runs and decodes.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "bert_runtime/backends/engine.h"
+#include "bert_runtime/errors.h"
+#include "bert_runtime/export.h"
+#include "bert_runtime/manifest.h"
+#include "bert_runtime/schedule.h"
+#include "bert_runtime/tasks/tasks.h"
+#include "bert_runtime/tensor.h"
+#include "bert_runtime/text.h"
+
+namespace bert_runtime {
+
+/// How many requests `predict` reads before it answers: what length-aware batches are chosen from.
+inline constexpr std::size_t kLookahead = 256;
+
+/// What a session is made of; `load` makes it.
+struct SessionParts {
+  Manifest manifest;
+  Artefact artefact;                     ///< The one that runs.
+  TextEncoder text;
+  std::shared_ptr<const Engine> engine;
+  Budget budget;
+};
+
+/// A loaded bundle of the task T (Pretraining, FillMask, TextGeneration, NextSentencePrediction, TextClassification,
+/// MultipleChoice, TokenClassification, QuestionAnswering, FeatureExtraction).
+///
+/// A handle: copies share one immutable model, which is freed with the last of them. Every function is const and may be
+/// called from several threads at once. Results own their memory and outlive the session.
+template <HeadTask T>
+class Session {
+ public:
+  using Request = typename T::Request;
+  using Result = typename T::Result;
+
+  /// A result, or why there is none.
+  using Answer = std::variant<Result, InputError>;
+
+  /// The next request of a stream, or why it is none; nothing at the end.
+  using Source = std::function<std::optional<std::variant<Request, InputError>>()>;
+  using Sink = std::function<void(Answer)>;
+
+  /// Puts the parts together; `load` is the way to make one. Throws BundleError: settings that do not fit the head.
+  explicit Session(SessionParts parts);
+
+  /// Answers one request.
+  /// Throws InputError: it cannot be answered, with every problem; BackendError: the engine failed.
+  [[nodiscard]] Result operator()(const Request& request) const;
+
+  /// Answers requests in their own order, in batches of similar length. A request that cannot be answered takes no
+  /// other with it: its InputError, which names its index, stands in its place. Throws BackendError: the engine failed.
+  [[nodiscard]] std::vector<Answer> predict(std::span<const Request> requests) const;
+
+  /// The same for a stream of any length: holds kLookahead requests at a time, and calls `sink` in the stream's order
+  /// from this thread. What `source` and `sink` throw passes through.
+  void predict(const Source& source, const Sink& sink) const;
+
+  /// The raw level: the graph's inputs by name, with the dtypes and axes that the manifest names, to its outputs.
+  /// `arrays` are read during the call only. Throws InputError: every name, dtype or shape that the graph does not
+  /// take; BackendError: the engine failed.
+  [[nodiscard]] std::map<std::string, FloatArray> run(std::span<const Input> arrays) const;
+
+  /// These live as long as a copy of the session.
+  [[nodiscard]] const Manifest& manifest() const { return state().parts.manifest; }
+  [[nodiscard]] const Artefact& artefact() const { return state().parts.artefact; }
+  [[nodiscard]] const Engine& engine() const { return *state().parts.engine; }
+  [[nodiscard]] const TextEncoder& text() const { return state().parts.text; }
+
+ protected:
+  struct State {
+    SessionParts parts;
+    typename T::Head head;
+    std::vector<TensorSpec> fetched;  ///< The outputs that the head reads.
+  };
+
+  [[nodiscard]] const State& state() const { return *state_; }
+
+ private:
+  using Item = std::pair<Request, typename T::Encoded>;
+
+  [[nodiscard]] std::vector<std::variant<Result, BackendError>> decoded(std::span<const Item> items) const;
+  void answer_chunk(std::vector<std::variant<Request, InputError>> chunk, std::int64_t first, const Sink& sink) const;
+
+  std::shared_ptr<const State> state_;
+};
+
+#define BERT_RUNTIME_DECLARE(T) extern template class BERT_RUNTIME_API Session<T>;
+BERT_RUNTIME_TASKS(BERT_RUNTIME_DECLARE)
+#undef BERT_RUNTIME_DECLARE
+
+/// A session that continues texts; also gives a text as it grows.
+class BERT_RUNTIME_API GenerationSession : public Session<TextGeneration> {
+ public:
+  using Session::Session;
+
+  /// Calls `on_text` from this thread with the text as it grows, in parts that join to the result's text; false from it
+  /// ends the generation. Throws InputError: the request cannot be answered, or asks for beams or several texts, which
+  /// grow side by side; BackendError: the engine failed. What `on_text` throws passes through.
+  void stream(const TextGenerationRequest& request, const std::function<bool(std::string_view)>& on_text) const;
+};
+
+}  // namespace bert_runtime

@@ -1,0 +1,52 @@
+#include "any_session.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "tasks/json.h"
+
+namespace bert_runtime {
+namespace {
+
+template <class T>
+class TypedSession final : public AnySession {
+ public:
+  explicit TypedSession(SessionParts parts) : session_(std::move(parts)) {}
+
+  [[nodiscard]] Json answer(const Json& record) const override {
+    return result_to_json<T>(session_(request_from_json<T>(record)));
+  }
+
+  void predict(const Source& source, const Sink& sink) const override {
+    using Item = std::variant<typename T::Request, InputError>;
+    const auto typed = [&]() -> std::optional<Item> {
+      const std::optional<Answer> next = source();
+      if (!next) return std::nullopt;
+      if (const auto* error = std::get_if<InputError>(&*next)) return *error;
+      try {
+        return request_from_json<T>(std::get<Json>(*next));
+      } catch (const InputError& error) {
+        return error;
+      }
+    };
+    session_.predict(typed, [&](typename Session<T>::Answer answer) {
+      if (auto* error = std::get_if<InputError>(&answer)) return sink(std::move(*error));
+      sink(result_to_json<T>(std::get<typename T::Result>(answer)));
+    });
+  }
+
+ private:
+  Session<T> session_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnySession> start_any(const Bundle& bundle, const Options& options) {
+#define BERT_RUNTIME_START(T) \
+  if (bundle.manifest.task == T::task().name) return std::make_unique<TypedSession<T>>(start(bundle, options));
+  BERT_RUNTIME_TASKS(BERT_RUNTIME_START)
+#undef BERT_RUNTIME_START
+  throw BundleError("no session for the task " + bundle.manifest.task);  // read_bundle has refused it
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,37 @@
+// A session of any task, asked and answering in JSON: what the command and the C API run.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "bert_runtime/bundle.h"
+#include "bert_runtime/errors.h"
+#include "bert_runtime/loading.h"
+#include "json_text.h"
+
+namespace bert_runtime {
+
+/// A loaded bundle. Every function may be called from several threads at once.
+class AnySession {
+ public:
+  using Answer = std::variant<Json, InputError>;
+  using Source = std::function<std::optional<Answer>()>;
+  using Sink = std::function<void(Answer)>;
+
+  AnySession() = default;
+  AnySession(const AnySession&) = delete;
+  AnySession& operator=(const AnySession&) = delete;
+  virtual ~AnySession() = default;
+
+  /// See Session: requests are objects with the fields of the task's request.
+  [[nodiscard]] virtual Json answer(const Json& record) const = 0;
+  virtual void predict(const Source& source, const Sink& sink) const = 0;
+};
+
+/// The session of a bundle, whatever its task. Throws as `load` does.
+[[nodiscard]] std::unique_ptr<AnySession> start_any(const Bundle& bundle, const Options& options);
+
+}  // namespace bert_runtime

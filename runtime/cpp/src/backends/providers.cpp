@@ -1,0 +1,63 @@
+#include "backends/providers.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "backends/status.h"
+#include "bert_runtime/errors.h"
+#include "python_repr.h"
+#include "texts.h"
+
+namespace bert_runtime {
+namespace {
+
+std::vector<std::string> available(const Library& library) {
+  char** names = nullptr;
+  int count = 0;
+  check(*library.api, library.api->GetAvailableProviders(&names, &count), "onnxruntime does not list its providers: ");
+  std::vector<std::string> found(names, names + count);
+  check(*library.api, library.api->ReleaseAvailableProviders(names, count), "");
+  return found;
+}
+
+void add_cuda(const Library& library, OrtSessionOptions* options, const std::string& failure) {
+  const OrtApi& api = *library.api;
+  OrtCUDAProviderOptionsV2* cuda = nullptr;
+  check(api, api.CreateCUDAProviderOptions(&cuda), failure);
+  const std::unique_ptr<OrtCUDAProviderOptionsV2, decltype(api.ReleaseCUDAProviderOptions)> owner(
+      cuda, api.ReleaseCUDAProviderOptions);
+  check(api, api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda), failure);
+}
+
+void add_tensorrt(const Library& library, OrtSessionOptions* options, const std::string& failure) {
+  const OrtApi& api = *library.api;
+  OrtTensorRTProviderOptionsV2* tensorrt = nullptr;
+  check(api, api.CreateTensorRTProviderOptions(&tensorrt), failure);
+  const std::unique_ptr<OrtTensorRTProviderOptionsV2, decltype(api.ReleaseTensorRTProviderOptions)> owner(
+      tensorrt, api.ReleaseTensorRTProviderOptions);
+  check(api, api.SessionOptionsAppendExecutionProvider_TensorRT_V2(options, tensorrt), failure);
+}
+
+}  // namespace
+
+std::string provider_name(const std::string& target) {
+  if (target == "cuda") return "CUDAExecutionProvider";
+  return target == "tensorrt" ? "TensorrtExecutionProvider" : "CPUExecutionProvider";
+}
+
+void add_provider(const Library& library, OrtSessionOptions* options, const std::string& target) {
+  const std::string provider = provider_name(target);
+  const std::vector<std::string> found = available(library);
+  const std::string where = "target " + repr(target) + ": onnxruntime " + library.version + " at " + library.place;
+  if (std::ranges::find(found, provider) == found.end()) {
+    throw BackendError(where + " has not the " + provider + ", only " + joined(found) +
+                       "; install the onnxruntime made for it, or load another target");
+  }
+  if (provider == "CPUExecutionProvider") return;
+  const std::string failure = where + " cannot start the " + provider + ": ";
+  target == "cuda" ? add_cuda(library, options, failure) : add_tensorrt(library, options, failure);
+  check(*library.api, library.api->AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1"), failure);
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,71 @@
+#include "backends/select.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "bert_runtime/errors.h"
+#include "python_repr.h"
+#include "texts.h"
+
+namespace bert_runtime {
+namespace {
+
+/// The targets that there is an engine for; `auto` takes those of the CPU, of equal precisions the fastest first.
+const std::vector<std::string> kRunnable = {"cpu", "portable", "cuda", "tensorrt"};
+constexpr std::ptrdiff_t kAutomatic = 2;
+
+/// The fastest on a CPU first.
+const std::vector<std::string> kPrecisions = {"int8", "bf16", "fp32", "fp16"};
+
+const Artefact* find(const Manifest& manifest, const std::string& target) {
+  const auto found = std::ranges::find(manifest.artefacts, target, &Artefact::target);
+  return found == manifest.artefacts.end() ? nullptr : &*found;
+}
+
+/// The best artefact for the CPU, or null.
+const Artefact* best(const Manifest& manifest) {
+  const auto place = [](const std::vector<std::string>& words, const std::string& word) {
+    return std::ranges::find(words, word) - words.begin();
+  };
+  const auto rank = [&](const Artefact& artefact) {
+    return std::pair(place(kPrecisions, artefact.precision), place(kRunnable, artefact.target));
+  };
+  const Artefact* found = nullptr;
+  for (const Artefact& artefact : manifest.artefacts) {
+    if (place(kRunnable, artefact.target) >= kAutomatic) continue;
+    if (!found || rank(artefact) < rank(*found)) found = &artefact;
+  }
+  return found;
+}
+
+}  // namespace
+
+const Artefact& select(const Manifest& manifest, const std::string& target,
+                       const std::function<void(const std::string&)>& warn) {
+  std::vector<std::string> targets;
+  for (const Artefact& artefact : manifest.artefacts) targets.push_back(artefact.target);
+  const std::string held = joined(targets);
+  if (target != "auto") {
+    const Artefact* named = find(manifest, target);
+    if (!named) {
+      throw BackendError("target " + repr(target) + " was asked for, but the bundle holds " + held +
+                         "; load one of these or export it again with --target " + target);
+    }
+    if (std::ranges::find(kRunnable, target) == kRunnable.end()) {
+      throw BackendError("target " + repr(target) + ": this runtime runs " + joined(kRunnable) +
+                         "; use one of these targets");
+    }
+    return *named;
+  }
+  if (const Artefact* found = best(manifest)) return *found;
+  const Artefact& artefact = manifest.artefacts.front();
+  if (warn) {
+    warn("the bundle holds only " + held + "; its " + artefact.target +
+         " file runs on ONNX Runtime's CPU provider here, slower than `bert-export --target cpu` would make it");
+  }
+  return artefact;
+}
+
+}  // namespace bert_runtime

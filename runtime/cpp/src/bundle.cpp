@@ -1,0 +1,175 @@
+#include "bert_runtime/bundle.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "bert_runtime/errors.h"
+#include "bert_runtime/tasks/tasks.h"
+#include "files.h"
+#include "manifest_json.h"
+#include "onnx_file.h"
+#include "python_repr.h"
+#include "signature.h"
+#include "texts.h"
+
+namespace bert_runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMaxTokenizerBytes = std::int64_t{256} << 20;
+
+/// The path as Python writes it: `./a//b/` is a/b.
+std::string plain(const fs::path& path) {
+  fs::path kept;
+  for (const fs::path& part : path) {
+    if (!part.empty() && part != ".") kept /= part;
+  }
+  return kept.empty() ? "." : kept.string();
+}
+
+fs::path directory(const fs::path& path) {
+  std::error_code none;
+  if (fs::is_directory(path, none)) {
+    fs::path resolved = fs::canonical(path, none);
+    if (!none) return resolved;
+  }
+  const std::string what = fs::exists(path, none) ? "is no directory" : "does not exist";
+  throw BundleError(plain(path) + ": " + what + ", expected the directory of a bundle; make one with bert-export");
+}
+
+bool is_inside(const fs::path& path, const fs::path& directory) {
+  return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first == directory.end();
+}
+
+/// The size of a regular file inside the directory; nothing is opened, for a pipe would block.
+/// Throws BundleError: it is missing, something else, or a link to a place outside.
+std::int64_t regular_file(const fs::path& directory, const std::string& name) {
+  const fs::path path = directory / name;
+  struct stat status = {};
+  std::error_code error;
+  const bool is_there = ::stat(path.c_str(), &status) == 0;
+  const fs::path resolved = fs::canonical(path, error);
+  if (!is_there || error) throw BundleError(name + " is missing or cannot be reached, expected a file of the bundle");
+  if (!is_inside(resolved, directory)) {
+    throw BundleError(name + " is a link that leaves the directory, expected a file inside: copy it with `cp -rL`");
+  }
+  if (!S_ISREG(status.st_mode)) throw BundleError(name + " is no regular file, expected one");
+  return status.st_size;
+}
+
+std::string manifest_text(const fs::path& directory) {
+  try {
+    regular_file(directory, kManifestName);
+  } catch (const BundleError& error) {
+    throw BundleError(directory.string() + ": " + error.what() + "; name the directory that bert-export wrote");
+  }
+  try {
+    return read_file(directory / kManifestName, kMaxManifestBytes + 1);
+  } catch (const FileError& error) {
+    throw BundleError((directory / kManifestName).string() + ": " + error.reason + "; make the file readable");
+  }
+}
+
+const Task& task_of(const std::string& name) {
+  const std::string where = std::string(kManifestName) + ": task: ";
+  const Task* task = nullptr;
+  try {
+    task = &find_task(name);
+  } catch (const InputError& error) {
+    throw BundleError(where + error.what());
+  }
+  if (task->name != name) {
+    throw BundleError(where + repr(name) + " is an alias for the hand, expected " + repr(task->name));
+  }
+  return *task;
+}
+
+/// Files that would be too large to read, whatever they hold; graphs in the order of artefacts, then the tokenizer.
+void limit_problems(const Manifest& manifest, std::vector<std::string>& problems) {
+  std::vector<std::pair<std::string, std::int64_t>> limits;
+  for (const Artefact& artefact : manifest.artefacts) {
+    for (const Graph& graph : artefact.graphs()) {
+      const auto same = [&](const auto& limit) { return limit.first == graph.file; };
+      if (std::ranges::none_of(limits, same)) limits.emplace_back(graph.file, kMaxGraphBytes);
+    }
+  }
+  const auto tokenizer = std::ranges::find(limits, manifest.tokenizer.file, &decltype(limits)::value_type::first);
+  if (tokenizer == limits.end()) {
+    limits.emplace_back(manifest.tokenizer.file, kMaxTokenizerBytes);
+  } else {
+    tokenizer->second = kMaxTokenizerBytes;
+  }
+  for (const auto& [name, limit] : limits) {
+    const std::int64_t size = manifest.files.at(name).size;
+    if (size <= limit) continue;
+    problems.push_back("files: " + name + " has " + std::to_string(size) + " bytes, expected at most " +
+                       std::to_string(limit));
+  }
+}
+
+void file_problems(const fs::path& directory, const Manifest& manifest, std::vector<std::string>& problems) {
+  for (const auto& [name, record] : manifest.files) {
+    try {
+      const std::int64_t size = regular_file(directory, name);
+      if (size == record.size) continue;
+      problems.push_back("files: " + name + " has " + std::to_string(size) + " bytes, expected " +
+                         std::to_string(record.size));
+    } catch (const BundleError& error) {
+      problems.push_back(std::string("files: ") + error.what());
+    }
+  }
+}
+
+std::vector<std::string> digest_problems(const fs::path& directory, const Manifest& manifest) {
+  std::vector<std::string> problems;
+  for (const auto& [name, record] : manifest.files) {
+    try {
+      const std::string found = sha256_of_file(directory / name);
+      if (found == record.sha256) continue;
+      problems.push_back("files: " + name + " has the digest " + found + ", expected " + record.sha256 +
+                         ": the file was changed");
+    } catch (const FileError& error) {
+      problems.push_back("files: " + name + ": " + error.reason + ", expected a readable file");
+    }
+  }
+  return problems;
+}
+
+std::vector<std::string> graphs_problems(const fs::path& directory, const Manifest& manifest) {
+  std::map<std::string, OnnxFile> graphs;
+  for (const Artefact& artefact : manifest.artefacts) {
+    for (const Graph& graph : artefact.graphs()) graphs[graph.file];
+  }
+  for (auto& [name, found] : graphs) found = read_onnx(directory / name);
+  std::vector<std::string> problems;
+  for (const Artefact& artefact : manifest.artefacts) {
+    for (const Graph& graph : artefact.graphs()) {
+      for (const std::string& problem : graph_problems(artefact, graph, graphs.at(graph.file), manifest)) {
+        problems.push_back(graph.file + ": " + problem);
+      }
+    }
+  }
+  return problems;
+}
+
+}  // namespace
+
+Bundle read_bundle(const fs::path& path) {
+  const fs::path resolved = directory(path);
+  Manifest manifest = parse_manifest(manifest_text(resolved));
+  std::vector<std::string> problems = task_problems(manifest, task_of(manifest.task));
+  limit_problems(manifest, problems);
+  file_problems(resolved, manifest, problems);
+  raise_bundle_problems(problems, kManifestName);
+  raise_bundle_problems(digest_problems(resolved, manifest), kManifestName);
+  raise_bundle_problems(graphs_problems(resolved, manifest), kManifestName);
+  return {resolved, std::move(manifest)};
+}
+
+}  // namespace bert_runtime

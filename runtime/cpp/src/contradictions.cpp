@@ -1,0 +1,89 @@
+#include "contradictions.h"
+
+#include <map>
+#include <utility>
+
+#include "python_repr.h"
+
+namespace bert_runtime {
+namespace {
+
+/// Items that are there more than once, in the order of their first places.
+std::vector<std::string> repeated(const std::vector<std::string>& items) {
+  std::map<std::string, int> counts;
+  for (const std::string& item : items) ++counts[item];
+  std::vector<std::string> found;
+  for (const std::string& item : items) {
+    if (std::exchange(counts[item], 1) > 1) found.push_back(item);
+  }
+  return found;
+}
+
+void unlisted(const Manifest& manifest, const std::string& where, const std::vector<std::string>& names,
+              std::vector<std::string>& problems) {
+  for (const std::string& name : names) {
+    if (manifest.files.contains(name)) continue;
+    problems.push_back(where + " names " + repr(name) + ", which is not listed under files");
+  }
+}
+
+std::vector<std::string> lower_names(const Manifest& manifest, const std::string& own_name) {
+  std::vector<std::string> names = {own_name};
+  for (const auto& [name, record] : manifest.files) {
+    std::string lower = name;
+    for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    names.push_back(lower);
+  }
+  return names;
+}
+
+void clashes(const Graph& graph, const std::string& where, std::vector<std::string>& problems) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : graph.inputs) names.push_back(spec.name);
+  for (const TensorSpec& spec : graph.outputs) names.push_back(spec.name);
+  for (const std::string& name : repeated(names)) {
+    problems.push_back(where + ": two tensors are named " + repr(name) + ", expected one");
+  }
+  for (const std::string& name : repeated(graph.data)) {
+    problems.push_back(where + ".data lists " + repr(name) + " twice, expected once");
+  }
+}
+
+using Named = std::vector<std::pair<std::string, Graph>>;
+
+/// Every graph with its place in the manifest.
+Named graphs(const Manifest& manifest) {
+  Named found;
+  for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
+    std::string where = "artefacts[" + std::to_string(i) + "]";
+    for (Graph& graph : manifest.artefacts[i].graphs()) {
+      found.emplace_back(where, std::move(graph));
+      where += ".source";
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> contradictions(const Manifest& manifest, const std::string& own_name) {
+  std::vector<std::string> problems;
+  const Named named = graphs(manifest);
+  unlisted(manifest, "tokenizer.file", {manifest.tokenizer.file}, problems);
+  for (const auto& [where, graph] : named) {
+    unlisted(manifest, where + ".file", {graph.file}, problems);
+    unlisted(manifest, where + ".data", graph.data, problems);
+  }
+  for (const std::string& name : repeated(lower_names(manifest, own_name))) {
+    problems.push_back("files: " + repr(name) + " differs from another name at most in case, expected distinct names");
+  }
+  std::vector<std::string> targets;
+  for (const Artefact& artefact : manifest.artefacts) targets.push_back(artefact.target);
+  for (const std::string& target : repeated(targets)) {
+    problems.push_back("artefacts: two are for the target " + target + ", expected one");
+  }
+  for (const auto& [where, graph] : named) clashes(graph, where, problems);
+  return problems;
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,45 @@
+#include "generation/batches.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace bert_runtime {
+
+std::int64_t lanes(const GenerationSettings& settings) {
+  return std::max(settings.num_beams, settings.num_return_sequences);
+}
+
+std::vector<std::vector<std::size_t>> plan_generation(std::span<const GenerationLength> requests,
+                                                      const Budget& budget) {
+  std::vector<std::size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+    return std::pair(requests[i].settings->max_new_tokens, requests[i].prompt);
+  });
+  std::vector<std::vector<std::size_t>> batches;
+  std::vector<GenerationLength> last;
+  for (const std::size_t i : order) {
+    last.push_back(requests[i]);
+    const BatchSize size = batch_size(last);
+    if (last.size() > 1 && size.rows <= budget.rows && size.tokens <= budget.tokens) {
+      batches.back().push_back(i);
+    } else {
+      batches.push_back({i});
+      last = {requests[i]};
+    }
+  }
+  return batches;
+}
+
+BatchSize batch_size(std::span<const GenerationLength> requests) {
+  std::int64_t rows = 0, prompt = 0, added = 0;
+  for (const GenerationLength& request : requests) {
+    rows += lanes(*request.settings);
+    prompt = std::max(prompt, request.prompt);
+    added = std::max(added, request.settings->max_new_tokens);
+  }
+  return {rows, rows * (prompt + added)};
+}
+
+}  // namespace bert_runtime

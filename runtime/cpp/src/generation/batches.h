@@ -1,0 +1,37 @@
+// Which requests are continued together: those of similar length, under the session's budget. All functions are pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bert_runtime/schedule.h"
+#include "bert_runtime/tasks/text_generation.h"
+
+namespace bert_runtime {
+
+/// A request's settings and the length of its prompt.
+struct GenerationLength {
+  const GenerationSettings* settings;
+  std::int64_t prompt;
+};
+
+/// The rows of a batch, and its tokens over all rows, padding included: at most, at its end.
+struct BatchSize {
+  std::int64_t rows, tokens;
+};
+
+/// How many rows of a batch a request takes at most.
+[[nodiscard]] std::int64_t lanes(const GenerationSettings& settings);
+
+/// Indices of requests in batches; one that exceeds the budget runs alone.
+///
+/// Rows and tokens count every lane at its greatest length: that is what the cache may take. Settings may differ within
+/// a batch, since each request has a search of its own.
+[[nodiscard]] std::vector<std::vector<std::size_t>> plan_generation(std::span<const GenerationLength> requests,
+                                                                    const Budget& budget);
+
+/// See BatchSize; at least one request.
+[[nodiscard]] BatchSize batch_size(std::span<const GenerationLength> requests);
+
+}  // namespace bert_runtime

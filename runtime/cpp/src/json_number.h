@@ -1,0 +1,12 @@
+// The numbers of JSON text, read as Python reads them.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace bert_runtime {
+
+/// The double nearest to a number as JSON writes it, or nothing where that is infinite; too small a number is a zero.
+[[nodiscard]] std::optional<double> read_double(std::string_view digits);
+
+}  // namespace bert_runtime

@@ -1,0 +1,235 @@
+#include "manifest_json.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+#include <utility>
+
+#include "bert_runtime/errors.h"
+#include "contradictions.h"
+#include "json_record.h"
+#include "python_repr.h"
+#include "strict_json.h"
+#include "texts.h"
+
+namespace bert_runtime {
+namespace {
+
+const std::vector<std::string> kTargets = {"cpu", "cuda", "tensorrt", "openvino", "portable"};
+const std::vector<std::string> kPrecisions = {"fp32", "fp16", "bf16", "int8"};
+const std::vector<std::string> kMasks = {"any", "right_padded"};
+const std::vector<std::string> kDtypes = {"int64", "int32", "float32", "float16", "bool"};
+const std::vector<std::string> kProblemTypes = {"single_label_classification", "multi_label_classification",
+                                                "regression"};
+const std::vector<std::string> kPoolings = {"mean", "cls", "pooler"};
+const std::string kPlainName =
+    "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder";
+
+constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
+
+bool is_of(std::string_view text, std::string_view allowed) {
+  return text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+bool is_letter(char c) { return is_alphanumeric(c) && (c < '0' || c > '9'); }
+
+bool is_file_name(std::string_view text) {
+  const auto fits = [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; };
+  return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, fits) && is_alphanumeric(text.front()) &&
+         is_alphanumeric(text.back());
+}
+
+bool is_onnx_name(std::string_view text) {
+  constexpr std::string_view kSuffix = ".onnx";
+  return text.ends_with(kSuffix) && text.size() <= 128 && is_file_name(text.substr(0, text.size() - kSuffix.size()));
+}
+
+bool is_word(std::string_view text, char also) {
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto fits = [&](char c) { return is_lower(c) || (c >= '0' && c <= '9') || c == also; };
+  return !text.empty() && text.size() <= 64 && is_lower(text.front()) && std::ranges::all_of(text, fits);
+}
+
+bool is_axis(std::string_view text) { return is_word(text, '_'); }
+
+bool is_task(std::string_view text) { return is_word(text, '-'); }
+
+bool is_tensor(std::string_view text) {
+  const auto fits = [](char c) { return is_alphanumeric(c) || c == '_' || c == '.'; };
+  return !text.empty() && text.size() <= 128 && (is_letter(text.front()) || text.front() == '_') &&
+         std::ranges::all_of(text, fits);
+}
+
+bool is_sha256(std::string_view text) { return text.size() == 64 && is_of(text, "0123456789abcdef"); }
+
+bool is_any(std::string_view) { return true; }
+
+template <class Field>
+std::string shown(const nlohmann::json& value, const Field& key) {
+  const auto found = value.find(key);
+  return cut(found == value.end() ? "None" : repr_json(*found));
+}
+
+/// The format and its version, alone and first: under another version every other key may mean something else.
+void check_version(const nlohmann::json& value) {
+  const std::string name = std::string(kManifestName) + ": ";
+  const std::string format = repr(kFormat);
+  if (!value.is_object()) {
+    throw BundleError(name + "is no JSON object, expected one with the format " + format + "; export the bundle again");
+  }
+  if (value.value("format", nlohmann::json()) != kFormat) {
+    throw BundleError(name + "the format is " + shown(value, "format") + ", expected " + format +
+                      "; name the directory of a bundle");
+  }
+  const nlohmann::json version = value.value("version", nlohmann::json());
+  if (version.is_number_integer() && version == kFormatVersion) return;
+  throw BundleError(name + "the format's version is " + shown(value, "version") + ", this runtime reads version " +
+                    std::to_string(kFormatVersion) +
+                    "; install the release that wrote it, or export the bundle again with this one");
+}
+
+HeadSettings settings(Record record) {
+  HeadSettings found;
+  if (record.has("labels")) found.labels = record.strings("labels", is_any, "a string");
+  if (record.has("problem_type")) found.problem_type = record.choice("problem_type", kProblemTypes);
+  if (record.has("pooling")) found.pooling = record.choice("pooling", kPoolings);
+  if (record.has("normalize")) found.normalize = record.boolean("normalize");
+  record.close();
+  return found;
+}
+
+std::map<std::string, std::int64_t> sizes(Record record) {
+  std::map<std::string, std::int64_t> found;
+  for (const std::string& name : record.names()) {
+    if (is_axis(name)) found[name] = record.integer(name, 1, kMaxInt32);
+  }
+  for (const std::string& name : record.names()) {
+    if (found.contains(name)) continue;
+    record.problems().push_back(record.path() + ": the key " + cut(repr(name)) +
+                                " is no axis name, expected lower-case letters, digits and underscores");
+  }
+  return found;
+}
+
+TokenizerRecord tokenizer(Record record) {
+  TokenizerRecord found;
+  found.file = record.string("file", is_file_name, kPlainName);
+  found.max_length = record.integer("max_length", 1, kMaxInt32);
+  found.pad_id = record.integer("pad_id", 0, kMaxInt32);
+  if (record.has("mask_id")) found.mask_id = record.integer("mask_id", 0, kMaxInt32);
+  record.close();
+  return found;
+}
+
+TensorSpec tensor(Record record) {
+  TensorSpec found;
+  found.name = record.string("name", is_tensor, "a tensor's name");
+  found.dtype = record.choice("dtype", kDtypes);
+  found.axes = record.strings("axes", is_axis, "an axis name: lower-case letters, digits and underscores");
+  record.close();
+  return found;
+}
+
+std::vector<TensorSpec> tensors(const std::vector<Record>& records) {
+  std::vector<TensorSpec> found;
+  for (const Record& record : records) found.push_back(tensor(record));
+  return found;
+}
+
+/// The fields that an artefact and its source have in common.
+Graph graph(Record& record) {
+  Graph found;
+  found.file = record.string("file", is_onnx_name, kPlainName + ", ending in .onnx");
+  found.data = record.strings("data", is_file_name, kPlainName);
+  found.inputs = tensors(record.records("inputs"));
+  found.outputs = tensors(record.records("outputs"));
+  return found;
+}
+
+Graph source(Record record) {
+  Graph found = graph(record);
+  record.close();
+  return found;
+}
+
+Artefact artefact(Record record) {
+  Artefact found;
+  Graph own = graph(record);
+  found.file = std::move(own.file);
+  found.data = std::move(own.data);
+  found.inputs = std::move(own.inputs);
+  found.outputs = std::move(own.outputs);
+  found.target = record.choice("target", kTargets);
+  found.precision = record.choice("precision", kPrecisions);
+  found.mask = record.choice("mask", kMasks);
+  found.opset = record.integer("opset", 1, 1000);
+  found.plain = record.boolean("plain");
+  if (record.has("source")) found.source = source(record.record("source"));
+  record.close();
+  return found;
+}
+
+std::vector<Artefact> artefacts(Record& record) {
+  const std::size_t before = record.problems().size();
+  std::vector<Artefact> found;
+  for (const Record& item : record.records("artefacts")) found.push_back(artefact(item));
+  if (found.empty() && record.problems().size() == before) {
+    record.problems().push_back("artefacts is an empty list, expected at least one artefact");
+  }
+  return found;
+}
+
+std::map<std::string, FileRecord> files(Record record) {
+  std::map<std::string, FileRecord> found;
+  for (const std::string& name : record.names()) {
+    if (!is_file_name(name)) {
+      record.problems().push_back(record.path() + ": the key " + cut(repr(name)) + " is no plain name, expected " +
+                                  kPlainName);
+      continue;
+    }
+    Record item = record.record(name);
+    FileRecord& file = found[name];
+    file.size = item.integer("size", 0, kMaxInt64);
+    file.sha256 = item.string("sha256", is_sha256, "64 lower-case hexadecimal digits");
+    item.close();
+  }
+  return found;
+}
+
+Manifest manifest(Record& record) {
+  Manifest found;
+  record.choice("format", {kFormat});
+  found.version = record.integer("version", kFormatVersion, kFormatVersion);
+  found.task = record.string("task", is_task, "a task's name");
+  found.settings = settings(record.record("settings"));
+  found.sizes = sizes(record.record("sizes"));
+  found.tokenizer = tokenizer(record.record("tokenizer"));
+  found.artefacts = artefacts(record);
+  found.files = files(record.record("files"));
+  record.mapping("provenance");
+  record.mapping("verification");
+  if (record.has("quality")) record.mapping("quality");
+  record.close();
+  return found;
+}
+
+}  // namespace
+
+Manifest parse_manifest(std::string_view content) {
+  if (content.size() > kMaxManifestBytes) {
+    throw BundleError(std::string(kManifestName) + ": has more than " + std::to_string(kMaxManifestBytes) +
+                      " bytes; export the bundle again");
+  }
+  const nlohmann::json value = strict_loads(content, kManifestName);
+  check_version(value);
+  std::vector<std::string> problems;
+  Record record(&value, "", problems);
+  Manifest found = manifest(record);
+  raise_bundle_problems(problems.empty() ? contradictions(found, kManifestName) : problems, kManifestName);
+  return found;
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,54 @@
+#include "records.h"
+
+#include <string>
+
+#include "bert_runtime/errors.h"
+#include "bert_runtime/utf8.h"
+#include "python_repr.h"
+
+namespace bert_runtime {
+namespace {
+
+constexpr int kDeepest = 64;
+constexpr std::size_t kMostDigits = 4300;
+
+/// Text that is JSON by its grammar alone.
+[[noreturn]] void refuse(const std::string& what) {
+  throw InputError("not JSON: " + what + "; expected one JSON object a line");
+}
+
+JsonLimits limits() {
+  const auto not_finite = [](std::string_view text) { refuse(cut(text, 20) + " is no finite number"); };
+  const auto integer = [](std::string_view text) {
+    const std::size_t digits = text.size() - (text.front() == '-');
+    if (digits <= kMostDigits) return;
+    refuse("Exceeds the limit (4300 digits) for integer string conversion: value has " + std::to_string(digits) +
+           " digits; use sys.set_int_max_str_digits() to increase the limit");
+  };
+  return {not_finite, not_finite, integer, [](const std::string&) {}};
+}
+
+}  // namespace
+
+Json read_record(std::string_view line) {
+  const std::string too_deep = "nested too deep, expected at most " + std::to_string(kDeepest) + " levels";
+  if (const std::size_t broken = first_broken_utf8(line); broken < line.size()) {
+    throw InputError("byte " + std::to_string(broken + 1) + " of the line is not UTF-8; save the file as UTF-8");
+  }
+  int depth = 0;
+  Json value;
+  try {
+    value = parse_json<Json>(line, limits(), &depth);
+  } catch (const JsonSyntaxError& error) {
+    refuse(error.what());
+  } catch (const JsonDepthError&) {
+    throw InputError(too_deep);
+  }
+  if (!value.is_object()) {
+    throw InputError("got a JSON " + std::string(type_name(value)) + ", expected an object with the request's fields");
+  }
+  if (depth > kDeepest) throw InputError(too_deep);
+  return value;
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,253 @@
+#include "signature.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "python_repr.h"
+#include "texts.h"
+
+namespace bert_runtime {
+namespace {
+
+using Problems = std::vector<std::string>;
+using Sizes = std::map<std::string, std::int64_t>;
+
+std::string shown(const std::vector<TensorSpec>& specs) {
+  constexpr std::size_t kShown = 8;
+  Problems parts;
+  for (std::size_t i = 0; i < std::min(specs.size(), kShown); ++i) {
+    parts.push_back(specs[i].name + " " + specs[i].dtype + "(" + joined(specs[i].axes) + ")");
+  }
+  return joined(parts, ", ", "none") + (specs.size() > kShown ? ", ..." : "");
+}
+
+bool has_layers(const std::vector<TensorSpec>& specs) { return std::ranges::any_of(specs, &TensorSpec::is_per_layer); }
+
+/// The tensors at a place of the artefact, and those that the task has there.
+struct Place {
+  std::string key;
+  std::vector<TensorSpec> found;
+  std::vector<TensorSpec> expected;
+};
+
+std::vector<Place> places(const Artefact& artefact, const Task& task) {
+  std::vector<Place> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.source.has_value())},
+                            {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
+  if (artefact.source && task.cross_attention) {
+    all.push_back({"source.inputs", artefact.source->inputs, task.cross_attention->source_inputs});
+    all.push_back({"source.outputs", artefact.source->outputs, task.cross_attention->source_outputs});
+  }
+  return all;
+}
+
+/// `whose` is the artefact's name in a sentence about its tensors.
+void signature_problems(const Artefact& artefact, const Task& task, const Sizes& sizes, const std::string& whose,
+                        Problems& problems) {
+  const std::vector<Place> all = places(artefact, task);
+  const std::string expected = "expected those of " + task.name + (artefact.plain ? " (plain)" : "");
+  const auto layers = sizes.find("layers");
+  if (std::ranges::any_of(all, [](const Place& place) { return has_layers(place.expected); })) {
+    std::int64_t count = 0;
+    for (const Place& place : all) count += static_cast<std::int64_t>(place.found.size());
+    if (layers == sizes.end()) {
+      problems.push_back(whose + ": sizes.layers is missing, expected the number of layers: the graph has tensors for "
+                                 "each of them");
+      return;
+    }
+    if (layers->second > count) {  // two thousand million names would be made, only to differ
+      problems.push_back(whose + " has " + std::to_string(count) + " tensors, " + expected + " for sizes.layers " +
+                         std::to_string(layers->second));
+      return;
+    }
+  }
+  for (const Place& place : all) {
+    const std::vector<TensorSpec> right = expand(place.expected, layers == sizes.end() ? 0 : layers->second);
+    if (place.found == right) continue;
+    problems.push_back(whose + "." + place.key + " are " + shown(place.found) + ", " + expected + ": " + shown(right));
+  }
+}
+
+/// A source where there is none to read, or beside an artefact that reads none.
+void source_problems(const Manifest& manifest, const Task& task, Problems& problems) {
+  const auto& artefacts = manifest.artefacts;
+  const auto has_source = [](const Artefact& artefact) { return artefact.source.has_value(); };
+  const auto place = [&](auto found) { return "artefacts[" + std::to_string(found - artefacts.begin()) + "]"; };
+  const auto first = std::ranges::find_if(artefacts, has_source);
+  const auto without = std::ranges::find_if_not(artefacts, has_source);
+  if (first == artefacts.end()) return;
+  if (!task.cross_attention) {
+    problems.push_back(place(first) + ".source is given, expected none: " + task.name + " reads no encoder");
+  } else if (without != artefacts.end()) {
+    problems.push_back(place(without) + ".source is missing, expected one in every artefact or in none");
+  }
+}
+
+void settings_problems(const HeadSettings& settings, const Task& task, Problems& problems) {
+  const std::pair<std::string, bool> given[] = {{"labels", !settings.labels.empty()},
+                                                {"problem_type", settings.problem_type.has_value()},
+                                                {"pooling", settings.pooling.has_value()},
+                                                {"normalize", settings.normalize.has_value()}};
+  for (const auto& [key, is_given] : given) {
+    const bool is_used = std::ranges::find(task.settings, key) != task.settings.end();
+    if (!is_given && is_used) {
+      problems.push_back("settings." + key + " is missing, expected the setting that " + task.name + " needs");
+    }
+    if (is_given && !is_used) {
+      problems.push_back("settings." + key + " is no setting of " + task.name + ", expected only: " +
+                         joined(task.settings, ", ", "none"));
+    }
+  }
+}
+
+void label_problems(const Manifest& manifest, const Task& task, Problems& problems) {
+  if (std::ranges::find(task.settings, "labels") == task.settings.end()) return;
+  const auto labels = static_cast<std::int64_t>(manifest.settings.labels.size());
+  const auto size = manifest.sizes.find("labels");
+  if (size != manifest.sizes.end() && size->second == labels) return;
+  problems.push_back("settings.labels has " + std::to_string(labels) + " names, expected sizes.labels of them: " +
+                     (size == manifest.sizes.end() ? "None" : std::to_string(size->second)));
+}
+
+void size_problems(const Manifest& manifest, Problems& problems) {
+  std::set<std::string> axes;
+  for (const Artefact& artefact : manifest.artefacts) {
+    for (const Graph& graph : artefact.graphs()) {
+      for (const TensorSpec& spec : graph.inputs) axes.insert(spec.axes.begin(), spec.axes.end());
+      for (const TensorSpec& spec : graph.outputs) axes.insert(spec.axes.begin(), spec.axes.end());
+    }
+  }
+  for (const std::string& axis : axes) {
+    if (is_request_axis(axis) || manifest.sizes.contains(axis)) continue;
+    problems.push_back("sizes." + axis + " is missing, expected the size of an axis that belongs to the checkpoint");
+  }
+  for (const auto& [axis, size] : manifest.sizes) {
+    if (!is_request_axis(axis)) continue;
+    problems.push_back("sizes." + axis + " is given, expected no size for an axis that changes with the request");
+  }
+}
+
+/// The sum of two numbers, which may have one bit more than either.
+std::string sum(std::uint64_t first, std::uint64_t second) {
+  constexpr std::uint64_t kTen = 10;
+  const std::uint64_t last = (first % kTen + second % kTen) % kTen;
+  const std::uint64_t rest = first / kTen + second / kTen + (first % kTen + second % kTen) / kTen;
+  return (rest ? std::to_string(rest) : "") + std::to_string(last);
+}
+
+void external_problems(const Graph& graph, const OnnxFile& found, const std::map<std::string, FileRecord>& files,
+                       Problems& problems) {
+  std::set<std::string> used;
+  for (const ExternalData& external : found.external) {
+    used.insert(external.location);
+    const std::string tensor = cut(repr(external.tensor), 80);
+    if (std::ranges::find(graph.data, external.location) == graph.data.end()) {
+      problems.push_back("the external data of tensor " + tensor + " lies in " + cut(repr(external.location), 80) +
+                         ", expected only the files that the manifest lists under data: " +
+                         joined(graph.data, ", ", "none"));
+      continue;
+    }
+    const auto size = static_cast<std::uint64_t>(files.at(external.location).size);
+    const std::uint64_t length = external.length.value_or(0);
+    if (external.offset <= size && length <= size - external.offset) continue;
+    problems.push_back("tensor " + tensor + " ends at byte " + sum(external.offset, length) + " of " +
+                       external.location + ", expected at most " + std::to_string(size));
+  }
+  for (const std::string& name : std::set<std::string>(graph.data.begin(), graph.data.end())) {
+    if (used.contains(name)) continue;
+    problems.push_back("no tensor lies in " + name + ", expected one in every file that the manifest lists under data");
+  }
+}
+
+void shape_problems(const TensorSpec& spec, const std::vector<Dimension>& shape, const Sizes& sizes,
+                    Problems& problems) {
+  const std::string name = repr(spec.name);
+  if (shape.size() != spec.axes.size()) {
+    problems.push_back(name + " has " + std::to_string(shape.size()) + " axes in the graph, expected the manifest's: " +
+                       joined(spec.axes));
+    return;
+  }
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const auto* fixed = std::get_if<std::uint64_t>(&shape[i]);
+    const auto size = sizes.find(spec.axes[i]);
+    if (!fixed || (size != sizes.end() && static_cast<std::uint64_t>(size->second) == *fixed)) continue;
+    const std::string expected =
+        size == sizes.end() ? "a size that changes with the request" : std::to_string(size->second);
+    problems.push_back("the axis " + spec.axes[i] + " of " + name + " is " + std::to_string(*fixed) +
+                       " in the graph, expected " + expected);
+  }
+}
+
+template <class Value>
+std::string names(const std::map<std::string, const Value*>& items) {
+  Problems keys;
+  for (const auto& [name, item] : items) keys.push_back(name);
+  return joined(keys, ", ", "none");
+}
+
+void tensor_problems(const std::string& kind, const std::vector<TensorSpec>& specs,
+                     const std::vector<const GraphTensor*>& tensors, const Sizes& sizes, Problems& problems) {
+  std::map<std::string, const TensorSpec*> declared;
+  std::map<std::string, const GraphTensor*> found;
+  for (const TensorSpec& spec : specs) declared[spec.name] = &spec;
+  for (const GraphTensor* tensor : tensors) found[tensor->name] = tensor;
+  const auto same_name = [](const auto& left, const auto& right) { return left.first == right.first; };
+  if (!std::ranges::equal(declared, found, same_name)) {
+    problems.push_back("the graph's " + kind + " are " + names(found) + ", expected the manifest's: " +
+                       names(declared));
+  }
+  for (const auto& [name, spec] : declared) {
+    if (!found.contains(name)) continue;
+    const GraphTensor& tensor = *found[name];
+    if (tensor.dtype != spec->dtype) {
+      problems.push_back(repr(name) + " is of type " + (tensor.dtype.empty() ? "unknown" : tensor.dtype) +
+                         " in the graph, expected the manifest's " + spec->dtype);
+    }
+    if (tensor.shape) shape_problems(*spec, *tensor.shape, sizes, problems);
+  }
+}
+
+std::vector<const GraphTensor*> pointers(const std::vector<GraphTensor>& tensors) {
+  std::vector<const GraphTensor*> found;
+  for (const GraphTensor& tensor : tensors) found.push_back(&tensor);
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> task_problems(const Manifest& manifest, const Task& task) {
+  Problems problems;
+  for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
+    signature_problems(manifest.artefacts[i], task, manifest.sizes, "artefacts[" + std::to_string(i) + "]", problems);
+  }
+  source_problems(manifest, task, problems);
+  settings_problems(manifest.settings, task, problems);
+  label_problems(manifest, task, problems);
+  size_problems(manifest, problems);
+  return problems;
+}
+
+std::vector<std::string> graph_problems(const Artefact& artefact, const Graph& graph, const OnnxFile& found,
+                                        const Manifest& manifest) {
+  Problems problems;
+  if (found.operators.contains("EPContext")) {
+    problems.push_back("holds an EPContext operator, which loads a compiled engine; expected ONNX operators only");
+  }
+  if (!found.opset || *found.opset != static_cast<std::uint64_t>(artefact.opset)) {
+    problems.push_back("has opset " + (found.opset ? std::to_string(*found.opset) : "None") +
+                       ", expected the manifest's " + std::to_string(artefact.opset));
+  }
+  external_problems(graph, found, manifest.files, problems);
+  // An initializer that is also an input is a default value: the graph may keep it to itself.
+  std::vector<const GraphTensor*> inputs = pointers(found.inputs);
+  std::erase_if(inputs, [&](const GraphTensor* tensor) {
+    const auto same = [&](const TensorSpec& spec) { return spec.name == tensor->name; };
+    return found.initializers.contains(tensor->name) && std::ranges::none_of(graph.inputs, same);
+  });
+  tensor_problems("inputs", graph.inputs, inputs, manifest.sizes, problems);
+  tensor_problems("outputs", graph.outputs, pointers(found.outputs), manifest.sizes, problems);
+  return problems;
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,142 @@
+#include "bert_runtime/tasks/feature_extraction.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "bert_runtime/errors.h"
+#include "python_repr.h"
+#include "tasks/json_form.h"
+#include "tasks/request.h"
+#include "tasks/scores.h"
+
+namespace bert_runtime {
+
+template <>
+struct Fields<FeatureExtractionRequest> {
+  static constexpr auto list = std::tuple(required("text", &FeatureExtractionRequest::text));
+};
+
+template <>
+struct Fields<FeatureExtractionResult> {
+  static constexpr auto list = std::tuple(field("vector", &FeatureExtractionResult::vector),
+                                          field("truncated", &FeatureExtractionResult::truncated));
+};
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kPoolings = {"mean", "cls", "pooler"};
+constexpr const char* kPooled = "sentence_embedding";
+
+std::vector<std::string> settings_problems(const HeadSettings& settings) {
+  std::vector<std::string> problems;
+  if (!settings.pooling || std::ranges::find(kPoolings, *settings.pooling) == kPoolings.end()) {
+    const std::string got = settings.pooling ? repr(std::string_view(*settings.pooling)) : "None";
+    problems.push_back("pooling is " + got + ", expected mean, cls, pooler");
+  }
+  if (!settings.normalize) problems.push_back("normalize is missing, expected true or false");
+  return problems;
+}
+
+/// The mean of the rows that the mask keeps; 1e-9 stands for an empty text's count, as in sentence-transformers.
+std::vector<double> mean(const FloatArray& states, std::span<const std::int64_t> mask) {
+  const auto hidden = static_cast<std::size_t>(states.shape[1]);
+  std::vector<double> sum(hidden);
+  double count = 0;
+  for (std::size_t row = 0; row < mask.size(); ++row) {
+    if (!mask[row]) continue;
+    ++count;
+    for (std::size_t i = 0; i < hidden; ++i) sum[i] += states.values[row * hidden + i];
+  }
+  for (double& value : sum) value /= std::max(count, 1e-9);
+  return sum;
+}
+
+void scale_to_unit(std::vector<double>& vector) {
+  double squares = 0;
+  for (const double value : vector) squares += value * value;
+  const double length = std::max(std::sqrt(squares), 1e-12);
+  for (double& value : vector) value /= length;
+}
+
+/// One vector by the formulas of sentence-transformers' Pooling and Normalize modules: from the last hidden state,
+/// (sequence, hidden), or from the pooler's output, (hidden,).
+std::vector<float> pooled(const FloatArray& values, std::span<const std::int64_t> mask, const HeadSettings& settings) {
+  const bool is_mean = values.shape.size() == 2 && settings.pooling == "mean";
+  const FloatArray first = values.shape.size() == 2 ? values[0] : values;
+  std::vector<double> vector =
+      is_mean ? mean(values, mask) : std::vector<double>(first.values.begin(), first.values.end());
+  if (*settings.normalize) scale_to_unit(vector);
+  return {vector.begin(), vector.end()};
+}
+
+void require_shape(const FloatArray& values, std::string_view name, std::int64_t tokens) {
+  const bool is_states = values.shape.size() == 2 && values.shape[0] == tokens && tokens > 0;
+  if (values.shape.size() == 1 || is_states) return;
+  throw BackendError(repr(name) + " has the shape " + shape_text(values.shape) + ", expected (hidden,) or (" +
+                     std::to_string(tokens) + " tokens, hidden); export the bundle again");
+}
+
+}  // namespace
+
+std::vector<std::string> FeatureExtractionRequest::problems() const { return field_mistakes(*this); }
+
+FeatureExtractionHead::FeatureExtractionHead(TextEncoder text, HeadSettings settings)
+    : HeadBase(std::move(text), std::move(settings)) {
+  std::string all;
+  for (const std::string& problem : settings_problems(this->settings())) all += (all.empty() ? "" : "; ") + problem;
+  if (!all.empty()) throw BundleError(all + "; export the bundle again");
+}
+
+std::vector<std::string> FeatureExtractionHead::fetch(const std::vector<std::string>& available) const {
+  const std::string unpooled = settings().pooling == "pooler" ? "pooler_output" : "last_hidden_state";
+  for (const std::string& name : {std::string(kPooled), unpooled}) {
+    if (std::ranges::find(available, name) != available.end()) return {name};
+  }
+  std::string got;
+  for (const std::string& name : available) got += (got.empty() ? "" : ", ") + name;
+  throw BundleError("the graph gives " + got + ", expected sentence_embedding or " + unpooled +
+                    "; export the bundle again");
+}
+
+FeatureExtractionEncoded FeatureExtractionHead::encode(const FeatureExtractionRequest& request) const {
+  raise_input_problems(request.problems());
+  const Pieces pieces = text().pieces(request.text);
+  const Pieces kept = text().truncate(pieces);
+  return {{{Features::from_row(text().row(kept))}}, kept.size() < pieces.size()};
+}
+
+FeatureExtractionResult FeatureExtractionHead::decode(const FeatureExtractionRequest&,
+                                                      const FeatureExtractionEncoded& encoded,
+                                                      std::span<const Outputs> outputs) const {
+  std::vector<std::string> available;
+  for (const auto& entry : outputs[0]) available.push_back(entry.first);
+  const std::string name = fetch(available).front();
+  const FloatArray& values = output(outputs[0], name);
+  const Features& features = encoded.features[0];
+  require_shape(values, name, features.sequence());
+  require_finite(values.values, name);
+  if (name == kPooled) return {{values.values.begin(), values.values.end()}, encoded.truncated};
+  return {pooled(values, features.mask, settings()), encoded.truncated};
+}
+
+const Task& FeatureExtraction::task() {
+  static const TensorSpec states = {"last_hidden_state", "float32", {"batch", "sequence", "hidden"}};
+  static const Task task = {
+      .name = "feature-extraction",
+      .aliases = {"embedding", "embeddings"},
+      .reads = Reads::all_tokens,
+      .outputs = {states, {kPooled, "float32", {"batch", "hidden"}}},
+      .plain_outputs = {states, {"pooler_output", "float32", {"batch", "hidden"}}},
+      .settings = {"pooling", "normalize"},
+  };
+  return task;
+}
+
+template FeatureExtractionRequest request_from_json<FeatureExtraction>(const Json&);
+template std::vector<RequestField> request_fields<FeatureExtraction>();
+template Json result_to_json<FeatureExtraction>(const FeatureExtractionResult&);
+
+}  // namespace bert_runtime

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+#include "bert_runtime/errors.h"
+#include "bert_runtime/tasks/text_generation.h"
+#include "python_repr.h"
+#include "tasks/json_form.h"
+#include "tasks/request.h"
+#include "tasks/scores.h"
+
+namespace bert_runtime {
+
+template <>
+struct Fields<GeneratedText> {
+  static constexpr auto list =
+      std::tuple(field("text", &GeneratedText::text), field("token_ids", &GeneratedText::token_ids),
+                 field("finish_reason", &GeneratedText::finish_reason), field("score", &GeneratedText::score));
+};
+
+template <>
+struct Fields<TextGenerationResult> {
+  static constexpr auto list = std::tuple(field("sequences", &TextGenerationResult::sequences));
+};
+
+namespace {
+
+void note_length_problems(std::int64_t length, std::int64_t added, std::int64_t most, Problems& problems) {
+  if (length == 0) {
+    problems.push_back(
+        "the prompt holds no token, expected one at least: write a text, or set special_tokens to start");
+  }
+  if (length >= most) {
+    problems.push_back("the prompt has " + std::to_string(length) + " tokens, expected at most " +
+                       std::to_string(most - 1) + ", for the model reads " + std::to_string(most) + ": shorten it");
+  } else if (added > most - length) {
+    problems.push_back("max_new_tokens is " + std::to_string(added) + " after a prompt of " + std::to_string(length) +
+                       " tokens, expected at most " + std::to_string(most - length) + ": the model reads " +
+                       std::to_string(most));
+  }
+}
+
+void append(std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& more) {
+  ids.insert(ids.end(), more.begin(), more.end());
+}
+
+std::vector<std::int64_t> prompt_ids(const TextEncoder& text, const TextGenerationRequest& request) {
+  const auto& [before, after] = text.special_tokens().single;
+  std::vector<std::int64_t> ids;
+  if (request.settings.special_tokens != "none") append(ids, before);
+  append(ids, text.pieces(request.prompt).ids);
+  if (request.settings.special_tokens == "both") append(ids, after);
+  return ids;
+}
+
+}  // namespace
+
+Prompt TextGenerationHead::encode(const TextGenerationRequest& request) const {
+  raise_input_problems(request.problems());
+  Prompt prompt;
+  prompt.ids = prompt_ids(text(), request);
+  const std::string& eos = request.settings.eos;
+  if (!eos.empty()) prompt.eos_id = text().token_id(eos);
+  Problems problems;
+  note_length_problems(static_cast<std::int64_t>(prompt.ids.size()), request.settings.max_new_tokens,
+                       text().max_length(), problems);
+  if (!eos.empty() && !prompt.eos_id) {
+    problems.push_back("eos " + cut(repr(std::string_view(eos))) +
+                       " is not in the vocabulary, expected an entry such as [SEP], or ''");
+  }
+  if (request.source) problems.push_back("source is given, expected none: this decoder reads no encoder");
+  raise_input_problems(problems);
+  const std::vector<std::int64_t> zeros(prompt.ids.size(), 0), ones(prompt.ids.size(), 1);
+  prompt.features.push_back({.ids = prompt.ids, .type_ids = zeros, .mask = ones});
+  return prompt;
+}
+
+TextGenerationResult TextGenerationHead::decode(const TextGenerationRequest&, const Prompt& encoded,
+                                                std::span<const Outputs> outputs) const {
+  const FloatArray& logits = output(outputs[0], "logits");
+  require_finite(logits.values, "logits");
+  const auto vocabulary = logits.shape.empty() ? 0 : static_cast<std::size_t>(logits.shape.back());
+  if (vocabulary == 0 || logits.values.size() < vocabulary) {
+    throw BackendError("'logits' has the shape " + shape_text(logits.shape) +
+                       ", expected (vocabulary,) or (tokens, vocabulary); export the bundle again");
+  }
+  const Continuation next{{argmax(logits.values.last(vocabulary))}};
+  return result(encoded, {&next, 1});
+}
+
+TextGenerationResult TextGenerationHead::result(const Prompt& prompt,
+                                                std::span<const Continuation> continuations) const {
+  TextGenerationResult result;
+  for (const auto& [ids, score] : continuations) {
+    const bool ended = prompt.eos_id && !ids.empty() && ids.back() == *prompt.eos_id;
+    result.sequences.push_back({continued(prompt, ids), ids, ended ? "eos" : "length", score});
+  }
+  return result;
+}
+
+std::string TextGenerationHead::continued(const Prompt& prompt, std::span<const std::int64_t> ids) const {
+  std::vector<std::int64_t> all = prompt.ids;
+  const std::string before = text().decode(all);
+  all.insert(all.end(), ids.begin(), ids.end());
+  const std::string whole = text().decode(all);
+  return whole.starts_with(before) ? whole.substr(before.size()) : text().decode(ids);
+}
+
+const Task& TextGeneration::task() {
+  static const std::vector<std::string> past = {"batch", "heads", "past", "size"};
+  static const std::vector<std::string> total = {"batch", "heads", "total", "size"};
+  static const TensorSpec keys = {"present.{layer}.key", "float32", total};
+  static const TensorSpec values = {"present.{layer}.value", "float32", total};
+  const std::vector<std::string> source = {"sources", "heads", "source", "size"};
+  const TensorSpec cross_keys = {"cross_key_values.{layer}.key", "float32", source};
+  const TensorSpec cross_values = {"cross_key_values.{layer}.value", "float32", source};
+  static const Task task = {
+      .name = "text-generation",
+      .aliases = {"lm", "causal-lm"},
+      .reads = Reads::last_token,
+      .outputs = {{"logits", "float32", {"batch", "vocabulary"}}, keys, values},
+      .plain_outputs = {{"logits", "float32", {"batch", "sequence", "vocabulary"}}, keys, values},
+      .graph_inputs = {{"input_ids", "int64", {"batch", "sequence"}},
+                       {"attention_mask", "int64", {"batch", "total"}},
+                       {"past_key_values.{layer}.key", "float32", past},
+                       {"past_key_values.{layer}.value", "float32", past}},
+      .cross_attention = CrossAttention{
+          .inputs = {{"encoder_attention_mask", "int64", {"sources", "source"}}, cross_keys, cross_values},
+          .source_inputs = {{"encoder_hidden_states", "float32", {"sources", "source", "hidden"}}},
+          .source_outputs = {cross_keys, cross_values}},
+      .is_autoregressive = true,
+  };
+  return task;
+}
+
+template Json result_to_json<TextGeneration>(const TextGenerationResult&);
+
+}  // namespace bert_runtime

@@ -1,0 +1,177 @@
+#include "bert_runtime/text.h"
+
+#include <algorithm>
+
+#include "bert_runtime/errors.h"
+#include "files.h"
+
+namespace bert_runtime {
+namespace {
+
+using Ids = std::vector<std::int64_t>;
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 28;  ///< Of a tokenizer.json: a vocabulary of ten million tokens.
+
+/// A probe's tokens: the special ones with their ids, and 0 with the mask off where a text stands.
+struct Probe {
+  Ids ids, type_ids;
+  std::vector<bool> special;
+};
+
+Probe probe(const std::vector<TemplateElement>& elements) {
+  Probe made;
+  for (const TemplateElement& element : elements) {
+    const bool special = element.text < 0;
+    for (const std::int64_t id : special ? element.ids : Ids{0}) {
+      made.ids.push_back(id);
+      made.type_ids.push_back(element.type_id);
+      made.special.push_back(special);
+    }
+  }
+  return made;
+}
+
+/// The runs of special tokens, separated by the runs of ordinary ones.
+std::vector<Ids> groups(const Probe& probe) {
+  std::vector<Ids> found(1);
+  for (std::size_t i = 0; i < probe.ids.size(); ++i) {
+    if (probe.special[i]) {
+      found.back().push_back(probe.ids[i]);
+    } else if (i == 0 || probe.special[i - 1]) {
+      found.emplace_back();
+    }
+  }
+  return found;
+}
+
+/// 0 through the special tokens that end the first text, 1 from the second text on.
+Ids expected_types(const std::vector<bool>& special) {
+  std::vector<std::size_t> starts;
+  for (std::size_t i = 1; i < special.size(); ++i) {
+    if (special[i - 1] && !special[i]) starts.push_back(i);
+  }
+  const bool second = !starts.empty() && (starts.size() > 1 || !special[0]);
+  Ids types(special.size(), 0);
+  std::fill(types.begin() + static_cast<std::ptrdiff_t>(second ? starts.back() : special.size()), types.end(), 1);
+  return types;
+}
+
+/// Reads the special tokens off the post-processor: where they stand around one text and around two.
+Template read_template(const PostProcessor& post_processor) {
+  const Probe pair = probe(post_processor.pair);
+  std::vector<Ids> one = groups(probe(post_processor.single)), two = groups(pair);
+  if (one.size() != 2 || two.size() != 3 || pair.type_ids != expected_types(pair.special)) {
+    throw BundleError("the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint");
+  }
+  return {{std::move(one[0]), std::move(one[1])}, {std::move(two[0]), std::move(two[1]), std::move(two[2])}};
+}
+
+template <class Groups>
+std::int64_t count(const Groups& all) {
+  std::size_t sum = 0;
+  for (const Ids& group : all) sum += group.size();
+  return static_cast<std::int64_t>(sum);
+}
+
+/// Appends ids and says where they stand.
+Span append(Ids& row, const Ids& ids) {
+  const auto begin = static_cast<std::int64_t>(row.size());
+  row.insert(row.end(), ids.begin(), ids.end());
+  return {begin, static_cast<std::int64_t>(row.size())};
+}
+
+/// The longer length, cut until both fit into `room`; both when that is not enough.
+std::pair<std::int64_t, std::int64_t> longest_first(std::int64_t shorter, std::int64_t longer, std::int64_t room) {
+  longer = shorter > room ? shorter : std::max(shorter, room - shorter);
+  if (shorter + longer > room) return {room / 2, room / 2 + room % 2};
+  return {shorter, longer};
+}
+
+}  // namespace
+
+TextEncoder::TextEncoder(Tokenizer tokenizer, std::int64_t max_length)
+    : tokenizer_(std::move(tokenizer)),
+      max_length_(max_length),
+      template_(read_template(tokenizer_.post_processor())),
+      pad_id_(token_id("[PAD]").value_or(0)),
+      mask_id_(token_id(mask_token_)) {
+  if (room(true) < 0) {
+    throw BundleError("max_length is " + std::to_string(max_length) +
+                      ", expected room for [CLS], [SEP] and [SEP]; export a BERT checkpoint");
+  }
+}
+
+TextEncoder TextEncoder::from_file(const std::filesystem::path& path, std::int64_t max_length) {
+  const std::string name = path.filename().string();
+  const auto refuse = [&](const std::string& reason) {
+    return BundleError(name + ": " + reason + "; expected a tokenizer.json; export the bundle again");
+  };
+  std::string content;
+  try {
+    content = read_file(path, kMostBytes + 1);
+  } catch (const FileError& error) {
+    throw refuse(error.reason);
+  }
+  if (content.size() > kMostBytes) throw refuse("is larger than " + std::to_string(kMostBytes) + " bytes");
+  return from_json(content, name, max_length);
+}
+
+TextEncoder TextEncoder::from_json(std::string_view content, std::string_view name, std::int64_t max_length) {
+  Tokenizer tokenizer = Tokenizer::from_json(content, name);
+  try {
+    return TextEncoder(std::move(tokenizer), max_length);
+  } catch (const BundleError& error) {
+    throw BundleError(std::string(name) + ": " + error.what());
+  }
+}
+
+Pieces TextEncoder::pieces(std::string_view text) const { return tokenizer_.encode(text); }
+
+Row TextEncoder::row(const Pieces& first, const Pieces* second) const {
+  Row made;
+  append(made.ids, second == nullptr ? template_.single[0] : template_.pair[0]);
+  made.first = append(made.ids, first.ids);
+  append(made.ids, second == nullptr ? template_.single[1] : template_.pair[1]);
+  made.type_ids.assign(made.ids.size(), 0);
+  if (second == nullptr) return made;
+  made.second = append(made.ids, second->ids);
+  append(made.ids, template_.pair[2]);
+  made.type_ids.resize(made.ids.size(), 1);
+  return made;
+}
+
+std::int64_t TextEncoder::room(bool pair) const {
+  return max_length_ - (pair ? count(template_.pair) : count(template_.single));
+}
+
+Pieces TextEncoder::truncate(const Pieces& first) const { return first.part({0, room()}); }
+
+std::pair<Pieces, Pieces> TextEncoder::truncate(const Pieces& first, const Pieces& second) const {
+  if (first.size() + second.size() <= room(true)) return {first, second};
+  const auto [shorter, longer] = std::minmax({first.size(), second.size()});
+  const auto [less, more] = longest_first(shorter, longer, room(true));
+  const bool first_is_longer = first.size() > second.size();
+  return {first.part({0, first_is_longer ? more : less}), second.part({0, first_is_longer ? less : more})};
+}
+
+std::vector<Span> TextEncoder::windows(std::int64_t length, std::int64_t room, std::int64_t stride) {
+  if (room <= stride) {
+    throw InputError("room for " + std::to_string(room) + " tokens and a stride of " + std::to_string(stride) +
+                     "; expected stride < room: lower the stride");
+  }
+  std::vector<Span> made;
+  for (std::int64_t start = 0;; start += room - stride) {
+    made.push_back({start, std::min(start + room, length)});
+    if (start + room >= length) return made;
+  }
+}
+
+std::string TextEncoder::token(std::int64_t id) const { return tokenizer_.token(id); }
+
+std::optional<std::int64_t> TextEncoder::token_id(std::string_view token) const { return tokenizer_.token_id(token); }
+
+std::string TextEncoder::decode(std::span<const std::int64_t> ids, bool skip_special_tokens) const {
+  return tokenizer_.decode(ids, skip_special_tokens);
+}
+
+}  // namespace bert_runtime

@@ -1,0 +1,46 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "backends/library.h"
+#include "bert_runtime/errors.h"
+
+using namespace bert_runtime;
+
+namespace {
+
+std::string refusal(const std::string& path) {
+  try {
+    (void)open_onnxruntime(path);
+  } catch (const BackendError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+#ifndef BERT_RUNTIME_LINK_ONNXRUNTIME
+
+TEST_CASE("an ONNX Runtime that is missing is told with what is expected and what to do") {
+  const std::string text = refusal("/nowhere/libonnxruntime.so");
+  CHECK(text.starts_with("ONNX Runtime cannot be opened (/nowhere/libonnxruntime.so: cannot open shared object file"));
+  CHECK(text.find("expected 1.17 or later") != std::string::npos);
+  CHECK(text.find("BERT_RUNTIME_ONNXRUNTIME") != std::string::npos);
+}
+
+TEST_CASE("an ONNX Runtime that is too old is told with both versions") {
+  const std::string text = refusal(BERT_RUNTIME_OLD_ONNXRUNTIME);
+  CHECK(text.starts_with("ONNX Runtime 1.16.3 at " BERT_RUNTIME_OLD_ONNXRUNTIME " is not supported, expected 1.17"));
+}
+
+TEST_CASE("a library that is no ONNX Runtime is refused") {
+  CHECK(refusal(BERT_RUNTIME_NOT_ONNXRUNTIME) ==
+        BERT_RUNTIME_NOT_ONNXRUNTIME " is no ONNX Runtime: it has no OrtGetApiBase, expected 1.17 or later");
+}
+
+#endif
+
+TEST_CASE("the same library is opened once") {
+  CHECK(&open_onnxruntime(std::nullopt) == &open_onnxruntime(std::nullopt));
+}

@@ -1,0 +1,84 @@
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <vector>
+
+#include "bert_runtime/errors.h"
+#include "bert_runtime/schedule.h"
+
+using namespace bert_runtime;
+
+namespace {
+
+using Batches = std::vector<std::vector<std::size_t>>;
+
+Features row(std::size_t length) {
+  return {.ids = std::vector<std::int64_t>(length, 7), .type_ids = std::vector<std::int64_t>(length, 0),
+          .mask = std::vector<std::int64_t>(length, 1)};
+}
+
+std::vector<const Features*> pointers(const std::vector<Features>& rows) {
+  std::vector<const Features*> found;
+  for (const Features& each : rows) found.push_back(&each);
+  return found;
+}
+
+FloatArray floats(Shape shape, std::vector<float> values) {
+  auto owner = std::make_shared<const std::vector<float>>(std::move(values));
+  return {std::move(shape), *owner, owner};
+}
+
+}  // namespace
+
+TEST_CASE("rows of similar length share a batch within the budget") {
+  const std::vector<Features> rows = {row(5), row(2), row(4), row(2), row(9)};
+  CHECK(plan(pointers(rows), {.tokens = 8, .rows = 64}) == Batches{{1, 3}, {2}, {0}, {4}});
+  CHECK(plan(pointers(rows), {.tokens = 100, .rows = 2}) == Batches{{1, 3}, {2, 0}, {4}});
+  CHECK(plan({}, {}).empty());
+}
+
+TEST_CASE("rows with another number of choices never share a batch") {
+  Features choices = row(4);
+  choices.choices = 2;
+  CHECK(plan(pointers({row(2), choices, row(2)}), {}) == Batches{{0, 2}, {1}});
+}
+
+TEST_CASE("a batch is padded on the right, choice by choice") {
+  Features first = {.ids = {1, 2, 3, 4}, .type_ids = {0, 0, 1, 1}, .mask = {1, 1, 1, 0}, .choices = 2};
+  Features second = {.ids = {5, 6, 7, 8, 9, 10},
+                     .type_ids = {0, 0, 0, 0, 0, 0},
+                     .mask = {1, 1, 1, 1, 1, 1},
+                     .choices = 2};
+  const auto feeds = collate(pointers({first, second}), 99);
+  CHECK(feeds.at("input_ids").shape == Shape{2, 2, 3});
+  CHECK(std::get<0>(feeds.at("input_ids").values) ==
+        std::vector<std::int64_t>{1, 2, 99, 3, 4, 99, 5, 6, 7, 8, 9, 10});
+  CHECK(std::get<0>(feeds.at("attention_mask").values) ==
+        std::vector<std::int64_t>{1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1});
+  CHECK_FALSE(feeds.contains("positions"));
+}
+
+TEST_CASE("each row gets its own outputs back, without what padding added") {
+  std::vector<Features> rows = {row(1), row(2)};
+  rows[0].positions = {{0}};
+  rows[1].positions = std::vector<std::int64_t>{};
+  const std::vector<TensorSpec> specs = {{"hidden", "float32", {"batch", "sequence", "hidden"}},
+                                         {"words", "float32", {"batch", "masks"}}};
+  const std::vector<FloatArray> outputs = {floats({2, 2, 2}, {1, 2, 0, 0, 3, 4, 5, 6}), floats({2, 1}, {7, 0})};
+  const auto parts = split(outputs, specs, {{"hidden", 2}}, pointers(rows));
+  const auto first = parts[0].at("hidden").values;
+  CHECK(std::vector<float>(first.begin(), first.end()) == std::vector<float>{1, 2});
+  CHECK(parts[0].at("hidden").shape == Shape{1, 2});
+  CHECK(parts[1].at("hidden").shape == Shape{2, 2});
+  CHECK(parts[0].at("words").values.size() == 1);
+  CHECK(parts[1].at("words").values.empty());
+}
+
+TEST_CASE("an output of another shape than the manifest's is an error, not a read beyond it") {
+  const std::vector<TensorSpec> specs = {{"logits", "float32", {"batch", "labels"}}};
+  const std::vector<Features> rows = {row(1), row(1)};
+  for (const Shape& shape : {Shape{1, 3}, Shape{2, 2}, Shape{2, 3, 1}, Shape{}}) {
+    const std::vector<FloatArray> outputs = {floats(shape, std::vector<float>(6))};
+    CHECK_THROWS_AS(split(outputs, specs, {{"labels", 3}}, pointers(rows)), BackendError);
+  }
+}

@@ -1,0 +1,236 @@
+"""`bert_run` takes the flags of `bert-run`, writes the same lines and ends with the same exit code, for every head."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bert_runtime.tasks import TASKS
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+TOLERANCE = 1e-5
+"""Scores: the engine's sums differ in order with how rows are batched; texts, spans and labels are equal."""
+
+Run = Callable[..., tuple[int, str, str]]
+HEADS = [task.name for task in TASKS]
+BAD_LINES = [
+    "",
+    "   ",
+    "[]",
+    "{",
+    '{"nothing": 1}',
+    '{"text": 7}',
+    '{"a": 1}}',
+    "nul",
+    '{"x": NaN}',
+    '{"x": "\\ud800"}',
+]
+BAD_FLAGS = [
+    ["--no-such-flag", "x"],
+    ["--threads", "0"],
+    ["--threads", "two"],
+    ["--rows", "0", "--tokens", "-1"],
+    ["--target", "cuda"],
+    ["--target"],
+    ["--output", "x.jsonl"],
+    ["--input", "missing.jsonl"],
+    ["--input", "x.txt"],
+    ["--errors", "skip"],
+    ["--errors", "stop"],
+    [],
+]
+
+
+def _run(command: Sequence[str], text: str) -> tuple[int, str, str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False, env=environment, timeout=300)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture(scope="session")
+def cpp(program: Callable[[str], Path]) -> Run:
+    """The C++ command: exit code, standard output, standard error."""
+    path = str(program("bert_run"))
+    return lambda *arguments, text="": _run([path, *arguments], text)
+
+
+@pytest.fixture(scope="session")
+def python() -> Run:
+    """The Python command."""
+    return lambda *arguments, text="": _run([sys.executable, "-m", "bert_runtime.cli", *arguments], text)
+
+
+def assert_close(left: Any, right: Any) -> None:
+    """Equal values, numbers with a point within TOLERANCE, keys in the same order."""
+    if isinstance(left, float) and isinstance(right, float):
+        assert math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    elif isinstance(left, dict) and isinstance(right, dict):
+        assert list(left) == list(right)
+        for key in left:
+            assert_close(left[key], right[key])
+    elif isinstance(left, list) and isinstance(right, list):
+        assert len(left) == len(right)
+        for one, other in zip(left, right, strict=True):
+            assert_close(one, other)
+    else:
+        assert left == right
+        assert type(left) is type(right)
+
+
+def golden_requests(head: str) -> list[str]:
+    """The head's golden requests and its task's examples, as lines."""
+    cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
+    examples = next(task for task in TASKS if task.name == head).examples
+    return [json.dumps(request, ensure_ascii=False) for request in [*(case["request"] for case in cases), *examples]]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_file_of_requests_gets_the_same_lines(head: str, cpp: Run, python: Run, tmp_path: Path) -> None:
+    lines = golden_requests(head)
+    path = tmp_path / "requests.jsonl"
+    path.write_text("\n".join([*lines, *BAD_LINES, *lines]) + "\n", encoding="utf-8")
+    arguments = [str(GOLDEN / head), "--input", str(path), "--errors", "skip", "--with-input"]
+    ours, theirs = cpp(*arguments), python(*arguments)
+
+    assert ours[0] == theirs[0] == 0
+    assert ours[2] == theirs[2]
+    answers, expected = ours[1].splitlines(), theirs[1].splitlines()
+    assert len(answers) == len(expected) == 2 * len(lines) + len(BAD_LINES) - 2
+    for answer, line in zip(answers, expected, strict=True):
+        assert_close(json.loads(answer), json.loads(line))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_bytes_of_a_line_are_the_same_where_its_numbers_are(head: str, cpp: Run, python: Run) -> None:
+    """One request runs alone in both languages, hence with the same sums."""
+    line = golden_requests(head)[0]
+    arguments = [str(GOLDEN / head), "--threads", "1", "--input", "-"]
+    ours, theirs = cpp(*arguments, text=line), python(*arguments, text=line)
+
+    assert ours[0] == theirs[0] == 0
+    if json.loads(ours[1]) == json.loads(theirs[1]):
+        assert ours[1] == theirs[1]
+    assert_close(json.loads(ours[1]), json.loads(theirs[1]))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_golden_requests_get_their_golden_answers(head: str, cpp: Run) -> None:
+    cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
+    code, answers, _ = cpp(str(GOLDEN / head), "--input", "-", text="\n".join(json.dumps(c["request"]) for c in cases))
+
+    assert code == 0
+    for answer, case in zip(answers.splitlines(), cases, strict=True):
+        assert_close(json.loads(answer), case["answer"])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_flags_give_the_same_answer(head: str, cpp: Run, python: Run) -> None:
+    arguments = [str(GOLDEN / head)]
+    for name, value in json.loads(golden_requests(head)[0]).items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(flag if value else "--no-" + flag[2:])
+        elif isinstance(value, list):
+            arguments += [flag, *value]
+        elif value is not None:
+            arguments.append(f"{flag}={value}")
+    ours, theirs = cpp(*arguments), python(*arguments)
+
+    assert ours[0] == theirs[0] == 0
+    assert_close(json.loads(ours[1]), json.loads(theirs[1]))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_bundle_is_described_in_the_same_words(head: str, cpp: Run, python: Run) -> None:
+    arguments = [str(GOLDEN / head), "--describe", "--json"]
+    assert cpp(*arguments) == python(*arguments)
+
+
+def test_a_decoder_that_reads_an_encoder_is_described_and_refused_by_name(cpp: Run, python: Run) -> None:
+    bundle = str(GOLDEN / "text-generation-from-source")
+    assert cpp(bundle, "--describe", "--json") == python(bundle, "--describe", "--json")
+    code, answer, told = cpp(bundle, "--prompt", "a")
+
+    assert (code, answer) == (2, "")
+    assert "the decoder reads an encoder through source.onnx, which this runtime does not run yet" in told
+
+
+def test_an_encoder_for_a_bundle_that_reads_none_is_refused(cpp: Run, python: Run) -> None:
+    arguments = [str(GOLDEN / "text-generation"), "--prompt", "a", "--encoder", "somewhere"]
+    assert cpp(*arguments) == python(*arguments)
+
+
+@pytest.mark.parametrize("flags", BAD_FLAGS, ids=" ".join)
+def test_wrong_flags_end_with_the_same_code_and_words(flags: list[str], cpp: Run, python: Run) -> None:
+    bundle = str(GOLDEN / "question-answering")
+    request = (
+        ["--question", "q", "--context", "c"] if flags and "--input" not in flags and "--output" not in flags else []
+    )
+    ours, theirs = cpp(bundle, *request, *flags), python(bundle, *request, *flags)
+
+    assert ours[:2] == theirs[:2] == (2, "")
+    if "unknown:" in theirs[2]:  # which flag was meant is only guessed in Python
+        assert ours[2].startswith("bert-run: unknown: --no-such-flag")
+    elif "portable" not in theirs[2]:
+        assert ours[2] == theirs[2]
+
+
+def test_requests_that_are_wrong_are_refused_in_the_same_words(cpp: Run, python: Run) -> None:
+    bundle = str(GOLDEN / "text-classification")
+    for flags in (
+        ["--text", "a", "--top-k", "x"],
+        ["--text", "a", "--top-k", "0", "--threshold", "1_0"],
+        ["--text-pair", "b"],
+    ):
+        ours, theirs = cpp(bundle, *flags), python(bundle, *flags)
+        assert ours == theirs
+        assert ours[0] == 2
+
+
+CSV = [
+    'text,text_pair,top_k,note\n"A ""good"" film, again",,2,x\nA film.,The other.,,\n\n"two\nlines",,1,\n',
+    "\ufefftext\r\nA film.\r\n",
+    'text\n"not closed\n',
+    'text,top_k\n"a"b,1\nshort\nfine,1\n',
+    "text,text\na,b\n",
+    "",
+    "text\rold ends\rof lines\r",
+]
+
+
+@pytest.mark.parametrize("content", CSV, ids=range(len(CSV)))
+@pytest.mark.parametrize("errors", ["skip", "fail"])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_csv_is_read_and_written_in_the_same_way(
+    content: str, form: str, errors: str, cpp: Run, python: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "requests.csv"
+    path.write_bytes(content.encode())
+    outputs = []
+    for name, run in (("cpp", cpp), ("python", python)):
+        output = tmp_path / f"{name}.{form}"
+        flags = ["--input", str(path), "--output", str(output), "--errors", errors, "--allow-extra", "--threads", "1"]
+        code, _, told = run(str(GOLDEN / "text-classification"), *flags, "--with-input")
+        outputs.append(
+            (
+                code,
+                told.replace(f"{name}.{form}", "output"),
+                _numbers_cut(output.read_text(encoding="utf-8")) if output.exists() else None,
+            )
+        )
+    assert outputs[0] == outputs[1]
+
+
+def _numbers_cut(text: str) -> str:
+    """Numbers to five digits: rows of a batch are summed in another order than one alone."""
+
+    return re.sub(r"\d\.\d{6,}(e-\d+)?", lambda found: f"{float(found[0]):.4f}", text)
