@@ -117,7 +117,7 @@ def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
         except GateError as error:
             failure = error
             continue
-        return bench.made(narrow, written, parity, rung.reason)
+        return bench.made(graph, written, parity, rung.reason)
     assert failure is not None  # there is always a first rung
     raise failure
 

@@ -155,7 +155,10 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task", "qa", "--fp16", "--target", "cpu"], "--target cpu in 'fp16', expected fp32: a CPU computes"),
+        (
+            ["--task", "qa", "--fp16", "--target", "cpu"],
+            "--target cpu in 'fp16', expected fp32 or int8: a CPU",
+        ),
         (["--task", "poetry"], "unknown task 'poetry'; the tasks are pretraining"),
         (
             ["--task", "qa", "--target", "tpu"],

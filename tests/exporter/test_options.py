@@ -15,12 +15,12 @@ from bert_export.options import ExportOptions, Variant
     [
         (
             {"fp16": True, "targets": ("cpu",)},
-            "--target cpu in 'fp16', expected fp32: a CPU computes half precision by",
+            "--target cpu in 'fp16', expected fp32 or int8: a CPU computes half precision by",
         ),
         ({"targets": ("cpu:fp16",)}, "use --target cuda for a GPU (a CPU runs that bundle too, with a warning)"),
         ({"targets": ("cuda:fp8",)}, "--target cuda in 'fp8', expected fp32 or fp16: choose one of these"),
         ({"targets": ("openvino:fp16",)}, "use --target openvino:bf16, which is faster where the CPU has bf16"),
-        ({"bf16": True, "targets": ("cpu",)}, "--target cpu in 'bf16', expected fp32: ONNX Runtime has bf16 kernels"),
+        ({"bf16": True, "targets": ("cpu",)}, "--target cpu in 'bf16', expected fp32 or int8: ONNX Runtime has bf16"),
         ({"bf16": True, "targets": ("cuda",)}, "use --target openvino:bf16 for a CPU, --target cuda:fp16 for a GPU"),
         ({"fp16": True, "bf16": True}, "--fp16 and --bf16, expected one of them"),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
