@@ -159,7 +159,7 @@ def _add_int8(flags: argparse.ArgumentParser) -> None:
     int8.add_argument(
         "--method", default=usual.method, metavar="NAME", help=f"{', '.join(METHODS)}; auto: smooth, or per-token"
     )
-    int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)} (target cpu)")
+    int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)}; default: faithful")
     int8.add_argument(
         "--max-drop", type=float, default=usual.max_drop, metavar="X", help="the accuracy budget, default 0.01"
     )

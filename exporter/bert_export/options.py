@@ -57,7 +57,7 @@ class Quantizing:
     calibrate: Path | None = None
     limit: int | None = None
     method: str = "auto"
-    plan: str = "faithful"
+    plan: str | None = None
     max_drop: float = 0.01
     ranges: Path | None = None
 
@@ -65,7 +65,7 @@ class Quantizing:
         """What is wrong with the values."""
         if self.method not in METHODS:
             yield f"--method is {self.method!r}, expected one of {', '.join(METHODS)}"
-        if self.plan not in PLANS:
+        if self.plan not in (None, *PLANS):
             yield f"--plan is {self.plan!r}, expected {' or '.join(PLANS)}"
         if not 0 <= self.max_drop <= 1:
             yield f"--max-drop is {self.max_drop:g}, expected 0 to 1: 0.01 is one point of the task's metric"
@@ -73,6 +73,8 @@ class Quantizing:
             yield f"--limit is {self.limit}, expected at least 1 sample"
         if self.method in RANGE_METHODS and not (self.calibrate or self.ranges):
             yield f"--method {self.method} takes ranges from data; give --calibrate FILE, or --ranges FILE"
+        if self.plan is not None and not (self.calibrate or self.ranges):
+            yield f"--plan {self.plan} needs calibration data; give --calibrate FILE, or --ranges FILE"
         if self.limit is not None and not self.calibrate:
             yield "--limit belongs to --calibrate; give --calibrate FILE"
 
@@ -104,7 +106,7 @@ class ExportOptions:
             bert_calibration.samples): every other one makes the ranges, the rest judge the accuracy.
         limit: how many of them to take, evenly over the file.
         method: how ranges are taken; auto is smooth with data and per-token without.
-        plan: for the target cpu, fast, or faithful to fp32's answers.
+        plan: fast, or faithful to fp32's answers; None: faithful, but fast for minmax, percentile and entropy.
         max_drop: the accuracy budget, absolute: of the task's metric, or without labels of the share of equal answers.
         ranges: a ranges file of an earlier export of the same model, used instead of calibrating again.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
@@ -130,7 +132,7 @@ class ExportOptions:
     calibrate: Path | None = None
     limit: int | None = None
     method: str = "auto"
-    plan: str = "faithful"
+    plan: str | None = None
     max_drop: float = 0.01
     ranges: Path | None = None
     plain: bool = False
