@@ -94,8 +94,9 @@ class OpenVinoEngine:
         arithmetic = _arithmetic(precision, core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
         if cache is not None:
             _make(cache)
+        settings = _settings(precision, arithmetic, threads, cache)
         try:
-            self._compiled: Any = core.compile_model(str(model), DEVICE, _settings(arithmetic, threads, cache))
+            self._compiled: Any = core.compile_model(str(model), DEVICE, settings)
         except Exception as error:  # openvino raises RuntimeError for everything
             raise BundleError(
                 f"{model.name}: openvino {version} cannot load it: {_reason(error)}; export the bundle again, or "
@@ -184,7 +185,7 @@ def _arithmetic(precision: str, capabilities: Sequence[str]) -> str:
     return "f32"
 
 
-def _settings(arithmetic: str, threads: int, cache: Path | None) -> dict[str, object]:
+def _settings(precision: str, arithmetic: str, threads: int, cache: Path | None) -> dict[str, object]:
     """OpenVINO's properties."""
     streams = max(1, available_cpus() // threads)
     settings: dict[str, object] = {
@@ -194,6 +195,9 @@ def _settings(arithmetic: str, threads: int, cache: Path | None) -> dict[str, ob
         "NUM_STREAMS": streams,
         "ENABLE_CPU_PINNING": False,  # pinned, two processes would share the first CPUs and leave the others idle
     }
+    if precision == "int8":
+        # Products whose weights alone are int8: scales for 128 numbers of a token, a quarter faster than the default.
+        settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 128
     return settings if cache is None else {**settings, "CACHE_DIR": str(cache)}
 
 
