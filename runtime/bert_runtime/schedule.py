@@ -34,6 +34,8 @@ def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
 
     Only rows with the same number of choices share a batch.
     """
+    if len(features) == 1:
+        return [[0]]
     order = sorted(range(len(features)), key=lambda i: (features[i].ids.shape, _masks(features[i])))
     batches: list[list[int]] = []
     for i in order:

@@ -72,13 +72,14 @@ class QuestionAnsweringHead(Head[QuestionAnsweringRequest, QuestionAnsweringEnco
         Raises:
             BackendError: a logit is infinite or not a number.
         """
-        logits = [
-            (finite(row["start_logits"], "start_logits"), finite(row["end_logits"], "end_logits")) for row in outputs
+        windows = [
+            WindowLogits(
+                finite(row["start_logits"], "start_logits")[at.row],
+                finite(row["end_logits"], "end_logits")[at.row],
+                encoded.characters[at.pieces],
+            )
+            for row, at in zip(outputs, encoded.windows, strict=True)
         ]
-        windows = (
-            WindowLogits(start[at.row], end[at.row], encoded.characters[at.pieces])
-            for (start, end), at in zip(logits, encoded.windows, strict=True)
-        )
         spans = best_spans(windows, request.max_answer_length, max(N_BEST, request.top_k))
         null = _null_score(outputs) if request.handle_no_answer else None
         return _result(request, spans, null, encoded.question_truncated)

@@ -7,7 +7,7 @@ Devlin et al. 2019: a span's score is start logit + end logit, and the n best sp
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,12 +69,14 @@ def answer_characters(context: str, pieces: Pieces, align_to_words: bool) -> Int
     return characters
 
 
-def best_spans(windows: Iterable[WindowLogits], longest: int, count: int) -> list[Span]:
+def best_spans(windows: Sequence[WindowLogits], longest: int, count: int) -> list[Span]:
     """The `count` best spans of all windows: higher score first, then the earlier start, then the shorter span.
 
     A span starts and ends in one window and has at most `longest` pieces. The same characters found in several windows,
     or from several pieces of a word, are one span with its best score. Memory: pieces of a window x `longest`.
     """
+    if len(windows) == 1:
+        return [Span(*characters, score) for characters, score in _window_spans(windows[0], longest, count).items()]
     best: dict[Characters, float] = {}
     for window in windows:
         for characters, score in _window_spans(window, longest, count).items():
@@ -87,7 +89,7 @@ def _ranked(scores: Mapping[Characters, float]) -> list[tuple[Characters, float]
 
 
 def _window_spans(window: WindowLogits, longest: int, count: int) -> dict[Characters, float]:
-    """The `count` best distinct spans of one window.
+    """The `count` best distinct spans of one window, in the order of `best_spans`.
 
     Several candidates may be one span, so the search widens until `count` distinct ones are found or none is left.
     """
