@@ -166,6 +166,18 @@ def int8_speed(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield from markdown(["variant", *cases], rows)
 
 
+def cpp_session(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The C++ runtime beside Python's: medians of the rounds, in milliseconds."""
+    runtimes = list(measurements[0]["rounds"])
+    rows = []
+    for each in measurements:
+        scale = 1000 if each["measure"].startswith("latency") else 1  # a latency is kept in microseconds
+        medians = [statistics.median(each["rounds"][runtime]) / scale for runtime in runtimes]
+        name = ", ".join(each[key] for key in ("measure", "request") if key in each)
+        rows.append([name, *(f"{median:.1f} ms" for median in medians)])
+    yield from markdown(["measured", *runtimes], rows)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
@@ -176,6 +188,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "accuracy": accuracy,
     "cross_attention": cross_attention,
     "finetune": finetune,
+    "cpp_session": cpp_session,
     "int8_answers": int8_answers,
     "int8_sensitivity": int8_sensitivity,
     "int8_speed_1": int8_speed,
