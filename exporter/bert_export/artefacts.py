@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from bert_calibration.subject import Subject as QuantizationSubject
+from bert_export.bundle_writer import MODEL_FILE, graph_file
 from bert_export.checkpoint import Checkpoint
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
@@ -41,9 +42,6 @@ from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.schedule import collate
 from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
-
-MODEL_FILE = "model.onnx"
-"""The first artefact's file: the name that other tools look for."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +164,7 @@ class _Bench:
         self._plain, folder, self._source = workshop.plain, workshop.folder, workshop.source
         self._layers = checkpoint.config.num_hidden_layers
         self._kernels = ""
-        first = not (folder / MODEL_FILE).exists()
-        self.path = folder / (MODEL_FILE if first else f"model.{variant.target}.onnx")
+        self.path = folder / graph_file(variant.target, first=not (folder / MODEL_FILE).exists())
         self.text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
         self._head = checkpoint.task.head(self.text, checkpoint.settings)
         self._reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, workshop.plain)

@@ -18,9 +18,17 @@ from bert_runtime import bundle, manifest_json
 from bert_runtime.errors import BundleError
 from bert_runtime.manifest import FORMAT, FileRecord, Manifest
 
+MODEL_FILE = "model.onnx"
+"""The first artefact's file: the name that other tools look for."""
+
 _CHUNK = 2**20
 _ATTEMPTS = 10
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+
+def graph_file(target: str, first: bool) -> str:
+    """What the file of an artefact's graph is called."""
+    return MODEL_FILE if first else f"model.{target}.onnx"
 
 
 def check_output(output: Path, force: bool) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 from pathlib import Path
 
 from bert_calibration.subject import Subject
-from bert_export.bundle_writer import check_output, write
+from bert_export.bundle_writer import check_output, graph_file, write
 from bert_export.int8 import Int8, make_int8, quality_of
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport, ExportReport
 from bert_runtime import bundle as bundles
 
-MODEL_FILE = "model.onnx"
+CALIBRATED = re.compile(r"(ranges|sensitivity)\.\w+\.(json|svg)")
+"""What an earlier quantisation left in a bundle."""
 
 
 def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
@@ -34,7 +36,7 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         made: list[Int8] = []
         for variant in options.variants:
-            name = f"model.{variant.target}.onnx" if made else MODEL_FILE
+            name = graph_file(variant.target, first=not made)
             with stages.stage("quantize"):
                 subject = Subject.of(bundle, variant.target)
                 made.append(make_int8(subject, options.quantizing, Path(folder) / name))
@@ -56,4 +58,4 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
 def _kept(bundle: bundles.Bundle) -> list[str]:
     """The files that are not of an artefact: the tokenizer, and what other tools read."""
     graphs = {name for artefact in bundle.manifest.artefacts for name in (artefact.file, *artefact.data)}
-    return [name for name in bundle.manifest.files if name not in graphs and not name.startswith(("ranges.", "sens"))]
+    return [name for name in bundle.manifest.files if name not in graphs and not CALIBRATED.fullmatch(name)]
