@@ -5,8 +5,8 @@
 
 Requests are records as `bert-run` reads them. Measurements of `answers`: {"variant", "agreement", "bytes"}: the share
 of requests whose best answer is fp32's, and the size of the graph. Of `speed`: {"variant", "batch", "sequence",
-"rounds"}: milliseconds of each call; all variants run in turn in one process, by CPU time for one thread and by the
-clock for more. Variants of engines that are not installed are left out.
+"rounds"}: milliseconds of each call; all variants and torch run in turn in one process, by CPU time for one thread and
+by the clock for more. Variants of engines that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ import onnx_ir as ir
 
 from benchmarks.checkpoints import random_checkpoint
 from benchmarks.latency import WORK
+from benchmarks.peers.onnxruntime_raw import export_raw
+from benchmarks.peers.peer import Stall
+from benchmarks.peers.torch_eager import TorchEager
 from benchmarks.results import save
 from benchmarks.summary import speed_up, typical
 from benchmarks.workload import VOCABULARY, Case, Model
@@ -41,49 +44,31 @@ from bert_export.options import ExportOptions
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.engine import Array
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
+from bert_runtime.backends.openvino import OpenVinoEngine, is_installed
 from bert_runtime.tasks.task import Features
 
 Run = Callable[[Mapping[str, Array], Sequence[str]], dict[str, Any]]
 CASES = (Case(1, 128), Case(8, 128))
 BASELINE = "quantize_dynamic, raw export"
+TORCH = "torch eager, fp32"
+SETTLE = 0.2
+"""Seconds between two engines: threads of ONNX Runtime wait for work in a loop that would take a CPU from the next."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A graph and the engine that runs it: onnxruntime, or openvino with bf16 for what is not int8."""
+    """A graph, the engine that runs it, and its precision as a manifest would state it."""
 
     name: str
     file: Path
     engine: str
-
-
-@dataclass
-class OpenVino:
-    """OpenVINO on the CPU with the settings that int8 graphs are made for."""
-
-    file: Path
-    threads: int
-    name: str = "openvino"
-
-    def __post_init__(self) -> None:
-        import openvino  # noqa: PLC0415 - an extra
-
-        settings = {"INFERENCE_PRECISION_HINT": "bf16", "NUM_STREAMS": 1, "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
-        compiled = openvino.Core().compile_model(
-            str(self.file), "CPU", {**settings, "INFERENCE_NUM_THREADS": self.threads}
-        )
-        self._request: Any = compiled.create_infer_request()
-
-    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, Any]:
-        """See Engine."""
-        results = self._request.infer(dict(feeds))
-        return {name: np.array(results[name]) for name in fetch}
+    precision: str = "int8"
 
 
 def engine_of(variant: Variant, threads: int) -> Run:
     """The variant, loaded."""
     if variant.engine == "openvino":
-        return OpenVino(variant.file, threads).run
+        return OpenVinoEngine(variant.file, variant.precision, threads).run
     return OnnxRuntimeEngine(variant.file, threads).run
 
 
@@ -98,10 +83,11 @@ def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> 
     """Every plan of every target that an engine here runs, and fp32, made anew in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for target, engine in (("cpu", "onnxruntime"), ("openvino", "openvino")):
-        if engine == "openvino" and not _is_installed("openvino"):
+        if engine == "openvino" and not is_installed():
             continue
         subject = Subject.of(bundle, "portable" if target == "openvino" else target)
-        yield Variant(f"{target} {'fp32' if target == 'cpu' else 'bf16'}", subject.path, engine)
+        precision = "fp32" if target == "cpu" else "bf16"
+        yield Variant(f"{target} {precision}", subject.path, engine, precision)
         ranges = _ranges(subject, rows)
         for name, plan in PLANS[target].items():
             model = ir.load(subject.path)
@@ -116,19 +102,10 @@ def _ranges(subject: Subject, rows: Sequence[Features]) -> Ranges:
     return ranges_of(seen, "smooth", digest(subject.path), len(rows))
 
 
-def _is_installed(package: str) -> bool:
-    import importlib.util  # noqa: PLC0415
-
-    return importlib.util.find_spec(package) is not None
-
-
 def raw_dynamic(model: Model, checkpoint: Path, folder: Path) -> Variant:
     """What most people do: torch.onnx.export, then `quantize_dynamic` with its defaults and int8 weights."""
     import onnx  # noqa: PLC0415
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
-
-    from benchmarks.peers.onnxruntime_raw import export_raw  # noqa: PLC0415
-    from benchmarks.peers.peer import Stall  # noqa: PLC0415
 
     raw, made = folder / "raw.onnx", folder / "raw-dynamic.onnx"
     if not made.exists():
@@ -191,6 +168,7 @@ def measure_speed(model: Model, threads: int, rounds: int) -> list[dict[str, Any
     bundle = fp32_bundle(folder / "bundle", ExportOptions(model=str(checkpoint), task=model.task))
     compared = [raw_dynamic(model, checkpoint, folder), *variants(bundle, _random_rows(), folder)]
     runs = {variant.name: engine_of(variant, threads) for variant in compared}
+    runs[TORCH] = _torch_run(model, checkpoint, folder, threads)
     fetch = [spec.name for spec in bundle.manifest.artefacts[0].outputs]
     inputs = [spec.name for spec in bundle.manifest.artefacts[0].inputs]
     own = [str(value.name) for value in ir.load(compared[0].file).graph.outputs][:1]
@@ -199,19 +177,27 @@ def measure_speed(model: Model, threads: int, rounds: int) -> list[dict[str, Any
     for case in CASES:
         feeds = {name: case.feeds()[name] for name in inputs}
         times: dict[str, list[list[float]]] = {name: [] for name in runs}
-        for _ in range(rounds + 1):
+        for _ in range(rounds):
             for name, run in runs.items():
+                asked = fetch if name != BASELINE else own
+                time.sleep(SETTLE)
+                run(feeds, asked)
                 began = clock()
-                run(feeds, fetch if name != BASELINE else own)
+                run(feeds, asked)
                 times[name].append([(clock() - began) / 1e6])
-        for name, found in times.items():
-            kept = found[1:]  # the first round warms up
-            ratio = speed_up(kept, times[BASELINE][1:]).median
+        for name, kept in times.items():
+            ratio = speed_up(kept, times[BASELINE]).median
             print(f"{case.name} {name:32} {typical(kept):8.1f} ms {ratio:5.2f}x", file=sys.stderr, flush=True)
             measurements.append(
                 {"variant": name, "batch": case.batch, "sequence": case.sequence, "baseline": BASELINE, "rounds": kept}
             )
     return measurements
+
+
+def _torch_run(model: Model, checkpoint: Path, folder: Path, threads: int) -> Run:
+    """The checkpoint itself."""
+    loaded = TorchEager().load(Stall(model, checkpoint, folder), threads)
+    return lambda feeds, _fetch: {"outputs": loaded(dict(feeds))}
 
 
 def _random_rows() -> list[Features]:
@@ -231,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     speed = verbs.add_parser("speed")
     speed.add_argument("--model", default="text-classification-bert-base", help="TASK-SIZE, with random weights")
     speed.add_argument("--threads", type=int, default=2)
-    speed.add_argument("--rounds", type=int, default=8)
+    speed.add_argument("--rounds", type=int, default=25)
     parsed = flags.parse_args(arguments)
     if parsed.verb == "answers":
         found = measure_answers(parsed.task, parsed.requests, parsed.calibrate)

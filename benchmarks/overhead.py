@@ -1,7 +1,8 @@
 """What the runtime adds to the network: `python -m benchmarks.overhead [--bundle DIR]`, a question-answering bundle.
 
 Measurements: "request": for each length of context {"tokens", "calls": [{stage: ms}, ...]}, the stages of one request,
-each call timed whole and in parts, so that what is left over is the runtime's own; "start": command -> for each of
+each call timed whole and in parts, so that what is left over is the runtime's own, and "apart": [{request, graph,
+tokenise: ms}, ...], the same three one after another without a clock inside; "start": command -> for each of
 several processes {"wall", "cpu"} in seconds; "import": module -> milliseconds of its own import, the slowest ones.
 """
 
@@ -13,7 +14,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from benchmarks.machine import this_machine
 from benchmarks.race import build
 from benchmarks.results import save
 from benchmarks.workload import Model
+from bert_runtime.schedule import collate, plan
 
 QUESTION = "Where did the expedition spend the winter?"
 SENTENCE = "The ship left in May. Ice closed around her in September, and the crew spent the winter on a small island. "
@@ -60,6 +62,8 @@ class BareSession:
 def stages(bundle: Path, context: str, calls: int, threads: int) -> dict[str, Any]:
     """The stages of one request, `calls` times; each is in milliseconds."""
     session = bert_runtime.load(bundle, options=bert_runtime.Options(threads=threads))
+    request = session.task.request.from_record({"question": QUESTION, "context": context})
+    separate = apart(session, request, calls)
     engine: Any = session.engine
     engine._session = BareSession(engine._session)
     clock = Clock()
@@ -68,7 +72,6 @@ def stages(bundle: Path, context: str, calls: int, threads: int) -> dict[str, An
     clock.wrap(session.text, "pieces", "tokenise")
     clock.wrap(session._head, "encode", "encode")
     clock.wrap(session._head, "decode", "decode")
-    request = session.task.request.from_record({"question": QUESTION, "context": context})
     found = []
     for _ in range(calls):
         clock.spent.clear()
@@ -76,7 +79,35 @@ def stages(bundle: Path, context: str, calls: int, threads: int) -> dict[str, An
         session(request)
         found.append(_parts((time.perf_counter_ns() - began) / 1e6, clock.spent))
     tokens = sum(len(row.ids) for row in session._head.encode(request).features)
-    return {"tokens": tokens, "calls": found[len(found) // 5 :]}  # the first ones warm up
+    first = calls // 5  # the first ones warm up
+    return {"tokens": tokens, "calls": found[first:], "apart": separate[first:]}
+
+
+def apart(session: Any, request: Any, calls: int) -> list[dict[str, float]]:
+    """A request, a bare run of its rows, and their tokenisation, in turns: milliseconds of each."""
+    rows = session._head.encode(request).features
+    planned = [[rows[i] for i in indices] for indices in plan(rows, session._budget)]
+    collated = [collate(batch, session.text.pad_id) for batch in planned]
+    batches = [{spec.name: feeds[spec.name] for spec in session.artefact.inputs} for feeds in collated]
+    texts, names = (request.question, request.context), list(session._fetch)
+    bare = session.engine._session
+
+    def run() -> None:
+        for feeds in batches:
+            bare.run(names, feeds)
+
+    def tokenise() -> None:
+        for text in texts:
+            session.text.pieces(text)
+
+    parts = {"request": lambda: session(request), "graph": run, "tokenise": tokenise}
+    return [{name: _spent(part) for name, part in parts.items()} for _ in range(calls)]
+
+
+def _spent(work: Callable[[], object]) -> float:
+    began = time.perf_counter_ns()
+    work()
+    return round((time.perf_counter_ns() - began) / 1e6, 4)
 
 
 def _parts(whole: float, spent: Mapping[str, float]) -> dict[str, float]:

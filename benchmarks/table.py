@@ -60,6 +60,9 @@ def overhead(measurements: Mapping[str, Any]) -> Iterator[str]:
     rows = [[s, *(_milliseconds(call[s] for call in r["calls"]) for r in requests)] for s in stages]
     own = [stage for stage in stages if stage not in ("tokenise", "graph")]
     rows.append(["**overhead**", *(_milliseconds(sum(call[s] for s in own) for call in r["calls"]) for r in requests)])
+    apart = [[call["request"] - call["graph"] - call["tokenise"] for call in r.get("apart", ())] for r in requests]
+    if all(apart):
+        rows.append(["overhead, no clock inside", *map(_milliseconds, apart)])
     yield from markdown(["stage (median ms)", *(f"{request['tokens']} tokens" for request in requests)], rows)
     yield ""
     starts = measurements["start"].items()

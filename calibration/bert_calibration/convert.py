@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from bert_calibration.edit import Editor
@@ -15,7 +17,8 @@ from bert_calibration.errors import QuantizationError
 from bert_calibration.gate import check_found, check_kept, layers_of
 from bert_calibration.plans import Form, Plan
 from bert_calibration.products import Site, find_sites
-from bert_calibration.ranges import Ranges
+from bert_calibration.ranges import Range, Ranges
+from bert_calibration.smoothing import factors_of, smooth
 from bert_calibration.targets import cpu, cpu_tail, qdq
 
 TARGETS = ("cpu", "openvino", "portable", "tensorrt")
@@ -48,9 +51,11 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
     check_plan(plan, target, ranges, sites)
     check_found([product for site in sites for product in site.products], layers_of(model))
     editor, promised = Editor(model), dict[str, str]()
-    for site in sites:
-        if plan.form(site) is not Form.FLOAT:
-            promised |= _quantize(editor, site, target, (plan, ranges))
+    found = dict(ranges.sites) if ranges is not None and plan.method is not None else {}
+    for site in smooth(editor, sites, _factors(sites, target, plan, found)):
+        form = plan.form(site)
+        if form is not Form.FLOAT:
+            promised |= _quantize(editor, site, target, (form, found.get(site.name)))
     # TensorRT's integers exist between Q and DQ only: it cannot look rows of a table up in int8.
     embedded = plan.embedding and target != "tensorrt" and bool(quantize_embedding(editor))
     if target == "cpu":
@@ -84,9 +89,19 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
         raise QuantizationError("; ".join(problems))
 
 
-def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Plan, Ranges | None]) -> dict[str, str]:
-    plan, ranges = choice
-    form, found = plan.form(site), ranges.sites[site.name] if ranges is not None and plan.method is not None else None
+def _factors(
+    sites: Sequence[Site], target: str, plan: Plan, found: Mapping[str, Range]
+) -> dict[str, NDArray[np.float32]]:
+    """What the channels of each site are divided by before they become integers."""
+    forms = {site.name: plan.form(site) for site in sites}
+    # Q/DQ has no integers of the other forms: engines take the weights, and should have them as they are.
+    rounded = {Form.STATIC, Form.TOKEN} if target == "cpu" else {Form.STATIC}
+    factors = {name: factors_of(found.get(name), form) for name, form in forms.items() if form in rounded}
+    return {name: each for name, each in factors.items() if each is not None}
+
+
+def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Form, Range | None]) -> dict[str, str]:
+    form, found = choice
     if target == "cpu":
         return cpu.quantize_site(editor, site, form, found)
     return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, signed=target == "tensorrt")

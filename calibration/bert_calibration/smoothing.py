@@ -1,9 +1,14 @@
-"""SmoothQuant's division of an activation's channels, as one multiplication in front of its products.
+"""SmoothQuant: large channels of an activation give some of their size to their weights; fp32 answers stay as they are.
 
-In BERT every LayerNorm is read by a residual too, so the factors cannot hide in its gamma and beta.
+An activation is divided by one multiplication in front of its products. In BERT every LayerNorm is read by a residual
+too, so the factors cannot hide in its gamma and beta. What attention gives is a mean of its values, channel by channel:
+there they hide in the columns of the values' weights, and cost nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
@@ -11,11 +16,20 @@ from numpy.typing import NDArray
 
 from bert_calibration.edit import Editor
 from bert_calibration.plans import Form
-from bert_calibration.products import Site
+from bert_calibration.products import ATTENTION, Product, Role, Site
 from bert_calibration.ranges import Range
 
+Factors = NDArray[np.float32]
 
-def factors_of(found: Range | None, form: Form) -> NDArray[np.float32] | None:
+_PAST = 4
+"""The place of the cache among the inputs of an Attention: its values would have other factors than new ones."""
+
+_HEADS_JOINED = ("Reshape", "Transpose")
+_HEADS_SPLIT = ("Transpose", "Reshape")
+"""Operators between attention's second product and what it gives, and between that product and its values."""
+
+
+def factors_of(found: Range | None, form: Form) -> Factors | None:
     """What each channel is divided by: (channels,), or None."""
     if found is None:
         return None
@@ -23,12 +37,90 @@ def factors_of(found: Range | None, form: Form) -> NDArray[np.float32] | None:
     return np.array(factors, dtype=np.float32) if factors else None
 
 
-def smoothed(editor: Editor, before: ir.Node, site: Site, factors: NDArray[np.float32] | None) -> ir.Value:
-    """The site's activation with its channels divided, or as it is."""
-    hidden = site.hidden
-    if factors is None:
-        return hidden
-    place = f"{site.name}.input"
-    divided = editor.add(before, "Mul", [hidden, editor.constant(f"{place}.smooth", 1 / factors)], place)
+def smooth(editor: Editor, sites: Sequence[Site], factors: Mapping[str, Factors]) -> list[Site]:
+    """The sites after their channels were divided: `factors` by name of site; a site without any stays as it is."""
+    kept = list(sites)
+    for index, site in enumerate(kept):
+        if site.name in factors:
+            divisor = factors[site.name]
+            if site.role is not Role.CONTEXT or not _hidden_in_values(editor, kept, site, divisor):
+                _divide(editor, site, divisor)
+            grown = [(product, product.matrix() * divisor[:, np.newaxis]) for product in site.products]
+            kept[index] = replace(site, products=tuple(_with(editor, each, matrix, "smooth") for each, matrix in grown))
+    return kept
+
+
+def _divide(editor: Editor, site: Site, factors: Factors) -> None:
+    """A multiplication between the activation and its products."""
+    hidden, place = site.hidden, f"{site.name}.input"
+    divided = editor.add(site.products[0].node, "Mul", [hidden, editor.constant(f"{place}.smooth", 1 / factors)], place)
     divided.shape, divided.type = hidden.shape, hidden.type
-    return divided
+    for product in site.products:
+        product.node.replace_input_with(0, divided)
+
+
+def _with(editor: Editor, product: Product, matrix: NDArray[np.float32], cause: str) -> Product:
+    """The product with another matrix; the stored one may have other readers."""
+    weight = editor.constant(f"{product.name}.weight.{cause}", matrix)
+    product.node.replace_input_with(1, weight)
+    return replace(product, weight=weight)
+
+
+def _hidden_in_values(editor: Editor, sites: list[Site], site: Site, factors: Factors) -> bool:
+    """Whether the values that the site's activation is a mean of could take the division; then they did."""
+    found = _values(site)
+    owner = next((i for i, each in enumerate(sites) for p in each.products if found and p.node is found[0]), None)
+    if found is None or owner is None:
+        return False
+    node, reader, place = found
+    bias = reader.inputs[place]
+    assert bias is not None
+    assert bias.const_value is not None
+    (product,) = (each for each in sites[owner].products if each.node is node)
+    columns = np.ones(product.matrix().shape[1], dtype=np.float32)
+    columns[-len(factors) :] = 1 / factors  # of an Attention, values are the last of the packed columns
+    divided = _with(editor, product, product.matrix() * columns, "divided")
+    others = (divided if each is product else each for each in sites[owner].products)
+    sites[owner] = replace(sites[owner], products=tuple(others))
+    numbers = bias.const_value.numpy() * columns
+    reader.replace_input_with(place, editor.constant(f"{product.name}.bias.divided", numbers))
+    return True
+
+
+def _values(site: Site) -> tuple[ir.Node, ir.Node, int] | None:
+    """(the product that makes the values, the node with their bias, the place of the bias among its inputs), or None
+    where something else reads the values, or where the graph is none that is known."""
+    before = site.hidden.producer()
+    if before is not None and before.op_type == ATTENTION:
+        bias = before.inputs[2]
+        past = before.inputs[_PAST] if len(before.inputs) > _PAST else None
+        return (before, before, 2) if past is None and _is_constant(bias) else None
+    mixed = _through(site.hidden, _HEADS_JOINED)
+    if mixed is None or mixed.op_type != "MatMul":
+        return None
+    added = _through(mixed.inputs[1], _HEADS_SPLIT)
+    if added is None or added.op_type != "Add" or not _is_constant(added.inputs[1]):
+        return None
+    product = _only(added.inputs[0])
+    return (product, added, 1) if product is not None and product.op_type == "MatMul" else None
+
+
+def _through(value: ir.Value | None, operators: Sequence[str]) -> ir.Node | None:
+    """The node before a chain of operators that ends in `value`, where nothing else reads what is between."""
+    for operator in operators:
+        node = _only(value)
+        if node is None or node.op_type != operator:
+            return None
+        value = node.inputs[0]
+    return _only(value)
+
+
+def _only(value: ir.Value | None) -> ir.Node | None:
+    """The node that makes a value which one node reads, and no user of the graph."""
+    if value is None or len(value.uses()) != 1 or value.is_graph_output():
+        return None
+    return value.producer()
+
+
+def _is_constant(value: ir.Value | None) -> bool:
+    return value is not None and value.const_value is not None and value.is_initializer()

@@ -67,6 +67,8 @@ def split(
     outputs: Outputs, rows: Sequence[Features], specs: Sequence[TensorSpec]
 ) -> list[dict[str, NDArray[np.float32]]]:
     """Each row's own outputs, without the batch axis and without what padding added."""
+    if len(rows) == 1:  # nothing was padded
+        return [{name: output[0] for name, output in outputs.items()}]
     return [
         {spec.name: outputs[spec.name][i][_own(spec, row)] for spec in specs if spec.name in outputs}
         for i, row in enumerate(rows)

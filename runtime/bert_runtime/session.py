@@ -57,10 +57,7 @@ class Session(Generic[RequestT, ResultT]):
             BackendError: the engine failed.
         """
         checked = self._checked(request)
-        answer = self._decoded([(checked, self._encoded(checked))])[0]
-        if isinstance(answer, BackendError):
-            raise answer
-        return answer
+        return self._answer(checked, self._encoded(checked))
 
     @overload
     def predict(
@@ -143,6 +140,12 @@ class Session(Generic[RequestT, ResultT]):
             if isinstance(answer, BackendError):
                 raise answer
             yield answer
+
+    def _answer(self, request: RequestT, encoded: Encoded) -> ResultT:
+        """One request's answer; raises BackendError."""
+        rows = encoded.features
+        found = dict(self.outputs(rows, self._fetch))
+        return self._head.decode(request, encoded, [found[i] for i in range(len(rows))])
 
     def _decoded(self, items: Sequence[tuple[RequestT, Encoded]]) -> list[ResultT | BackendError]:
         """Each request's answer, decoded as soon as its rows are done: outputs may be large (vocabulary x sequence)."""

@@ -70,6 +70,9 @@ class TextEncoder:
         self._tokenizer = tokenizer
         self.max_length = max_length
         self.template = _template(tokenizer)
+        self._single, self._pair = (
+            [np.array(ids, np.int64) for ids in groups] for groups in (self.template.single, self.template.pair)
+        )
         if self.room(pair=True) < 0:
             raise BundleError(
                 f"max_length is {max_length}, expected room for [CLS], [SEP] and [SEP]; export a BERT checkpoint"
@@ -112,13 +115,14 @@ class TextEncoder:
     def row(self, first: Pieces, second: Pieces | None = None) -> Row:
         """One text or a pair with its special tokens; the caller has made them fit."""
         if second is None:
-            before, after = self.template.single
-            ids = np.concatenate([before, first.ids, after]).astype(np.int64)
-            return Row(ids, np.zeros_like(ids), slice(len(before), len(before) + len(first)))
-        before, middle, after = self.template.pair
-        ids = np.concatenate([before, first.ids, middle, second.ids, after]).astype(np.int64)
+            before, after = self._single
+            ids = np.concatenate((before, first.ids, after))
+            return Row(ids, np.zeros(len(ids), np.int64), slice(len(before), len(before) + len(first)))
+        before, middle, after = self._pair
+        ids = np.concatenate((before, first.ids, middle, second.ids, after))
         split = len(before) + len(first) + len(middle)
-        type_ids = (np.arange(len(ids)) >= split).astype(np.int64)
+        type_ids = np.zeros(len(ids), np.int64)
+        type_ids[split:] = 1
         return Row(ids, type_ids, slice(len(before), len(before) + len(first)), slice(split, split + len(second)))
 
     def room(self, pair: bool = False) -> int:

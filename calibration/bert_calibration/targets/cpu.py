@@ -18,7 +18,6 @@ from bert_calibration.integers import quantized
 from bert_calibration.plans import Form
 from bert_calibration.products import ATTENTION, Product, Site
 from bert_calibration.ranges import Range
-from bert_calibration.smoothing import factors_of, smoothed
 
 MATMUL, ATTENTION_INT8, ATTENTION_SEPARATE = "MatMulIntegerToFloat", "QAttention", "MultiHeadAttention"
 
@@ -43,13 +42,10 @@ class Quantized:
 
 def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
     """Replace a site's products; product -> the operator that each became."""
-    first = site.products[0].node
-    factors = factors_of(found, form)
-    hidden = smoothed(editor, first, site, factors)
-    activation = _activation(editor, site, form, (hidden, found))
+    activation = _activation(editor, site, form, found)
     promised = {}
     for product in site.products:
-        weight, scales = _weights(editor, product, factors)
+        weight, scales = _weights(editor, product)
         if product.node.op_type == ATTENTION:
             promised[product.name] = _attention(editor, product, activation, (weight, scales))
         else:
@@ -59,8 +55,8 @@ def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -
     return promised
 
 
-def _activation(editor: Editor, site: Site, form: Form, source: tuple[ir.Value, Range | None]) -> Quantized:
-    before, (hidden, found), place = site.products[0].node, source, f"{site.name}.input"
+def _activation(editor: Editor, site: Site, form: Form, found: Range | None) -> Quantized:
+    before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
     if form is Form.TOKEN:
         return _per_token(editor, before, hidden, place)
     if form is Form.DYNAMIC:
@@ -92,13 +88,12 @@ def _per_token(editor: Editor, before: ir.Node, hidden: ir.Value, place: str) ->
     return Quantized(values, one, middle, column, shape)
 
 
-def _weights(editor: Editor, product: Product, factors: np.ndarray | None) -> tuple[ir.Value, ir.Value]:
+def _weights(editor: Editor, product: Product) -> tuple[ir.Value, ir.Value]:
     """(int8 of (inputs, outputs), a scale for each output)."""
     if product.transposed:  # the word embeddings: stored once, for the table and for this product
         table, scales = stored(editor, product.weight)
         return editor.add(product.node, "Transpose", [table], product.name, perm=[1, 0]), scales
-    matrix = product.matrix() if factors is None else product.matrix() * factors[:, np.newaxis]
-    integers = quantized(matrix, axis=1)
+    integers = quantized(product.matrix(), axis=1)
     name = f"{product.name}.weight"
     return editor.constant(f"{name}.int8", integers.values), editor.constant(f"{name}.scale", integers.scales)
 

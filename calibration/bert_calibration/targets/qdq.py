@@ -12,44 +12,39 @@ import onnx_ir as ir
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import stored
 from bert_calibration.integers import quantized
-from bert_calibration.plans import Form
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
-from bert_calibration.smoothing import factors_of, smoothed
 
 
 def quantize_site(editor: Editor, site: Site, found: Range | None, signed: bool) -> dict[str, str]:
     """Replace a site's products; product -> the operator that each became. Without a range, weights alone are int8."""
-    factors = factors_of(found, Form.STATIC)
-    hidden = smoothed(editor, site.products[0].node, site, factors)
-    floats = hidden if found is None else _rounded(editor, site, (hidden, found), signed)
+    floats = site.hidden if found is None else _rounded(editor, site, found, signed)
     promised = {}
     for product in site.products:
-        weight = _weights(editor, product, factors)
+        weight = _weights(editor, product)
         result = editor.add(product.node, "MatMul", [floats, weight], f"{product.name}.int8")
         editor.replace(product.node, result)
         promised[f"{product.name}.int8"] = "MatMul"
     return promised
 
 
-def _rounded(editor: Editor, site: Site, source: tuple[ir.Value, Range], signed: bool) -> ir.Value:
+def _rounded(editor: Editor, site: Site, found: Range, signed: bool) -> ir.Value:
     """The activation after its way to integers and back."""
-    before, (hidden, found), place = site.products[0].node, source, f"{site.name}.input"
+    before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
     step, middle = (found.signed(), np.int8(0)) if signed else found.unsigned()
     scale, zero = editor.constant(f"{place}.scale", step), editor.constant(f"{place}.zero", middle)
     integers = editor.add(before, "QuantizeLinear", [hidden, scale, zero], place)
     return editor.add(before, "DequantizeLinear", [integers, scale, zero], place)
 
 
-def _weights(editor: Editor, product: Product, factors: np.ndarray | None) -> ir.Value:
+def _weights(editor: Editor, product: Product) -> ir.Value:
     """The weights as floats of (inputs, outputs), stored as integers."""
     node, place = product.node, f"{product.name}.weight"
     if product.transposed:
         table, scales = stored(editor, product.weight)
         rows = editor.add(node, "DequantizeLinear", [table, scales], place, axis=0)
         return editor.add(node, "Transpose", [rows], place, perm=[1, 0])
-    matrix = product.matrix() if factors is None else product.matrix() * factors[:, np.newaxis]
-    integers = quantized(matrix, axis=1)
+    integers = quantized(product.matrix(), axis=1)
     values = editor.constant(f"{place}.int8", integers.values)
     scales = editor.constant(f"{place}.scale", integers.scales)
     return editor.add(node, "DequantizeLinear", [values, scales], place, axis=1)

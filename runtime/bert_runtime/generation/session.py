@@ -155,6 +155,13 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
                 yield text[len(told) :]
                 told = text
 
+    def _answer(self, request: TextGenerationRequest, encoded: Encoded) -> TextGenerationResult:
+        """One request's answer; raises BackendError."""
+        answer = self._decoded([(request, encoded)])[0]
+        if isinstance(answer, BackendError):
+            raise answer
+        return answer
+
     def _decoded(
         self, items: Sequence[tuple[TextGenerationRequest, Encoded]]
     ) -> list[TextGenerationResult | BackendError]:

@@ -120,7 +120,7 @@ class Features:
     @classmethod
     def from_row(cls, row: Row, positions: IntArray | None = None) -> Features:
         """The features of one row, every token of which is read."""
-        return cls(row.ids, row.type_ids, np.ones_like(row.ids), positions)
+        return cls(row.ids, row.type_ids, np.ones(len(row.ids), np.int64), positions)
 
 
 EncodedT = TypeVar("EncodedT", bound="Encoded")

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.question_answering.request import Answer, QuestionAnsweringRequest, QuestionAnsweringResult
 from bert_runtime.tasks.question_answering.spans import Span, WindowLogits, answer_characters, best_spans
@@ -59,7 +57,7 @@ class QuestionAnsweringHead(Head[QuestionAnsweringRequest, QuestionAnsweringEnco
         for part in self.text.windows(len(context), room, min(request.doc_stride, room // 2)):
             row = self.text.row(question, context[part])
             assert row.second is not None  # a pair was given
-            features.append(Features(row.ids, row.type_ids, np.ones_like(row.ids)))
+            features.append(Features.from_row(row))
             windows.append(ContextWindow(row.second, part))
         characters = answer_characters(request.context, context, request.align_to_words)
         return QuestionAnsweringEncoded(tuple(features), tuple(windows), characters, len(question) < len(whole))
@@ -95,6 +93,8 @@ class QuestionAnsweringHead(Head[QuestionAnsweringRequest, QuestionAnsweringEnco
 
 
 def _require_tokens(question: Pieces, context: Pieces) -> None:
+    if len(question) and len(context):
+        return
     texts = (("question", question), ("context", context))
     empty = [name for name, pieces in texts if not len(pieces)]
     if empty:

@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 Characters = tuple[int, int]
 _LOWEST = np.finfo(np.float64).min
+_FEW = 256
+"""Up to so many numbers are sorted in Python: an array function that runs once in a request costs more."""
 
 
 class Span(NamedTuple):
@@ -59,9 +61,9 @@ def answer_characters(context: str, pieces: Pieces, align_to_words: bool) -> Int
     changes = pieces.words[1:] != pieces.words[:-1]
     word = np.zeros(len(pieces), dtype=np.int64)
     changes.cumsum(out=word[1:])
-    first, last = np.ones(len(pieces), dtype=bool), np.ones(len(pieces), dtype=bool)
-    first[1:] = last[:-1] = changes
-    starts, ends = pieces.offsets[first, 0], pieces.offsets[last, 1]
+    edges = np.ones(len(pieces) + 1, dtype=bool)  # before each piece: whether a word begins there; and the end
+    edges[1:-1] = changes
+    starts, ends = pieces.offsets[edges[:-1], 0], pieces.offsets[edges[1:], 1]
     if not context.isascii() and any(map(_is_mark, set(context))):  # few texts have any: those pay for the loop
         ends = np.array([_after_marks(context, end) for end in ends.tolist()], dtype=np.int64)
     characters: IntArray = np.empty((len(pieces), 2), dtype=np.int64)
@@ -132,12 +134,21 @@ def _distinct(scores: DoubleArray, kept: IntArray, characters: IntArray, count: 
     values = scores.reshape(-1)[kept]
     # Characters never go back from piece to piece, so `kept` runs by start, then by end: a stable sort breaks ties.
     spans: dict[Characters, float] = {}
-    for i in (-values).argsort(kind="stable"):
-        first, further = divmod(int(kept[i]), scores.shape[1])
-        spans.setdefault((int(characters[first, 0]), int(characters[first + further, 1])), float(values[i]))
+    for i in _best_first(values):
+        first, further = divmod(kept.item(i), scores.shape[1])
+        spans.setdefault((characters.item(first, 0), characters.item(first + further, 1)), values.item(i))
         if len(spans) == count:
             break
     return spans
+
+
+def _best_first(values: DoubleArray) -> Sequence[int]:
+    """Indices of `values`, the largest first, equal ones in their order."""
+    if len(values) > _FEW:
+        order: list[int] = (-values).argsort(kind="stable").tolist()
+        return order
+    few = values.tolist()
+    return sorted(range(len(few)), key=few.__getitem__, reverse=True)
 
 
 def _after_marks(context: str, end: int) -> int:

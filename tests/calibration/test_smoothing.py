@@ -1,0 +1,77 @@
+"""Smoothing changes no fp32 answer, whatever the factors, and is free where attention's values can take it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from tests.calibration.conftest import GetSubject, requests_of
+
+from bert_calibration.edit import Editor
+from bert_calibration.products import Role, Site, find_sites
+from bert_calibration.smoothing import smooth
+from bert_calibration.subject import Subject
+from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
+from bert_runtime.schedule import collate
+
+
+def smoothed(subject: Subject, path: Path) -> tuple[list[Site], ir.Model]:
+    """Every site with factors between 1/8 and 8; the model goes to `path`."""
+    model, random = ir.load(subject.path), np.random.default_rng(3)
+    editor, sites = Editor(model), find_sites(model)
+    widths = {site.name: len(site.products[0].matrix()) for site in sites}
+    factors = {name: np.exp2(random.uniform(-3, 3, width)).astype(np.float32) for name, width in widths.items()}
+    after = smooth(editor, sites, factors)
+    ir.save(model, path)
+    return after, model
+
+
+def answers(path: Path, subject: Subject, names: Sequence[str]) -> list[np.ndarray]:
+    feeds = collate(subject.rows(requests_of(subject, 5)), subject.text.pad_id)
+    inputs = [spec.name for spec in subject.artefact.inputs]
+    found = OnnxRuntimeEngine(path, 1).run({name: feeds[name] for name in inputs}, names)
+    return [found[name] for name in names]
+
+
+@pytest.mark.parametrize(
+    ("task", "target"),
+    [
+        ("question-answering", "cpu"),
+        ("question-answering", "portable"),
+        ("text-classification", "portable"),
+        ("multiple-choice", "cpu"),
+    ],
+)
+def test_no_answer_changes(subject: GetSubject, task: str, target: str, tmp_path: Path) -> None:
+    bundle = subject(task, target)
+    smoothed(bundle, tmp_path / "smooth.onnx")
+    names = [spec.name for spec in bundle.artefact.outputs]
+    before, after = answers(bundle.path, bundle, names), answers(tmp_path / "smooth.onnx", bundle, names)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(other, one, atol=2e-5)
+
+
+@pytest.mark.parametrize("target", ["cpu", "portable"])
+def test_what_attention_gives_is_divided_by_its_values(subject: GetSubject, target: str, tmp_path: Path) -> None:
+    sites, model = smoothed(subject("question-answering", target), tmp_path / "smooth.onnx")
+    contexts = [site for site in sites if site.role is Role.CONTEXT]
+    assert contexts
+    assert not [node.name for node in model.graph if node.op_type == "Mul" and ".attention.output." in str(node.name)]
+    divided = [node for node in model.graph if node.op_type == "Mul" and str(node.name).endswith(".input/Mul")]
+    assert len(divided) == len(sites) - len(contexts)
+
+
+def test_values_that_something_else_reads_are_left_alone(subject: GetSubject, tmp_path: Path) -> None:
+    bundle = subject("question-answering", "portable")
+    model = ir.load(bundle.path)
+    values = next(site for site in find_sites(model) if site.role is Role.ATTENTION).products[-1]
+    assert values.name.endswith(".value")
+    added = next(iter(values.node.outputs[0].uses())).node.outputs[0]
+    model.graph.outputs.append(added)
+    context = next(site for site in find_sites(model) if site.role is Role.CONTEXT)
+    smooth(Editor(model), find_sites(model), {context.name: np.full(len(context.products[0].matrix()), 2, np.float32)})
+    assert [node.name for node in model.graph if str(node.name).endswith(".attention.output.dense.input/Mul")]
+    assert "divided" not in "".join(model.graph.initializers)
