@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from bert_export.verify.reference import Reference
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks.task import HeadSettings, Task
 from bert_runtime.text import TextEncoder
@@ -50,4 +50,4 @@ def torch_session(
     record = TokenizerRecord(tokenizer.name, max_length, text.pad_id, text.mask_id)
     manifest = Manifest(VERSION, task.name, head, {}, record, (artefact,), {}, {}, {})
     engine = TorchEngine(Reference(model, task, head, plain=False))
-    return Session(manifest, task, text, artefact, engine, Budget())
+    return Session(manifest, task, text, artefact, engine, Schedule())

@@ -18,7 +18,7 @@ from bert_runtime.bundle import Bundle
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
 from bert_runtime.manifest import Artefact, Manifest
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.request import Request
@@ -100,7 +100,7 @@ class Subject:
 
     def answers(self, engine: Engine, requests: Sequence[Request]) -> list[Any]:
         """The decoded results, one for each request, in order."""
-        session: Session[Any, Any] = Session(self.manifest, self.task, self.text, self.artefact, engine, Budget())
+        session: Session[Any, Any] = Session(self.manifest, self.task, self.text, self.artefact, engine, Schedule())
         return list(session.predict(requests))
 
     def quantised(self, file: Path) -> Artefact:

@@ -15,7 +15,7 @@ from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.generation.sources import Sources
 from bert_runtime.manifest import Artefact
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import Budget, Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
@@ -29,18 +29,24 @@ EncodedT = TypeVar("EncodedT", bound=Encoded)
 ResultT = TypeVar("ResultT")
 
 
+MODES = ("auto", "latency", "throughput")
+
+
 @dataclass(frozen=True)
 class Options:
     """How a bundle is loaded.
 
     Attributes:
         target: auto, or the artefact to run; a named one never falls back to another.
-        threads: threads of one run; None takes the CPUs that affinity and cgroup leave this process.
+        threads: the CPUs to use; None takes those that affinity and cgroup leave this process.
         budget: the size of the batches that `predict` makes.
         cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
             None keeps nothing. What lies there is loaded without a check: let nobody else write to it.
         encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
             `auto` does. Without it, requests bring EncoderStates.
+        mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
+            runs as many batches at once as there are threads, and reads far ahead, so that the whole is soon done; auto
+            is latency.
     """
 
     target: str = "auto"
@@ -48,10 +54,26 @@ class Options:
     budget: Budget = field(default_factory=Budget)
     cache: Path | None = None
     encoder: str | Path | None = None
+    mode: str = "auto"
 
     def __post_init__(self) -> None:
+        problems = []
         if self.threads is not None and self.threads < 1:
-            raise InputError(f"threads is {self.threads}, expected at least 1")
+            problems.append(f"threads is {self.threads}, expected at least 1")
+        if self.mode not in MODES:
+            problems.append(f"mode is {self.mode!r}, expected one of {', '.join(MODES)}")
+        if problems:
+            raise InputError(problems)
+
+    @property
+    def streams(self) -> int:
+        """How many batches run at once."""
+        return (self.threads or available_cpus()) if self.mode == "throughput" else 1
+
+    @property
+    def run_threads(self) -> int:
+        """The threads of one run."""
+        return 1 if self.mode == "throughput" else self.threads or available_cpus()
 
 
 @overload
@@ -90,6 +112,8 @@ def load(
 
 def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
     """The session of a bundle that has been read already; see `load`."""
+    if options.mode == "throughput" and find_task(bundle.manifest.task).is_autoregressive:
+        raise InputError("mode is 'throughput', expected latency: each token of a text waits for the one before")
     choice = select(bundle.manifest, options.target)
     if options.encoder is not None and choice.artefact.source is None:
         raise InputError(
@@ -97,12 +121,12 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
         )
     text = _text_encoder(bundle)
     cache = None if options.cache is None else _compiled_folder(bundle, choice.artefact, options.cache)
-    engine = choice.start(bundle.directory, choice.artefact, options.threads or available_cpus(), cache)
-    task = find_task(bundle.manifest.task)
+    engine = choice.start(bundle.directory, choice.artefact, options.run_threads, cache)
+    task, schedule = find_task(bundle.manifest.task), Schedule(options.budget, options.streams)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
-        return GenerationSession(bundle.manifest, text, choice.artefact, engine, options.budget, sources)
-    return Session(bundle.manifest, task, text, choice.artefact, engine, options.budget)
+        return GenerationSession(bundle.manifest, text, choice.artefact, engine, schedule, sources)
+    return Session(bundle.manifest, task, text, choice.artefact, engine, schedule)
 
 
 def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sources | None:
@@ -115,7 +139,7 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
         own = replace(options, target="auto", encoder=None)
         encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
     cache = None if options.cache is None else _compiled_folder(bundle, source, options.cache)
-    engine = choice.start(bundle.directory, source, options.threads or available_cpus(), cache)
+    engine = choice.start(bundle.directory, source, options.run_threads, cache)
     return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)
 
 

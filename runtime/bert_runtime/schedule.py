@@ -15,18 +15,37 @@ from numpy.typing import NDArray
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 
+SLACK = 16
+"""Tokens of padding in a batch that are always fine: a batch more would cost as much."""
+
 
 @dataclass(frozen=True)
 class Budget:
-    """The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows."""
+    """How work is cut: at most `tokens` tokens, padding included, and at most `rows` rows in a batch; a row that would
+    make more than the share `padding` of a batch padding begins another."""
 
     tokens: int = 2048
     rows: int = 64
+    padding: float = 0.05
 
     def __post_init__(self) -> None:
-        problems = [f"{name} is {value}, expected at least 1" for name, value in vars(self).items() if value < 1]
+        least = {"tokens": 1, "rows": 1, "padding": 0}
+        values = vars(self)
+        problems = [
+            f"{name} is {values[name]}, expected at least {low}"
+            for name, low in least.items()
+            if not values[name] >= low
+        ]
         if problems:
             raise InputError(problems)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`budget` for each batch, of which `streams` run at once."""
+
+    budget: Budget = Budget()
+    streams: int = 1
 
 
 def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
@@ -38,16 +57,25 @@ def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
         return [[0]]
     order = sorted(range(len(features)), key=lambda i: (features[i].ids.shape, _masks(features[i])))
     batches: list[list[int]] = []
+    own = 0  # tokens of the last batch, padding left out
     for i in order:
         ids = features[i].ids
         last = batches[-1] if batches else None
         alike = last is not None and ids.shape[:-1] == features[last[0]].ids.shape[:-1]
         # Sorted by length: the new row is the longest, so it decides the width of the whole batch.
-        if last and alike and len(last) < budget.rows and (len(last) + 1) * ids.size <= budget.tokens:
+        if last and alike and _fits(budget, len(last) + 1, ids.size, own + ids.size):
             last.append(i)
+            own += ids.size
         else:
             batches.append([i])
+            own = ids.size
     return batches
+
+
+def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:
+    """Whether `rows` rows of `size` tokens, `own` of them no padding, are one batch."""
+    whole = rows * size
+    return rows <= budget.rows and whole <= budget.tokens and whole - own <= max(SLACK, budget.padding * whole)
 
 
 def collate(rows: Sequence[Features], pad_id: int) -> dict[str, IntArray]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,8 @@ from bert_runtime.backends.engine import Engine
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Artefact, Manifest
-from bert_runtime.schedule import Budget, collate, plan, split
+from bert_runtime.schedule import Schedule, collate, plan, split
+from bert_runtime.streams import Streams
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Features, Head, Outputs, Task
 from bert_runtime.text import TextEncoder
@@ -23,8 +26,17 @@ RequestT = TypeVar("RequestT", bound=Request)
 EncodedT = TypeVar("EncodedT", bound=Encoded)
 ResultT = TypeVar("ResultT")
 
+_Item: TypeAlias = "tuple[RequestT, Encoded] | InputError | _Broken"
+"""A request of a stream, encoded, or why there is none."""
+
 LOOKAHEAD = 256
 """How many requests `predict` reads before it answers: what length-aware batches are chosen from."""
+
+BULK = 1024
+"""The same in throughput mode, where the next so many are read and encoded while these are answered."""
+
+HELD = 2**19
+"""Tokens of encoded requests beyond which `predict` reads no further: long texts must not fill the memory."""
 
 
 class Session(Generic[RequestT, ResultT]):
@@ -37,7 +49,7 @@ class Session(Generic[RequestT, ResultT]):
         text: TextEncoder,
         artefact: Artefact,
         engine: Engine,
-        budget: Budget,
+        schedule: Schedule,
     ) -> None:
         """Put the parts together; `bert_runtime.load` is the way to make one."""
         self.manifest = manifest
@@ -47,7 +59,8 @@ class Session(Generic[RequestT, ResultT]):
         self.text = text
         self._head: Head[RequestT, Encoded, ResultT] = task.head(text, manifest.settings)
         self._fetch = self._head.fetch(tuple(spec.name for spec in artefact.outputs))
-        self._budget = budget
+        self._budget = schedule.budget
+        self._streams = Streams(schedule.streams)
 
     def __call__(self, request: RequestT | Mapping[str, object]) -> ResultT:
         """Answer one request: the task's request, or a mapping with its fields.
@@ -72,7 +85,8 @@ class Session(Generic[RequestT, ResultT]):
     def predict(
         self, requests: Iterable[RequestT | Mapping[str, object]], errors: Literal["raise", "return"] = "raise"
     ) -> Iterator[ResultT | InputError]:
-        """Answer a stream in its own order, in batches of similar length; holds LOOKAHEAD requests at a time.
+        """Answer a stream in its own order, in batches of similar length; holds LOOKAHEAD requests at a time, and twice
+        BULK in throughput mode.
 
         A request that cannot be answered takes no other with it: with `errors="raise"` every answer before it comes
         first, then its InputError, which names its index; with `errors="return"` the InputError stands in its place.
@@ -95,18 +109,23 @@ class Session(Generic[RequestT, ResultT]):
 
     def outputs(self, rows: Sequence[Features], fetch: Sequence[str]) -> Iterator[tuple[int, Outputs]]:
         """Rows as the head encodes them, to each one's index and those of its outputs that `fetch` names, by batches.
+        In throughput mode the first batches have begun when this returns.
 
         Raises:
             BackendError: the engine failed.
         """
-        for indices in plan(rows, self._budget):
+
+        def run(indices: list[int]) -> Iterator[tuple[int, Outputs]]:
             batch = [rows[i] for i in indices]
             feeds = collate(batch, self.text.pad_id)
             outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
-            yield from zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
+            return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
+
+        return itertools.chain.from_iterable(self._streams.start(run, plan(rows, self._budget)))
 
     def close(self) -> None:
         """Free the model; using the session afterwards is a BackendError."""
+        self._streams.close()
         self.engine.close()
 
     def __enter__(self) -> Self:
@@ -120,22 +139,50 @@ class Session(Generic[RequestT, ResultT]):
     def _stream(
         self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool
     ) -> Iterator[ResultT | InputError]:
-        for first in itertools.count(0, LOOKAHEAD):
-            chunk, failure = _take(requests)
-            for answer in self._answers(chunk, first):
-                if strict and isinstance(answer, InputError):
-                    raise answer
-                yield answer
-            if failure is not None:
-                raise failure
-            if len(chunk) < LOOKAHEAD:
-                return
+        begun: deque[Iterator[ResultT | InputError]] = deque()
+        ahead = min(self._streams.count - 1, 1)  # in throughput mode the next chunk is encoded while this one runs
+        for chunk in self._chunks(requests):
+            begun.append(self._answers(chunk))
+            if len(begun) > ahead:
+                yield from _strictly(begun.popleft(), strict)
+        while begun:
+            yield from _strictly(begun.popleft(), strict)
 
-    def _answers(self, chunk: Sequence[RequestT | Mapping[str, object]], first: int) -> Iterator[ResultT | InputError]:
-        """One chunk's answers in order: encode all, run all rows in common batches, decode."""
-        prepared = [self._prepared(request, first + i) for i, request in enumerate(chunk)]
-        answers = iter(self._decoded([item for item in prepared if not isinstance(item, InputError)]))
-        for item in prepared:
+    def _chunks(self, requests: Iterator[RequestT | Mapping[str, object]]) -> Iterator[list[_Item[RequestT]]]:
+        """The stream, encoded, in parts that are answered together. The end of a source that broke is its error."""
+        index, most = 0, LOOKAHEAD if self._streams.count == 1 else BULK
+        while True:
+            chunk: list[_Item[RequestT]] = []
+            held = 0
+            while len(chunk) < most and held < HELD:
+                try:
+                    request = next(requests)
+                except StopIteration:
+                    if chunk:
+                        yield chunk
+                    return
+                except Exception as error:  # the caller's own generator may raise anything; raised again in its turn
+                    yield [*chunk, _Broken(error)]
+                    return
+                item = self._prepared(request, index)
+                held += 0 if isinstance(item, InputError) else sum(row.ids.size for row in item[1].features)
+                chunk.append(item)
+                index += 1
+            yield chunk
+
+    def _answers(self, chunk: Sequence[_Item[RequestT]]) -> Iterator[ResultT | InputError]:
+        """One chunk's answers in order: its rows run in common batches, which may have begun when this returns."""
+        return self._in_order(chunk, self._decoded([item for item in chunk if isinstance(item, tuple)]))
+
+    def _in_order(
+        self,
+        chunk: Sequence[_Item[RequestT]],
+        decoded: Iterable[ResultT | BackendError],
+    ) -> Iterator[ResultT | InputError]:
+        answers = iter(decoded)
+        for item in chunk:
+            if isinstance(item, _Broken):
+                raise item.error
             answer = item if isinstance(item, InputError) else next(answers)
             if isinstance(answer, BackendError):
                 raise answer
@@ -147,12 +194,19 @@ class Session(Generic[RequestT, ResultT]):
         found = dict(self.outputs(rows, self._fetch))
         return self._head.decode(request, encoded, [found[i] for i in range(len(rows))])
 
-    def _decoded(self, items: Sequence[tuple[RequestT, Encoded]]) -> list[ResultT | BackendError]:
-        """Each request's answer, decoded as soon as its rows are done: outputs may be large (vocabulary x sequence)."""
+    def _decoded(self, items: Sequence[tuple[RequestT, Encoded]]) -> Iterable[ResultT | BackendError]:
+        """Each request's answer."""
+        rows = [row for _, encoded in items for row in encoded.features]
+        return self._collected(items, self.outputs(rows, self._fetch))
+
+    def _collected(
+        self, items: Sequence[tuple[RequestT, Encoded]], outputs: Iterator[tuple[int, Outputs]]
+    ) -> Iterator[ResultT | BackendError]:
+        """Each request decoded as soon as its rows are done: outputs may be large (vocabulary x sequence)."""
         owners = [n for n, (_, encoded) in enumerate(items) for _ in encoded.features]
         done: list[dict[int, Outputs]] = [{} for _ in items]
         answers: dict[int, ResultT | BackendError] = {}
-        for i, own in self.outputs([row for _, encoded in items for row in encoded.features], self._fetch):
+        for i, own in outputs:
             n = owners[i]
             done[n][i] = own
             request, encoded = items[n]
@@ -162,7 +216,7 @@ class Session(Generic[RequestT, ResultT]):
                 except BackendError as error:  # raised in its turn: the answers before it come first
                     answers[n] = error
                 done[n].clear()
-        return [answers[n] for n in range(len(items))]
+        yield from (answers[n] for n in range(len(items)))
 
     def _prepared(self, request: RequestT | Mapping[str, object], index: int) -> tuple[RequestT, Encoded] | InputError:
         try:
@@ -186,14 +240,16 @@ class Session(Generic[RequestT, ResultT]):
         )
 
 
-T = TypeVar("T")
+@dataclass(frozen=True)
+class _Broken:
+    """The end of a stream whose source raised: what it gave before is answered first."""
+
+    error: Exception
 
 
-def _take(items: Iterator[T]) -> tuple[list[T], Exception | None]:
-    """Up to LOOKAHEAD items, and the error of a source that broke, so that what it gave before is still answered."""
-    taken: list[T] = []
-    try:
-        taken.extend(itertools.islice(items, LOOKAHEAD))
-    except Exception as error:  # the caller's own generator may raise anything; `_stream` raises it again
-        return taken, error
-    return taken, None
+def _strictly(answers: Iterator[ResultT | InputError], strict: bool) -> Iterator[ResultT | InputError]:
+    """The answers; where they are `strict`, an InputError among them is raised in its turn."""
+    for answer in answers:
+        if strict and isinstance(answer, InputError):
+            raise answer
+        yield answer

@@ -103,6 +103,22 @@ def test_batches_by_length_pad_less_than_batches_in_input_order() -> None:
     assert by_length - tokens < (in_order - tokens) / 4
 
 
+def test_real_lengths_are_padded_by_less_than_a_twentieth() -> None:
+    lengths = np.random.default_rng(1).gamma(2.0, 40.0, size=1024).astype(int) + 3  # as those of sentences and contexts
+    rows = [row(int(length)) for length in lengths]
+    batches = plan(rows, Budget())
+    padded = sum(collate([rows[i] for i in batch], PAD)["input_ids"].size for batch in batches)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(rows)))
+    assert padded < 1.05 * lengths.sum()
+    assert len(batches) < len(rows) / 8  # not by running each alone
+
+
+def test_a_row_that_would_be_mostly_waited_for_runs_apart() -> None:
+    assert plan([row(100), row(384), row(384)], Budget()) == [[0], [1, 2]]
+    assert plan([row(4), row(9), row(12)], Budget()) == [[0, 1, 2]]  # a few tokens are not worth a run
+    assert plan([row(100), row(384), row(384)], Budget(padding=0.5)) == [[0, 1, 2]]
+
+
 def test_a_budget_below_one_names_every_wrong_number() -> None:
     with pytest.raises(InputError, match=r"tokens is 0, expected at least 1; rows is -1, expected at least 1"):
         Budget(tokens=0, rows=-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,16 +19,17 @@ from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import Options, load
 from bert_runtime.schedule import Budget
-from bert_runtime.session import LOOKAHEAD, Session
+from bert_runtime.session import BULK, HELD, LOOKAHEAD, Session
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING, QuestionAnsweringRequest
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
 
 TEXTS = ["the film", "a", "", "a good film ! " * 20, "bad bad bad", "the a the a good", "xyz", "é 😀 !"]
 
 
-@pytest.fixture
-def session(classification: Path) -> Iterator[Session[Any, Any]]:
-    with load(classification, options=Options(threads=1, budget=Budget(tokens=40, rows=3))) as opened:
+@pytest.fixture(params=["latency", "throughput"])
+def session(classification: Path, request: pytest.FixtureRequest) -> Iterator[Session[Any, Any]]:
+    budget = Budget(tokens=40, rows=3)
+    with load(classification, options=Options(threads=2, budget=budget, mode=request.param)) as opened:
         yield opened
 
 
@@ -89,7 +91,43 @@ def test_a_stream_longer_than_the_lookahead_keeps_its_order(session: Session[Any
 def test_an_endless_stream_is_read_only_so_far_as_it_is_answered(session: Session[Any, Any]) -> None:
     read = itertools.count()
     next(session.predict({"text": "a"} for _ in read))
-    assert next(read) <= LOOKAHEAD + 1
+    assert next(read) <= max(LOOKAHEAD + 1, 2 * BULK * (session._streams.count - 1))
+
+
+def test_long_texts_are_not_read_ahead_of_the_memory_for_their_tokens(question_answering: Path) -> None:
+    read = itertools.count()
+    context = "a film " * 5000
+    with load(question_answering, QUESTION_ANSWERING) as session:
+        tokens = sum(row.ids.size for row in session._encoded(QuestionAnsweringRequest("what", context)).features)
+        next(session.predict(QuestionAnsweringRequest("what", context) for _ in read))
+    assert next(read) <= HELD // tokens + 2 < LOOKAHEAD
+
+
+def test_bulk_work_runs_in_as_many_streams_as_there_are_threads(
+    classification: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting, met = threading.Barrier(2), list[bool]()
+    with load(classification, options=Options(threads=2, mode="throughput", budget=Budget(rows=1))) as session:
+        run = session.engine.run
+
+        def waiting(*arguments: Any) -> Any:
+            meeting.wait(timeout=30)  # only a second run at the same time lets the first one go on
+            met.append(True)
+            return run(*arguments)
+
+        monkeypatch.setattr(session.engine, "run", waiting)
+        list(session.predict({"text": text} for text in ("a", "the film")))
+    assert len(met) == 2
+
+
+def test_a_text_that_grows_token_by_token_has_no_bulk_mode(classification: Path) -> None:
+    with pytest.raises(InputError, match="mode is 'throughput', expected latency"):
+        load(classification.with_name("text-generation"), options=Options(mode="throughput"))
+
+
+def test_wrong_options_are_named_at_once() -> None:
+    with pytest.raises(InputError, match=r"threads is 0, expected at least 1; mode is 'fast', expected one of auto"):
+        Options(threads=0, mode="fast")
 
 
 def test_an_empty_stream_has_no_answers(session: Session[Any, Any]) -> None:

@@ -15,7 +15,7 @@ from bert_runtime import bundle as bundles
 from bert_runtime.cli.files import ERRORS, Files
 from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary
 from bert_runtime.errors import InputError
-from bert_runtime.loading import Options
+from bert_runtime.loading import MODES, Options
 from bert_runtime.records import FORMATS
 from bert_runtime.schedule import Budget
 from bert_runtime.tasks import TASKS, find_task
@@ -82,8 +82,8 @@ def parse(arguments: Sequence[str]) -> Command:
     if not (fields or files or parsed.describe):
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
-    budget = Budget(tokens=parsed.tokens, rows=parsed.rows)
-    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder)
+    budget = Budget(parsed.tokens, parsed.rows, parsed.padding)
+    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, _mode(parsed, task))
     return Command(bundle, options, fields, files, parsed.describe, parsed.json)
 
 
@@ -136,6 +136,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     loading.add_argument("--target", default=options.target, help="the artefact to run, never another (default: auto)")
     loading.add_argument("--threads", type=int, metavar="N", help="default: the CPUs this process may use")
     loading.add_argument(
+        "--mode",
+        choices=MODES,
+        default=options.mode,
+        help="latency: a batch at a time, with all threads; throughput: a batch in each thread, reading 2,048 lines "
+        "ahead; auto (default): throughput for a file, latency for a request and for what comes through a pipe",
+    )
+    loading.add_argument(
         "--cache", type=Path, metavar="DIR", help="where engines that compile (openvino) keep it; default: nowhere"
     )
     loading.add_argument(
@@ -146,6 +153,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     loading.add_argument(
         "--rows", type=int, default=budget.rows, metavar="N", help=f"in a batch, at most (default: {budget.rows})"
+    )
+    loading.add_argument(
+        "--padding",
+        type=float,
+        default=budget.padding,
+        metavar="SHARE",
+        help=f"of a batch, at most (default: {budget.padding})",
     )
 
 
@@ -163,6 +177,13 @@ def _files(parsed: argparse.Namespace) -> Files | None:
     if alone:
         raise InputError(f"got {', '.join(alone)} without --input FILE, expected requests from a file with it")
     return None
+
+
+def _mode(parsed: argparse.Namespace, task: Task[Any, Any, Any]) -> str:
+    """What `--mode auto` means here: a file is bulk work; who writes into a pipe waits for the answers."""
+    if parsed.mode != "auto":
+        return str(parsed.mode)
+    return "throughput" if parsed.input not in (None, "-") and not task.is_autoregressive else "latency"
 
 
 def _unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,41 +77,56 @@ def answer_file(
         writer = _writer(target, files)
         lines = read_lines(source, files.input_format or format_of(files.input), session.task.request)
         try:
-            for chunk in _chunks(lines):
-                for line, answer in zip(chunk, _answers(session, chunk, defaults, files.allow_extra), strict=True):
-                    if isinstance(answer, InputError):
-                        skipped += 1
-                        _report(line, answer, skipped, files)
-                    answered += not isinstance(answer, InputError)
-                    writer.write(_record(line, answer, files.with_input))
-                target.flush()
-                progress(answered + skipped, _position(source))
+            for line, answer in _answers(session, lines, defaults, files.allow_extra):
+                if isinstance(answer, InputError):
+                    skipped += 1
+                    _report(line, answer, skipped, files)
+                answered += not isinstance(answer, InputError)
+                writer.write(_record(line, answer, files.with_input))
+                if (answered + skipped) % LOOKAHEAD == 0:
+                    target.flush()
+                    progress(answered + skipped, _position(source))
+            progress(answered + skipped, _position(source))
         finally:
             writer.finish()
             target.flush()
     return Outcome(answered, skipped)
 
 
-def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """As many lines at a time as the session chooses its batches from."""
-    rest = iter(lines)
-    while chunk := list(itertools.islice(rest, LOOKAHEAD)):
-        yield chunk
+class _NoRequest(Mapping[str, object]):
+    """A line that is no request, as one that says so when it is read: it keeps its place in the stream."""
+
+    def __init__(self, error: InputError) -> None:
+        self._error = error
+
+    def __getitem__(self, name: str) -> object:
+        raise self._error
+
+    def __iter__(self) -> Iterator[str]:
+        raise self._error
+
+    def __len__(self) -> int:
+        raise self._error
 
 
 def _answers(
-    session: Session[Any, Any], lines: Sequence[Line], defaults: Mapping[str, object], allow_extra: bool
-) -> Iterator[Any]:
-    """Each line's result or InputError, in order."""
+    session: Session[Any, Any], lines: Iterable[Line], defaults: Mapping[str, object], allow_extra: bool
+) -> Iterator[tuple[Line, Any]]:
+    """Each line with its result or InputError, in order."""
     known = {field.name for field in dataclasses.fields(session.task.request)}
-    requests = [
-        {**defaults, **{name: value for name, value in line.content.items() if not allow_extra or name in known}}
-        for line in lines
-        if not isinstance(line.content, InputError)
-    ]
-    answers = session.predict(requests, errors="return")
-    for line in lines:
-        yield line.content if isinstance(line.content, InputError) else next(answers)
+    read: deque[Line] = deque()
+
+    def requests() -> Iterator[Mapping[str, object]]:
+        for line in lines:
+            read.append(line)
+            if isinstance(line.content, InputError):
+                yield _NoRequest(line.content)
+            else:
+                own = {name: value for name, value in line.content.items() if not allow_extra or name in known}
+                yield {**defaults, **own}
+
+    for answer in session.predict(requests(), errors="return"):
+        yield read.popleft(), answer
 
 
 def _report(line: Line, error: InputError, skipped: int, files: Files) -> None:

@@ -15,7 +15,7 @@ from bert_runtime.generation.decoder import Decoder
 from bert_runtime.generation.search import Search
 from bert_runtime.generation.sources import Sources
 from bert_runtime.manifest import Artefact, Manifest
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks.task import Encoded, Features, FloatArray
 from bert_runtime.tasks.text_generation import (
@@ -43,7 +43,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         text: TextEncoder,
         artefact: Artefact,
         engine: Engine,
-        budget: Budget,
+        schedule: Schedule,
         sources: Sources | None = None,
     ) -> None:
         """Put the parts together; `bert_runtime.load` is the way to make one.
@@ -51,7 +51,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         Args:
             sources: for a decoder that reads an encoder, where what it reads comes from.
         """
-        super().__init__(manifest, TEXT_GENERATION, text, artefact, engine, budget)
+        super().__init__(manifest, TEXT_GENERATION, text, artefact, engine, schedule)
         self._texts = TextGenerationHead(text, manifest.settings)
         self._sources = sources
 

@@ -17,7 +17,7 @@ from transformers import BertConfig, BertLMHeadModel, DynamicCache
 from bert_runtime.backends.engine import Array
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import Schedule
 from bert_runtime.tasks.task import HeadSettings, expand
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.text import TextEncoder
@@ -170,5 +170,5 @@ def case(model: Any, text: TextEncoder) -> Case:
         provenance={},
         verification={},
     )
-    session = GenerationSession(manifest, text, artefact, TorchEngine(model), Budget())
+    session = GenerationSession(manifest, text, artefact, TorchEngine(model), Schedule())
     return Case(session, model, text)

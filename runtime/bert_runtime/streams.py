@@ -1,0 +1,50 @@
+"""Batches that run at once, each in a thread of its own: how bulk work keeps every CPU busy.
+
+One run with many threads waits for the slowest of them after every operator. Runs of one thread each wait for nothing,
+and engines let go of Python's interpreter while they run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 4
+"""How many items for each stream are begun before the first result is taken: enough to be busy while it is decoded."""
+
+
+class Streams:
+    """`count` threads; with one, everything is done by the caller's own, when its result is asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool = ThreadPoolExecutor(count, "bert-runtime") if count > 1 else None
+
+    def start(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """The results in the items' order. With several threads the first items begin at once; never are more than
+        AHEAD for each thread begun and not taken, so that memory is bounded. What `function` raises comes in its turn.
+        """
+        pool = self._pool
+        if pool is None:
+            return map(function, items)
+        rest = iter(items)
+        begun = deque(pool.submit(function, item) for item in islice(rest, AHEAD * self.count))
+        return _taken(begun, (pool.submit(function, item) for item in rest))
+
+    def close(self) -> None:
+        """Wait for what runs, and begin nothing more."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _taken(begun: deque[Future[R]], more: Iterator[Future[R]]) -> Iterator[R]:
+    while begun:
+        result = begun.popleft().result()
+        begun.extend(islice(more, 1))
+        yield result
