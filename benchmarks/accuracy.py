@@ -57,7 +57,7 @@ def measure_head(name: str, head: MeasuredHead, variants: Sequence[Variant], lim
     for variant in variants:
         print(f"{name}: {variant.name}", flush=True)
         bundle = folder / variant.name.replace(" ", "-").replace(",", "")
-        refusal = _export(head, source, variant, calibration, bundle)
+        refusal = export_variant(head, source, variant, calibration, bundle)
         if refusal:
             rows.append({"variant": variant.name, "refused": refusal})
             continue
@@ -104,7 +104,9 @@ def _with_own_gold(test: Path, session: Session[Any, Any], results: Sequence[Any
     return read_samples(test, session.task, session.manifest.settings)
 
 
-def _export(head: MeasuredHead, source: list[str], variant: Variant, calibration: Path, bundle: Path) -> str | None:
+def export_variant(
+    head: MeasuredHead, source: list[str], variant: Variant, calibration: Path, bundle: Path
+) -> str | None:
     """Make the variant's bundle; the reason where `bert-export` refuses."""
     arguments = [argument.format(calibration=calibration) for argument in variant.arguments]
     command = [sys.executable, "-m", "bert_export.cli", "--task", head.task, *source, *arguments]

@@ -181,6 +181,20 @@ def cpp_session(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield from markdown(["measured", *runtimes], rows)
 
 
+def bulk(measurements: Mapping[str, Any]) -> Iterator[str]:
+    """Ways by the time that they took, and how many times as fast as the first one each is."""
+    ways = {name: [[spent] for spent in rounds] for name, rounds in measurements["ways"].items()}
+    first = next(iter(ways))
+    rows = []
+    for name, rounds in sorted(ways.items(), key=lambda item: typical(item[1])):
+        spent, ratio = typical(rounds), speed_up(ways[first], rounds).median
+        rows.append([name, f"{spent:.2f} s", f"{measurements['tokens'] / spent:,.0f}", f"{ratio:.2f}x"])
+    yield from markdown(["way", "time", "tokens a second", f"times {first}"], rows)
+    yield ""
+    told = f"{measurements['texts']:,} texts of {measurements['tokens']:,} tokens"
+    yield f"{told}; {measurements['padding']:.1%} of the tokens in our own batches are padding."
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
@@ -192,6 +206,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "cross_attention": cross_attention,
     "finetune": finetune,
     "cpp_session": cpp_session,
+    "bulk": bulk,
     "int8_answers": int8_answers,
     "int8_sensitivity": int8_sensitivity,
     "int8_speed_1": int8_speed,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.accuracy import _export, _row, _with_own_gold
+from benchmarks.accuracy import _row, _with_own_gold, export_variant
 from benchmarks.accuracy_heads import CALIBRATION, HEADS, VARIANTS, MeasuredHead, Variant, samples_files
 from training.held_out import write_lines
 
@@ -40,7 +40,7 @@ def test_a_limit_takes_the_first_test_samples_and_calibration_spreads_over_its_o
 
 
 def test_what_bert_export_refuses_is_kept_in_its_words(tmp_path: Path) -> None:
-    refusal = _export(HEAD, [], Variant("x", ("--target", "abacus")), tmp_path / "c.jsonl", tmp_path / "bundle")
+    refusal = export_variant(HEAD, [], Variant("x", ("--target", "abacus")), tmp_path / "c.jsonl", tmp_path / "bundle")
 
     assert refusal is not None
     assert "abacus" in refusal
@@ -50,7 +50,7 @@ def test_what_bert_export_refuses_is_kept_in_its_words(tmp_path: Path) -> None:
 def test_a_crash_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises(SystemExit, match=r"bert_export\.cli .* failed"):
-        _export(HEAD, [], Variant("x", ()), tmp_path / "c.jsonl", tmp_path / "bundle")
+        export_variant(HEAD, [], Variant("x", ()), tmp_path / "c.jsonl", tmp_path / "bundle")
 
 
 def test_answers_as_gold_are_right_by_themselves(tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""Real texts in bulk, from strings to labels: `python -m benchmarks.bulk [--texts 768] [--rounds 5] [--threads 2]`.
+
+A seeded shuffle of contexts of SQuAD, film reviews, short messages and CoNLL sentences through the demo head for text
+classification: lengths from three tokens to several hundred. Every way runs in turn in one process; each ends before
+the next begins. Measurements: {"texts", "tokens", "padding", "ways": {way: [seconds, ...]}}: how many texts, their
+tokens, the share of padding in our own batches, and the seconds of each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from training.corpora import conll, rotten_tomatoes, sentiment_ratings, squad
+
+import bert_runtime
+from benchmarks.accuracy import FOLDER, export_variant
+from benchmarks.accuracy_heads import HEADS, VARIANTS, samples_files
+from benchmarks.results import save
+from bert_runtime.backends.openvino import OpenVinoEngine
+from bert_runtime.loading import Options
+from bert_runtime.schedule import collate, plan
+from bert_runtime.session import BULK
+from bert_runtime.tasks.task import Features
+
+HEAD = "text-classification"
+BATCH = 8
+VARIANT_OF = {"fp32": "bert-export fp32", "int8": "bert-export int8, faithful"}
+OPENVINO_OF = {"bf16": "bert-export bf16, OpenVINO", "int8": "bert-export int8, OpenVINO"}
+Way = Callable[[Sequence[str]], list[str]]
+
+
+def texts(count: int) -> list[str]:
+    """So many texts, a quarter of each kind, in an order that mixes them."""
+    kinds = (
+        [question.context for question in squad.load("squad-dev")],
+        [str(line["text"]) for line in rotten_tomatoes.held_out()],
+        [str(line["text"]) for line in sentiment_ratings.held_out()],
+        [str(line["text"]) for line in conll.load("test")],
+    )
+    rng = random.Random(0)
+    chosen = [text for kind in kinds for text in rng.sample(kind, count // len(kinds))]
+    rng.shuffle(chosen)
+    return chosen
+
+
+def bundle(variant: str) -> Path:
+    """The demo head as `bert-export` makes it; made unless it is there."""
+    folder = FOLDER / HEAD
+    path = folder / variant.replace(" ", "-").replace(",", "")
+    if not (path / "manifest.json").exists():
+        _, calibration = samples_files(HEADS[HEAD], folder, 1)
+        (made,) = (each for each in VARIANTS if each.name == variant)
+        refused = export_variant(HEADS[HEAD], [], made, calibration, path)
+        if refused:
+            raise SystemExit(f"{variant}: {refused}")
+    return path
+
+
+def ours(path: Path, target: str, mode: str, threads: int) -> Way:
+    """The runtime."""
+    session = bert_runtime.load(path, options=Options(target=target, threads=threads, mode=mode))
+    return lambda asked: [answer.labels[0].label for answer in session.predict({"text": text} for text in asked)]
+
+
+def padded(path: Path, precision: str, in_order: bool, threads: int) -> Way:
+    """The same OpenVINO graph as most scripts drive it: batches of BATCH, one after another, each padded to its longest
+    text; in the order of the texts, or sorted by length first."""
+    session = bert_runtime.load(path, options=Options(target="openvino", threads=threads))
+    engine = OpenVinoEngine(path / session.artefact.file, precision, threads)
+    labels, names = session.manifest.settings.labels, [spec.name for spec in session.artefact.inputs]
+
+    def run(asked: Sequence[str]) -> list[str]:
+        rows = [
+            Features.from_row(session.text.row(session.text.truncate(session.text.pieces(text))[0])) for text in asked
+        ]
+        order = list(range(len(rows))) if in_order else sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
+        found: dict[int, str] = {}
+        for first in range(0, len(order), BATCH):
+            batch = order[first : first + BATCH]
+            feeds = collate([rows[i] for i in batch], session.text.pad_id)
+            logits = engine.run({name: feeds[name] for name in names}, ["logits"])["logits"]
+            found |= {i: labels[best] for i, best in zip(batch, logits.argmax(axis=1).tolist(), strict=True)}
+        return [found[i] for i in range(len(rows))]
+
+    return run
+
+
+def pipeline(threads: int) -> Way:
+    """transformers' own, in fp32 and batches of BATCH."""
+    import torch  # noqa: PLC0415 - not for --help
+    import transformers  # noqa: PLC0415
+
+    from bert_export.checkpoint import LoadOptions, load  # noqa: PLC0415
+    from bert_export.demo import demo_checkpoint  # noqa: PLC0415
+    from bert_runtime.tasks import find_task  # noqa: PLC0415
+
+    torch.set_num_threads(threads)
+    checkpoint = load(demo_checkpoint(HEAD), find_task(HEAD), LoadOptions())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bundle(VARIANT_OF["fp32"]))
+    model: Any = checkpoint.model
+    model.eval()
+    made: Any = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer, batch_size=BATCH)
+    names = dict(enumerate(checkpoint.settings.labels))
+    by_name = {model.config.id2label[i]: name for i, name in names.items()}
+
+    def run(asked: Sequence[str]) -> list[str]:
+        return [by_name[answer["label"]] for answer in made(list(asked), truncation=True)]
+
+    return run
+
+
+def ways(threads: int) -> dict[str, Way]:
+    """Every way that is compared."""
+    found: dict[str, Way] = {}
+    for precision, variant in OPENVINO_OF.items():
+        path = bundle(variant)
+        found[f"bert-export, openvino {precision}"] = ours(path, "openvino", "throughput", threads)
+        found[f"bert-export, openvino {precision}, latency mode"] = ours(path, "openvino", "latency", threads)
+        found[f"OpenVINO {precision}, batches of {BATCH} sorted by length"] = padded(path, precision, False, threads)
+        found[f"OpenVINO {precision}, batches of {BATCH} in order"] = padded(path, precision, True, threads)
+    for precision, variant in VARIANT_OF.items():
+        found[f"bert-export, cpu {precision}"] = ours(bundle(variant), "cpu", "throughput", threads)
+        found[f"bert-export, cpu {precision}, latency mode"] = ours(bundle(variant), "cpu", "latency", threads)
+    found[f"transformers pipeline fp32, batches of {BATCH}"] = pipeline(threads)
+    return found
+
+
+def lengths(asked: Sequence[str]) -> tuple[int, float]:
+    """The tokens of the texts, and the share of padding in batches of ours."""
+    session = bert_runtime.load(bundle(VARIANT_OF["fp32"]))
+    rows = [session._head.encode(session.task.request.from_record({"text": text})).features[0] for text in asked]
+    own, whole = sum(row.ids.size for row in rows), 0
+    for first in range(0, len(rows), BULK):
+        chunk = rows[first : first + BULK]
+        whole += sum(len(batch) * max(chunk[i].ids.size for i in batch) for batch in plan(chunk, Options().budget))
+    return own, (whole - own) / whole
+
+
+def measure(count: int, rounds: int, threads: int) -> Mapping[str, Any]:
+    """All ways in turn, once to warm up, then `rounds` times; whoever answers much otherwise than fp32 is refused."""
+    asked, compared = texts(count), ways(threads)
+    reference = compared["bert-export, cpu fp32"](asked)
+    for name, way in compared.items():
+        same = np.mean([one == other for one, other in zip(way(asked), reference, strict=True)])
+        if same < 0.95:
+            raise SystemExit(f"{name} gives {same:.3f} of fp32's labels, expected 0.95 at least: nothing was timed")
+    seconds: dict[str, list[float]] = {name: [] for name in compared}
+    for _ in range(rounds):
+        for name, way in compared.items():
+            time.sleep(0.2)  # threads of the way before may still wait in a loop
+            began = time.perf_counter()
+            way(asked)
+            seconds[name].append(round(time.perf_counter() - began, 4))
+            print(f"{name:52} {seconds[name][-1]:7.2f} s", file=sys.stderr, flush=True)
+    tokens, padding = lengths(asked)
+    return {"texts": count, "tokens": tokens, "padding": round(padding, 4), "ways": seconds}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and keep the result."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--texts", type=int, default=768)
+    flags.add_argument("--rounds", type=int, default=5)
+    flags.add_argument("--threads", type=int, default=2)
+    parsed = flags.parse_args(arguments)
+    found = measure(parsed.texts, parsed.rounds, parsed.threads)
+    print(save("bulk", f"{HEAD}-minilm-l6", parsed.threads, found), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
