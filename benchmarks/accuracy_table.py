@@ -77,14 +77,16 @@ def _change(change: Difference) -> str:
 
 
 def _summary(row: Row) -> str:
-    value = f"{100 * row['metrics'][0]['value']:.1f}"
+    metric = row["metrics"][0]
+    value = f"{100 * metric['value']:.1f}"
     if "size" not in row:
-        return value
+        return f"{value} ({100 * metric['low']:.1f} to {100 * metric['high']:.1f})"
     mark = "" if Difference(**row["differences"][0]).is_shown else " ="
     return f"{value}{mark}, {100 * row['agreement']['value']:.1f}%, {row['size'] / 1e6:.0f} MB"
 
 
 EXPLANATION: Sequence[str] = (
-    "The head's own metric in percent, how often the decoded answer is the one of torch, and the size of the bundle. "
-    "`=` marks a metric whose difference from torch these samples do not show (95% paired bootstrap interval).",
+    "The head's own metric in percent, torch's with its 95% bootstrap interval; how often the decoded answer is the "
+    "one of torch; and the size of the bundle. `=` marks a metric whose difference from torch these samples do not "
+    "show (95% paired bootstrap interval).",
 )

@@ -12,6 +12,7 @@ from bert_calibration.quantize import Evidence, quantize
 from bert_calibration.subject import Subject
 from bert_calibration.wish import Wish
 from bert_runtime import bundle as bundles
+from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.tasks.request import Request
 
 CONTEXT = (Path(__file__).parents[2] / "examples" / "transformers.txt").read_text(encoding="utf-8")
@@ -61,3 +62,17 @@ def test_nine_of_ten_answers_are_those_of_fp32_at_a_third_of_the_size(
     )
     assert len(made.search.trials) == 1
     assert (tmp_path / "model.onnx").stat().st_size < 0.28 * subject.path.stat().st_size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", ["fast", "faithful"])
+def test_an_answer_alone_is_the_answer_in_a_batch(plan: str, demo_folder: Path, tmp_path: Path) -> None:
+    subject = Subject.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
+    evidence = Evidence(questions(subject, 0, 40), questions(subject, 100, 8), other_answers)
+    quantize(subject, Wish(plan=plan, max_drop=1.0, min_speed=0.0), evidence, tmp_path / "model.onnx")
+    engine, asked = OnnxRuntimeEngine(tmp_path / "model.onnx", 2), questions(subject, 200, 40)
+    together = subject.answers(engine, asked)
+    for one, request in zip(together, asked, strict=True):
+        (alone,) = subject.answers(engine, [request])
+        assert [(answer.start, answer.end) for answer in one.answers] == [(a.start, a.end) for a in alone.answers]
+        assert one.answers[0].score == pytest.approx(alone.answers[0].score, abs=1e-3)
