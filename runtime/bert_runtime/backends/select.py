@@ -14,6 +14,7 @@ from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.options import EngineOptions
 from bert_runtime.backends.tensorrt import TensorRtEngine
 from bert_runtime.errors import BackendError
+from bert_runtime.machine.finding import Finding
 from bert_runtime.machine.system import System, this_system
 from bert_runtime.machine.targets import GPU_TARGETS, lacks
 from bert_runtime.manifest import Artefact, Manifest
@@ -110,22 +111,18 @@ def _depends(manifest: Manifest, target: str) -> bool:
 
 def _automatic(manifest: Manifest, held: Mapping[str, Artefact], system: System) -> Choice:
     choice = _best(manifest, system)
-    runnable, passed = [], []
-    for target in (name for name in GPU_TARGETS if name in held):
-        lacking = lacks(system, target)
-        if lacking:
-            passed.append(f"{target} cannot run here: {_joined(lacking)}")
-        else:
-            runnable.append(target)
-    why = "".join(f"; {text}" for text in passed)
-    choice = replace(choice, reason=choice.reason + why)
-    if passed and not runnable and (system.driver or system.nvidia_hardware):
-        told = choice.warning or f"{_named(choice.artefact)} runs on the CPU, though the bundle has a file for this GPU"
-        choice = replace(choice, warning=told + why, cure=choice.cure or "do what is said of the target")
-    for target in reversed(runnable):
-        reason = "the first that auto tries and that runs here" + why
+    lacking = {target: lacks(system, target) for target in GPU_TARGETS if target in held}
+    passed = {target: found for target, found in lacking.items() if found}
+    why = [f"{target} cannot run here: {_joined(found)}" for target, found in passed.items()]
+    choice = replace(choice, reason="; ".join([choice.reason, *why]))
+    for target in reversed([target for target in lacking if target not in passed]):
+        reason = "; ".join(["it is the first that auto tries of those that run here", *why])
         choice = Choice(held[target], GPU_ENGINES[target], target, reason, otherwise=choice)
-    return choice
+    if not why or not (system.driver or system.nvidia_hardware):
+        return choice  # without a GPU, a file for one that is not used is worth no word
+    warning = "; ".join([choice.warning or f"{_named(choice.artefact)} runs", *why])
+    cure = "; ".join(dict.fromkeys(finding.fix for found in passed.values() for finding in found))
+    return replace(choice, warning=warning, cure=cure)
 
 
 def _best(manifest: Manifest, system: System) -> Choice:
@@ -170,5 +167,5 @@ def _named(artefact: Artefact) -> str:
     return f"{artefact.target} {artefact.precision}"
 
 
-def _joined(findings: tuple[object, ...]) -> str:
+def _joined(findings: tuple[Finding, ...]) -> str:
     return "; ".join(map(str, findings))
