@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ TENSORRT = "TensorrtExecutionProvider"
 CPU = "CPUExecutionProvider"
 
 _CURE = "run `bert-doctor`, which names what is missing, or load another target"
+
+_log = logging.getLogger("bert_runtime")
 
 Provider = tuple[str, dict[str, Any]]
 
@@ -33,8 +37,7 @@ def open_gpu_session(module: Any, model: Path, providers: Sequence[Provider], th
             f"onnxruntime {module.__version__} has no {wanted}, only {', '.join(module.get_available_providers())}; "
             "run `pip uninstall onnxruntime`, then `pip install 'bert-export[gpu]'`"
         )
-    with contextlib.suppress(AttributeError):  # onnxruntime before 1.21 leaves it to the dynamic loader
-        module.preload_dlls()  # the libraries of NVIDIA's wheels, where the dynamic loader does not look
+    _preload_wheels(module)
     options = session_options(module, threads)
     options.add_session_config_entry(RECORD, "1")
     try:
@@ -45,6 +48,19 @@ def open_gpu_session(module: Any, model: Path, providers: Sequence[Provider], th
         raise BackendError(f"{model.name}: {wanted} cannot be started: {first_line(error)}; {_CURE}") from error
     check_assignment(session, wanted, _CURE)
     return session
+
+
+def _preload_wheels(module: Any) -> None:
+    """Let onnxruntime open the libraries of NVIDIA's wheels, which lie where the dynamic loader does not look.
+
+    It prints what it does not find to standard output, where answers go: that is logged instead.
+    """
+    if not hasattr(module, "preload_dlls"):  # before 1.21
+        return
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        module.preload_dlls()
+    if printed.getvalue():
+        _log.info("onnxruntime.preload_dlls: %s", printed.getvalue().strip())
 
 
 def preload(libraries: Iterable[Path]) -> None:
