@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,9 @@ class Profile:
         """The sizes that a batch has to be padded to: its own, or the smallest that the profile takes.
 
         Raises:
-            BackendError: an axis is longer than the profile's, or shorter where it cannot be padded, with all of them.
+            BackendError: an axis is not the profile's, longer than its, or shorter where it cannot be padded; with all.
         """
+        self._check_axes(sizes)
         problems = list(self._problems(sizes))
         if problems:
             raise BackendError(
@@ -62,17 +63,20 @@ class Profile:
         Raises:
             BackendError: the profile says nothing of an axis, with all of them.
         """
-        unknown = sorted({axis for spec in inputs for axis in spec.axes if axis not in self.axes})
-        if unknown:
-            raise BackendError(
-                f"the profile has no sizes for {', '.join(unknown)}, expected all axes of the graph's inputs; load "
-                "with a profile that has them"
-            )
+        self._check_axes(axis for spec in inputs for axis in spec.axes)
         low, best, high = (
             ",".join(f"{spec.name}:{'x'.join(str(self.axes[axis][which]) for axis in spec.axes)}" for spec in inputs)
             for which in range(3)
         )
         return low, best, high
+
+    def _check_axes(self, axes: Iterable[str]) -> None:
+        unknown = sorted({axis for axis in axes if axis not in self.axes})
+        if unknown:
+            raise BackendError(
+                f"the profile has no sizes for {', '.join(unknown)}, expected all axes of the graph's inputs; load "
+                "with a profile that has them"
+            )
 
 
 def axis_sizes(feeds: Mapping[str, Array], inputs: Sequence[TensorSpec]) -> dict[str, int]:

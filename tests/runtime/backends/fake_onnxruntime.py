@@ -156,7 +156,7 @@ class FakeOnnxRuntime:
         self.failure: Exception | None = None
         self.preloaded = 0
         self.providers: list[tuple[str, dict[str, str]]] = []
-        self.options = SessionOptions()
+        self.options = self.SessionOptions()
         self.session: Any = None
 
     def get_available_providers(self) -> list[str]:
@@ -169,7 +169,7 @@ class FakeOnnxRuntime:
     def InferenceSession(  # noqa: N802 - onnxruntime's name
         self,
         model: str,
-        options: SessionOptions,
+        options: Any,
         providers: Sequence[tuple[str, dict[str, str]]],
         enable_fallback: int,
     ) -> Session:
@@ -180,5 +180,6 @@ class FakeOnnxRuntime:
         names = [name for name, _ in providers]
         parts = [Part(names[0], "MatMul", "Attention"), Part(CPU, "Shape", "Gather")]
         graphs = any(own.get("enable_cuda_graph") == "1" for _, own in providers)
-        self.session = Session(parts if self.parts is None else self.parts, self.made or names, graphs)
-        return self.session
+        made = Session(parts if self.parts is None else self.parts, self.made or names, graphs)
+        self.session = made
+        return made
