@@ -68,6 +68,6 @@ def _mask_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
     wrong = np.flatnonzero((rows[:, 1:] > rows[:, :-1]).any(axis=1) | ((rows != 0) & (rows != 1)).any(axis=1))
     if wrong.size:
         yield (
-            f"attention_mask is not right padded in row {wrong[0]}, expected ones, then zeros: the {graph.target} artefact"
-            " answers no other mask right; pad on the right, or load a target whose masks are any"
+            f"attention_mask is not right padded in row {wrong[0]}, expected ones, then zeros: the {graph.target} "
+            "artefact answers no other mask right; pad on the right, or load a target whose masks are any"
         )

@@ -169,9 +169,12 @@ def _major(name: str) -> int:
 
 
 def _wheels(missing: list[str], cuda: int | None) -> list[str]:
-    """The PyPI packages that bring these libraries; those of CUDA 12 have its number in their name."""
+    """The PyPI packages that bring these libraries, in the version that the names ask for.
+
+    A package's major version is that of its library; packages of CUDA 12 have that number in their name, too.
+    """
     suffix = "" if cuda is None or cuda >= 13 else f"-cu{cuda}"
-    names = {
+    packages = {
         "libcublas": f"nvidia-cublas{suffix}",
         "libcudart": f"nvidia-cuda-runtime{suffix}",
         "libcurand": f"nvidia-curand{suffix}",
@@ -179,5 +182,10 @@ def _wheels(missing: list[str], cuda: int | None) -> list[str]:
         "libnvrtc": f"nvidia-cuda-nvrtc{suffix}",
         "libcudnn": f"nvidia-cudnn-cu{cuda or 13}",
     }
-    found = [package for library, package in names.items() if any(name.startswith(library) for name in missing)]
-    return found or ["onnxruntime-gpu[cuda,cudnn]"]
+    found = [
+        f"{package}=={_major(name)}.*"
+        for name in missing
+        for library, package in packages.items()
+        if name.startswith(library)
+    ]
+    return list(dict.fromkeys(found)) or ["onnxruntime-gpu[cuda,cudnn]"]

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.backends.conftest import GOLDEN
-from tests.runtime.machine.conftest import GPU_SERVER, LAPTOP, without
+from tests.runtime.backends.conftest import GOLDEN, Retarget, retarget
+from tests.runtime.machine.conftest import CUDA_NEEDS, GPU_SERVER, H100, LAPTOP, TENSORRT_NEEDS, Tree, tree, without
 
 from bert_runtime.cli.doctor import main
 from bert_runtime.cli.report import examine, show_report
-from bert_runtime.machine.system import System
+from bert_runtime.machine.driver import Driver
+from bert_runtime.machine.system import System, this_system
+
+__all__ = ["retarget", "tree"]  # fixtures of other folders
 
 BROKEN = replace(LAPTOP, packages={"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.1"})
 
@@ -57,6 +60,36 @@ def test_of_a_bundle_it_says_what_auto_takes(capsys: pytest.CaptureFixture[str])
     code, out = told(capsys, LAPTOP, str(GOLDEN / "text-classification"))
     assert code == 0
     assert "auto takes portable (the bundle's portable fp32)" in out
+
+
+def test_a_machine_is_examined_from_its_files_to_the_last_line(capsys: pytest.CaptureFixture[str], tree: Tree) -> None:
+    """A GPU with its driver, its toolkit and the newest TensorRT, which this provider cannot load."""
+    tree.install("onnxruntime-gpu", "1.31.1")
+    tree.install("tensorrt", "11.4.0")
+    tree.provider("cuda", CUDA_NEEDS)
+    tree.provider("tensorrt", TENSORRT_NEEDS)
+    for name in {*CUDA_NEEDS, *TENSORRT_NEEDS} - {"libnvinfer.so.10", "libnvonnxparser.so.10"}:
+        tree.write(f"usr/lib64/{name}")
+    tree.write("site/tensorrt_libs/libnvinfer.so.11")
+    system = this_system(tree.sources(driver=lambda: Driver((13, 0), (H100,))))
+    code, out = told(capsys, system)
+    assert code == 1
+    assert "1 thing is wrong" in out
+    assert (
+        "fault: tensorrt 11.4.0 cannot be loaded by ONNX Runtime's provider, which is linked to libnvinfer.so.10" in out
+    )
+    assert "fix: run `pip uninstall tensorrt`, then `pip install 'tensorrt-cu13>=10,<11'`" in out
+    assert "auto takes cuda: " in out
+
+
+def test_a_bundle_that_runs_here_only_by_the_way_is_a_fault(
+    capsys: pytest.CaptureFixture[str], retarget: Retarget
+) -> None:
+    code, out = told(capsys, LAPTOP, str(retarget("text-classification", "cuda:fp16")))
+    assert code == 1
+    assert "auto takes cpu (the bundle's cuda fp16)" in out
+    assert "fault: the bundle holds only cuda; its cuda file runs on ONNX Runtime's CPU provider here" in out
+    assert "fix: export the bundle with --target cpu as well" in out
 
 
 def test_what_is_no_bundle_is_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -54,8 +54,12 @@ def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
         (NONE, "onnxruntime is not installed", "pip install 'bert-export[cpu]'"),
         (TENSORRT_11, "tensorrt 11.0.0, tensorrt-cu13 11.0.0 cannot be loaded", "pip install 'tensorrt-cu13>=10,<11'"),
         (TENSORRT_11, "linked to libnvinfer.so.10: expected TensorRT 10", "pip uninstall tensorrt tensorrt-cu13"),
-        (NO_CUDNN, "libcudnn.so.9: not found", "nvidia-cudnn-cu13"),
-        (NO_TOOLKIT, "libcublas.so.13, libcudart.so.13: not found", "'nvidia-cublas' 'nvidia-cuda-runtime'"),
+        (NO_CUDNN, "libcudnn.so.9: not found", "nvidia-cudnn-cu13==9.*"),
+        (
+            NO_TOOLKIT,
+            "libcublas.so.13, libcudart.so.13: not found",
+            "'nvidia-cublas==13.*' 'nvidia-cuda-runtime==13.*'",
+        ),
         (OLD_DRIVER, "the driver runs CUDA 12.4 at most, expected 13.0", "install a newer driver"),
         (NO_DRIVER, f"an NVIDIA GPU is here, but its driver's {LIBRARY} is not", "docker run --gpus all"),
         (NO_DEVICE, "CUDA_ERROR_NO_DEVICE", "install NVIDIA's driver"),
@@ -125,4 +129,4 @@ def test_a_package_for_another_cuda_is_named_in_its_own_words() -> None:
     needs = {"cuda": ("libcublas.so.12", "libcudart.so.12", LIBRARY)}
     system = replace(without(GPU_SERVER), needs=needs, libraries={LIBRARY: GPU_SERVER.libraries[LIBRARY]})
     (finding,) = lacks(system, "cuda")
-    assert "'nvidia-cublas-cu12' 'nvidia-cuda-runtime-cu12'" in finding.fix
+    assert "'nvidia-cublas-cu12==12.*' 'nvidia-cuda-runtime-cu12==12.*'" in finding.fix
