@@ -24,6 +24,8 @@ SMALL = frozenset(
         "Flatten",
         "Gather",
         "Identity",
+        "MemcpyFromHost",
+        "MemcpyToHost",
         "Mul",
         "Range",
         "ReduceProd",
@@ -38,7 +40,7 @@ SMALL = frozenset(
         "Where",
     }
 )
-"""Operators that the providers of GPUs leave to the CPU where they compute shapes: a few integers."""
+"""Operators that the providers of GPUs leave to the CPU where they compute shapes, a few integers; and copies."""
 
 _log = logging.getLogger("bert_runtime")
 

@@ -7,6 +7,7 @@ As the real one, it replays a recording under its number without a look at the s
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -133,6 +134,7 @@ class Session:
     def run_with_iobinding(self, binding: Binding, options: RunOptions) -> None:
         assert self._busy.acquire(blocking=False), "a session that records was run by two threads at once"
         try:
+            time.sleep(0.0005)  # a GPU takes its time, in which another thread may come
             number = options.entries["gpu_graph_id"]
             self.runs.append((number, binding.inputs["input_ids"].array.shape))
             recorded = self._recorded.setdefault(number, binding)
