@@ -15,8 +15,8 @@ from bert_runtime.backends.options import EngineOptions
 from bert_runtime.backends.tensorrt import TensorRtEngine
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.finding import Finding
-from bert_runtime.machine.system import System, this_system
-from bert_runtime.machine.targets import GPU_TARGETS, lacks
+from bert_runtime.machine.system import Sources, System, this_system
+from bert_runtime.machine.targets import GPU_TARGETS, TARGETS, lacks
 from bert_runtime.manifest import Artefact, Manifest
 
 Start = Callable[[Path, Artefact, EngineOptions], Engine]
@@ -62,7 +62,7 @@ class Choice:
 
 def select(manifest: Manifest, target: str) -> Choice:
     """The artefact for `target` on this machine; see `decide`. Warns, in the name of the caller of `load`."""
-    choice = decide(manifest, target, this_system() if _depends(manifest, target) else System())
+    choice = decide(manifest, target, _machine(manifest, target))
     if choice.warning:
         warnings.warn(choice.warning, stacklevel=4)
     return choice
@@ -103,10 +103,14 @@ def start(directory: Path, artefact: Artefact, threads: int, cache: Path | None 
     return ENGINES.get(artefact.target, _onnxruntime)(directory, artefact, EngineOptions(threads, cache))
 
 
-def _depends(manifest: Manifest, target: str) -> bool:
-    """Whether the choice depends on the machine: reading that takes time."""
-    depending = {*GPU_TARGETS, "openvino"} if target == "auto" else {target} & set(GPU_TARGETS)
-    return any(artefact.target in depending for artefact in manifest.artefacts)
+def _machine(manifest: Manifest, target: str) -> System:
+    """As much of this machine as the choice depends on: reading it takes time, starting a driver even more."""
+    asked = {artefact.target for artefact in manifest.artefacts} & ({target} if target != "auto" else set(TARGETS))
+    if asked & set(GPU_TARGETS):
+        return this_system(Sources())
+    if target == "auto" and "openvino" in asked:
+        return this_system(Sources(driver=lambda: None))
+    return System()
 
 
 def _automatic(manifest: Manifest, held: Mapping[str, Artefact], system: System) -> Choice:

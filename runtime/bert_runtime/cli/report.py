@@ -126,7 +126,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
             yield from _finding(finding, "    ")
     auto = report.auto
     chosen = f"auto takes {auto.target or 'nothing'}" + (f" (the bundle's {auto.artefact})" if auto.artefact else "")
-    yield "bold", f"{chosen}: {printable(auto.reason)}"
+    # What keeps those that come before from running is said above, target by target.
+    yield "bold", f"{chosen}: {printable(auto.reason.partition('; ')[0])}"
     yield ("bold red" if report.faults else "bold green"), _verdict(report.faults)
     for finding in report.findings:
         yield from _finding(finding, "  ")

@@ -21,8 +21,8 @@ from bert_runtime.backends.profile import Profile
 from bert_runtime.bundle import read
 from bert_runtime.errors import BackendError
 from bert_runtime.loading import Options, load
-from bert_runtime.machine.driver import LIBRARY
-from bert_runtime.machine.system import System
+from bert_runtime.machine.driver import LIBRARY, read_driver
+from bert_runtime.machine.system import Sources, System
 from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import Budget
 
@@ -62,7 +62,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def on(machine: pytest.MonkeyPatch, system: System) -> None:
-    machine.setattr(select, "this_system", lambda: system)
+    machine.setattr(select, "this_system", lambda _: system)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,22 @@ def test_a_profile_of_what_the_session_can_ask_is_made(machine: pytest.MonkeyPat
 
 
 def test_a_bundle_for_the_cpu_reads_no_machine(machine: pytest.MonkeyPatch, retarget: Retarget) -> None:
-    def never() -> System:
+    def never(sources: Sources) -> System:
         raise AssertionError("the machine was read")
 
     machine.setattr(select, "this_system", never)
     load(retarget(TASK, "cpu:fp32", "portable:fp32")).close()
     load(retarget(TASK, *ALL), options=Options("cpu")).close()
+
+
+def test_a_bundle_without_a_file_for_a_gpu_starts_no_driver(machine: pytest.MonkeyPatch, retarget: Retarget) -> None:
+    asked: list[Sources] = []
+
+    def machine_of(sources: Sources) -> System:
+        asked.append(sources)
+        return LAPTOP
+
+    machine.setattr(select, "this_system", machine_of)
+    load(retarget(TASK, "cpu:fp32", "openvino:fp32")).close()
+    load(retarget(TASK, "cpu:fp32", "cuda:fp16")).close()
+    assert [each.driver is read_driver for each in asked] == [False, True]

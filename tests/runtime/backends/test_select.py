@@ -22,7 +22,7 @@ BARE = System(packages={"onnxruntime": "1.31.1"}, modules=frozenset({"onnxruntim
 
 @pytest.fixture
 def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(select, "this_system", lambda: BARE)
+    monkeypatch.setattr(select, "this_system", lambda _: BARE)
 
 
 def chosen(*arguments: Any, **values: Any) -> tuple[str, str, str]:
