@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from typing import Any
 
@@ -42,16 +41,14 @@ SMALL = frozenset(
 )
 """Operators that the providers of GPUs leave to the CPU where they compute shapes, a few integers; and copies."""
 
-_log = logging.getLogger("bert_runtime")
-
 
 def check_assignment(session: Any, provider: str, cure: str) -> None:
     """Refuse a session without `provider`, or with a node of weight elsewhere.
 
     What is proven: the provider was created; and of every node, as ONNX Runtime recorded it when it divided the graph
     among the providers, that the provider has it or that it is of an operator in SMALL. That such a node computes
-    shapes is not proven, nor that a kernel is a fast one: that takes a profile of a run. An ONNX Runtime without the
-    record (before 1.24) proves the first half only, which is logged.
+    shapes is not proven, nor that a kernel is a fast one: that takes a profile of a run. An ONNX Runtime before 1.24
+    keeps no such record, and is refused.
 
     Raises:
         BackendError: the session is not what was asked for.
@@ -60,8 +57,10 @@ def check_assignment(session: Any, provider: str, cure: str) -> None:
     if provider not in providers:
         raise BackendError(f"onnxruntime made a session with {', '.join(providers)}, expected {provider}; {cure}")
     if not hasattr(session, "get_provider_graph_assignment_info"):
-        _log.warning("this onnxruntime does not say which provider took which node: only %s is proven", provider)
-        return
+        raise BackendError(
+            "this onnxruntime does not say which provider took which node, so that nothing proves where the network runs;"
+            " run `pip install 'onnxruntime-gpu>=1.24'`"
+        )
     strays: Counter[str] = Counter()
     own = 0
     for part in session.get_provider_graph_assignment_info():

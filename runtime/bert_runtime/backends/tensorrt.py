@@ -46,7 +46,11 @@ class EngineKey:
 
 
 class TensorRtEngine(OrtEngine):
-    """One ONNX file on one GPU, as an engine that TensorRT builds for it when it is loaded."""
+    """One ONNX file on one GPU, as an engine that TensorRT builds for it when it is loaded.
+
+    ONNX Runtime's provider builds at once where every input has stated sizes, and never changes them afterwards
+    (Compile in its tensorrt_execution_provider.cc): what has other sizes is padded or refused here.
+    """
 
     def __init__(self, directory: Path, artefact: Artefact, options: EngineOptions) -> None:
         """Load the artefact: with a cache, from the engine that lies in it for exactly these versions and sizes.

@@ -17,6 +17,7 @@ from tests.runtime.backends.fake_onnxruntime import (
     INPUTS,
     FakeOnnxRuntime,
     Part,
+    Session,
     feeds,
     network,
 )
@@ -104,6 +105,14 @@ def test_a_network_that_is_not_wholly_on_the_gpu_is_refused(
 ) -> None:
     fake.parts = parts
     with pytest.raises(BackendError, match=f"onnxruntime put {told}, expected the whole network on CUDA"):
+        engine()
+
+
+def test_a_library_that_keeps_no_record_of_nodes_is_refused(
+    fake: FakeOnnxRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Session, "get_provider_graph_assignment_info")
+    with pytest.raises(BackendError, match="does not say which provider took which node.*onnxruntime-gpu>=1.24"):
         engine()
 
 
