@@ -58,8 +58,8 @@ def check_assignment(session: Any, provider: str, cure: str) -> None:
         raise BackendError(f"onnxruntime made a session with {', '.join(providers)}, expected {provider}; {cure}")
     if not hasattr(session, "get_provider_graph_assignment_info"):
         raise BackendError(
-            "this onnxruntime does not say which provider took which node, so that nothing proves where the network runs;"
-            " run `pip install 'onnxruntime-gpu>=1.24'`"
+            "this onnxruntime does not say which provider took which node, so that nothing proves where the network "
+            "runs; run `pip install 'onnxruntime-gpu>=1.24'`"
         )
     strays: Counter[str] = Counter()
     own = 0

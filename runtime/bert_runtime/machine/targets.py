@@ -22,6 +22,8 @@ CONFLICT = Finding(
 _INSTALL_DRIVER = "install NVIDIA's driver for this GPU; in a container, start it with `docker run --gpus all`"
 _OLDEST: Mapping[int, tuple[int, int]] = {12: (5, 0), 13: (7, 5)}
 """Major version of CUDA -> the oldest compute capability that its libraries have code for (CUDA release notes)."""
+_OLDEST_ONNXRUNTIME = (1, 24)
+"""The first onnxruntime-gpu that records which provider took which node."""
 _OLDEST_TENSORRT = (7, 5)
 """Since TensorRT 10 (its support matrix)."""
 
@@ -83,6 +85,7 @@ def _provider(system: System, target: str) -> Iterator[Finding]:
             f"{cure}`pip install 'bert-export[gpu]' 'onnxruntime-gpu[cuda,cudnn]'`",
         )
         return
+    yield from _too_old_package(system)
     missing = [name for name in system.missing(target) if name != LIBRARY]
     tensorrt = [name for name in missing if name.startswith(("libnvinfer", "libnvonnxparser"))]
     toolkit = [name for name in missing if name not in tensorrt]
@@ -95,6 +98,17 @@ def _provider(system: System, target: str) -> Iterator[Finding]:
         )
     if tensorrt:
         yield _tensorrt_version(system, tensorrt)
+
+
+def _too_old_package(system: System) -> Iterator[Finding]:
+    version = system.packages.get("onnxruntime-gpu", "")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if len(numbers) == 2 and numbers < _OLDEST_ONNXRUNTIME:
+        yield Finding(
+            Level.FAULT,
+            f"onnxruntime-gpu {version} does not say where it runs a network, expected 1.24 at least",
+            "run `pip install 'onnxruntime-gpu>=1.24'`",
+        )
 
 
 def _tensorrt_version(system: System, missing: list[str]) -> Finding:

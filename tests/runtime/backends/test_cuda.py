@@ -23,6 +23,7 @@ from tests.runtime.backends.fake_onnxruntime import (
 )
 
 from bert_runtime.backends import cuda
+from bert_runtime.backends.assignment import RECORD, check_assignment
 from bert_runtime.backends.cuda import CudaEngine
 from bert_runtime.backends.cuda_graphs import CapturedGraph, CudaGraphs
 from bert_runtime.backends.options import EngineOptions, GpuOptions
@@ -112,7 +113,7 @@ def test_a_library_that_keeps_no_record_of_nodes_is_refused(
     fake: FakeOnnxRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(Session, "get_provider_graph_assignment_info")
-    with pytest.raises(BackendError, match="does not say which provider took which node.*onnxruntime-gpu>=1.24"):
+    with pytest.raises(BackendError, match=r"does not say which provider took which node.*onnxruntime-gpu>=1.24"):
         engine()
 
 
@@ -217,3 +218,17 @@ def test_recordings_work_with_the_real_library_on_its_cpu_device() -> None:
         }
         (expected,) = session.run(["logits"], given)
         np.testing.assert_allclose(graphs.run(given)["logits"], expected, atol=1e-6)
+
+
+def test_the_record_of_nodes_is_that_of_the_real_library() -> None:
+    """With the CPU's provider in the place of a GPU's: it has the whole network, and another one has nothing."""
+    model = GOLDEN / "text-classification/model.onnx"
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(RECORD, "1")
+    session = onnxruntime.InferenceSession(model, options, providers=[CPU])
+    check_assignment(session, CPU, "do something")
+    with pytest.raises(BackendError, match="expected CUDAExecutionProvider; do something"):
+        check_assignment(session, CUDA, "do something")
+    session.get_providers = lambda: [CUDA, CPU]
+    with pytest.raises(BackendError, match=r"onnxruntime put .*MatMul on CPUExecutionProvider.*, expected the whole"):
+        check_assignment(session, CUDA, "do something")

@@ -28,6 +28,7 @@ TENSORRT_11 = replace(
 NO_CUDNN = without(GPU_SERVER, "libcudnn.so.9")
 NO_TOOLKIT = without(GPU_SERVER, "libcudart.so.13", "libcublas.so.13")
 WRONG_HOST = replace(GPU_SERVER, driver=None, nvidia_hardware=False)
+OLD_PACKAGE = replace(GPU_SERVER, packages={**GPU_SERVER.packages, "onnxruntime-gpu": "1.23.2"})
 LITTLE = replace(LAPTOP, limits=Limits(8, 8, None, 512_000_000))
 
 
@@ -69,6 +70,7 @@ def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
             "onnxruntime-gpu is installed, but neither a GPU nor the driver's",
             "pip uninstall onnxruntime-gpu",
         ),
+        (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 does not say where", "pip install 'onnxruntime-gpu>=1.24'"),
         (LITTLE, "the cgroup limits memory to 512 MB", "docker run --memory"),
     ],
 )
