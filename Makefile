@@ -21,7 +21,7 @@ THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow lint format bench accuracy train-demo clean
+.PHONY: demo test test-slow test-gpu-wheel lint format bench accuracy train-demo clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -52,6 +52,10 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+# The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
+test-gpu-wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow tests/runtime/backends/test_gpu_wheel.py
 
 onnxruntime-headers: $(ONNXRUNTIME_HEADER)
 

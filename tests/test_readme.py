@@ -22,12 +22,14 @@ from transformers import (
 
 import bert_export.cli
 import bert_runtime.cli
+import bert_runtime.cli.doctor
 from bert_calibration import measure
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bert-export": bert_export.cli.main,
     "bert-run": bert_runtime.cli.main,
+    "bert-doctor": bert_runtime.cli.doctor.main,
 }
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", "what", "is", "?"]
 

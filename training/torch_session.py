@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from bert_export.verify.reference import Reference
+from bert_runtime.backends.engine import Running
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
@@ -49,5 +50,5 @@ def torch_session(
     artefact = Artefact("torch", "fp32", "", (), task.inputs(), task.graph_outputs(), "any", 0, False)
     record = TokenizerRecord(tokenizer.name, max_length, text.pad_id, text.mask_id)
     manifest = Manifest(VERSION, task.name, head, {}, record, (artefact,), {}, {}, {})
-    engine = TorchEngine(Reference(model, task, head, plain=False))
-    return Session(manifest, task, text, artefact, engine, Schedule())
+    running = Running.of(artefact, TorchEngine(Reference(model, task, head, plain=False)))
+    return Session(manifest, task, text, running, Schedule())

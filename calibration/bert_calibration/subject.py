@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from bert_calibration.batches import encode
 from bert_calibration.errors import QuantizationError
-from bert_runtime.backends.engine import Engine
+from bert_runtime.backends.engine import Engine, Running
 from bert_runtime.backends.select import start
 from bert_runtime.bundle import Bundle
 from bert_runtime.cpus import available_cpus
@@ -100,7 +100,8 @@ class Subject:
 
     def answers(self, engine: Engine, requests: Sequence[Request]) -> list[Any]:
         """The decoded results, one for each request, in order."""
-        session: Session[Any, Any] = Session(self.manifest, self.task, self.text, self.artefact, engine, Schedule())
+        running = Running.of(self.artefact, engine)
+        session: Session[Any, Any] = Session(self.manifest, self.task, self.text, running, Schedule())
         return list(session.predict(requests))
 
     def quantised(self, file: Path) -> Artefact:

@@ -1,5 +1,7 @@
 """Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, which gives labels, spans and text."""
 
+from bert_runtime.backends.options import GpuOptions
+from bert_runtime.backends.profile import Profile
 from bert_runtime.errors import BackendError, BertError, BundleError, InputError
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
@@ -41,8 +43,10 @@ __all__ = [
     "EncoderStates",
     "GenerationSession",
     "GenerationSettings",
+    "GpuOptions",
     "InputError",
     "Options",
+    "Profile",
     "Session",
     "TextGenerationRequest",
     "find_task",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
+_NO_LIMIT = 1 << 60
+"""Bytes; version 1 writes "unlimited" as a number a little below 2^63."""
 
 
 def available_cpus(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> int:
@@ -16,22 +18,39 @@ def available_cpus(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> in
 
     `cgroup` and `membership` are the kernel's files; tests give others.
     """
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quotas = [math.ceil(quota) for quota in _quotas(cgroup, membership)]
-    return max(1, min([affinity, *quotas]))
+    quota = cpu_quota(cgroup, membership)
+    return max(1, min(affinity(), affinity() if quota is None else math.ceil(quota)))
 
 
-def _quotas(cgroup: Path, membership: Path) -> Iterator[float]:
-    """The CPU limits of this process's cgroup and of every cgroup above it, in CPUs (cgroup v2, then v1)."""
+def affinity() -> int:
+    """How many CPUs the scheduler may put this process on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_quota(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> float | None:
+    """The smallest CPU limit of this process's cgroup and of every cgroup above it, in CPUs; None without one."""
+    quotas = [quota for folder in _folders("cpu", cgroup, membership) for quota in _quota(folder)]
+    return min(quotas, default=None)
+
+
+def memory_limit(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> int | None:
+    """The smallest memory limit of these cgroups, in bytes; None without one."""
+    folders = list(_folders("memory", cgroup, membership))
+    texts = [_read(folder / name) for folder in folders for name in ("memory.max", "memory.limit_in_bytes")]
+    limits = [int(text) for text in texts if text is not None and text.isdecimal()]
+    return min((limit for limit in limits if limit < _NO_LIMIT), default=None)
+
+
+def _folders(controller: str, cgroup: Path, membership: Path) -> Iterator[Path]:
+    """This process's cgroup and every cgroup above it that limit `controller` (cgroup v2, then v1)."""
     for line in (_read(membership) or "").splitlines():
         controllers, _, path = line.partition(":")[2].partition(":")
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         root = cgroup if controllers == "" else cgroup / controllers
         here = root / path.lstrip("/")
         # In a container the path is the host's and may not exist below the mounted root: the root itself counts then.
-        for folder in (here, *(parent for parent in here.parents if parent.is_relative_to(root))):
-            yield from _quota(folder)
+        yield from (here, *(parent for parent in here.parents if parent.is_relative_to(root)))
 
 
 def _quota(folder: Path) -> Iterator[float]:

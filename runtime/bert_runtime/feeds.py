@@ -13,8 +13,13 @@ Feeds = Mapping[str, Array]
 
 
 def feed_problems(arrays: Feeds, graph: Artefact | Graph, max_length: int) -> list[str]:
-    """Every name, dtype, rank or length that the graph does not take; else every axis whose sizes contradict."""
-    return list(_feed_problems(arrays, graph, max_length)) or list(_axis_problems(arrays, graph))
+    """Every name, dtype, rank or length that the graph does not take; else every axis whose sizes contradict; else a
+    mask that the graph would answer wrongly."""
+    return (
+        list(_feed_problems(arrays, graph, max_length))
+        or list(_axis_problems(arrays, graph))
+        or list(_mask_problems(arrays, graph))
+    )
 
 
 def _feed_problems(arrays: Feeds, graph: Artefact | Graph, max_length: int) -> Iterator[str]:
@@ -52,3 +57,17 @@ def _axis_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
         batch, sources = (next(iter(sizes[axis].values())) for axis in ("batch", "sources"))
         if batch % sources:
             yield f"batch is {batch} with {sources} sources, expected a multiple: equally many rows for each source"
+
+
+def _mask_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
+    """Rows whose mask is not ones, then zeros, where the artefact promises right answers for such masks alone."""
+    if not isinstance(graph, Artefact) or graph.mask != "right_padded":
+        return
+    mask = arrays["attention_mask"]
+    rows = mask.reshape(-1, mask.shape[-1])
+    wrong = np.flatnonzero((rows[:, 1:] > rows[:, :-1]).any(axis=1) | ((rows != 0) & (rows != 1)).any(axis=1))
+    if wrong.size:
+        yield (
+            f"attention_mask is not right padded in row {wrong[0]}, expected ones, then zeros: the {graph.target} "
+            "artefact answers no other mask right; pad on the right, or load a target whose masks are any"
+        )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
+from bert_runtime.backends.engine import Running
+from bert_runtime.backends.options import EngineOptions, GpuOptions
+from bert_runtime.backends.profile import Profile
 from bert_runtime.backends.select import Choice, select
 from bert_runtime.cpus import available_cpus
-from bert_runtime.errors import BundleError, InputError
+from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.generation.sources import Sources
@@ -28,6 +33,11 @@ RequestT = TypeVar("RequestT", bound=Request)
 EncodedT = TypeVar("EncodedT", bound=Encoded)
 ResultT = TypeVar("ResultT")
 
+_CHOICES = 16
+"""The most choices of a question that a TensorRT engine is built for where no profile is given."""
+
+_log = logging.getLogger("bert_runtime")
+
 
 MODES = ("auto", "latency", "throughput")
 
@@ -44,6 +54,7 @@ class Options:
             None keeps nothing. What lies there is loaded without a check: let nobody else write to it.
         encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
             `auto` does. Without it, requests bring EncoderStates.
+        gpu: what engines on a GPU are told.
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
             runs as many batches at once as there are threads, and reads far ahead, so that the whole is soon done; auto
             is latency.
@@ -54,6 +65,7 @@ class Options:
     budget: Budget = field(default_factory=Budget)
     cache: Path | None = None
     encoder: str | Path | None = None
+    gpu: GpuOptions = field(default_factory=GpuOptions)
     mode: str = "auto"
 
     def __post_init__(self) -> None:
@@ -101,7 +113,7 @@ def load(
 
     Raises:
         BundleError: the directory breaks the format, or is of another task.
-        BackendError: no engine here runs it, or not the target that was named.
+        BackendError: no engine here runs it, or not the target that was named: a named target never falls back.
         InputError: the cache lies in the bundle.
     """
     bundle = bundles.read(Path(path))
@@ -120,13 +132,29 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
             f"an encoder is given ({options.encoder}), expected none: the bundle in {bundle.directory} reads no encoder"
         )
     text = _text_encoder(bundle)
-    cache = None if options.cache is None else _compiled_folder(bundle, choice.artefact, options.cache)
-    engine = choice.start(bundle.directory, choice.artefact, options.run_threads, cache)
-    task, schedule = find_task(bundle.manifest.task), Schedule(options.budget, options.streams)
+    choice, running = _start(bundle, choice, options)
+    _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
+    # A GPU is busy with one batch while the next is copied; on a CPU each stream has a core of its own.
+    streams = min(options.streams, 2) if running.active_target in ("cuda", "tensorrt") else options.streams
+    task, schedule = find_task(bundle.manifest.task), Schedule(options.budget, streams)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
-        return GenerationSession(bundle.manifest, text, choice.artefact, engine, schedule, sources)
-    return Session(bundle.manifest, task, text, choice.artefact, engine, schedule)
+        return GenerationSession(bundle.manifest, text, running, schedule, sources)
+    return Session(bundle.manifest, task, text, running, schedule)
+
+
+def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, Running]:
+    """The engine of the choice, or with `auto` of the next one where a GPU's cannot be started after all."""
+    try:
+        engine = choice.start(bundle.directory, choice.artefact, _engine_options(bundle, choice.artefact, options))
+    except BackendError as error:
+        if choice.otherwise is None:
+            raise
+        failure = f"{choice.active_target} could not be started: {error}"
+        other = choice.otherwise
+        warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=4)  # the caller of `load`
+        return _start(bundle, replace(other, reason=f"{other.reason}; {failure}"), options)
+    return choice, Running(choice.artefact, engine, choice.active_target, choice.reason)
 
 
 def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sources | None:
@@ -138,9 +166,29 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
     if options.encoder is not None:
         own = replace(options, target="auto", encoder=None)
         encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
-    cache = None if options.cache is None else _compiled_folder(bundle, source, options.cache)
-    engine = choice.start(bundle.directory, source, options.run_threads, cache)
+    engine = choice.start(bundle.directory, source, _engine_options(bundle, source, options))
     return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)
+
+
+def _engine_options(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> EngineOptions:
+    cache = None if options.cache is None else _compiled_folder(bundle, artefact, options.cache)
+    gpu = options.gpu
+    if gpu.profile is None:
+        gpu = replace(gpu, profile=_profile(options.budget, bundle.manifest.tokenizer.max_length))
+    return EngineOptions(options.run_threads, cache, gpu)
+
+
+def _profile(budget: Budget, max_length: int) -> Profile:
+    """The sizes that a session's own batches can have; most likely is a small batch of a text's usual length."""
+    rows, length = budget.rows, max_length
+    return Profile(
+        {
+            "batch": (1, min(8, rows), rows),
+            "choices": (1, 4, _CHOICES),
+            "sequence": (1, min(128, length), length),
+            "masks": (1, min(8, length), length),
+        }
+    )
 
 
 def _compiled_folder(bundle: bundles.Bundle, artefact: Artefact, cache: Path) -> Path:

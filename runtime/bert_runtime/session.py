@@ -12,10 +12,10 @@ from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.backends.engine import Engine
+from bert_runtime.backends.engine import Running
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import Feeds, feed_problems
-from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.manifest import Manifest
 from bert_runtime.schedule import Schedule, collate, plan, split
 from bert_runtime.streams import Streams
 from bert_runtime.tasks.request import Request
@@ -40,25 +40,32 @@ HELD = 2**19
 
 
 class Session(Generic[RequestT, ResultT]):
-    """A loaded bundle. Every method may be called from several threads at once; use it in `with`, or close it."""
+    """A loaded bundle. Every method may be called from several threads at once; use it in `with`, or close it.
+
+    Attributes:
+        artefact, engine: what runs, and what runs it.
+        active_target: where it really runs, such as cuda; cpu where a file for another engine runs on the CPU.
+        reason: why there.
+    """
 
     def __init__(
         self,
         manifest: Manifest,
         task: Task[RequestT, Any, ResultT],
         text: TextEncoder,
-        artefact: Artefact,
-        engine: Engine,
+        running: Running,
         schedule: Schedule,
     ) -> None:
         """Put the parts together; `bert_runtime.load` is the way to make one."""
         self.manifest = manifest
-        self.artefact = artefact
-        self.engine = engine
+        self.artefact = running.artefact
+        self.engine = running.engine
+        self.active_target = running.active_target
+        self.reason = running.reason
         self.task = task
         self.text = text
         self._head: Head[RequestT, Encoded, ResultT] = task.head(text, manifest.settings)
-        self._fetch = self._head.fetch(tuple(spec.name for spec in artefact.outputs))
+        self._fetch = self._head.fetch(tuple(spec.name for spec in self.artefact.outputs))
         self._budget = schedule.budget
         self._streams = Streams(schedule.streams)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bert_runtime.manifest import Artefact
 
 Array = NDArray[Any]
 
@@ -38,3 +41,24 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the artefact; `run` must not be called afterwards."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """An artefact and the engine that runs it.
+
+    Attributes:
+        active_target: where it really runs: the artefact's target, or cpu where one made for another engine runs on
+            ONNX Runtime's CPU provider.
+        reason: why this target, and what kept those that `auto` tries before it from running.
+    """
+
+    artefact: Artefact
+    engine: Engine
+    active_target: str
+    reason: str
+
+    @classmethod
+    def of(cls, artefact: Artefact, engine: Engine) -> Self:
+        """An engine that was not chosen by `select`."""
+        return cls(artefact, engine, artefact.target, "the engine was given")

@@ -1,9 +1,10 @@
-"""ONNX Runtime on the CPU, without a silent change of package or provider."""
+"""ONNX Runtime, without a silent change of package or provider; and its engine on the CPU."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.machine.targets import CONFLICT
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 
@@ -37,10 +39,7 @@ def import_onnxruntime() -> Any:
     """
     packages = installed_packages()
     if len(packages) > 1:
-        raise BackendError(
-            "onnxruntime and onnxruntime-gpu are both installed and share one import directory, expected one of them; "
-            "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` (or [gpu])"
-        )
+        raise BackendError(str(CONFLICT))
     try:
         import onnxruntime  # noqa: PLC0415 - half of this package's import time; a missing one must be explained
     except ImportError as error:
@@ -51,7 +50,65 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-class OnnxRuntimeEngine:
+def session_options(module: Any, threads: int) -> Any:
+    """ONNX Runtime's options of a session whose calls use `threads` threads each; `module` is onnxruntime."""
+    options = module.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors come back as exceptions; twice would be noise
+    return options
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What ONNX Runtime raises, as an error of ours."""
+    try:
+        yield
+    except BackendError:
+        raise
+    except Exception as error:  # onnxruntime's own exceptions have no public common class but Exception
+        raise BackendError(f"onnxruntime could not run the graph: {first_line(error)}") from error
+
+
+class OrtEngine:
+    """A session of ONNX Runtime on whichever provider it was opened with, as an Engine."""
+
+    def __init__(self, session: Any, name: str) -> None:
+        """`session` is open; see Engine for `name`."""
+        self._session = session
+        self.name = name
+
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """See Engine. The lock of the Python interpreter is released while the graph runs."""
+        session = self.opened()
+        with refusals():
+            values = session.run(list(fetch), dict(feeds))
+        return dict(zip(fetch, values, strict=True))
+
+    def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """See Engine. The binding belongs to this call, so that several threads may be in it."""
+        session = self.opened()
+        with refusals():
+            binding = session.io_binding()
+            for name, array in feeds.items():
+                binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            for name, array in outputs.items():
+                binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            session.run_with_iobinding(binding)
+
+    def close(self) -> None:
+        """See Engine."""
+        self._session = None
+
+    def opened(self) -> Any:
+        """The session; a BackendError once it is closed."""
+        session = self._session  # another thread may close the engine meanwhile
+        if session is None:
+            raise BackendError("the session is closed; load the bundle again")
+        return session
+
+
+class OnnxRuntimeEngine(OrtEngine):
     """One ONNX file on ONNX Runtime's CPU provider."""
 
     def __init__(self, model: Path, threads: int) -> None:
@@ -62,52 +119,19 @@ class OnnxRuntimeEngine:
             BundleError: onnxruntime cannot load the file.
         """
         onnxruntime = import_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors come back as exceptions; twice would be noise
         provider = "CPUExecutionProvider"
-        self.name = f"onnxruntime {onnxruntime.__version__} {provider}"
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=[provider])
+            session = onnxruntime.InferenceSession(
+                str(model), session_options(onnxruntime, threads), providers=[provider]
+            )
         except Exception as error:  # onnxruntime's own exceptions have no public common class but Exception
             raise BundleError(
-                f"{model.name}: onnxruntime {onnxruntime.__version__} cannot load it: {_first_line(error)}; "
+                f"{model.name}: onnxruntime {onnxruntime.__version__} cannot load it: {first_line(error)}; "
                 "export the bundle again, or install the onnxruntime it was made with"
             ) from error
-
-    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """See Engine. The lock of the Python interpreter is released while the graph runs."""
-        session = self._opened()
-        try:
-            values = session.run(list(fetch), dict(feeds))
-        except Exception as error:
-            raise BackendError(f"onnxruntime could not run the graph: {_first_line(error)}") from error
-        return dict(zip(fetch, values, strict=True))
-
-    def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
-        """See Engine. The binding belongs to this call, so that several threads may be in it."""
-        session = self._opened()
-        try:
-            binding = session.io_binding()
-            for name, array in feeds.items():
-                binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-            for name, array in outputs.items():
-                binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-            session.run_with_iobinding(binding)
-        except Exception as error:
-            raise BackendError(f"onnxruntime could not run the graph: {_first_line(error)}") from error
-
-    def close(self) -> None:
-        """See Engine."""
-        self._session = None
-
-    def _opened(self) -> Any:
-        session = self._session  # another thread may close the engine meanwhile
-        if session is None:
-            raise BackendError("the session is closed; load the bundle again")
-        return session
+        super().__init__(session, f"onnxruntime {onnxruntime.__version__} {provider}")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or its class where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

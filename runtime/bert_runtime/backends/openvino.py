@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from bert_runtime.backends.engine import Array
 from bert_runtime.backends.openvino_graph import fused_attentions, table_rows
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.machine.system import is_importable
 
 DEVICE = "CPU"
 ARITHMETIC = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}
@@ -27,10 +27,7 @@ hint OpenVINO takes the fastest that the CPU has, and fp32 would silently be bf1
 
 def is_installed() -> bool:
     """Whether the openvino package is there; nothing is imported."""
-    try:
-        return importlib.util.find_spec("openvino") is not None
-    except ImportError:  # an import hook may refuse to look for it
-        return False
+    return is_importable("openvino")
 
 
 def import_openvino() -> Any:

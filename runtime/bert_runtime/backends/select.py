@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bert_runtime.backends import openvino
+from bert_runtime.backends.cuda import CudaEngine
 from bert_runtime.backends.engine import Engine
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.backends.openvino import OpenVinoEngine
+from bert_runtime.backends.options import EngineOptions
+from bert_runtime.backends.tensorrt import TensorRtEngine
 from bert_runtime.errors import BackendError
+from bert_runtime.machine.finding import Finding
+from bert_runtime.machine.system import Sources, System, this_system
+from bert_runtime.machine.targets import GPU_TARGETS, TARGETS, lacks
 from bert_runtime.manifest import Artefact, Manifest
 
-Start = Callable[[Path, Artefact, int, Path | None], Engine]
-"""(the bundle's directory, artefact, threads of one call, folder for what is compiled of it) -> the engine, loaded."""
+Start = Callable[[Path, Artefact, EngineOptions], Engine]
+"""(the bundle's directory, artefact, options) -> the engine, loaded."""
 
 
-def _onnxruntime(directory: Path, artefact: Artefact, threads: int, _cache: Path | None) -> Engine:
-    return OnnxRuntimeEngine(directory / artefact.file, threads)
+def _onnxruntime(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    return OnnxRuntimeEngine(directory / artefact.file, options.threads)
 
 
-def _openvino(directory: Path, artefact: Artefact, threads: int, cache: Path | None) -> Engine:
-    return OpenVinoEngine(directory / artefact.file, artefact.precision, threads, cache)
+def _openvino(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    return OpenVinoEngine(directory / artefact.file, artefact.precision, options.threads, options.cache)
 
 
 ENGINES: Mapping[str, Start] = {"openvino": _openvino, "cpu": _onnxruntime, "portable": _onnxruntime}
-"""The targets that this version of the runtime has an engine for, of equal precisions the fastest first."""
+"""The targets of the CPU, of equal precisions the fastest first."""
 
-OPTIONAL: Mapping[str, Callable[[], bool]] = {"openvino": openvino.is_installed}
-"""Target -> whether the package of its engine, the extra of the same name, is installed."""
+GPU_ENGINES: Mapping[str, Start] = {"tensorrt": TensorRtEngine, "cuda": CudaEngine}
+"""The targets of a GPU."""
 
 PRECISIONS = ("int8", "bf16", "fp32", "fp16")
 """The fastest on a CPU first."""
@@ -38,62 +43,133 @@ PRECISIONS = ("int8", "bf16", "fp32", "fp16")
 
 @dataclass(frozen=True)
 class Choice:
-    """An artefact, and what starts an engine for it: its target's own, or ONNX Runtime where no own one is here."""
+    """An artefact, and what starts an engine for it: its target's own, or ONNX Runtime where no own one is here.
+
+    Attributes:
+        active_target, reason: see Running.
+        warning: what a user should know of it; empty where there is nothing. `cure` is what to do about that.
+        otherwise: what `auto` takes if this engine cannot be started; None where that is an error.
+    """
 
     artefact: Artefact
     start: Start
+    active_target: str
+    reason: str
+    warning: str = ""
+    cure: str = ""
+    otherwise: Choice | None = None
 
 
 def select(manifest: Manifest, target: str) -> Choice:
-    """The artefact for `target`; `auto` takes the best that runs here, and warns where a better one does not.
+    """The artefact for `target` on this machine; see `decide`. Warns, in the name of the caller of `load`."""
+    choice = decide(manifest, target, _machine(manifest, target))
+    if choice.warning:
+        warnings.warn(choice.warning, stacklevel=4)
+    return choice
+
+
+def decide(manifest: Manifest, target: str, system: System) -> Choice:
+    """The artefact for `target`; `auto` takes the best that runs on the machine, and tells of a better one.
+
+    `auto` tries tensorrt, then cuda, each with its own artefact, then the CPU's: the fastest precision, of equal
+    precisions openvino, cpu, portable.
 
     Raises:
-        BackendError: the bundle holds no artefact for a named target, or no engine of this runtime runs it. A named
-            target never falls back to another.
+        BackendError: the bundle holds no artefact for a named target, or the machine lacks what it needs, with all of
+            it. A named target never falls back to another.
     """
     held = {artefact.target: artefact for artefact in manifest.artefacts}
     if target == "auto":
-        return _best(manifest)
+        return _automatic(manifest, held, system)
     if target not in held:
         raise BackendError(
             f"target {target!r} was asked for, but the bundle holds {', '.join(held)}; load one of these or "
             f"export it again with --target {target}"
         )
+    if target in GPU_ENGINES:
+        lacking = lacks(system, target)
+        if lacking:
+            raise BackendError(f"target {target!r}: {_joined(lacking)}; or load another target")
+        return Choice(held[target], GPU_ENGINES[target], target, "it was named")
     if target not in ENGINES:
-        raise BackendError(f"target {target!r}: this runtime runs {', '.join(ENGINES)}; use one of these targets")
-    return Choice(held[target], ENGINES[target])
+        raise BackendError(
+            f"target {target!r}: this runtime runs {', '.join((*GPU_ENGINES, *ENGINES))}; use one of these targets"
+        )
+    return Choice(held[target], ENGINES[target], target, "it was named")
 
 
 def start(directory: Path, artefact: Artefact, threads: int, cache: Path | None = None) -> Engine:
-    """The engine of the artefact's own target, loaded; ONNX Runtime's CPU provider for a target that has none here."""
-    return ENGINES.get(artefact.target, _onnxruntime)(directory, artefact, threads, cache)
+    """The artefact on this CPU: its target's own engine, or ONNX Runtime's CPU provider for one that has none here."""
+    return ENGINES.get(artefact.target, _onnxruntime)(directory, artefact, EngineOptions(threads, cache))
 
 
-def _best(manifest: Manifest) -> Choice:
+def _machine(manifest: Manifest, target: str) -> System:
+    """As much of this machine as the choice depends on: reading it takes time, starting a driver even more."""
+    asked = {artefact.target for artefact in manifest.artefacts} & ({target} if target != "auto" else set(TARGETS))
+    if asked & set(GPU_TARGETS):
+        return this_system(Sources())
+    if target == "auto" and "openvino" in asked:
+        return this_system(Sources(driver=lambda: None))
+    return System()
+
+
+def _automatic(manifest: Manifest, held: Mapping[str, Artefact], system: System) -> Choice:
+    choice = _best(manifest, system)
+    lacking = {target: lacks(system, target) for target in GPU_TARGETS if target in held}
+    passed = {target: found for target, found in lacking.items() if found}
+    why = [f"{target} cannot run here: {_joined(found)}" for target, found in passed.items()]
+    choice = replace(choice, reason="; ".join([choice.reason, *why]))
+    for target in reversed([target for target in lacking if target not in passed]):
+        reason = "; ".join(["it is the first that auto tries of those that run here", *why])
+        choice = Choice(held[target], GPU_ENGINES[target], target, reason, otherwise=choice)
+    if not why or not (system.driver or system.nvidia_hardware):
+        return choice  # without a GPU, a file for one that is not used is worth no word
+    warning = "; ".join([choice.warning or f"{_named(choice.artefact)} runs", *why])
+    cure = "; ".join(dict.fromkeys(finding.fix for found in passed.values() for finding in found))
+    return replace(choice, warning=warning, cure=cure)
+
+
+def _best(manifest: Manifest, system: System) -> Choice:
+    """The best artefact for the CPU, or the first one where none is for the CPU."""
     ranked = sorted((artefact for artefact in manifest.artefacts if artefact.target in ENGINES), key=_rank)
-    missing = [artefact for artefact in ranked if not OPTIONAL.get(artefact.target, lambda: True)()]
+    missing = [each for each in ranked if each.target == "openvino" and lacks(system, each.target)]
     present = [artefact for artefact in ranked if artefact not in missing]
-    choice = Choice(present[0], ENGINES[present[0].target]) if present else Choice(manifest.artefacts[0], _onnxruntime)
     install = f"run `pip install 'bert-export[{missing[0].target}]'`" if missing else ""
     if not present:
-        held = ", ".join(artefact.target for artefact in manifest.artefacts)
-        cure = f"; {install} for the engine that it was made for" if missing else ""
-        _warn(
-            f"the bundle holds only {held}; its {choice.artefact.target} file runs on ONNX Runtime's CPU provider here,"
-            f" slower than `bert-export --target cpu` would make it{cure}"
-        )
-    elif missing and _rank(missing[0]) < _rank(choice.artefact):
-        passed, taken = (f"{artefact.target} {artefact.precision}" for artefact in (missing[0], choice.artefact))
-        _warn(
-            f"the bundle's {passed} artefact is faster, but the package of its engine is not installed: {taken} runs; "
-            f"{install}, or name the target {choice.artefact.target}"
-        )
-    return choice
+        return _borrowed(manifest, install)
+    taken = present[0]
+    choice = Choice(taken, ENGINES[taken.target], taken.target, f"{_named(taken)} is the fastest of the CPU's here")
+    if not missing or _rank(missing[0]) > _rank(taken):
+        return choice
+    warning = (
+        f"the bundle's {_named(missing[0])} artefact is faster, but the package of its engine is not installed: "
+        f"{_named(taken)} runs; {install}, or name the target {taken.target}"
+    )
+    return replace(choice, warning=warning, cure=install)
+
+
+def _borrowed(manifest: Manifest, install: str) -> Choice:
+    """A file made for an engine that is not here, on ONNX Runtime's CPU provider."""
+    artefact = manifest.artefacts[0]
+    held = ", ".join(artefact.target for artefact in manifest.artefacts)
+    cure = f"; {install} for the engine that it was made for" if install else ""
+    warning = (
+        f"the bundle holds only {held}; its {artefact.target} file runs on ONNX Runtime's CPU provider here,"
+        f" slower than `bert-export --target cpu` would make it{cure}"
+    )
+    reason = f"the bundle holds only {held}, and {_named(artefact)} runs on ONNX Runtime's CPU provider"
+    return Choice(
+        artefact, _onnxruntime, "cpu", reason, warning, install or "export the bundle with --target cpu as well"
+    )
 
 
 def _rank(artefact: Artefact) -> tuple[int, int]:
     return PRECISIONS.index(artefact.precision), list(ENGINES).index(artefact.target)
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=6)  # the caller of `load`
+def _named(artefact: Artefact) -> str:
+    return f"{artefact.target} {artefact.precision}"
+
+
+def _joined(findings: tuple[Finding, ...]) -> str:
+    return "; ".join(map(str, findings))

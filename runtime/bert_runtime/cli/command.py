@@ -83,7 +83,7 @@ def parse(arguments: Sequence[str]) -> Command:
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
     budget = Budget(parsed.tokens, parsed.rows, parsed.padding)
-    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, _mode(parsed, task))
+    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, mode=_mode(parsed, task))
     return Command(bundle, options, fields, files, parsed.describe, parsed.json)
 
 
@@ -113,7 +113,7 @@ def _bundle_parser(directory: str, task: Task[Any, Any, Any]) -> Parser:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that every task has."""
-    parser.add_argument("--version", action="version", version=f"bert-run {_version()}")
+    parser.add_argument("--version", action="version", version=f"bert-run {version()}")
     parser.add_argument("--describe", action="store_true", help="print what the bundle is and how it was verified")
     parser.add_argument("--json", action="store_true", help="print JSON; without it only where output is no terminal")
     files = parser.add_argument_group("many requests", FILES)
@@ -194,7 +194,7 @@ def _unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
     return f"unknown: {words}; the flags are {' '.join(shown)}"
 
 
-def _version() -> str:
+def version() -> str:
     try:
         return importlib.metadata.version("bert-export")
     except importlib.metadata.PackageNotFoundError:  # run from its sources

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import overload
 
-from bert_runtime.backends.engine import Engine
+from bert_runtime.backends.engine import Running
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import Feeds
 from bert_runtime.generation import loop
@@ -14,7 +14,7 @@ from bert_runtime.generation.batches import Extent, lanes, plan, size
 from bert_runtime.generation.decoder import Decoder
 from bert_runtime.generation.search import Search
 from bert_runtime.generation.sources import Sources
-from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.manifest import Manifest
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks.task import Encoded, Features, FloatArray
@@ -41,8 +41,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         self,
         manifest: Manifest,
         text: TextEncoder,
-        artefact: Artefact,
-        engine: Engine,
+        running: Running,
         schedule: Schedule,
         sources: Sources | None = None,
     ) -> None:
@@ -51,7 +50,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         Args:
             sources: for a decoder that reads an encoder, where what it reads comes from.
         """
-        super().__init__(manifest, TEXT_GENERATION, text, artefact, engine, schedule)
+        super().__init__(manifest, TEXT_GENERATION, text, running, schedule)
         self._texts = TextGenerationHead(text, manifest.settings)
         self._sources = sources
 

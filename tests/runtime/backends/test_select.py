@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -15,14 +14,15 @@ from tests.test_imports import python
 from bert_runtime.backends import select
 from bert_runtime.errors import BackendError
 from bert_runtime.loading import Options, load
+from bert_runtime.machine.system import System
 
 TASK = "text-classification"
-NOTHING: Mapping[str, Callable[[], bool]] = {"openvino": lambda: False}
+BARE = System(packages={"onnxruntime": "1.31.1"}, modules=frozenset({"onnxruntime"}))
 
 
 @pytest.fixture
 def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(select, "OPTIONAL", NOTHING)
+    monkeypatch.setattr(select, "this_system", lambda _: BARE)
 
 
 def chosen(*arguments: Any, **values: Any) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertLMHeadModel, DynamicCache
 
-from bert_runtime.backends.engine import Array
+from bert_runtime.backends.engine import Array, Running
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.schedule import Schedule
@@ -170,5 +170,5 @@ def case(model: Any, text: TextEncoder) -> Case:
         provenance={},
         verification={},
     )
-    session = GenerationSession(manifest, text, artefact, TorchEngine(model), Schedule())
+    session = GenerationSession(manifest, text, Running.of(artefact, TorchEngine(model)), Schedule())
     return Case(session, model, text)

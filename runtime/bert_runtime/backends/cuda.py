@@ -1,0 +1,97 @@
+"""ONNX Runtime's CUDA provider, proven to have the whole network, or an error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.backends.cuda_graphs import NO_GRAPH, CudaGraphs, run_options
+from bert_runtime.backends.engine import Array
+from bert_runtime.backends.gpu_session import CUDA, open_gpu_session
+from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime, refusals
+from bert_runtime.backends.options import EngineOptions, GpuOptions
+from bert_runtime.backends.profile import axis_sizes, crop, pad
+from bert_runtime.errors import BackendError
+from bert_runtime.manifest import Artefact
+
+_BUCKETED = {"batch", "sequence"}
+
+
+class CudaEngine(OrtEngine):
+    """One ONNX file on one GPU."""
+
+    def __init__(self, directory: Path, artefact: Artefact, options: EngineOptions) -> None:
+        """Load the artefact.
+
+        Raises:
+            BackendError: the provider cannot be started, does not have the whole network, or CUDA graphs are asked for
+                of an artefact whose batches have more sizes than (batch, sequence).
+        """
+        onnxruntime = import_onnxruntime()
+        self._artefact, self._options = artefact, options.gpu
+        self._check_graphs()
+        providers = [(CUDA, cuda_options(options.gpu))]
+        session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
+        super().__init__(session, f"onnxruntime {onnxruntime.__version__} {CUDA} {options.gpu.device}")
+        self._lock = threading.Lock()
+        self._eager = run_options(onnxruntime, NO_GRAPH)
+        device = ("cuda", options.gpu.device)
+        self._graphs = CudaGraphs(onnxruntime, session, device, options.gpu.graphs) if options.gpu.graphs else None
+
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """See Engine. With CUDA graphs, one call at a time runs."""
+        if self._graphs is None:
+            return super().run(feeds, fetch)
+        with self._lock, refusals():
+            return self._run_recorded(self._graphs, feeds, fetch)
+
+    def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """See Engine."""
+        if self._graphs is None:
+            super().run_into(feeds, outputs)
+            return
+        for name, value in self.run(feeds, list(outputs)).items():
+            if value.shape != outputs[name].shape:
+                raise BackendError(f"{name} has the shape {value.shape}, expected {outputs[name].shape}")
+            np.copyto(outputs[name], value, casting="no")
+
+    def close(self) -> None:
+        """See Engine."""
+        self._graphs = None
+        super().close()
+
+    def _run_recorded(
+        self, graphs: CudaGraphs, feeds: Mapping[str, Array], fetch: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        sizes = axis_sizes(feeds, self._artefact.inputs)
+        bucket = graphs.bucket(sizes["batch"], sizes["sequence"])
+        if bucket is None:
+            values = self.opened().run(list(fetch), dict(feeds), self._eager)
+            return dict(zip(fetch, values, strict=True))
+        padded = pad(feeds, self._artefact.inputs, {"batch": bucket[0], "sequence": bucket[1]})
+        outputs = graphs.run(padded)
+        axes = {spec.name: spec.axes for spec in self._artefact.outputs}
+        return {name: np.ascontiguousarray(crop(outputs[name], axes[name], sizes)) for name in fetch}
+
+    def _check_graphs(self) -> None:
+        axes = {axis for spec in self._artefact.inputs for axis in spec.axes}
+        if self._options.graphs and axes != _BUCKETED:
+            raise BackendError(
+                f"gpu.graphs: the artefact's inputs have the axes {', '.join(sorted(axes))}, expected batch and "
+                "sequence alone for CUDA graphs; load without gpu.graphs"
+            )
+
+
+def cuda_options(gpu: GpuOptions) -> dict[str, Any]:
+    """The CUDA provider's own options."""
+    return {
+        "device_id": str(gpu.device),
+        "arena_extend_strategy": gpu.arena,
+        **({} if gpu.memory_limit is None else {"gpu_mem_limit": str(gpu.memory_limit)}),
+        **({"enable_cuda_graph": "1"} if gpu.graphs else {}),
+    }

@@ -1,0 +1,49 @@
+"""How an engine is started, in values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bert_runtime.backends.profile import Profile
+from bert_runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class GpuOptions:
+    """What engines on a GPU are told; the others take no notice.
+
+    Attributes:
+        device: CUDA's number of the GPU, among those that CUDA_VISIBLE_DEVICES leaves.
+        memory_limit: bytes that ONNX Runtime's arena may take; None sets no limit. Libraries take more beside it.
+        arena: how the arena grows: by powers of two, or by no more than what is asked for.
+        graphs: (batch, sequence) sizes that are captured as CUDA graphs; a batch runs, padded, in the smallest that it
+            fits, and without a graph if there is none. One batch runs at a time then.
+        profile: the sizes that a TensorRT engine is built for; None takes those that the session's batches can have.
+    """
+
+    device: int = 0
+    memory_limit: int | None = None
+    arena: Literal["kNextPowerOfTwo", "kSameAsRequested"] = "kNextPowerOfTwo"
+    graphs: tuple[tuple[int, int], ...] = ()
+    profile: Profile | None = None
+
+    def __post_init__(self) -> None:
+        problems = [f"gpu.device is {self.device}, expected 0 or more"] if self.device < 0 else []
+        if self.memory_limit is not None and self.memory_limit < 1:
+            problems.append(f"gpu.memory_limit is {self.memory_limit}, expected bytes, 1 at least")
+        if self.arena not in ("kNextPowerOfTwo", "kSameAsRequested"):
+            problems.append(f"gpu.arena is {self.arena!r}, expected kNextPowerOfTwo or kSameAsRequested")
+        problems += [f"gpu.graphs holds {sizes}, expected (batch, sequence)" for sizes in self.graphs if min(sizes) < 1]
+        if problems:
+            raise InputError(problems)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Threads of one call, the folder for what is compiled of an artefact (None keeps nothing), and the GPU's part."""
+
+    threads: int
+    cache: Path | None = None
+    gpu: GpuOptions = field(default_factory=GpuOptions)

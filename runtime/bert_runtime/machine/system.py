@@ -1,0 +1,159 @@
+"""The machine as one value: read once here, judged by pure functions elsewhere, and made up by tests."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bert_runtime.cpus import affinity, cpu_quota, memory_limit
+from bert_runtime.machine.cpu import Cpu, parse_cpuinfo
+from bert_runtime.machine.driver import LIBRARY, Driver, read_driver
+from bert_runtime.machine.elf import needed
+from bert_runtime.machine.libraries import Libraries
+
+PACKAGES = (
+    "bert-export",
+    "numpy",
+    "tokenizers",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "tensorrt",
+    "tensorrt-cu12",
+    "tensorrt-cu13",
+    "rich",
+    "torch",
+)
+PROVIDERS: Mapping[str, str] = {
+    "cuda": "libonnxruntime_providers_cuda.so",
+    "tensorrt": "libonnxruntime_providers_tensorrt.so",
+}
+"""Target -> the library of ONNX Runtime that is its provider."""
+
+_NVIDIA_PCI = "0x10de"
+_OF_EVERY_SYSTEM = ("libc.", "libm.", "libdl.", "librt.", "libpthread.", "libstdc++.", "libgcc_s.", "ld-linux", "libz.")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this process may use: CPUs of the host, of its affinity and of its cgroup's quota; bytes of memory."""
+
+    host: int = 1
+    affinity: int = 1
+    quota: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class System:
+    """What a machine has.
+
+    Attributes:
+        packages: those of PACKAGES that are installed -> their version.
+        modules: which of onnxruntime and openvino Python finds.
+        needs: a GPU target that ONNX Runtime's package has a provider for -> the libraries that it is linked to, but
+            for those that every system has.
+        libraries: each of these, and the driver's, that is here -> its file.
+        driver: None where the driver's library is not here.
+        nvidia_hardware: whether the PCI bus or the kernel shows an NVIDIA device, with or without a driver.
+        environment: the process's variables.
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    libraries: Mapping[str, Path] = field(default_factory=dict)
+    driver: Driver | None = None
+    nvidia_hardware: bool = False
+    cpu: Cpu = field(default_factory=lambda: Cpu("unknown", ()))
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def missing(self, target: str) -> tuple[str, ...]:
+        """The libraries that the target's provider is linked to and that are nowhere, in order."""
+        return tuple(name for name in self.needs.get(target, ()) if name not in self.libraries)
+
+
+def is_importable(module: str) -> bool:
+    """Whether Python finds a top-level module; nothing is imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # an import hook may refuse to look for it
+        return False
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a System is read from: the real machine, or a test's file tree and functions."""
+
+    root: Path = Path("/")
+    path: Sequence[str] = field(default_factory=lambda: tuple(sys.path))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    importable: Callable[[str], bool] = is_importable
+    driver: Callable[[], Driver | None] = read_driver
+
+
+def this_system(sources: Sources | None = None) -> System:
+    """Read the machine: files and the driver; no package is imported and no library but the driver's is loaded."""
+    sources = sources or Sources()
+    root, folders = sources.root, [Path(folder) for folder in sources.path if folder]
+    libraries = Libraries(root, folders, sources.environment)
+    needs = dict(_provider_needs(folders))
+    names = {LIBRARY, *(name for linked in needs.values() for name in linked)}
+    return System(
+        packages=_packages(sources.path),
+        modules=frozenset(name for name in ("onnxruntime", "openvino") if sources.importable(name)),
+        needs=needs,
+        libraries={name: found for name in sorted(names) if (found := libraries.find(name)) is not None},
+        driver=sources.driver(),
+        nvidia_hardware=_has_nvidia_hardware(root),
+        cpu=parse_cpuinfo(_text(root / "proc/cpuinfo")),
+        limits=_limits(root),
+        environment=sources.environment,
+    )
+
+
+def _packages(path: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        distribution = next(iter(importlib.metadata.distributions(name=name, path=list(path))), None)
+        if distribution is not None:
+            found[name] = distribution.version
+    return found
+
+
+def _provider_needs(folders: Sequence[Path]) -> Mapping[str, tuple[str, ...]]:
+    needs: dict[str, tuple[str, ...]] = {}
+    for target, name in PROVIDERS.items():
+        files = [file for folder in folders if (file := folder / "onnxruntime/capi" / name).is_file()]
+        if files:
+            needs[target] = tuple(name for name in needed(files[0]) if not name.startswith(_OF_EVERY_SYSTEM))
+    return needs
+
+
+def _has_nvidia_hardware(root: Path) -> bool:
+    if (root / "proc/driver/nvidia/version").exists() or (root / "dev/nvidia0").exists():
+        return True
+    # PCI class 03: display controllers, which excludes NVIDIA's network cards.
+    devices = (root / "sys/bus/pci/devices").glob("*/vendor")
+    return any(
+        _text(vendor).strip() == _NVIDIA_PCI and _text(vendor.with_name("class")).startswith("0x03")
+        for vendor in devices
+    )
+
+
+def _limits(root: Path) -> Limits:
+    cgroup, membership = root / "sys/fs/cgroup", root / "proc/self/cgroup"
+    return Limits(os.cpu_count() or 1, affinity(), cpu_quota(cgroup, membership), memory_limit(cgroup, membership))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,205 @@
+"""What a target needs of a machine and does not find there: nothing means that an engine for it can be started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from bert_runtime.machine.driver import LIBRARY
+from bert_runtime.machine.finding import Finding, Level
+from bert_runtime.machine.system import System
+
+GPU_TARGETS = ("tensorrt", "cuda")
+"""The targets of an NVIDIA GPU, in the order in which `auto` tries them."""
+
+TARGETS = (*GPU_TARGETS, "openvino", "cpu", "portable")
+
+CONFLICT = Finding(
+    Level.FAULT,
+    "onnxruntime and onnxruntime-gpu are both installed and share one import directory, expected one of them",
+    "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` (or [gpu])",
+)
+_INSTALL_DRIVER = "install NVIDIA's driver for this GPU; in a container, start it with `docker run --gpus all`"
+_OLDEST: Mapping[int, tuple[int, int]] = {12: (5, 0), 13: (7, 5)}
+"""Major version of CUDA -> the oldest compute capability that its libraries have code for (CUDA release notes)."""
+_OLDEST_ONNXRUNTIME = (1, 24)
+"""The first onnxruntime-gpu that records which provider took which node."""
+_OLDEST_TENSORRT = (7, 5)
+"""Since TensorRT 10 (its support matrix)."""
+
+
+def lacks(system: System, target: str) -> tuple[Finding, ...]:
+    """Everything that the target needs and the machine lacks, at once; for a target of TARGETS."""
+    return tuple(_RULES[target](system))
+
+
+def _onnxruntime(system: System) -> Iterator[Finding]:
+    if {"onnxruntime", "onnxruntime-gpu"} <= system.packages.keys():
+        yield CONFLICT
+    elif "onnxruntime" not in system.modules:
+        yield Finding(
+            Level.FAULT,
+            "onnxruntime is not installed",
+            "run `pip install 'bert-export[cpu]'`, or 'bert-export[gpu]' for a machine with an NVIDIA GPU",
+        )
+
+
+def _openvino(system: System) -> Iterator[Finding]:
+    if "openvino" not in system.modules:
+        yield Finding(Level.NOTE, "openvino is not installed", "run `pip install 'bert-export[openvino]'`")
+
+
+def _cuda(system: System) -> Iterator[Finding]:
+    yield from _provider(system, "cuda")
+    yield from _gpu(system, _cuda_major(system, "cuda"))
+
+
+def _tensorrt(system: System) -> Iterator[Finding]:
+    yield from _provider(system, "tensorrt")
+    yield from _gpu(system, _cuda_major(system, "tensorrt"))
+    gpus = system.driver.gpus if system.driver else ()
+    if gpus and gpus[0].capability < _OLDEST_TENSORRT:
+        yield _too_old(system, "TensorRT 10", _OLDEST_TENSORRT)
+
+
+_RULES: Mapping[str, Callable[[System], Iterator[Finding]]] = {
+    "cpu": _onnxruntime,
+    "portable": _onnxruntime,
+    "openvino": _openvino,
+    "cuda": _cuda,
+    "tensorrt": _tensorrt,
+}
+
+
+def _provider(system: System, target: str) -> Iterator[Finding]:
+    """The package with the provider's library, and every library that this one is linked to."""
+    if {"onnxruntime", "onnxruntime-gpu"} <= system.packages.keys():
+        yield CONFLICT
+        return
+    if target not in system.needs:
+        has = "onnxruntime, which has no provider for GPUs," if "onnxruntime" in system.modules else "no onnxruntime"
+        cure = "run `pip uninstall onnxruntime`, then " if "onnxruntime" in system.packages else "run "
+        yield Finding(
+            Level.NOTE,
+            f"{has} is installed, expected onnxruntime-gpu",
+            f"{cure}`pip install 'bert-export[gpu]' 'onnxruntime-gpu[cuda,cudnn]'`",
+        )
+        return
+    yield from _too_old_package(system)
+    missing = [name for name in system.missing(target) if name != LIBRARY]
+    tensorrt = [name for name in missing if name.startswith(("libnvinfer", "libnvonnxparser"))]
+    toolkit = [name for name in missing if name not in tensorrt]
+    if toolkit:
+        yield Finding(
+            Level.FAULT,
+            f"{', '.join(toolkit)}: not found, and ONNX Runtime's provider for {target} is linked to them",
+            f"run `pip install {' '.join(map(repr, _wheels(toolkit, _cuda_major(system, target))))}`, or name the "
+            "folder that has them in LD_LIBRARY_PATH",
+        )
+    if tensorrt:
+        yield _tensorrt_version(system, tensorrt)
+
+
+def _too_old_package(system: System) -> Iterator[Finding]:
+    version = system.packages.get("onnxruntime-gpu", "")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if len(numbers) == 2 and numbers < _OLDEST_ONNXRUNTIME:
+        yield Finding(
+            Level.FAULT,
+            f"onnxruntime-gpu {version} does not say where it runs a network, expected 1.24 at least",
+            "run `pip install 'onnxruntime-gpu>=1.24'`",
+        )
+
+
+def _tensorrt_version(system: System, missing: list[str]) -> Finding:
+    """A TensorRT that is not there, or there in a major version that this provider cannot load."""
+    major = _major(missing[0])
+    cuda = _cuda_major(system, "tensorrt")
+    package = f"tensorrt-cu{cuda}" if cuda else "tensorrt"
+    install = f"`pip install '{package}>={major},<{major + 1}'`"
+    others = [name for name in ("tensorrt", "tensorrt-cu13", "tensorrt-cu12") if name in system.packages]
+    if not others:
+        what = f"{', '.join(missing)}: not found, and ONNX Runtime's provider for tensorrt is linked to them"
+        return Finding(Level.NOTE, what, f"run {install}")
+    installed = ", ".join(f"{name} {system.packages[name]}" for name in others)
+    return Finding(
+        Level.FAULT,
+        f"{installed} cannot be loaded by ONNX Runtime's provider, which is linked to {missing[0]}: expected TensorRT "
+        f"{major}",
+        f"run `pip uninstall {' '.join(others)}`, then {install}",
+    )
+
+
+def _gpu(system: System, cuda: int | None) -> Iterator[Finding]:
+    driver = system.driver
+    if driver is None:
+        if system.nvidia_hardware:
+            yield Finding(Level.FAULT, f"an NVIDIA GPU is here, but its driver's {LIBRARY} is not", _INSTALL_DRIVER)
+        else:
+            yield Finding(Level.NOTE, f"no NVIDIA GPU and no driver ({LIBRARY}) is here", "use a machine that has one")
+        return
+    if not driver.gpus:
+        yield _no_gpu(system, driver.problem)
+        return
+    if cuda and driver.cuda < (cuda, 0):
+        yield Finding(
+            Level.FAULT,
+            f"the driver runs CUDA {driver.cuda[0]}.{driver.cuda[1]} at most, expected {cuda}.0, which this "
+            "onnxruntime-gpu is built for",
+            "install a newer driver, or an onnxruntime-gpu that is built for the driver's CUDA",
+        )
+    if cuda is not None and driver.gpus[0].capability < _OLDEST.get(cuda, (0, 0)):
+        yield _too_old(system, f"CUDA {cuda}", _OLDEST[cuda])
+
+
+def _no_gpu(system: System, problem: str) -> Finding:
+    visible = system.environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return Finding(
+            Level.FAULT,
+            f"the driver gives no GPU ({problem}), and CUDA_VISIBLE_DEVICES is {visible!r}",
+            "unset CUDA_VISIBLE_DEVICES, or name a GPU that `nvidia-smi -L` lists",
+        )
+    return Finding(Level.FAULT, f"the driver gives no GPU: {problem}", _INSTALL_DRIVER)
+
+
+def _too_old(system: System, what: str, oldest: tuple[int, int]) -> Finding:
+    gpu = system.driver.gpus[0] if system.driver else None
+    got = f"{gpu.name} has the compute capability {gpu.capability[0]}.{gpu.capability[1]}" if gpu else "no GPU"
+    return Finding(
+        Level.NOTE, f"{got}, expected {oldest[0]}.{oldest[1]} at least for {what}", "use a newer GPU, or another target"
+    )
+
+
+def _cuda_major(system: System, target: str) -> int | None:
+    """The major version of CUDA that the target's provider is built for, as its libcudart says."""
+    return next((_major(name) for name in system.needs.get(target, ()) if name.startswith("libcudart.so.")), None)
+
+
+def _major(name: str) -> int:
+    """`libnvinfer.so.10` -> 10."""
+    found = re.search(r"\.so\.(\d+)", name)
+    return int(found[1]) if found else 0
+
+
+def _wheels(missing: list[str], cuda: int | None) -> list[str]:
+    """The PyPI packages that bring these libraries, in the version that the names ask for.
+
+    A package's major version is that of its library; packages of CUDA 12 have that number in their name, too.
+    """
+    suffix = "" if cuda is None or cuda >= 13 else f"-cu{cuda}"
+    packages = {
+        "libcublas": f"nvidia-cublas{suffix}",
+        "libcudart": f"nvidia-cuda-runtime{suffix}",
+        "libcurand": f"nvidia-curand{suffix}",
+        "libcufft": f"nvidia-cufft{suffix}",
+        "libnvrtc": f"nvidia-cuda-nvrtc{suffix}",
+        "libcudnn": f"nvidia-cudnn-cu{cuda or 13}",
+    }
+    found = [
+        f"{package}=={_major(name)}.*"
+        for name in missing
+        for library, package in packages.items()
+        if name.startswith(library)
+    ]
+    return list(dict.fromkeys(found)) or ["onnxruntime-gpu[cuda,cudnn]"]

@@ -1,0 +1,134 @@
+"""Each fault of a machine is named, with what to do: one fault at a time on a machine that has no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.runtime.machine.conftest import GPU_SERVER, H100, LAPTOP, without
+
+from bert_runtime.machine.cpu import Cpu
+from bert_runtime.machine.diagnose import diagnose
+from bert_runtime.machine.driver import LIBRARY, Driver
+from bert_runtime.machine.finding import Finding, Level
+from bert_runtime.machine.system import Limits, System
+from bert_runtime.machine.targets import TARGETS, lacks
+
+OLD_DRIVER = replace(GPU_SERVER, driver=Driver((12, 4), (H100,)))
+OLD_GPU = replace(GPU_SERVER, driver=Driver((13, 0), (replace(H100, name="Tesla V100", capability=(7, 0)),)))
+NO_DRIVER = replace(without(GPU_SERVER, LIBRARY), driver=None)
+NO_DEVICE = replace(GPU_SERVER, driver=Driver((13, 0), problem="cuInit gives CUDA_ERROR_NO_DEVICE (100)"))
+HIDDEN = replace(NO_DEVICE, environment={"CUDA_VISIBLE_DEVICES": ""})
+BOTH = replace(LAPTOP, packages={"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.1"})
+NONE = replace(LAPTOP, packages={}, modules=frozenset({"openvino"}))
+TENSORRT_11 = replace(
+    without(GPU_SERVER, "libnvinfer.so.10", "libnvonnxparser.so.10"),
+    packages={"onnxruntime-gpu": "1.31.1", "tensorrt": "11.0.0", "tensorrt-cu13": "11.0.0"},
+)
+NO_CUDNN = without(GPU_SERVER, "libcudnn.so.9")
+NO_TOOLKIT = without(GPU_SERVER, "libcudart.so.13", "libcublas.so.13")
+WRONG_HOST = replace(GPU_SERVER, driver=None, nvidia_hardware=False)
+OLD_PACKAGE = replace(GPU_SERVER, packages={**GPU_SERVER.packages, "onnxruntime-gpu": "1.23.2"})
+LITTLE = replace(LAPTOP, limits=Limits(8, 8, None, 512_000_000))
+
+
+def faults(system: System) -> list[Finding]:
+    return [finding for finding in diagnose(system) if finding.level is Level.FAULT]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_machine_with_everything_runs_everything(target: str) -> None:
+    assert lacks(GPU_SERVER, target) == ()
+
+
+@pytest.mark.parametrize(
+    "system", [LAPTOP, GPU_SERVER, replace(LAPTOP, packages={"onnxruntime": "1"}, nvidia_hardware=False)]
+)
+def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
+    assert faults(system) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "what", "fix"),
+    [
+        (BOTH, "are both installed and share one import directory", "pip uninstall onnxruntime onnxruntime-gpu"),
+        (NONE, "onnxruntime is not installed", "pip install 'bert-export[cpu]'"),
+        (TENSORRT_11, "tensorrt 11.0.0, tensorrt-cu13 11.0.0 cannot be loaded", "pip install 'tensorrt-cu13>=10,<11'"),
+        (TENSORRT_11, "linked to libnvinfer.so.10: expected TensorRT 10", "pip uninstall tensorrt tensorrt-cu13"),
+        (NO_CUDNN, "libcudnn.so.9: not found", "nvidia-cudnn-cu13==9.*"),
+        (
+            NO_TOOLKIT,
+            "libcublas.so.13, libcudart.so.13: not found",
+            "'nvidia-cublas==13.*' 'nvidia-cuda-runtime==13.*'",
+        ),
+        (OLD_DRIVER, "the driver runs CUDA 12.4 at most, expected 13.0", "install a newer driver"),
+        (NO_DRIVER, f"an NVIDIA GPU is here, but its driver's {LIBRARY} is not", "docker run --gpus all"),
+        (NO_DEVICE, "CUDA_ERROR_NO_DEVICE", "install NVIDIA's driver"),
+        (HIDDEN, "CUDA_VISIBLE_DEVICES is ''", "unset CUDA_VISIBLE_DEVICES"),
+        (
+            WRONG_HOST,
+            "onnxruntime-gpu is installed, but neither a GPU nor the driver's",
+            "pip uninstall onnxruntime-gpu",
+        ),
+        (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 does not say where", "pip install 'onnxruntime-gpu>=1.24'"),
+        (LITTLE, "the cgroup limits memory to 512 MB", "docker run --memory"),
+    ],
+)
+def test_a_fault_is_named_with_its_fix(system: System, what: str, fix: str) -> None:
+    matching = [finding for finding in faults(system) if what in finding.what]
+    assert matching
+    assert all(fix in finding.fix for finding in matching)
+
+
+@pytest.mark.parametrize(
+    ("system", "target"),
+    [
+        (BOTH, "cpu"), (BOTH, "portable"), (BOTH, "cuda"), (BOTH, "tensorrt"), (NONE, "cpu"), (NONE, "cuda"),
+        (LAPTOP, "cuda"), (LAPTOP, "tensorrt"), (TENSORRT_11, "tensorrt"), (NO_CUDNN, "tensorrt"),
+        (NO_TOOLKIT, "cuda"), (NO_TOOLKIT, "tensorrt"), (OLD_DRIVER, "cuda"), (OLD_GPU, "cuda"),
+        (OLD_GPU, "tensorrt"), (NO_DRIVER, "cuda"), (HIDDEN, "cuda"), (WRONG_HOST, "tensorrt"),
+        (replace(LAPTOP, modules=frozenset({"onnxruntime"})), "openvino"),
+    ],
+)  # fmt: skip
+def test_a_target_that_lacks_something_does_not_run(system: System, target: str) -> None:
+    found = lacks(system, target)
+    assert found
+    assert all(finding.what and finding.fix for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("system", "target"), [(TENSORRT_11, "cuda"), (NO_CUDNN, "cuda"), (HIDDEN, "cpu"), (NONE, "openvino")]
+)
+def test_a_fault_of_one_target_is_none_of_another(system: System, target: str) -> None:
+    assert lacks(system, target) == ()
+
+
+def test_an_old_gpu_is_no_fault_of_the_user() -> None:
+    assert faults(OLD_GPU) == []
+    assert "Tesla V100 has the compute capability 7.0, expected 7.5 at least" in lacks(OLD_GPU, "cuda")[0].what
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    both = replace(without(GPU_SERVER, "libcudart.so.13"), driver=Driver((12, 4), (H100,)))
+    assert [finding.what.partition(":")[0].partition(" runs")[0] for finding in lacks(both, "cuda")] == [
+        "libcudart.so.13", "the driver"
+    ]  # fmt: skip
+
+
+def test_a_shared_fault_is_told_once() -> None:
+    assert len(faults(OLD_DRIVER)) == 1
+
+
+def test_a_narrow_cpu_and_narrow_limits_are_notes() -> None:
+    system = replace(LAPTOP, cpu=Cpu("old", ("AVX2",)), limits=Limits(64, 4, 1.5))
+    notes = [finding.what for finding in diagnose(system)]
+    assert faults(system) == []
+    for words in ("no instruction for int8", "no bf16 products", "4 of the host's 64 CPUs", "the time of 1.5 CPUs"):
+        assert any(words in note for note in notes), words
+
+
+def test_a_package_for_another_cuda_is_named_in_its_own_words() -> None:
+    needs = {"cuda": ("libcublas.so.12", "libcudart.so.12", LIBRARY)}
+    system = replace(without(GPU_SERVER), needs=needs, libraries={LIBRARY: GPU_SERVER.libraries[LIBRARY]})
+    (finding,) = lacks(system, "cuda")
+    assert "'nvidia-cublas-cu12==12.*' 'nvidia-cuda-runtime-cu12==12.*'" in finding.fix
