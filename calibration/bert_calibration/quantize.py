@@ -106,7 +106,7 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed if target in MEASURED else 0.0),
+                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None),
                 lambda: rank(plan, workshop.sites, measures.error),
             )
             plan = found.plan
