@@ -25,7 +25,7 @@ from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
 from bert_export.options import HALF_AROUND_INTEGERS, Quantizing, Variant
 from bert_export.passes import optimize
-from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
 from bert_export.passes.save import save
 from bert_export.precision.around_integers import half_floats
 from bert_export.precision.emulate import emulated
@@ -50,8 +50,8 @@ from bert_runtime.text import TextEncoder
 
 @dataclass(frozen=True)
 class Made:
-    """An artefact on disk, before the bundle is written: its record, its files, the sizes of its fixed axes, and what its
-    engine is to be built for, if it has to be built."""
+    """An artefact on disk, before the bundle is written: its record, its files, the sizes of its fixed axes, and the
+    profile of its engine, if the engine has to be built."""
 
     artefact: Artefact
     files: Mapping[str, Path]
@@ -91,8 +91,9 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
         GateError: a fusion is missing, the artefact does not answer as torch does, or its engine refuses it.
     """
     with workshop.stages.stage("fuse"):
-        optimize(graph, variant.target)
+        done = optimize(graph, variant.target)
         network = Network.of(checkpoint.task, checkpoint.config, workshop.plain)
+        check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))
     made = PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
     return _with_profile(checkpoint, made, workshop) if variant.target in COMPILED else made
