@@ -1,4 +1,4 @@
-"""The gate refuses what TensorRT does not take, in TensorRT's own words where it is installed, and says where it is not."""
+"""The gate refuses what TensorRT does not take, in TensorRT's words where it is installed, and says where it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`--build-engine`: what is missing is said before any work; the way to the engine is TensorRT's own, taken here on a CPU."""
+"""`--build-engine`: what is missing is said before any work, and an engine is written whole: here by TensorRT for RTX,
+which builds without a GPU and has the same API, but keeps no timings."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ from bert_export.cli import main
 from bert_export.engine.plan import require_tensorrt, write_plan
 from bert_export.engine.profile import Shapes
 from bert_export.errors import GateError, OptionError
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX:DeprecationWarning")
 
 
 def has_driver() -> bool:
