@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,9 @@ from bert_calibration.subject import Subject as QuantizationSubject
 from bert_export.bundle_writer import MODEL_FILE, graph_file
 from bert_export.checkpoint import Checkpoint
 from bert_export.engine.compiled import COMPILED, compiled
-from bert_export.engine.profile import Bounds, Profile
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
-from bert_export.options import HALF_AROUND_INTEGERS, Quantizing, Variant
+from bert_export.options import HALF_AROUND_INTEGERS, Variant
 from bert_export.passes import optimize
 from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
 from bert_export.passes.save import save
@@ -32,12 +29,12 @@ from bert_export.precision.emulate import emulated
 from bert_export.precision.half import to_half
 from bert_export.precision.ladder import Rung, rungs
 from bert_export.precision.overflow import Feeds
-from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
-from bert_export.source_graph import WrittenGraph, fixed_sizes
+from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
+from bert_export.workshop import Made, Workshop
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
@@ -46,39 +43,6 @@ from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
 from bert_runtime.schedule import collate
 from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
-
-
-@dataclass(frozen=True)
-class Made:
-    """An artefact on disk, before the bundle is written: its record, its files, the sizes of its fixed axes, and the
-    profile of its engine, if the engine has to be built."""
-
-    artefact: Artefact
-    files: Mapping[str, Path]
-    sizes: Mapping[str, int]
-    report: ArtefactReport
-    profile: Profile | None = None
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """Where artefacts are made.
-
-    Attributes:
-        folder: a temporary one.
-        stages: their clock.
-        plain: whether signatures stay plain.
-        quantizing: how int8 is made.
-        source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
-        profile: the axes of an engine's profile that were asked for.
-    """
-
-    folder: Path
-    stages: Stages
-    plain: bool
-    quantizing: Quantizing
-    source: WrittenGraph | None
-    profile: Mapping[str, Bounds]
 
 
 def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
-from bert_export.artefacts import Workshop, make, manifest_of
+from bert_export.artefacts import make, manifest_of
 from bert_export.bundle_writer import check_output, write
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source
 from bert_export.engine.compiled import build_engines
@@ -23,6 +23,7 @@ from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
 from bert_export.source_graph import write_source
 from bert_export.trace import trace
+from bert_export.workshop import Workshop
 from bert_runtime.tasks import find_task
 
 

@@ -18,6 +18,8 @@ from bert_export.cli import main
 from bert_export.errors import GateError, OptionError
 from bert_export.export import export
 from bert_export.options import ExportOptions
+from bert_export.passes import PASSES
+from bert_export.passes.fuse_gelu import fuse_gelu
 
 TASK = "text-classification"
 PROFILE = "profile.tensorrt.json"
@@ -77,9 +79,7 @@ def test_what_tensorrt_cannot_build_is_no_bundle(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The graph for the CPU, with ONNX Runtime's own operators, under the name of TensorRT."""
-    from bert_export import passes
-
-    monkeypatch.setitem(passes.PASSES, "tensorrt", (*passes.PASSES["tensorrt"], passes.fuse_gelu))  # type: ignore[arg-type]
+    monkeypatch.setitem(PASSES, "tensorrt", (*PASSES["tensorrt"], fuse_gelu))
     options = ExportOptions(model=str(tiny_checkpoint(TASK, {})), targets=("tensorrt",), output=tmp_path / "b")
     with pytest.raises(GateError, match=r"com\.microsoft\.BiasGelu, expected operators of the ONNX standard alone"):
         export(options)

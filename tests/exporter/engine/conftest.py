@@ -12,7 +12,7 @@ import pytest
 from tests.exporter.conftest import READS_ENCODER, Config, TinyCheckpoint
 
 from bert_export import checkpoint as checkpoints
-from bert_export.artefacts import Made, Workshop, make
+from bert_export.artefacts import make
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source
 from bert_export.engine.profile import Bounds
 from bert_export.options import Quantizing, Variant
@@ -20,6 +20,7 @@ from bert_export.progress import Stages
 from bert_export.rewrite import rewrite
 from bert_export.source_graph import write_source
 from bert_export.trace import trace
+from bert_export.workshop import Made, Workshop
 from bert_runtime.tasks import find_task
 
 READER = "text-generation that reads an encoder"
