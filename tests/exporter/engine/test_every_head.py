@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 from tests.exporter.engine.conftest import READER, MakeArtefact
 
 from bert_calibration.integers import LEAST_HALF
+from bert_export import artefacts as artefacts_module
 from bert_export.engine.profile import Bounds
+from bert_export.precision.ladder import rungs
+from bert_export.verify.compare import TOLERANCES, Tolerance
 from bert_runtime.tasks import TASKS
 
 CASES = [
@@ -85,3 +89,30 @@ def test_the_lengths_of_the_data_move_what_the_engine_is_tuned_for(make_artefact
     assert made.profile.axes["sequence"].opt < 128
     assert made.profile.axes["sequence"].max == 160, "no text that the model reads may be refused"
     assert made.profile.axes["choices"].opt == 3
+
+
+def test_what_half_precision_cannot_hold_stays_single_around_integers(
+    make_artefact: MakeArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second choice of the ladder: normalisation and softmax stay, and the products are integers all the same."""
+    monkeypatch.setattr(artefacts_module, "rungs", lambda *given: itertools.islice(rungs(*given), 1, 2))
+    made = make_artefact("token-classification", "int8", tmp_path)
+    graph = ir.load(tmp_path / made.artefact.file).graph
+    norms = [node.inputs[0].dtype for node in graph if node.op_type == "LayerNormalization" and node.inputs[0]]
+
+    assert made.report.kept == "normalisation and softmax"
+    assert set(norms) == {ir.DataType.FLOAT}
+    assert BUILT in made.report.kernels
+    check_integers(graph, expected=12)
+
+
+def test_a_checkpoint_beyond_half_precision_is_single_around_its_integers(
+    make_artefact: MakeArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TOLERANCES, "fp16", Tolerance(1e-9))
+    made = make_artefact("token-classification", "int8", tmp_path)
+    graph = ir.load(tmp_path / made.artefact.file).graph
+
+    assert made.report.kept.startswith("everything around the integers")
+    assert BUILT in made.report.kernels
+    assert not [name for name, value in graph.initializers.items() if value.dtype is ir.DataType.FLOAT16]
