@@ -20,6 +20,7 @@ def test_half_precision_holds_every_scale_and_none_is_zero() -> None:
 def test_what_rounding_a_scale_costs_is_made_up_for_by_the_integers(size: float) -> None:
     """The error is at most half a step of the scale that is stored: so the integers belong to this scale."""
     made = quantized(WEIGHTS * np.float32(size), axis=1, half=True)
+    assert (made.scales == made.scales.astype(np.float16)).all()
     error = np.abs(made.values * made.scales - WEIGHTS * np.float32(size))
     clipped = np.abs(made.values) == 127
     assert (error <= made.scales * 0.5001)[~clipped].all()
