@@ -16,10 +16,15 @@ MOST_TRIALS = 8
 
 @dataclass(frozen=True)
 class Budget:
-    """At most `max_drop` of the metric lost, and more than `min_speed` times as fast as fp32."""
+    """At most `max_drop` of the metric lost, and more than `min_speed` times as fast as fp32; None: not to be measured,
+    where no engine of the target runs here."""
 
     max_drop: float = 0.01
-    min_speed: float = 1.0
+    min_speed: float | None = 1.0
+
+    def holds(self, drop: float) -> bool:
+        """Whether no more than allowed is lost; a drop that is no number does not hold."""
+        return drop <= self.max_drop
 
 
 class Measures(Protocol):
@@ -39,7 +44,7 @@ class Trial:
     Attributes:
         plan: the plan.
         drop: how much of the metric it loses.
-        speed: how many times as fast as fp32; None where the drop had decided already.
+        speed: how many times as fast as fp32; None where the drop had decided already, or nothing could be measured.
     """
 
     plan: Plan
@@ -89,11 +94,11 @@ def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], 
     """
     trials = [_tried(plan, measures, budget)]
     ranking: tuple[Sensitivity, ...] = ()
-    if trials[0].speed is None:
+    if not budget.holds(trials[0].drop):
         ranking = tuple(ranked())
         for candidate in _ladder(plan, [each.site for each in ranking]):
             trials.append(_tried(candidate, measures, budget))
-            if trials[-1].speed is not None:
+            if budget.holds(trials[-1].drop):
                 break
     problem = _problem(trials[-1], budget)
     if problem:
@@ -110,12 +115,12 @@ def _ladder(plan: Plan, sites: Sequence[str]) -> Iterator[Plan]:
 
 
 def _problem(last: Trial, budget: Budget) -> str | None:
-    if last.speed is None:
+    if not budget.holds(last.drop):
         return (
             f"no plan keeps the drop within {budget.max_drop:g}: allow more with --max-drop, give more calibration"
             " data, or fine-tune with quantisation"
         )
-    if last.speed <= budget.min_speed:
+    if budget.min_speed is not None and last.speed is not None and last.speed <= budget.min_speed:
         return (
             f"the plan that holds the drop of {budget.max_drop:g} is not more than {budget.min_speed:g}x as fast as"
             " fp32 on this machine: leave --int8 out, allow more with --max-drop, or choose another target"
@@ -132,4 +137,5 @@ def sentence(trial: Trial) -> str:
 
 def _tried(plan: Plan, measures: Measures, budget: Budget) -> Trial:
     drop = measures.drop(plan)
-    return Trial(plan, drop, measures.speed(plan) if drop <= budget.max_drop else None)
+    is_measured = budget.min_speed is not None and budget.holds(drop)
+    return Trial(plan, drop, measures.speed(plan) if is_measured else None)

@@ -36,10 +36,10 @@ def looked_up(editor: Editor, node: ir.Node, table: ir.Value, ids: ir.Value) -> 
     return editor.add(node, "Mul", [floats, column], place)
 
 
-def stored(editor: Editor, table: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """(int8 of (rows, columns), a scale for each row) of a table; whoever else reads it shares them."""
+def stored(editor: Editor, table: ir.Value, half: bool = False) -> tuple[ir.Value, ir.Value]:
+    """(int8 of (rows, columns), a scale for each row) of a table, shared by all its readers; see `quantized`."""
     assert table.const_value is not None
-    integers = quantized(np.asarray(table.const_value.numpy(), dtype=np.float32), axis=0)
+    integers = quantized(np.asarray(table.const_value.numpy(), dtype=np.float32), axis=0, half=half)
     return editor.constant(f"{table.name}.int8", integers.values), editor.constant(
         f"{table.name}.scale", integers.scales
     )

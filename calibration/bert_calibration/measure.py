@@ -59,6 +59,8 @@ class Workshop:
         """
         model = ir.load(self.subject.path)
         made = convert(model, self.subject.artefact.target, plan, self.ranges)
+        if self.subject.floats is not None:
+            self.subject.floats.narrow(model)
         ir.save(model, output or self.output)
         return made
 

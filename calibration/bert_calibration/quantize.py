@@ -69,7 +69,7 @@ class Quantization:
             "batch_invariant": plan.is_batch_invariant,
             "operators": dict(self.conversion.operators),
             "kept": list(self.conversion.kept),
-            "embedding": "int8" if self.conversion.embedding else "fp32",
+            "embedding": "int8" if self.conversion.embedding else "float",
             "calibrated_on": self.ranges.requests if self.ranges else 0,
             "trials": [
                 {"plan": each.plan.name, "kept": sorted(each.plan.kept), "drop": each.drop, "speed": each.speed}
@@ -106,7 +106,7 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed if target in MEASURED else 0.0),
+                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None),
                 lambda: rank(plan, workshop.sites, measures.error),
             )
             plan = found.plan

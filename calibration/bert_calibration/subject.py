@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
 from tokenizers import Tokenizer
 
 from bert_calibration.batches import encode
@@ -27,6 +29,19 @@ from bert_runtime.text import TextEncoder
 
 
 @dataclass(frozen=True)
+class Floats:
+    """What the floating point numbers around the integers become, where they do not stay fp32.
+
+    Attributes:
+        narrow: converts a quantised graph in place, before it is written.
+        stand_in: the graph that answers for a written one on this machine, whose engine would compute otherwise.
+    """
+
+    narrow: Callable[[ir.Model], object]
+    stand_in: Callable[[ir.Model], ir.Model]
+
+
+@dataclass(frozen=True)
 class Subject:
     """One fp32 artefact.
 
@@ -35,12 +50,14 @@ class Subject:
         artefact: its record.
         manifest: its bundle's: the task and its settings.
         text: its bundle's tokenizer.
+        floats: what is around the integers of its variants; None for fp32.
     """
 
     directory: Path
     artefact: Artefact
     manifest: Manifest
     text: TextEncoder
+    floats: Floats | None = None
 
     @classmethod
     def of(cls, bundle: Bundle, target: str) -> Subject:
@@ -91,12 +108,14 @@ class Subject:
     @contextmanager
     def engine(self, file: Path | None = None) -> Iterator[Engine]:
         """The engine of this artefact, or of an int8 variant of it in another file."""
-        artefact = self.artefact if file is None else self.quantised(file)
-        engine = start(self.directory if file is None else file.parent, artefact, available_cpus())
-        try:
+        artefact, place = (self.artefact, self.directory) if file is None else (self.quantised(file), file.parent)
+        with ExitStack() as closing:
+            if file is not None and self.floats is not None:
+                place = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bert-int8-")))
+                ir.save(self.floats.stand_in(ir.load(file)), place / file.name)
+            engine = start(place, artefact, available_cpus())
+            closing.callback(engine.close)
             yield engine
-        finally:
-            engine.close()
 
     def answers(self, engine: Engine, requests: Sequence[Request]) -> list[Any]:
         """The decoded results, one for each request, in order."""

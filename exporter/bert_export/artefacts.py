@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,25 +13,28 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from bert_calibration.subject import Floats
 from bert_calibration.subject import Subject as QuantizationSubject
 from bert_export.bundle_writer import MODEL_FILE, graph_file
 from bert_export.checkpoint import Checkpoint
+from bert_export.engine.compiled import COMPILED, compiled
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
-from bert_export.options import Quantizing, Variant
+from bert_export.options import HALF_AROUND_INTEGERS, Variant
 from bert_export.passes import optimize
-from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
 from bert_export.passes.save import save
+from bert_export.precision.around_integers import half_floats
 from bert_export.precision.emulate import emulated
 from bert_export.precision.half import to_half
-from bert_export.precision.ladder import rungs
+from bert_export.precision.ladder import Rung, rungs
 from bert_export.precision.overflow import Feeds
-from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
-from bert_export.source_graph import WrittenGraph, fixed_sizes
+from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
 from bert_export.verify.reference import Reference
+from bert_export.workshop import Made, Workshop
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
@@ -44,35 +45,6 @@ from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
 
 
-@dataclass(frozen=True)
-class Made:
-    """An artefact on disk, before the bundle is written: its record, its files, and the sizes of its fixed axes."""
-
-    artefact: Artefact
-    files: Mapping[str, Path]
-    sizes: Mapping[str, int]
-    report: ArtefactReport
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """Where artefacts are made.
-
-    Attributes:
-        folder: a temporary one.
-        stages: their clock.
-        plain: whether signatures stay plain.
-        quantizing: how int8 is made.
-        source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
-    """
-
-    folder: Path
-    stages: Stages
-    plain: bool
-    quantizing: Quantizing
-    source: WrittenGraph | None
-
-
 def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
     """Fuse, convert, verify.
 
@@ -80,13 +52,24 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
         graph: the traced graph, which is changed.
 
     Raises:
-        GateError: a fusion is missing, or the artefact does not answer as torch does.
+        GateError: a fusion is missing, the artefact does not answer as torch does, or its engine refuses it.
     """
     with workshop.stages.stage("fuse"):
-        optimize(graph, variant.target)
+        done = optimize(graph, variant.target)
         network = Network.of(checkpoint.task, checkpoint.config, workshop.plain)
+        check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))
-    return PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
+    made = PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
+    return _with_profile(checkpoint, made, workshop) if variant.target in COMPILED else made
+
+
+def _with_profile(checkpoint: Checkpoint, made: Made, workshop: Workshop) -> Made:
+    """The artefact with the profile of its engine, which the engine's own builder has accepted if it is here."""
+    subject = QuantizationSubject(workshop.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    with workshop.stages.stage("build"):
+        found = compiled(subject, workshop.quantizing, workshop.profile)
+    report = dataclasses.replace(made.report, kernels=found.told, profile=found.record)
+    return dataclasses.replace(made, files={**made.files, **found.files}, report=report, profile=found.profile)
 
 
 def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
@@ -99,6 +82,10 @@ def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop:
 
 
 def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+    return _narrowed(checkpoint, graph, variant, workshop)[0]
+
+
+def _narrowed(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Made, Rung]:
     """As few nodes in single precision as the gate accepts; what it judges is what a GPU computes, emulated."""
     bench = _Bench(checkpoint, variant, workshop)
     failure: GateError | None = None
@@ -115,7 +102,7 @@ def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
         except GateError as error:
             failure = error
             continue
-        return bench.made(graph, written, parity, rung.reason)
+        return bench.made(graph, written, parity, rung.reason), rung
     assert failure is not None  # there is always a first rung
     raise failure
 
@@ -125,11 +112,27 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
     folder = workshop.folder / f"fp32-{variant.target}"
     folder.mkdir()
     base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(workshop, folder=folder))
+    floats, kept = _floats(checkpoint, graph, variant, workshop)
     bench = _Bench(checkpoint, variant, workshop)
-    subject = QuantizationSubject(folder, base.artefact, manifest_of(checkpoint, [base]), bench.text)
+    subject = QuantizationSubject(folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), floats)
     with workshop.stages.stage("quantize"):
         made = make_int8(subject, workshop.quantizing, bench.path)
-    return Made(made.artefact, made.files, base.sizes, dataclasses.replace(base.report, int8=made.report))
+    return Made(made.artefact, made.files, base.sizes, dataclasses.replace(base.report, kept=kept, int8=made.report))
+
+
+def _floats(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Floats | None, str]:
+    """What is around the integers, and what stays in single precision there: half precision wherever the parity gate
+    accepts it, with all that it keeps in single."""
+    if variant.target not in HALF_AROUND_INTEGERS:
+        return None, ""
+    folder = workshop.folder / f"fp16-{variant.target}"
+    folder.mkdir()
+    try:
+        half = dataclasses.replace(variant, precision="fp16")
+        _, rung = _narrowed(checkpoint, graph, half, dataclasses.replace(workshop, folder=folder))
+    except GateError:
+        return None, "everything around the integers, as half precision does not answer as torch does"
+    return half_floats(graph, rung.kept), rung.reason
 
 
 Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]
@@ -156,6 +159,11 @@ def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
     )
 
 
+def text_of(checkpoint: Checkpoint) -> TextEncoder:
+    """The checkpoint's tokenizer as a runtime reads it."""
+    return TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
+
+
 class _Bench:
     """What every way of making an artefact needs: its record, torch beside it, and the report at the end."""
 
@@ -165,8 +173,7 @@ class _Bench:
         self._layers = checkpoint.config.num_hidden_layers
         self._kernels = ""
         self.path = folder / graph_file(variant.target, first=not (folder / MODEL_FILE).exists())
-        self.text = TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
-        self._head = checkpoint.task.head(self.text, checkpoint.settings)
+        self._head = checkpoint.task.head(text_of(checkpoint), checkpoint.settings)
         self._reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, workshop.plain)
 
     def artefact(self, written: list[str]) -> Artefact:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import GateError, OptionError
 from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     _add_source(flags)
     _add_result(flags)
     _add_int8(flags)
+    _add_tensorrt(flags)
     flags.add_argument("--json", action="store_true", help="print the report as JSON")
     flags.add_argument("--quiet", action="store_true", help="print nothing but errors")
     flags.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
@@ -144,7 +146,9 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
     )
     result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
     result.add_argument("--bf16", action="store_true", help="bf16, for CPUs that have it: auto is then openvino")
-    result.add_argument("--int8", action="store_true", help="8-bit integers, for CPUs; see the group below")
+    result.add_argument(
+        "--int8", action="store_true", help="8-bit integers, for CPUs and TensorRT; see the group below"
+    )
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
 
 
@@ -166,6 +170,18 @@ def _add_int8(flags: argparse.ArgumentParser) -> None:
     int8.add_argument("--ranges", type=Path, metavar="FILE", help="ranges of an earlier export, not calibrated again")
 
 
+def _add_tensorrt(flags: argparse.ArgumentParser) -> None:
+    tensorrt = flags.add_argument_group("the target tensorrt")
+    tensorrt.add_argument(
+        "--profile",
+        metavar="AXIS=MIN:OPT:MAX,…",
+        help=f"what the engine is built for, as in {EXAMPLE}; other axes: from --calibrate, else from the model",
+    )
+    tensorrt.add_argument(
+        "--build-engine", type=Path, metavar="DIR", help="build the engine here, for this machine's GPU, into DIR"
+    )
+
+
 def _options(parsed: argparse.Namespace) -> ExportOptions:
     return ExportOptions(
         model=parsed.model,
@@ -185,6 +201,8 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         plan=parsed.plan,
         max_drop=parsed.max_drop,
         ranges=parsed.ranges,
+        profile=parsed.profile,
+        build_engine=parsed.build_engine,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

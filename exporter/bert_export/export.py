@@ -10,9 +10,12 @@ import onnx_ir as ir
 
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
-from bert_export.artefacts import Workshop, make, manifest_of
+from bert_export.artefacts import make, manifest_of
 from bert_export.bundle_writer import check_output, write
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source
+from bert_export.engine.compiled import build_engines
+from bert_export.engine.plan import require_tensorrt
+from bert_export.engine.profile import profile_of
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
@@ -20,6 +23,7 @@ from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
 from bert_export.source_graph import write_source
 from bert_export.trace import trace
+from bert_export.workshop import Workshop
 from bert_runtime.tasks import find_task
 
 
@@ -36,6 +40,8 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     source = _source(options)
     if options.output:
         check_output(options.output, options.force)
+    if options.build_engine:
+        require_tensorrt()
     with stages.stage("load"):
         loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
         checkpoint = checkpoints.load(source, task, loading)
@@ -44,7 +50,7 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         read = write_source(checkpoint, Path(folder), stages)
-        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read)
+        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read, options.profile_axes)
         graph = _traced(checkpoint, workshop)
         made = [make(checkpoint, graph.clone(), variant, workshop) for variant in options.variants]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
@@ -52,9 +58,11 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
             files |= each.files
         with stages.stage("write"):
             bundle = write(output, manifest_of(checkpoint, made), files, options.force)
+    profiles = {each.artefact.target: each.profile for each in made if each.profile is not None}
+    engines = build_engines(bundle, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in bundle.manifest.files.values())
     reports = tuple(each.report for each in made)
-    return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds))
+    return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds), engines)
 
 
 def _default_output(checkpoint: Checkpoint) -> Path:
@@ -77,6 +85,11 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
     if problems:
         raise OptionError("; ".join(problems))
+    if options.profile:
+        reads_source = bool(checkpoint.config.add_cross_attention)
+        more = task.cross_attention.source_inputs if task.cross_attention and reads_source else ()
+        inputs = task.inputs(options.plain, reads_source) + more
+        profile_of(inputs, checkpoint.tokenizer.max_length, options.profile_axes)
 
 
 def _traced(checkpoint: Checkpoint, workshop: Workshop) -> ir.Model:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
 
 MADE: Mapping[str, tuple[str, ...]] = {
     "cpu": ("fp32", "int8"),
     "cuda": ("fp32", "fp16"),
+    "tensorrt": ("fp32", "fp16", "int8"),
     "openvino": ("fp32", "bf16", "int8"),
     "portable": ("fp32", "fp16", "int8"),
 }
@@ -32,18 +34,22 @@ REASONS: Mapping[tuple[str, str], str] = {
         "CPU has bf16"
     ),
     ("cuda", "int8"): (
-        "on a GPU, ONNX Runtime's integers are slower than half precision; use --target cuda:fp16, or --int8 for a CPU"
+        "on a GPU, ONNX Runtime's integers are slower than half precision; use --target cuda:fp16, --target "
+        "tensorrt:int8, or --int8 for a CPU"
     ),
     **{
         (target, "bf16"): (
             "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU"
             + ("" if target == "cpu" else ", --target cuda:fp16 for a GPU")
         )
-        for target in ("cpu", "cuda", "portable")
+        for target in ("cpu", "cuda", "tensorrt", "portable")
     },
 }
 """Why a target is not made in a precision, and what to do instead."""
 
+
+HALF_AROUND_INTEGERS = frozenset({"tensorrt"})
+"""The targets whose int8 graphs are of half precision otherwise."""
 
 RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
 METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
@@ -109,6 +115,9 @@ class ExportOptions:
         plan: fast, or faithful to fp32's answers; None: faithful, but fast for minmax, percentile and entropy.
         max_drop: the accuracy budget, absolute: of the task's metric, or without labels of the share of equal answers.
         ranges: a ranges file of an earlier export of the same model, used instead of calibrating again.
+        profile: for the target tensorrt, the sizes that its engine is built for, as in batch=1:8:32,sequence=16:128:384
+            (MIN:OPT:MAX of each axis); what is not named is taken from the sizes of `calibrate`, else from the model.
+        build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
@@ -135,6 +144,8 @@ class ExportOptions:
     plan: str | None = None
     max_drop: float = 0.01
     ranges: Path | None = None
+    profile: str | None = None
+    build_engine: Path | None = None
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -157,6 +168,11 @@ class ExportOptions:
         return Quantizing(self.calibrate, self.limit, self.method, self.plan, self.max_drop, self.ranges)
 
     @property
+    def profile_axes(self) -> dict[str, Bounds]:
+        """The axes of `profile`; empty without one."""
+        return {} if self.profile is None else parse_profile(self.profile)
+
+    @property
     def _flags(self) -> list[str]:
         """The precisions that were asked for by a flag of their own."""
         flags = {"fp16": self.fp16, "bf16": self.bf16, "int8": self.int8}
@@ -176,11 +192,25 @@ class ExportOptions:
         yield from self.quantizing.problems()
         yield from self._source_problems()
         yield from self._variant_problems()
-        is_int8 = any(variant.precision == "int8" for variant in self.variants)
-        if self.quantizing != Quantizing() and not is_int8:
-            yield "--calibrate, --limit, --method, --plan, --max-drop and --ranges are for int8; give --int8"
+        yield from self._data_problems()
         if self.max_length is not None and self.max_length < 8:
             yield f"--max-length is {self.max_length}, expected at least 8 tokens"
+
+    def _data_problems(self) -> Iterator[str]:
+        """What needs data, and what is given for nothing."""
+        own = {variant.precision for variant in self.variants if variant.target == "tensorrt"}
+        lengths = Quantizing(self.calibrate, self.limit)  # of its requests, for the profile
+        is_int8 = any(variant.precision == "int8" for variant in self.variants)
+        if not is_int8 and self.quantizing != (lengths if own else Quantizing()):
+            yield "--calibrate, --limit, --method, --plan, --max-drop and --ranges are for int8; give --int8"
+        if "int8" in own and not (self.calibrate or self.ranges):
+            yield "--target tensorrt in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
+        if not own and (self.profile is not None or self.build_engine is not None):
+            yield "--profile and --build-engine are for TensorRT; give --target tensorrt"
+        try:
+            self.profile_axes  # noqa: B018 - read for its errors
+        except OptionError as error:
+            yield str(error)
 
     def _source_problems(self) -> Iterator[str]:
         if self.bundle is not None:

@@ -23,6 +23,7 @@ class ArtefactReport:
             graph came out of a bundle.
         kept: what stays in single precision in an artefact of half precision; empty where nothing has to.
         kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
+        profile: what an engine of TensorRT is to be built for, as in its file; None for other targets.
         int8: what quantisation did and cost; None for other precisions.
     """
 
@@ -30,6 +31,7 @@ class ArtefactReport:
     parity: Parity | None
     kept: str = ""
     kernels: str = ""
+    profile: Mapping[str, Any] | None = None
     int8: Int8Report | None = None
 
     @property
@@ -38,8 +40,8 @@ class ArtefactReport:
         return () if self.parity is None else self.parity.checks
 
     def to_manifest(self) -> dict[str, Any]:
-        """What a bundle says under `verification`; quantisation is told under `quality`."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if key != "int8"}
+        """What a bundle says under `verification`; quantisation is told under `quality`, a profile in its own file."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in ("int8", "profile")}
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class ExportReport:
         notes: what was assumed about the checkpoint.
         artefacts: one report for each artefact.
         seconds: stage -> wall time.
+        engines: the files of engines that were built beside the bundle.
     """
 
     task: str
@@ -61,7 +64,9 @@ class ExportReport:
     notes: tuple[str, ...]
     artefacts: tuple[ArtefactReport, ...]
     seconds: Mapping[str, float]
+    engines: tuple[Path, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""
-        return {**dataclasses.asdict(self), "bundle": str(self.bundle)}
+        places = {"bundle": str(self.bundle), "engines": [str(path) for path in self.engines]}
+        return {**dataclasses.asdict(self), **places}

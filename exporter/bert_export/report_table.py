@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +33,12 @@ def show(report: ExportReport, console: Console | None = None) -> None:
             _show_parity(artefact, artefact.parity, console)
         if artefact.int8 is not None:
             _show_int8(artefact.int8, console)
+        if artefact.kernels:
+            console.print(artefact.kernels, markup=False)
+        if artefact.profile is not None:
+            _show_profile(artefact.profile, console)
+    for path in report.engines:
+        console.print(f"built: {path}", markup=False, soft_wrap=True)
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
     console.print(f"{report.task}: {report.bundle} ({report.size / 1e6:.1f} MB; {times})", markup=False, soft_wrap=True)
 
@@ -41,8 +48,6 @@ def _show_parity(artefact: ArtefactReport, parity: Parity, console: Console) -> 
     fused = ", ".join(f"{name} {count}" for name, count in artefact.fusions.items()) or "none"
     kept = f"; in single precision: {artefact.kept}" if artefact.kept else ""
     console.print(f"{parity.target} {parity.precision}: fused {fused}{kept}", markup=False)
-    if artefact.kernels:
-        console.print(artefact.kernels, markup=False)
     table = Table(title=f"torch fp32 against the {parity.target} artefact", title_justify="left")
     for column in ("compared", "cases", "largest difference", "same answers"):
         table.add_column(column, justify="left" if column == "compared" else "right")
@@ -51,6 +56,14 @@ def _show_parity(artefact: ArtefactReport, parity: Parity, console: Console) -> 
         table.add_row(check.name, str(check.cases), f"{check.max_difference:.1e}", same)
     console.print(table)
     console.print(f"tolerance {parity.tolerance}: passed", markup=False)
+
+
+def _show_profile(profile: Mapping[str, Any], console: Console) -> None:
+    """The sizes of each axis, and how to build the engine with them."""
+    axes = ", ".join(f"{axis} {each['min']}:{each['opt']}:{each['max']}" for axis, each in profile["axes"].items())
+    console.print(f"profile, from {profile['origin']}: {axes}", markup=False)
+    for graph in profile["graphs"]:
+        console.print(graph["trtexec"], markup=False, soft_wrap=True)
 
 
 def _show_int8(int8: Int8Report, console: Console) -> None:

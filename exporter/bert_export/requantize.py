@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from bert_calibration.subject import Subject
+import onnx_ir as ir
+
+from bert_calibration.subject import Floats, Subject
 from bert_export.bundle_writer import check_output, graph_file, write
+from bert_export.engine.compiled import COMPILED, Compiled, build_engines, compiled
+from bert_export.engine.plan import require_tensorrt
 from bert_export.int8 import Int8, make_int8, quality_of
-from bert_export.options import ExportOptions
+from bert_export.options import HALF_AROUND_INTEGERS, ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport, ExportReport
 from bert_runtime import bundle as bundles
 
-CALIBRATED = re.compile(r"(ranges|sensitivity)\.\w+\.(json|svg)")
-"""What an earlier quantisation left in a bundle."""
+CALIBRATED = re.compile(r"(ranges|sensitivity|profile)\.\w+\.(json|svg)")
+"""What an earlier export left in a bundle beside its graphs."""
 
 
 def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
@@ -31,28 +36,76 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
     assert options.bundle is not None  # what the caller asks for
     output = options.output or Path(f"{options.bundle.resolve().name}-int8")
     check_output(output, options.force)
+    if options.build_engine:
+        require_tensorrt()
     with stages.stage("load"):
         bundle = bundles.read(options.bundle)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        made: list[Int8] = []
+        made: list[_Made] = []
         for variant in options.variants:
-            name = graph_file(variant.target, first=not made)
-            with stages.stage("quantize"):
-                subject = Subject.of(bundle, variant.target)
-                made.append(make_int8(subject, options.quantizing, Path(folder) / name))
+            path = Path(folder) / graph_file(variant.target, first=not made)
+            made.append(_make(Subject.of(bundle, variant.target), options, path, stages))
         files: dict[str, bytes | Path] = {name: bundle.directory / name for name in _kept(bundle)}
         for each in made:
             files |= each.files
         manifest = dataclasses.replace(
             bundle.manifest,
-            artefacts=tuple(each.artefact for each in made),
-            quality=quality_of([(each.artefact, each.report) for each in made]),
+            artefacts=tuple(each.int8.artefact for each in made),
+            quality=quality_of([(each.int8.artefact, each.int8.report) for each in made]),
         )
         with stages.stage("write"):
             written = write(output, manifest, files, options.force)
+    profiles = {each.int8.artefact.target: each.compiled.profile for each in made if each.compiled is not None}
+    engines = build_engines(written, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in written.manifest.files.values())
-    reports = tuple(ArtefactReport({}, None, int8=each.report) for each in made)
-    return ExportReport(bundle.manifest.task, output, size, (), reports, dict(stages.seconds))
+    reports = tuple(each.report for each in made)
+    return ExportReport(bundle.manifest.task, output, size, (), reports, dict(stages.seconds), engines)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An int8 artefact, and what its engine is built for, if one is; what stays in single precision around it."""
+
+    int8: Int8
+    kept: str
+    compiled: Compiled | None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All that goes into the bundle."""
+        return {**self.int8.files, **(self.compiled.files if self.compiled else {})}
+
+    @property
+    def report(self) -> ArtefactReport:
+        """Without parity: there was no torch to compare with."""
+        if self.compiled is None:
+            return ArtefactReport({}, None, int8=self.int8.report)
+        told, record = self.compiled.told, self.compiled.record
+        return ArtefactReport({}, None, self.kept, told, record, self.int8.report)
+
+
+def _make(subject: Subject, options: ExportOptions, path: Path, stages: Stages) -> _Made:
+    """The int8 variant of one artefact, in the file `path`."""
+    floats, kept = _floats(subject)
+    with stages.stage("quantize"):
+        made = make_int8(dataclasses.replace(subject, floats=floats), options.quantizing, path)
+    if subject.artefact.target not in COMPILED:
+        return _Made(made, kept, None)
+    with stages.stage("build"):
+        narrow = dataclasses.replace(subject, directory=path.parent, artefact=made.artefact)
+        return _Made(made, kept, compiled(narrow, options.quantizing, options.profile_axes))
+
+
+def _floats(subject: Subject) -> tuple[Floats | None, str]:
+    """What is around the integers. Without torch to ask how far half precision may go, the operators that lose most by
+    it stay in single precision; whether the rest answers well is for the accuracy budget to say."""
+    if subject.artefact.target not in HALF_AROUND_INTEGERS:
+        return None, ""
+    from bert_export.precision import around_integers, ladder  # noqa: PLC0415 - onnxscript: not for other targets
+
+    base = ir.load(subject.path)
+    kept = {str(node.name) for node in base.graph if node.op_type in ladder.DELICATE}
+    return around_integers.half_floats(base, kept), "normalisation and softmax"
 
 
 def _kept(bundle: bundles.Bundle) -> list[str]:

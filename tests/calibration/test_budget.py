@@ -99,3 +99,12 @@ def test_sites_that_are_kept_anyway_are_not_ranked() -> None:
     measured: Callable[[Plan], float] = lambda _: 1.0  # noqa: E731
 
     assert len(rank(FAST.keeping("layer.0"), SITES, measured)) == 9
+
+
+def test_where_no_speed_can_be_measured_none_is_and_the_drop_decides() -> None:
+    found = search(FAITHFUL, Known(fastest=0.1), Budget(max_drop=0.005, min_speed=None), lambda: RANKING)
+
+    assert [trial.speed for trial in found.trials] == [None] * 4
+    assert found.plan.kept == set(SITES[:4])
+    with pytest.raises(BudgetError, match=r"no plan keeps the drop within 0:"):
+        search(FAITHFUL, Known(), Budget(max_drop=0.0, min_speed=None), lambda: RANKING)

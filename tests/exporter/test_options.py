@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,14 @@ from bert_export.options import ExportOptions, Variant
         ({"bf16": True, "targets": ("cpu",)}, "--target cpu in 'bf16', expected fp32 or int8: ONNX Runtime has bf16"),
         ({"bf16": True, "targets": ("cuda",)}, "use --target openvino:bf16 for a CPU, --target cuda:fp16 for a GPU"),
         ({"fp16": True, "bf16": True}, "--fp16 and --bf16, expected one of them"),
+        ({"targets": ("cuda",), "int8": True}, "use --target cuda:fp16, --target tensorrt:int8, or --int8 for a CPU"),
+        ({"targets": ("tensorrt:bf16",)}, "--target tensorrt in 'bf16', expected fp32 or fp16 or int8: ONNX Runtime"),
+        ({"targets": ("tensorrt:int8",)}, "--target tensorrt in int8 takes its scales from data; give --calibrate"),
+        ({"profile": "batch=1:2:3"}, "--profile and --build-engine are for TensorRT; give --target tensorrt"),
+        ({"build_engine": Path("e")}, "--profile and --build-engine are for TensorRT; give --target tensorrt"),
+        ({"targets": ("tensorrt",), "profile": "batch=3:2:1"}, "--profile: batch is 3:2:1, expected 1 <= MIN"),
+        ({"targets": ("tensorrt",), "method": "entropy"}, "--max-drop and --ranges are for int8; give --int8"),
+        ({"targets": ("cuda",), "calibrate": Path("d")}, "--max-drop and --ranges are for int8; give --int8"),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
         (
             {"targets": ("cuda", "cuda:fp16")},
@@ -30,9 +39,9 @@ from bert_export.options import ExportOptions, Variant
         ),
         (
             {"targets": ("tpu",)},
-            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable",
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, tensorrt, openvino, portable",
         ),
-        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, openvino, portable"),
+        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, tensorrt, openvino, portable"),
         ({"task": "auto"}, "neither a model nor a task given"),
         ({"adapter": "a"}, "--adapter and --revision belong to a --model"),
         ({"revision": "main"}, "--adapter and --revision belong to a --model"),
@@ -79,3 +88,11 @@ def test_bf16_is_for_openvino() -> None:
 def test_half_precision_is_for_the_targets_that_name_no_other() -> None:
     options = ExportOptions(task="qa", fp16=True, targets=("auto", "cpu:fp32", "portable"))
     assert options.variants == (Variant("cuda", "fp16"), Variant("cpu", "fp32"), Variant("portable", "fp16"))
+
+
+def test_data_may_tell_lengths_to_an_engine_of_any_precision() -> None:
+    options = ExportOptions(
+        task="qa", fp16=True, targets=("tensorrt",), calibrate=Path("d"), limit=3, profile="batch=1:2:3"
+    )
+    assert options.variants == (Variant("tensorrt", "fp16"),)
+    assert set(options.profile_axes) == {"batch"}

@@ -1,7 +1,7 @@
 """int8 as QuantizeLinear and DequantizeLinear of the ONNX standard: each engine makes its own integer products of them.
 
 Only the inputs of products with weights are quantised: engines fuse softmax attention in floating point. OpenVINO and
-ONNX Runtime take uint8 with a zero point; TensorRT takes int8 without one.
+ONNX Runtime take uint8 with a zero point; TensorRT takes int8 without one, and scales of half precision.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import stored
-from bert_calibration.integers import quantized
+from bert_calibration.integers import half_scales, quantized
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
 
@@ -21,7 +21,7 @@ def quantize_site(editor: Editor, site: Site, found: Range | None, signed: bool)
     floats = site.hidden if found is None else _rounded(editor, site, found, signed)
     promised = {}
     for product in site.products:
-        weight = _weights(editor, product)
+        weight = _weights(editor, product, half=signed)
         result = editor.add(product.node, "MatMul", [floats, weight], f"{product.name}.int8")
         editor.replace(product.node, result)
         promised[f"{product.name}.int8"] = "MatMul"
@@ -31,20 +31,21 @@ def quantize_site(editor: Editor, site: Site, found: Range | None, signed: bool)
 def _rounded(editor: Editor, site: Site, found: Range, signed: bool) -> ir.Value:
     """The activation after its way to integers and back."""
     before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
-    step, middle = (found.signed(), np.int8(0)) if signed else found.unsigned()
+    step, middle = (half_scales(np.array(found.signed())), np.int8(0)) if signed else found.unsigned()
     scale, zero = editor.constant(f"{place}.scale", step), editor.constant(f"{place}.zero", middle)
     integers = editor.add(before, "QuantizeLinear", [hidden, scale, zero], place)
+    integers.type = ir.TensorType(ir.DataType.INT8 if signed else ir.DataType.UINT8)
     return editor.add(before, "DequantizeLinear", [integers, scale, zero], place)
 
 
-def _weights(editor: Editor, product: Product) -> ir.Value:
+def _weights(editor: Editor, product: Product, half: bool) -> ir.Value:
     """The weights as floats of (inputs, outputs), stored as integers."""
     node, place = product.node, f"{product.name}.weight"
     if product.transposed:
-        table, scales = stored(editor, product.weight)
+        table, scales = stored(editor, product.weight, half)
         rows = editor.add(node, "DequantizeLinear", [table, scales], place, axis=0)
         return editor.add(node, "Transpose", [rows], place, perm=[1, 0])
-    integers = quantized(product.matrix(), axis=1)
+    integers = quantized(product.matrix(), axis=1, half=half)
     values = editor.constant(f"{place}.int8", integers.values)
     scales = editor.constant(f"{place}.scale", integers.scales)
     return editor.add(node, "DequantizeLinear", [values, scales], place, axis=1)

@@ -43,6 +43,7 @@ PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
 PASSES: Mapping[str, tuple[Pass, ...]] = {
     "cpu": FUSING,
     "cuda": FUSING,
+    "tensorrt": PLAIN,
     "openvino": PLAIN,
     "portable": PLAIN,
 }

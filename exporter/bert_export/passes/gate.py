@@ -17,6 +17,9 @@ CONTRIB = "com.microsoft"
 FUSED = ("cpu", "cuda")
 """The targets whose engine has fused operators of its own."""
 
+FOLDED = ("tensorrt",)
+"""The targets whose graph must hold no scale of attention: in half precision it comes too late for a large score."""
+
 CROSS = "MultiHeadAttention (cross-attention)"
 """What that operator is called where its keys come from an encoder: so a shortfall says which attention is missing."""
 ACTIVATIONS = {
@@ -79,6 +82,21 @@ def expected_fusions(network: Network, target: str) -> dict[str, int]:
     if network.activation in ACTIVATIONS:
         expected[ACTIVATIONS[network.activation]] = network.layers + int(network.vocabulary_head)
     return {operator: number for operator, number in expected.items() if number}
+
+
+def check_folded(counts: Mapping[str, int], network: Network, target: str) -> None:
+    """Pass, or say how many attentions still scale their scores; `counts` are those of the passes.
+
+    Raises:
+        GateError: the scale of an attention is not in the weights of its queries.
+    """
+    expected, found = network.layers * (1 + int(network.cross)), counts.get("fold_query_scale", 0)
+    if target in FOLDED and found != expected:
+        raise GateError(
+            f"the scale of {found} attentions was folded into their queries, expected {expected}. Most likely the "
+            "installed torch traces this model in another form: install the versions of constraints.txt, or export "
+            "with --target portable"
+        )
 
 
 def count_fusions(model: ir.Model) -> Counter[str]:

@@ -176,7 +176,7 @@ def test_word_embeddings_and_vocabulary_projection_are_one_tensor(
 
 
 def test_unknown_target_is_refused_with_the_known_ones(graph: Callable[..., ir.Model]) -> None:
-    with pytest.raises(OptionError, match="'gpu', expected one of cpu, cuda, openvino, portable"):
+    with pytest.raises(OptionError, match="'gpu', expected one of cpu, cuda, tensorrt, openvino, portable"):
         optimize(graph(QUESTION_ANSWERING), "gpu")
 
 
