@@ -63,6 +63,9 @@ struct FloatArray {
   std::span<const float> values;
   std::shared_ptr<const void> owner;
 
+  /// An array that keeps `values` alive itself; they are those of `shape`.
+  [[nodiscard]] BERT_RUNTIME_API static FloatArray owning(Shape shape, std::vector<float> values);
+
   /// The slice at `i` of the first axis: shape[1:].
   [[nodiscard]] BERT_RUNTIME_API FloatArray operator[](std::int64_t i) const;
 };
