@@ -1,14 +1,25 @@
 #include "tasks/text_generation/number_lists.h"
 
+#include <charconv>
 #include <limits>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace bert_runtime {
 namespace {
 
-bool is_beyond_int64(const Json& value) {
+/// An integer that only 64 bits without a sign hold; see Json for those beyond 64 bits with one.
+std::optional<std::uint64_t> beyond_int64(const Json& value) {
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  return value.is_number_unsigned() && value.get<std::uint64_t>() > kMost;
+  std::uint64_t number = 0;
+  if (value.is_number_unsigned()) {
+    number = value.get<std::uint64_t>();
+  } else if (value.is_binary()) {
+    const std::string digits(value.get_binary().begin(), value.get_binary().end());
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc()) return std::nullopt;
+  }
+  return number > kMost ? std::optional(number) : std::nullopt;
 }
 
 /// Which types stand in a list: numpy takes the smallest that holds them all.
@@ -20,8 +31,10 @@ struct Kinds {
       boolean = true;
     } else if (value.is_number_float()) {
       real = true;
+    } else if (beyond_int64(value)) {
+      uint64 = true;
     } else if (value.is_number()) {
-      (is_beyond_int64(value) ? uint64 : int64) = true;
+      int64 = true;
     } else {
       other = true;
     }
@@ -63,7 +76,11 @@ class Reader {
   }
 };
 
-double as_double(const Json& value) { return value.is_boolean() ? value.get<bool>() : value.get<double>(); }
+double as_double(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (const auto large = beyond_int64(value)) return static_cast<double>(*large);
+  return value.get<double>();
+}
 
 std::int64_t as_integer(const Json& value) {
   return value.is_boolean() ? value.get<bool>() : value.get<std::int64_t>();
