@@ -56,7 +56,7 @@ WRONG_SOURCES: tuple[Any, ...] = (
     *({"hidden": [[1e60]]}, {"hidden": [[2**63]]}, {"hidden": [[2**64, 1.5]]}, {"hidden": [[1.5]] * 2, "mask": [1]}),
     *({"hidden": [[1, 2]], "mask": mask} for mask in (None, 1, "a", [], [[1]], [True], [1.0], [2], [-1], [0], [2**63])),
     *({"hidden": [[[1.0]]], "mask": mask} for mask in ([1], [[1]], [2.5])),
-    *({"hidden": [[1.0]], "states": [], "a'b": 1, "é": 2}, {"Hidden": [[1.0]], "\n": 1}),
+    *({"hidden": [[1.0]], "states": [], "a'b": 1, "é": 2}, {"Hidden": [[1.0]], "\t": 1, "\ud800": 2}),
     {"hidden": numbers(2, 1), "mask": [0, 0]},
     {"hidden": numbers(2, 1), "mask": [1, 1, 1]},
     {"hidden": [[0.5] * (WIDTH + 1)]},
@@ -114,6 +114,12 @@ def test_sources_that_cannot_be_read_are_refused_in_the_same_words(
     for answer, line in zip(answers, expected, strict=True):
         assert_close(json.loads(answer), json.loads(line))
     assert sum("error" in json.loads(line) for line in expected) == len(lines) - len(FINE_SOURCES)
+    as_csv = [*files[:-1], "--output-format", "csv"]
+    ours, theirs = cpp(*arguments, *as_csv), python(*arguments, *as_csv)
+    assert "\\ud800" in ours[1]
+    assert [line for line in ours[1].splitlines() if "[{" not in line] == [
+        line for line in theirs[1].splitlines() if "[{" not in line
+    ]
 
 
 @pytest.fixture(scope="module")

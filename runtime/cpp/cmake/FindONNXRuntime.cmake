@@ -4,7 +4,8 @@
 #   a system package (libonnxruntime-dev)
 #   the wheel of Python's onnxruntime, for the library alone: it holds no headers. Python3_EXECUTABLE names the Python.
 #
-# Targets: ONNXRuntime::headers, and ONNXRuntime::onnxruntime where there is a library to link.
+# Targets: ONNXRuntime::headers, and ONNXRuntime::onnxruntime where there is a library to link. Of a wheel's library
+# ONNXRuntime_WHEEL_LINK is the link by which it is linked, in the build's own folder.
 find_path(ONNXRuntime_INCLUDE_DIR onnxruntime_c_api.h
   HINTS ${ONNXRUNTIME_ROOT} ENV ONNXRUNTIME_ROOT
   PATH_SUFFIXES include include/onnxruntime include/onnxruntime/core/session)
@@ -41,6 +42,9 @@ if(BERT_RUNTIME_LINK_ONNXRUNTIME)
     if(wheel_library)
       set(ONNXRuntime_LIBRARY ${wheel_library} CACHE FILEPATH "ONNX Runtime's library" FORCE)
     endif()
+  endif()
+  if(ONNXRuntime_LIBRARY STREQUAL "${CMAKE_BINARY_DIR}/onnxruntime/libonnxruntime.so.1")
+    set(ONNXRuntime_WHEEL_LINK ${ONNXRuntime_LIBRARY})
   endif()
   set(required_library ONNXRuntime_LIBRARY)
   if(ONNXRuntime_INCLUDE_DIR)
