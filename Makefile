@@ -87,8 +87,8 @@ cpp-sanitize: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
 
 # The library linked with ONNX Runtime, here with the one in Python's wheel, installed and met as a stranger would.
 cpp-link: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
-	$(CONFIGURE) -B $(CPP_LINK) -DBERT_RUNTIME_LINK_ONNXRUNTIME=ON -DBERT_RUNTIME_PRECOMPILE=ON \
-	  -DPython3_EXECUTABLE=$(abspath $(BIN)/python)
+	$(CONFIGURE) -B $(CPP_LINK) -DBERT_RUNTIME_LINK_ONNXRUNTIME=ON -DPython3_EXECUTABLE=$(abspath $(BIN)/python) \
+	  -DBERT_RUNTIME_PRECOMPILE=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
 	cmake --build $(CPP_LINK) --parallel 2
 	BERT_RUNTIME_ONNXRUNTIME=/nowhere BERT_RUNTIME_THREAD_SECONDS=2 ctest --test-dir $(CPP_LINK) --output-on-failure
 	cmake --install $(CPP_LINK) --prefix $(CPP_LINK)/installed > $(CPP_LINK)/install.log

@@ -1,4 +1,4 @@
-"""A build that links ONNX Runtime takes the library of Python's wheel, or says what it lacks; `make cpp-link` runs it."""
+"""A build that links ONNX Runtime takes the library of a wheel, or says what it lacks; `make cpp-link` runs one."""
 
 from __future__ import annotations
 
