@@ -19,7 +19,7 @@ CONFIGURE := cmake -S runtime/cpp -DONNXRUNTIME_ROOT=$(ONNXRUNTIME_ROOT)
 ONNXRUNTIME_LIBRARY = $(abspath $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)))
 WITH_ONNXRUNTIME = BERT_RUNTIME_ONNXRUNTIME=$(ONNXRUNTIME_LIBRARY)
 THREAD_SECONDS ?= 30
-SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py
+SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
 .PHONY: demo test test-slow lint format bench accuracy train-demo clean

@@ -24,8 +24,8 @@ struct Options {
   std::optional<std::int64_t> threads = std::nullopt;
   /// The size of the batches that `predict` makes.
   Budget budget = {};
-  /// For a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as `auto` does.
-  /// Without it, requests bring EncoderStates.
+  /// For a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as `auto`
+  /// does. Without it, requests bring EncoderStates.
   std::optional<std::filesystem::path> encoder = std::nullopt;
   /// The path of ONNX Runtime's library; nothing takes that of the environment variable BERT_RUNTIME_ONNXRUNTIME, or
   /// else libonnxruntime.so.1.

@@ -123,7 +123,8 @@ class BERT_RUNTIME_API GenerationSession : public Session<TextGeneration> {
 
   /// The raw level of the graph that is run once for each source: `encoder_hidden_states`, float32 of (sources, source,
   /// hidden), to the `cross_key_values` that `run` takes. `arrays` are read during the call only.
-  /// Throws InputError: the bundle has no such graph, or it does not take these arrays; BackendError: the engine failed.
+  /// Throws InputError: the bundle has no such graph, or it does not take these arrays; BackendError: the engine
+  /// failed.
   [[nodiscard]] std::map<std::string, FloatArray> run_source(std::span<const Input> arrays) const;
 };
 

@@ -125,7 +125,9 @@ std::vector<std::int64_t> evenly(std::span<const std::int64_t> owners) {
     owner = next;
   }
   std::vector<std::int64_t> needed;
-  for (const auto& [source, count] : counts) needed.insert(needed.end(), static_cast<std::size_t>(count / share), source);
+  for (const auto& [source, count] : counts) {
+    needed.insert(needed.end(), static_cast<std::size_t>(count / share), source);
+  }
   return needed;
 }
 

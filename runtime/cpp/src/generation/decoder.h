@@ -19,8 +19,8 @@ namespace bert_runtime {
 /// graph counts a row's positions from its first unmasked column. For one thread; what it is made of must outlive it.
 class CachedDecoder {
  public:
-  /// Begins with an empty cache; `tokens`: how many there can be, counted over all rows, padding included; `cross`: what
-  /// the prompts' sources say, in the prompts' order, or null for a decoder that reads no encoder.
+  /// Begins with an empty cache; `tokens`: how many there can be, counted over all rows, padding included; `cross`:
+  /// what the prompts' sources say, in the prompts' order, or null for a decoder that reads no encoder.
   CachedDecoder(const Engine& engine, const Artefact& artefact, const std::map<std::string, std::int64_t>& sizes,
                 std::int64_t tokens, CrossCache* cross = nullptr);
 

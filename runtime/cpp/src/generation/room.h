@@ -18,7 +18,7 @@ namespace bert_runtime {
   return count;
 }
 
-/// Room for as many values; pages that are never written cost nothing. Throws std::bad_alloc: there is no memory for it.
+/// Room for as many values; pages that are never written cost nothing. Throws std::bad_alloc: no memory for it.
 [[nodiscard]] inline std::unique_ptr<float[]> room_for(std::int64_t values) {
   return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(values));
 }

@@ -21,8 +21,8 @@ using namespace bert_runtime;
 
 inline constexpr std::int64_t kVocabulary = 30, kHeads = 2, kSize = 3, kHidden = 2;
 
-/// Keeps each token's id in every place of its key and value; its logits are a hash of all unmasked tokens in order, and
-/// of the source of the row, where there is one.
+/// Keeps each token's id in every place of its key and value; its logits are a hash of all unmasked tokens in order,
+/// and of the source of the row, where there is one.
 class HashingEngine final : public Engine {
  public:
   explicit HashingEngine(bool plain) : plain_(plain) {}

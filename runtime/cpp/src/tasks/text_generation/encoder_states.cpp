@@ -21,13 +21,13 @@ std::string rank_problem(const std::string& name, const std::string& dtype, cons
          "): one text, no batch axis";
 }
 
-void note_hidden_rank(const Shape& shape, Problems& problems) {
-  if (shape.size() != 2) problems.push_back(rank_problem("hidden", "float32", shape, "source, hidden"));
+std::string hidden_rank_problem(const Shape& shape) {
+  return rank_problem("hidden", "float32", shape, "source, hidden");
 }
 
 void note_hidden_problems(const FloatArray& hidden, Problems& problems) {
   if (hidden.shape.size() != 2) {
-    note_hidden_rank(hidden.shape, problems);
+    problems.push_back(hidden_rank_problem(hidden.shape));
   } else if (hidden.shape[0] <= 0 || hidden.shape[1] <= 0) {
     problems.push_back("source.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least");
   } else if (hidden.values.size() != static_cast<std::size_t>(element_count(hidden.shape))) {
@@ -43,11 +43,9 @@ void note_mask_problems(const std::vector<std::int64_t>& mask, std::int64_t toke
     problems.push_back("source.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
                        " rows of source.hidden, expected one for each");
   } else if (!std::ranges::all_of(mask, [](std::int64_t value) { return value == 0 || value == 1; })) {
-    problems.push_back(
-        "source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
+    problems.push_back("source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
   } else if (tokens > 0 && std::ranges::find(mask, 1) == mask.end()) {
-    problems.push_back(
-        "source.mask hides every token, expected 1 for one at least: there is nothing to read");
+    problems.push_back("source.mask hides every token, expected 1 for one at least: there is nothing to read");
   }
 }
 
@@ -87,8 +85,7 @@ EncoderStates read_states(const Json& record) {
   raise_input_problems(key_problems(record));
   const std::optional<NumberList> hidden = number_list(record.at("hidden"));
   if (!hidden) {
-    throw InputError(
-        "source.hidden is no list of numbers, expected one of equally long lists, one for each token");
+    throw InputError("source.hidden is no list of numbers, expected one of equally long lists, one for each token");
   }
   FloatArray values = FloatArray::owning(hidden->shape(), hidden->floats());
   if (!record.contains("mask")) return EncoderStates::whole(std::move(values));
@@ -97,7 +94,7 @@ EncoderStates read_states(const Json& record) {
     throw InputError("source.mask is no list of integers, expected one with one entry for each token");
   }
   Problems problems;
-  note_hidden_rank(values.shape, problems);
+  if (values.shape.size() != 2) problems.push_back(hidden_rank_problem(values.shape));
   if (mask->shape().size() != 1) problems.push_back(rank_problem("mask", "int64", mask->shape(), "source"));
   raise_input_problems(problems);
   return {std::move(values), mask->integers()};

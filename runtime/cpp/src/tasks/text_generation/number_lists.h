@@ -35,8 +35,8 @@ class NumberList {
   bool are_integers_;
 };
 
-/// `value` as such a list; nothing where it is none: no list, lists of unequal lengths, strings, nulls, objects, booleans
-/// alone (among numbers numpy takes them for 0 and 1), and integers beyond 64 bits.
+/// `value` as such a list; nothing where it is none: no list, lists of unequal lengths, strings, nulls, objects,
+/// booleans alone (among numbers numpy takes them for 0 and 1), and integers beyond 64 bits.
 [[nodiscard]] std::optional<NumberList> number_list(const Json& value);
 
 }  // namespace bert_runtime
