@@ -50,8 +50,9 @@ if(BERT_RUNTIME_LINK_ONNXRUNTIME)
   if(ONNXRuntime_INCLUDE_DIR)
     string(CONCAT ONNXRuntime_reason
       "there is no library to link, neither in ONNXRUNTIME_ROOT (${ONNXRUNTIME_ROOT}) nor in the system, and the "
-      "Python '${Python3_EXECUTABLE}' has no onnxruntime: set ONNXRUNTIME_ROOT to a directory with lib/libonnxruntime.so, or "
-      "Python3_EXECUTABLE to a Python that has the wheel, or leave BERT_RUNTIME_LINK_ONNXRUNTIME off")
+      "Python '${Python3_EXECUTABLE}' has no onnxruntime: set ONNXRUNTIME_ROOT to a directory with "
+      "lib/libonnxruntime.so, or Python3_EXECUTABLE to a Python that has the wheel, or leave "
+      "BERT_RUNTIME_LINK_ONNXRUNTIME off")
   endif()
 endif()
 
