@@ -13,8 +13,6 @@
 namespace bert_runtime {
 namespace {
 
-constexpr const char* kFields = "; the fields are hidden, mask";
-
 std::string rank_problem(const std::string& name, const std::string& dtype, const Shape& shape,
                          const std::string& axes) {
   return "source." + name + " is " + dtype + " of shape " + shape_text(shape) + ", expected " + dtype + " of (" + axes +
@@ -53,9 +51,9 @@ Problems key_problems(const Json& record) {
   Problems problems;
   for (const auto& entry : record.items()) {
     if (entry.key() == "hidden" || entry.key() == "mask") continue;
-    problems.push_back("unknown field 'source." + entry.key() + "'" + kFields);
+    problems.push_back("unknown field 'source." + entry.key() + "'; the fields are hidden, mask");
   }
-  if (!record.contains("hidden")) problems.push_back(std::string("missing field 'source.hidden'") + kFields);
+  if (!record.contains("hidden")) problems.push_back("missing field 'source.hidden'; the fields are hidden, mask");
   std::ranges::sort(problems);
   return problems;
 }
