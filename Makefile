@@ -11,6 +11,7 @@ CONTEXT := $$(cat examples/transformers.txt)
 
 CPP := build/cpp
 CPP_SANITIZE := build/cpp-sanitize
+CPP_LINK := build/cpp-link
 ONNXRUNTIME_ROOT ?= $(CURDIR)/build/onnxruntime
 ONNXRUNTIME_HEADER := $(ONNXRUNTIME_ROOT)/include/onnxruntime_c_api.h
 CONFIGURE := cmake -S runtime/cpp -DONNXRUNTIME_ROOT=$(ONNXRUNTIME_ROOT)
@@ -18,9 +19,9 @@ CONFIGURE := cmake -S runtime/cpp -DONNXRUNTIME_ROOT=$(ONNXRUNTIME_ROOT)
 ONNXRUNTIME_LIBRARY = $(abspath $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)))
 WITH_ONNXRUNTIME = BERT_RUNTIME_ONNXRUNTIME=$(ONNXRUNTIME_LIBRARY)
 THREAD_SECONDS ?= 30
-SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py
+SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
-.PHONY: cpp cpp-toolchain cpp-install cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
+.PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
 .PHONY: demo test test-slow test-gpu-wheel lint format bench accuracy train-demo clean
 .DELETE_ON_ERROR:
 
@@ -87,6 +88,17 @@ cpp-sanitize: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
 	cmake --build $(CPP_SANITIZE) --parallel 2
 	$(WITH_ONNXRUNTIME) BERT_RUNTIME_THREAD_SECONDS=5 ctest --test-dir $(CPP_SANITIZE) --output-on-failure
 	BERT_RUNTIME_BUILD=$(CPP_SANITIZE) $(BIN)/python -m pytest $(SANITIZED_TESTS)
+
+# The library linked with ONNX Runtime, here with the one in Python's wheel, installed and met as a stranger would.
+cpp-link: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
+	$(CONFIGURE) -B $(CPP_LINK) -DBERT_RUNTIME_LINK_ONNXRUNTIME=ON -DPython3_EXECUTABLE=$(abspath $(BIN)/python) \
+	  -DBERT_RUNTIME_PRECOMPILE=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
+	cmake --build $(CPP_LINK) --parallel 2
+	BERT_RUNTIME_ONNXRUNTIME=/nowhere BERT_RUNTIME_THREAD_SECONDS=2 ctest --test-dir $(CPP_LINK) --output-on-failure
+	cmake --install $(CPP_LINK) --prefix $(CPP_LINK)/installed > $(CPP_LINK)/install.log
+	cmake -S runtime/cpp/example -B $(CPP_LINK)/example -DCMAKE_PREFIX_PATH=$(CURDIR)/$(CPP_LINK)/installed
+	cmake --build $(CPP_LINK)/example
+	BERT_RUNTIME_ONNXRUNTIME=/nowhere $(CPP_LINK)/example/embed tests/golden/v1/question-answering
 
 # One build, two versions of ONNX Runtime.
 cpp-two-versions: cpp $(VENV)/.installed-dev

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnxruntime
@@ -15,6 +16,9 @@ from tests.cpp.peer import Peer
 BUILD = Path(os.environ.get("BERT_RUNTIME_BUILD", Path(__file__).parents[2] / "build" / "cpp")).resolve()
 EXAMPLE = BUILD.parent / "cpp-example"
 LIBRARY = "BERT_RUNTIME_ONNXRUNTIME"
+Run = Callable[..., tuple[int, str, str]]
+"""A command: exit code, standard output, standard error."""
+
 MUST_RUN = "BERT_RUNTIME_BUILD" in os.environ or os.environ.get("CI") == "true"
 
 
@@ -58,3 +62,22 @@ def ask(program: Callable[[str], Path]) -> Callable[..., list[str]]:
 def peer(program: Callable[[str], Path]) -> Peer:
     """Answers of the C++ tokenizer for a tokenizer.json."""
     return Peer(program("tokenizer_peer"))
+
+
+def _run(command: Sequence[str], text: str) -> tuple[int, str, str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False, env=environment, timeout=300)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture(scope="session")
+def cpp(program: Callable[[str], Path]) -> Run:
+    """The C++ command."""
+    path = str(program("bert_run"))
+    return lambda *arguments, text="": _run([path, *arguments], text)
+
+
+@pytest.fixture(scope="session")
+def python() -> Run:
+    """The Python command."""
+    return lambda *arguments, text="": _run([sys.executable, "-m", "bert_runtime.cli", *arguments], text)

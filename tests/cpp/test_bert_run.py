@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cpp.conftest import Run
 
 from bert_runtime.tasks import TASKS
 
@@ -20,8 +17,10 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 TOLERANCE = 1e-5
 """Scores: the engine's sums differ in order with how rows are batched; texts, spans and labels are equal."""
 
-Run = Callable[..., tuple[int, str, str]]
 HEADS = [task.name for task in TASKS]
+BUNDLES = [*HEADS, "text-generation-from-source"]
+"""The golden bundles: one of each head, and a decoder that reads an encoder; its requests bring the states."""
+
 BAD_LINES = [
     "",
     "   ",
@@ -50,25 +49,6 @@ BAD_FLAGS = [
 ]
 
 
-def _run(command: Sequence[str], text: str) -> tuple[int, str, str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False, env=environment, timeout=300)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-
-@pytest.fixture(scope="session")
-def cpp(program: Callable[[str], Path]) -> Run:
-    """The C++ command: exit code, standard output, standard error."""
-    path = str(program("bert_run"))
-    return lambda *arguments, text="": _run([path, *arguments], text)
-
-
-@pytest.fixture(scope="session")
-def python() -> Run:
-    """The Python command."""
-    return lambda *arguments, text="": _run([sys.executable, "-m", "bert_runtime.cli", *arguments], text)
-
-
 def assert_close(left: Any, right: Any) -> None:
     """Equal values, numbers with a point within TOLERANCE, keys in the same order."""
     if isinstance(left, float) and isinstance(right, float):
@@ -89,11 +69,11 @@ def assert_close(left: Any, right: Any) -> None:
 def golden_requests(head: str) -> list[str]:
     """The head's golden requests and its task's examples, as lines."""
     cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
-    examples = next(task for task in TASKS if task.name == head).examples
+    examples = next((task.examples for task in TASKS if task.name == head), ())
     return [json.dumps(request, ensure_ascii=False) for request in [*(case["request"] for case in cases), *examples]]
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", BUNDLES)
 def test_a_file_of_requests_gets_the_same_lines(head: str, cpp: Run, python: Run, tmp_path: Path) -> None:
     lines = golden_requests(head)
     path = tmp_path / "requests.jsonl"
@@ -109,7 +89,7 @@ def test_a_file_of_requests_gets_the_same_lines(head: str, cpp: Run, python: Run
         assert_close(json.loads(answer), json.loads(line))
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", BUNDLES)
 def test_the_bytes_of_a_line_are_the_same_where_its_numbers_are(head: str, cpp: Run, python: Run) -> None:
     """One request runs alone in both languages, hence with the same sums."""
     line = golden_requests(head)[0]
@@ -122,7 +102,7 @@ def test_the_bytes_of_a_line_are_the_same_where_its_numbers_are(head: str, cpp: 
     assert_close(json.loads(ours[1]), json.loads(theirs[1]))
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", BUNDLES)
 def test_golden_requests_get_their_golden_answers(head: str, cpp: Run) -> None:
     cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
     code, answers, _ = cpp(str(GOLDEN / head), "--input", "-", text="\n".join(json.dumps(c["request"]) for c in cases))
@@ -149,23 +129,9 @@ def test_flags_give_the_same_answer(head: str, cpp: Run, python: Run) -> None:
     assert_close(json.loads(ours[1]), json.loads(theirs[1]))
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", BUNDLES)
 def test_a_bundle_is_described_in_the_same_words(head: str, cpp: Run, python: Run) -> None:
     arguments = [str(GOLDEN / head), "--describe", "--json"]
-    assert cpp(*arguments) == python(*arguments)
-
-
-def test_a_decoder_that_reads_an_encoder_is_described_and_refused_by_name(cpp: Run, python: Run) -> None:
-    bundle = str(GOLDEN / "text-generation-from-source")
-    assert cpp(bundle, "--describe", "--json") == python(bundle, "--describe", "--json")
-    code, answer, told = cpp(bundle, "--prompt", "a")
-
-    assert (code, answer) == (2, "")
-    assert "the decoder reads an encoder through source.onnx, which this runtime does not run yet" in told
-
-
-def test_an_encoder_for_a_bundle_that_reads_none_is_refused(cpp: Run, python: Run) -> None:
-    arguments = [str(GOLDEN / "text-generation"), "--prompt", "a", "--encoder", "somewhere"]
     assert cpp(*arguments) == python(*arguments)
 
 

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "runtime" / "cpp" / "tools"
+CPP = Path(__file__).parents[2] / "runtime" / "cpp"
+SCRIPT = "make_character_tables.py"
+TABLES = ("nonspacing_table.inc", "printable_table.inc")
 
 
-@pytest.mark.parametrize("name", ["make_nonspacing_table", "make_printable_table"])
-def test_a_table_is_what_its_script_writes(name: str) -> None:
-    command = [sys.executable, str(TOOLS / f"{name}.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def check(cpp: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(cpp / "tools" / SCRIPT), "--check"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_tables_are_what_their_script_writes() -> None:
+    done = check(CPP)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_that_was_changed_is_told(name: str, tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "src").mkdir()
+    shutil.copy(CPP / "tools" / SCRIPT, tmp_path / "tools")
+    for table in TABLES:
+        shutil.copy(CPP / "src" / table, tmp_path / "src")
+    subprocess.run([sys.executable, str(tmp_path / "tools" / SCRIPT)], check=True)
+    assert check(tmp_path).returncode == 0
+
+    lines = (tmp_path / "src" / name).read_text(encoding="ascii").splitlines(keepends=True)
+    (tmp_path / "src" / name).write_text("".join(lines[:3] + lines[4:]), encoding="ascii")
+    done = check(tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"{name} is not what {SCRIPT} writes; run it\n")

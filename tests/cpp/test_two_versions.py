@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cpp.test_bert_run import GOLDEN, HEADS, assert_close
+from tests.cpp.test_bert_run import BUNDLES, GOLDEN, assert_close
 
 pytestmark = pytest.mark.slow
 
@@ -35,11 +35,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_head_answers_on_this_onnxruntime(
+def test_every_golden_bundle_answers_on_this_onnxruntime(
     version: str, library: Callable[[str], Path], program: Callable[[str], Path], tmp_path: Path
 ) -> None:
     environment = {**os.environ, "BERT_RUNTIME_ONNXRUNTIME": str(library(version))}
-    for head in HEADS:
+    for head in BUNDLES:
         cases = json.loads((GOLDEN / f"{head}.json").read_bytes())
         lines = "".join(json.dumps(case["request"]) + "\n" for case in cases)
         command = [str(program("bert_run")), str(GOLDEN / head), "--input", "-"]

@@ -49,7 +49,7 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
   --tokens N, --rows N   in a batch, at most
   --json, --cache DIR    for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
                          here compiles what could be kept
-  --encoder DIR          for decoders that read an encoder: only the Python runtime runs them yet
+  --encoder DIR          for a decoder that reads an encoder: the bundle that reads --source
   --version, --help
 
 Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. With --input the flags of
@@ -102,6 +102,7 @@ Options options(const Given& given) {
   Options found;
   found.warn = [](const std::string& text) { std::cerr << "bert-run: warning: " << text << "\n"; };
   if (given.contains("target")) found.target = given.at("target").front();
+  if (given.contains("encoder")) found.encoder = given.at("encoder").front();
   found.threads = integer(given, "threads");
   found.budget.tokens = integer(given, "tokens").value_or(found.budget.tokens);
   found.budget.rows = integer(given, "rows").value_or(found.budget.rows);
@@ -141,15 +142,6 @@ std::string needed(const std::vector<RequestField>& fields) {
   return joined(flags, " ");
 }
 
-/// Only a decoder that reads an encoder takes one.
-void refuse_encoder(const Bundle& bundle, const std::string& encoder) {
-  for (const Artefact& artefact : bundle.manifest.artefacts) {
-    if (artefact.source) return;  // refused when it is loaded
-  }
-  throw InputError("an encoder is given (" + encoder + "), expected none: the bundle in " + bundle.directory.string() +
-                   " reads no encoder");
-}
-
 }  // namespace
 
 std::optional<Command> parse(const std::vector<std::string>& arguments) {
@@ -171,7 +163,6 @@ std::optional<Command> parse(const std::vector<std::string>& arguments) {
     throw InputError("got no request, expected " + needed(fields) + ", or --input FILE, or --describe");
   }
   command.options = options(given);
-  if (given.contains("encoder")) refuse_encoder(command.bundle, given.at("encoder").front());
   return command;
 }
 

@@ -145,7 +145,7 @@ void report(const Line& line, const InputError& error, std::int64_t skipped, con
   if (files.errors == "fail") throw InputError(message);
   if (skipped > kReported) return;
   const char* more = skipped == kReported ? "; further lines are named in the output only" : "";
-  std::cerr << "bert-run: skipped " << message << more << "\n";
+  std::cerr << "bert-run: skipped " << encodable(message) << more << "\n";
 }
 
 std::unique_ptr<Writer> make_writer(std::ostream& stream, const LineFiles& files) {

@@ -39,7 +39,7 @@ int main(int count, char** arguments) {
     return kDone;
   } catch (const std::exception& error) {
     std::cout.flush();
-    std::cerr << "bert-run: " << error.what() << "\n";
+    std::cerr << "bert-run: " << encodable(error.what()) << "\n";
     if (!note.empty()) std::cerr << "bert-run: " << note << "\n";
     return kWrongInput;
   }

@@ -21,7 +21,7 @@ class JsonLinesWriter final : public Writer {
 std::string cell(const Json& record, const std::string& name) {
   const auto found = record.find(name);
   if (found == record.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : dumps(*found);
+  return found->is_string() ? encodable(found->get<std::string>()) : dumps(*found);
 }
 
 class CsvWriter final : public Writer {

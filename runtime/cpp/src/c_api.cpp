@@ -59,6 +59,7 @@ bert_runtime::Options plain(const bert_runtime_options* given) {
   if (given->target) options.target = given->target;
   if (given->threads != 0) options.threads = given->threads;
   if (given->onnxruntime) options.onnxruntime = given->onnxruntime;
+  if (given->encoder) options.encoder = given->encoder;
   return options;
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "bert_runtime/errors.h"
 #include "python_repr.h"
 #include "texts.h"
 
@@ -62,10 +63,10 @@ std::map<std::string, const Input*> by_name(std::span<const Input> arrays, Probl
 }
 
 /// Axes of one name that differ in size between inputs; every array has the axes of its spec.
-Problems axis_problems(const std::map<std::string, const Input*>& arrays, const Artefact& artefact) {
+Problems axis_problems(const std::map<std::string, const Input*>& arrays, std::span<const TensorSpec> inputs) {
   std::vector<std::string> order;
   std::map<std::string, std::vector<std::pair<std::string, std::int64_t>>> sizes;
-  for (const TensorSpec& spec : artefact.inputs) {
+  for (const TensorSpec& spec : inputs) {
     for (std::size_t i = 0; i < spec.axes.size(); ++i) {
       auto& found = sizes[spec.axes[i]];
       if (found.empty()) order.push_back(spec.axes[i]);
@@ -101,13 +102,13 @@ Problems axis_problems(const std::map<std::string, const Input*>& arrays, const 
 
 }  // namespace
 
-std::vector<std::string> feed_problems(std::span<const Input> arrays, const Artefact& artefact,
+std::vector<std::string> feed_problems(std::span<const Input> arrays, std::span<const TensorSpec> inputs,
                                        std::int64_t max_length) {
   Problems problems;
   const auto given = by_name(arrays, problems);
   std::map<std::string, const TensorSpec*> specs;
   Problems known;
-  for (const TensorSpec& spec : artefact.inputs) {
+  for (const TensorSpec& spec : inputs) {
     specs[spec.name] = &spec;
     known.push_back(spec.name);
   }
@@ -122,7 +123,18 @@ std::vector<std::string> feed_problems(std::span<const Input> arrays, const Arte
     const Problems own = array_problems(*given.at(name), *specs.at(name), max_length);
     problems.insert(problems.end(), own.begin(), own.end());
   }
-  return problems.empty() ? axis_problems(given, artefact) : problems;
+  return problems.empty() ? axis_problems(given, inputs) : problems;
+}
+
+std::map<std::string, FloatArray> run_checked(const Engine& engine, std::span<const Input> arrays, const Graph& graph,
+                                              std::int64_t max_length) {
+  raise_input_problems(feed_problems(arrays, graph.inputs, max_length));
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : graph.outputs) names.push_back(spec.name);
+  std::vector<FloatArray> outputs = engine.run(arrays, names);
+  std::map<std::string, FloatArray> named;
+  for (std::size_t i = 0; i < names.size(); ++i) named.emplace(names[i], std::move(outputs[i]));
+  return named;
 }
 
 }  // namespace bert_runtime

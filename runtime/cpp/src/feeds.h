@@ -2,18 +2,25 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "bert_runtime/backends/engine.h"
 #include "bert_runtime/manifest.h"
 #include "bert_runtime/tensor.h"
 
 namespace bert_runtime {
 
-/// Every name, dtype, rank, length or count of values that the graph does not take; else every axis whose sizes
-/// contradict.
-[[nodiscard]] std::vector<std::string> feed_problems(std::span<const Input> arrays, const Artefact& artefact,
-                                                     std::int64_t max_length);
+/// Every name, dtype, rank, length or count of values that a graph with these inputs does not take; else every axis
+/// whose sizes contradict.
+[[nodiscard]] std::vector<std::string> feed_problems(std::span<const Input> arrays,
+                                                     std::span<const TensorSpec> inputs, std::int64_t max_length);
+
+/// All outputs of the graph that the engine runs, by name. Throws InputError: every problem of the arrays;
+/// BackendError: the engine failed.
+[[nodiscard]] std::map<std::string, FloatArray> run_checked(const Engine& engine, std::span<const Input> arrays,
+                                                            const Graph& graph, std::int64_t max_length);
 
 }  // namespace bert_runtime

@@ -48,4 +48,7 @@ extern template Json parse_json(std::string_view, const JsonLimits&, int*);
 /// surrogate is written as its escape. Throws InputError for a number that is not finite.
 [[nodiscard]] std::string dumps(const Json& value);
 
+/// Text that is written outside JSON: a lone surrogate, which a broken request may hold, as its escape.
+[[nodiscard]] std::string encodable(std::string_view text);
+
 }  // namespace bert_runtime

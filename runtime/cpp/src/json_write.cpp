@@ -19,8 +19,15 @@ std::string finite_repr(double value) {
   return repr(value);
 }
 
+constexpr std::string_view kHex = "0123456789abcdef";
+
+/// The escape of the lone surrogate at `at`.
+void write_surrogate(std::string& out, std::string_view text, std::size_t at) {
+  const char32_t unit = unicode::decode(text, at).code;
+  out += {'\\', 'u', 'd', kHex[(unit >> 8) & 15], kHex[(unit >> 4) & 15], kHex[unit & 15]};
+}
+
 void write_string(std::string& out, const std::string& text) {
-  static constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -32,8 +39,7 @@ void write_string(std::string& out, const std::string& text) {
     } else if (byte < 0x20) {
       out += {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
     } else if (is_lone_surrogate(text, i)) {
-      const char32_t unit = unicode::decode(text, i).code;
-      out += {'\\', 'u', 'd', kHex[(unit >> 8) & 15], kHex[(unit >> 4) & 15], kHex[unit & 15]};
+      write_surrogate(out, text, i);
       i += 2;
     } else {
       out += text[i];
@@ -86,6 +92,19 @@ void write(std::string& out, const Json& value) {
 std::string dumps(const Json& value) {
   std::string out;
   write(out, value);
+  return out;
+}
+
+std::string encodable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_lone_surrogate(text, i)) {
+      write_surrogate(out, text, i);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
   return out;
 }
 

@@ -5,7 +5,9 @@
 
 #include "backends/onnxruntime.h"
 #include "backends/select.h"
+#include "bert_runtime/encoder.h"
 #include "cpus.h"
+#include "generation/sources.h"
 
 namespace bert_runtime {
 namespace {
@@ -23,11 +25,25 @@ TextEncoder text_encoder(const Bundle& bundle) {
   return text;
 }
 
-/// A decoder with cross-attention needs what no request of this runtime brings.
-void refuse_source(const Artefact& artefact) {
-  if (!artefact.source) return;
-  throw BackendError(artefact.file + ": the decoder reads an encoder through " + artefact.source->file +
-                     ", which this runtime does not run yet, expected a decoder without a source; use the Python runtime");
+void refuse_needless_encoder(const Bundle& bundle, const Artefact& artefact, const Options& options) {
+  if (!options.encoder || artefact.source) return;
+  throw InputError("an encoder is given (" + options.encoder->string() + "), expected none: the bundle in " +
+                   bundle.directory.string() + " reads no encoder");
+}
+
+/// Where what a decoder reads besides its prompt comes from; null for one that reads no encoder.
+std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& artefact, const Options& options,
+                                       const Placement& placement) {
+  if (!artefact.source) return nullptr;
+  std::optional<Encoder> encoder;
+  if (options.encoder) {
+    Options own = options;
+    own.target = "auto";
+    own.encoder.reset();
+    encoder.emplace(load<FeatureExtraction>(*options.encoder, own));
+  }
+  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.source->file, placement);
+  return std::make_shared<Sources>(*artefact.source, std::move(engine), bundle.manifest.sizes, std::move(encoder));
 }
 
 }  // namespace
@@ -45,13 +61,14 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   };
   const Artefact& artefact =
       select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
-  refuse_source(artefact);
+  refuse_needless_encoder(bundle, artefact, options);
   TextEncoder text = text_encoder(bundle);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
                                .threads = options.threads.value_or(available_cpus()),
                                .library = options.onnxruntime};
   auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.file, placement);
-  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget};
+  auto read = sources(bundle, artefact, options, placement);
+  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget, std::move(read)};
 }
 
 Bundle read_bundle_of(const std::filesystem::path& path, const Task& task) {

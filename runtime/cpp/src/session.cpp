@@ -6,17 +6,22 @@
 
 #include "feeds.h"
 #include "generation/session.h"
+#include "generation/sources.h"
+#include "python_repr.h"
 
 namespace bert_runtime {
 namespace {
 
-template <class Head>
-std::vector<TensorSpec> fetched(const Head& head, const Artefact& artefact) {
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : artefact.outputs) names.push_back(spec.name);
+/// The specs of these outputs. Throws BackendError: the graph gives no such output.
+std::vector<TensorSpec> specs_of(std::span<const std::string> names, const Artefact& artefact) {
   std::vector<TensorSpec> specs;
-  for (const std::string& name : head.fetch(names)) {
-    specs.push_back(*std::ranges::find(artefact.outputs, name, &TensorSpec::name));
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(artefact.outputs, name, &TensorSpec::name);
+    if (found == artefact.outputs.end()) {
+      throw BackendError("the graph gives no " + repr(name) +
+                         ", expected it among its outputs; export the bundle again");
+    }
+    specs.push_back(*found);
   }
   return specs;
 }
@@ -37,6 +42,19 @@ std::vector<Outputs> run_batch(const SessionParts& parts, std::span<const Tensor
     inputs.push_back({spec.name, tensor.shape, std::span(std::get<std::vector<std::int64_t>>(tensor.values))});
   }
   return split(parts.engine->run(inputs, names(fetch)), fetch, parts.manifest.sizes, rows);
+}
+
+using Take = std::function<void(std::size_t, Outputs)>;
+
+/// See Session::outputs.
+void run_rows(const SessionParts& parts, std::span<const TensorSpec> fetch, std::span<const Features* const> rows,
+              const Take& take) {
+  for (const std::vector<std::size_t>& batch : plan(rows, parts.budget)) {
+    std::vector<const Features*> chosen;
+    for (const std::size_t i : batch) chosen.push_back(rows[i]);
+    std::vector<Outputs> found = run_batch(parts, fetch, chosen);
+    for (std::size_t k = 0; k < batch.size(); ++k) take(batch[k], std::move(found[k]));
+  }
 }
 
 /// Which request a row belongs to, and which of its rows it is.
@@ -74,16 +92,11 @@ std::vector<std::variant<typename T::Result, BackendError>> answered(const Sessi
     }
     outputs[n].clear();
   };
-  for (const std::vector<std::size_t>& batch : plan(rows, parts.budget)) {
-    std::vector<const Features*> chosen;
-    for (const std::size_t i : batch) chosen.push_back(rows[i]);
-    std::vector<Outputs> found = run_batch(parts, fetch, chosen);
-    for (std::size_t k = 0; k < batch.size(); ++k) {
-      const Place place = places[batch[k]];
-      outputs[place.item][place.row] = std::move(found[k]);
-      if (--waiting[place.item] == 0) decode(place.item);
-    }
-  }
+  run_rows(parts, fetch, rows, [&](std::size_t i, Outputs own) {
+    const Place place = places[i];
+    outputs[place.item][place.row] = std::move(own);
+    if (--waiting[place.item] == 0) decode(place.item);
+  });
   std::vector<std::variant<typename T::Result, BackendError>> whole;
   for (auto& answer : answers) whole.push_back(std::move(*answer));
   return whole;
@@ -91,7 +104,8 @@ std::vector<std::variant<typename T::Result, BackendError>> answered(const Sessi
 
 template <class State>
 GenerationParts generation_parts(const State& state) {
-  return {*state.parts.engine, state.parts.artefact, state.parts.manifest.sizes, state.head, state.parts.budget};
+  const SessionParts& parts = state.parts;
+  return {*parts.engine, parts.artefact, parts.manifest.sizes, state.head, parts.budget, parts.sources.get()};
 }
 
 }  // namespace
@@ -99,13 +113,13 @@ GenerationParts generation_parts(const State& state) {
 template <HeadTask T>
 Session<T>::Session(SessionParts parts) {
   typename T::Head head(parts.text, parts.manifest.settings);
-  std::vector<TensorSpec> specs = fetched(head, parts.artefact);
+  std::vector<TensorSpec> specs = specs_of(head.fetch(names(parts.artefact.outputs)), parts.artefact);
   state_ = std::make_shared<const State>(State{std::move(parts), std::move(head), std::move(specs)});
 }
 
 template <HeadTask T>
 auto Session<T>::operator()(const Request& request) const -> Result {
-  const Item item(request, state().head.encode(request));
+  const Item item(request, encoded(request));
   auto answer = std::move(decoded({&item, 1}).front());
   if (const auto* error = std::get_if<BackendError>(&answer)) throw *error;
   return std::get<Result>(std::move(answer));
@@ -153,8 +167,8 @@ void Session<T>::answer_chunk(std::vector<std::variant<Request, InputError>> chu
     try {
       if (const auto* error = std::get_if<InputError>(&chunk[i])) throw *error;
       Request& request = std::get<Request>(chunk[i]);
-      auto encoded = state().head.encode(request);
-      items.emplace_back(std::move(request), std::move(encoded));
+      auto rows = encoded(request);
+      items.emplace_back(std::move(request), std::move(rows));
     } catch (const InputError& error) {
       errors[i] = error.at(first + static_cast<std::int64_t>(i));
     }
@@ -172,6 +186,15 @@ void Session<T>::answer_chunk(std::vector<std::variant<Request, InputError>> chu
 }
 
 template <HeadTask T>
+typename T::Encoded Session<T>::encoded(const Request& request) const {
+  if constexpr (std::is_same_v<T, TextGeneration>) {
+    return encoded_prompt(generation_parts(state()), request);
+  } else {
+    return state().head.encode(request);
+  }
+}
+
+template <HeadTask T>
 auto Session<T>::decoded(std::span<const Item> items) const -> std::vector<std::variant<Result, BackendError>> {
   if constexpr (std::is_same_v<T, TextGeneration>) {
     return generated(generation_parts(state()), items);
@@ -182,17 +205,24 @@ auto Session<T>::decoded(std::span<const Item> items) const -> std::vector<std::
 
 template <HeadTask T>
 std::map<std::string, FloatArray> Session<T>::run(std::span<const Input> arrays) const {
-  raise_input_problems(feed_problems(arrays, artefact(), text().max_length()));
-  const std::vector<std::string> wanted = names(artefact().outputs);
-  std::vector<FloatArray> outputs = engine().run(arrays, wanted);
-  std::map<std::string, FloatArray> named;
-  for (std::size_t i = 0; i < wanted.size(); ++i) named.emplace(wanted[i], std::move(outputs[i]));
-  return named;
+  return run_checked(engine(), arrays, artefact().graphs().front(), text().max_length());
+}
+
+template <HeadTask T>
+void Session<T>::outputs(std::span<const Features* const> rows, std::span<const std::string> fetch,
+                         const std::function<void(std::size_t, Outputs)>& take) const {
+  run_rows(state().parts, specs_of(fetch, artefact()), rows, take);
 }
 
 void GenerationSession::stream(const TextGenerationRequest& request,
                                const std::function<bool(std::string_view)>& on_text) const {
   bert_runtime::stream(generation_parts(state()), request, on_text);
+}
+
+std::map<std::string, FloatArray> GenerationSession::run_source(std::span<const Input> arrays) const {
+  const Sources* sources = state().parts.sources.get();
+  if (!sources) throw InputError("this decoder reads no encoder, expected a bundle with the graph of a source");
+  return sources->run(arrays, text().max_length());
 }
 
 #define BERT_RUNTIME_DEFINE(T) template class Session<T>;

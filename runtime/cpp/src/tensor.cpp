@@ -1,5 +1,7 @@
 #include "bert_runtime/tensor.h"
 
+#include <utility>
+
 #include "bert_runtime/errors.h"
 
 namespace bert_runtime {
@@ -14,6 +16,11 @@ std::int64_t element_count(const Shape& shape) {
     }
   }
   return is_empty ? 0 : count;
+}
+
+FloatArray FloatArray::owning(Shape shape, std::vector<float> values) {
+  const auto kept = std::make_shared<const std::vector<float>>(std::move(values));
+  return {std::move(shape), *kept, kept};
 }
 
 FloatArray FloatArray::operator[](std::int64_t i) const {

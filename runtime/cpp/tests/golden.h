@@ -2,12 +2,23 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "bert_runtime/loading.h"
 
 namespace golden {
 
-inline std::string path(const std::string& task) { return std::string(BERT_RUNTIME_GOLDEN) + "/" + task; }
+/// A decoder that reads an encoder; the golden bundle of feature extraction is an encoder of its width.
+inline const std::string kFromSource = "text-generation-from-source";
+
+inline std::string path(const std::string& name) { return std::string(BERT_RUNTIME_GOLDEN) + "/" + name; }
+
+/// Every golden bundle: one of each task, and the decoder that reads an encoder.
+inline std::vector<std::string> names() {
+  std::vector<std::string> all = {kFromSource};
+  for (const bert_runtime::Task* task : bert_runtime::tasks()) all.push_back(task->name);
+  return all;
+}
 
 template <class T>
 auto load(const bert_runtime::Options& options = {.threads = 1}) {

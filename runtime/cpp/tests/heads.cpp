@@ -2,7 +2,6 @@
 
 #include <limits>
 #include <map>
-#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -95,20 +94,20 @@ HeadSettings settings_of(const Json& record) {
 }
 
 FloatArray array_of(const Json& values) {
-  auto flat = std::make_shared<std::vector<float>>();
+  std::vector<float> flat;
   Shape shape;
   if (values.is_object()) {
     shape = values.at("shape").get<Shape>();
-    flatten(values.at("values"), *flat);
+    flatten(values.at("values"), flat);
   } else if (values.empty()) {
     shape = {0, 1};
   } else {
     for (const Json* level = &values; level->is_array(); level = &level->front()) {
       shape.push_back(static_cast<std::int64_t>(level->size()));
     }
-    flatten(values, *flat);
+    flatten(values, flat);
   }
-  return {shape, *flat, flat};
+  return FloatArray::owning(std::move(shape), std::move(flat));
 }
 
 Json error_of(const BertError& error) {

@@ -4,10 +4,12 @@
 #include <deque>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "backends/onnxruntime.h"
+#include "bert_runtime/json_session.h"
 #include "golden.h"
 #include "strict_json.h"
 
@@ -19,9 +21,9 @@ using Value = nlohmann::json;
 
 constexpr double kTolerance = 1e-5;
 
-Value cases(const std::string& task) {
-  std::ifstream file(golden::path(task) + ".json");
-  return strict_loads(std::string(std::istreambuf_iterator<char>(file), {}), task + ".json");
+Value cases(const std::string& name) {
+  std::ifstream file(golden::path(name) + ".json");
+  return strict_loads(std::string(std::istreambuf_iterator<char>(file), {}), name + ".json");
 }
 
 /// The shape of nested lists; an axis below an empty one is not written, and comes from `axes`.
@@ -62,6 +64,13 @@ std::vector<Input> inputs(const Value& row, const Bundle& bundle, std::deque<std
   return made;
 }
 
+void check_close(std::span<const float> found, const std::vector<double>& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    REQUIRE(std::abs(found[i] - expected[i]) <= kTolerance * std::max(1.0, std::abs(expected[i])));
+  }
+}
+
 void check_row(const Engine& engine, const Bundle& bundle, const Value& row) {
   std::deque<std::vector<std::int64_t>> ints;
   std::deque<std::vector<float>> floats;
@@ -71,23 +80,59 @@ void check_row(const Engine& engine, const Bundle& bundle, const Value& row) {
   for (std::size_t n = 0; n < wanted.size(); ++n) {
     std::vector<double> expected;
     flatten(row.at("outputs").at(wanted[n]), expected);
-    REQUIRE(outputs[n].values.size() == expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      REQUIRE(std::abs(outputs[n].values[i] - expected[i]) <= kTolerance * std::max(1.0, std::abs(expected[i])));
-    }
+    check_close(outputs[n].values, expected);
   }
 }
 
 }  // namespace
 
 TEST_CASE("the graph of every golden bundle gives the outputs that Python wrote down, within 1e-5") {
-  for (const Task* task : tasks()) {
-    CAPTURE(task->name);
-    const Bundle bundle = read_bundle(golden::path(task->name));
+  for (const std::string& name : golden::names()) {
+    CAPTURE(name);
+    const Bundle bundle = read_bundle(golden::path(name));
+    const bool is_autoregressive = find_task(bundle.manifest.task).is_autoregressive;
     const OnnxRuntimeEngine engine(bundle.directory / bundle.manifest.artefacts.front().file, {});
-    for (const Value& each : cases(task->name)) {
-      REQUIRE((task->is_autoregressive || !each.at("rows").empty()));  // a prompt of one token has nothing before it
+    for (const Value& each : cases(name)) {
+      REQUIRE((is_autoregressive || !each.at("rows").empty()));  // a prompt of one token has nothing before it
       for (const Value& row : each.at("rows")) check_row(engine, bundle, row);
+    }
+  }
+}
+
+TEST_CASE("the graph of a source gives the keys and values that Python wrote down, within 1e-5") {
+  const auto session = load<TextGeneration>(golden::path(golden::kFromSource), {.threads = 1});
+  int checked = 0;
+  for (const Value& each : cases(golden::kFromSource)) {
+    std::vector<float> hidden;
+    const Value& states = each.at("request").at("source").at("hidden");
+    flatten(states, hidden);
+    const Shape shape = {1, static_cast<std::int64_t>(states.size()), static_cast<std::int64_t>(states[0].size())};
+    const Input input = {"encoder_hidden_states", shape, std::span<const float>(hidden)};
+    const auto found = session.run_source({&input, 1});
+    for (const Value& row : each.at("rows")) {
+      for (const auto& [name, values] : found) {
+        std::vector<double> expected;
+        flatten(row.at("inputs").at(name), expected);
+        check_close(values.values, expected);
+        ++checked;
+      }
+    }
+  }
+  CHECK(checked >= 8);
+}
+
+TEST_CASE("the texts of golden requests with sources are those of Python") {
+  const JsonSession session(golden::path(golden::kFromSource), {.threads = 1});
+  for (const Value& each : cases(golden::kFromSource)) {
+    const Value answer = Value::parse(session(each.at("request").dump()));
+    const Value& expected = each.at("answer").at("sequences");
+    REQUIRE(answer.at("sequences").size() == expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const Value& found = answer.at("sequences")[i];
+      for (const char* key : {"text", "token_ids", "finish_reason"}) CHECK(found.at(key) == expected[i].at(key));
+      if (!expected[i].at("score").is_null()) {
+        CHECK(std::abs(found.at("score").get<double>() - expected[i].at("score").get<double>()) <= kTolerance);
+      }
     }
   }
 }

@@ -39,6 +39,15 @@ TEST_CASE("a library that is no ONNX Runtime is refused") {
         BERT_RUNTIME_NOT_ONNXRUNTIME " is no ONNX Runtime: it has no OrtGetApiBase, expected 1.17 or later");
 }
 
+#else
+
+TEST_CASE("a library that is linked leaves no choice of another") {
+  CHECK(refusal("/nowhere/libonnxruntime.so") ==
+        "this build is linked with ONNX Runtime and opens no other, got the option onnxruntime "
+        "'/nowhere/libonnxruntime.so'; leave it out, or build without BERT_RUNTIME_LINK_ONNXRUNTIME");
+  CHECK(open_onnxruntime(std::nullopt).place == "the library linked with this one");
+}
+
 #endif
 
 TEST_CASE("the same library is opened once") {

@@ -157,12 +157,3 @@ TEST_CASE("a bundle with a target that nothing here runs is refused, never run e
                     "target 'gpu' was asked for, but the bundle holds cpu; load one of these or export it again with "
                     "--target gpu");
 }
-
-TEST_CASE("a decoder that reads an encoder is refused by the name of its graph") {
-  const std::string path = golden::path("text-generation-from-source");
-  CHECK(read_bundle(path).manifest.artefacts.front().source.has_value());
-  CHECK_THROWS_WITH_AS(load<TextGeneration>(path, {.threads = 1}),
-                       "model.onnx: the decoder reads an encoder through source.onnx, which this runtime does not run "
-                       "yet, expected a decoder without a source; use the Python runtime",
-                       BackendError);
-}

@@ -31,6 +31,7 @@ typedef struct bert_runtime_options {
   const char* target;      /* auto, cpu, portable, cuda or tensorrt; a named one never falls back to another */
   int64_t threads;         /* of one run; 0: the CPUs that this process may use */
   const char* onnxruntime; /* the path of ONNX Runtime's library; NULL: see README.md */
+  const char* encoder;     /* for a decoder that reads an encoder: the bundle that reads a source's text; or NULL */
 } bert_runtime_options;
 
 /* Checks the bundle in the directory `path` and makes it ready. `options` may be NULL, and is read during the call

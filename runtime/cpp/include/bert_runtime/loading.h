@@ -24,6 +24,9 @@ struct Options {
   std::optional<std::int64_t> threads = std::nullopt;
   /// The size of the batches that `predict` makes.
   Budget budget = {};
+  /// For a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as `auto`
+  /// does. Without it, requests bring EncoderStates.
+  std::optional<std::filesystem::path> encoder = std::nullopt;
   /// The path of ONNX Runtime's library; nothing takes that of the environment variable BERT_RUNTIME_ONNXRUNTIME, or
   /// else libonnxruntime.so.1.
   std::optional<std::string> onnxruntime = std::nullopt;
@@ -45,7 +48,7 @@ struct Options {
 ///
 /// Gives a Session<T>, and for TextGeneration a GenerationSession. Throws BundleError: the directory breaks the format,
 /// or is of another task; BackendError: no engine here runs it, or not the target that was named; InputError: options
-/// out of range.
+/// out of range, or an encoder for a bundle that reads none.
 template <HeadTask T>
 [[nodiscard]] auto load(const std::filesystem::path& path, const Options& options = {}) {
   using Loaded = std::conditional_t<std::is_same_v<T, TextGeneration>, GenerationSession, Session<T>>;

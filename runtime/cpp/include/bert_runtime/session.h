@@ -25,6 +25,8 @@ namespace bert_runtime {
 /// How many requests `predict` reads before it answers: what length-aware batches are chosen from.
 inline constexpr std::size_t kLookahead = 256;
 
+class Sources;
+
 /// What a session is made of; `load` makes it.
 struct SessionParts {
   Manifest manifest;
@@ -32,6 +34,8 @@ struct SessionParts {
   TextEncoder text;
   std::shared_ptr<const Engine> engine;
   Budget budget;
+  /// Of a decoder that reads an encoder: where what it reads comes from.
+  std::shared_ptr<const Sources> sources = nullptr;
 };
 
 /// A loaded bundle of the task T (Pretraining, FillMask, TextGeneration, NextSentencePrediction, TextClassification,
@@ -72,6 +76,12 @@ class Session {
   /// take; BackendError: the engine failed.
   [[nodiscard]] std::map<std::string, FloatArray> run(std::span<const Input> arrays) const;
 
+  /// Rows as the head encodes them, run in batches of similar length: calls `take` from this thread with each one's
+  /// index and those of its outputs that `fetch` names; these own their memory. Throws BackendError: the engine failed,
+  /// or the graph gives no such output; and what `take` throws.
+  void outputs(std::span<const Features* const> rows, std::span<const std::string> fetch,
+               const std::function<void(std::size_t, Outputs)>& take) const;
+
   /// These live as long as a copy of the session.
   [[nodiscard]] const Manifest& manifest() const { return state().parts.manifest; }
   [[nodiscard]] const Artefact& artefact() const { return state().parts.artefact; }
@@ -90,6 +100,7 @@ class Session {
  private:
   using Item = std::pair<Request, typename T::Encoded>;
 
+  [[nodiscard]] typename T::Encoded encoded(const Request& request) const;
   [[nodiscard]] std::vector<std::variant<Result, BackendError>> decoded(std::span<const Item> items) const;
   void answer_chunk(std::vector<std::variant<Request, InputError>> chunk, std::int64_t first, const Sink& sink) const;
 
@@ -100,7 +111,7 @@ class Session {
 BERT_RUNTIME_TASKS(BERT_RUNTIME_DECLARE)
 #undef BERT_RUNTIME_DECLARE
 
-/// A session that continues texts; also gives a text as it grows.
+/// A session that continues texts; also gives a text as it grows, and the graph of a source.
 class BERT_RUNTIME_API GenerationSession : public Session<TextGeneration> {
  public:
   using Session::Session;
@@ -109,6 +120,12 @@ class BERT_RUNTIME_API GenerationSession : public Session<TextGeneration> {
   /// ends the generation. Throws InputError: the request cannot be answered, or asks for beams or several texts, which
   /// grow side by side; BackendError: the engine failed. What `on_text` throws passes through.
   void stream(const TextGenerationRequest& request, const std::function<bool(std::string_view)>& on_text) const;
+
+  /// The raw level of the graph that is run once for each source: `encoder_hidden_states`, float32 of (sources, source,
+  /// hidden), to the `cross_key_values` that `run` takes. `arrays` are read during the call only.
+  /// Throws InputError: the bundle has no such graph, or it does not take these arrays; BackendError: the engine
+  /// failed.
+  [[nodiscard]] std::map<std::string, FloatArray> run_source(std::span<const Input> arrays) const;
 };
 
 }  // namespace bert_runtime

@@ -22,10 +22,10 @@ using Shape = std::vector<std::int64_t>;
 
 /// A tensor of the graph: its name, its dtype (numpy's name), and the name of each axis.
 ///
-/// Axis names mean the same everywhere: batch, choices, sequence, masks, past, total, source (tokens of a
-/// text that an encoder read) and sources (such texts) change with the request; labels, vocabulary, hidden, heads and size (of a head) belong to the checkpoint; classes are the two of
-/// the next sentence head, 0 for "is next". A name that holds `{layer}` is a template: it stands for one tensor in
-/// each layer.
+/// Axis names mean the same everywhere: batch, choices, sequence, masks, past, total, sources (texts that an encoder
+/// read, each shared by equally many rows of the batch) and source (tokens of such a text) change with the request;
+/// labels, vocabulary, hidden, heads and size (of a head) belong to the checkpoint; classes are the two of the next
+/// sentence head, 0 for "is next". A name that holds `{layer}` is a template: it stands for one tensor in each layer.
 struct TensorSpec {
   std::string name;
   std::string dtype;
@@ -62,6 +62,9 @@ struct FloatArray {
   Shape shape;
   std::span<const float> values;
   std::shared_ptr<const void> owner;
+
+  /// An array that keeps `values` alive itself; they are those of `shape`.
+  [[nodiscard]] BERT_RUNTIME_API static FloatArray owning(Shape shape, std::vector<float> values);
 
   /// The slice at `i` of the first axis: shape[1:].
   [[nodiscard]] BERT_RUNTIME_API FloatArray operator[](std::int64_t i) const;

@@ -10,13 +10,14 @@
 
 namespace bert_runtime {
 
-/// A request's settings and the length of its prompt.
-struct GenerationLength {
+/// How large a request is: what it asks for, and the tokens of its prompt and of its source.
+struct Extent {
   const GenerationSettings* settings;
   std::int64_t prompt;
+  std::int64_t source = 0;
 };
 
-/// The rows of a batch, and its tokens over all rows, padding included: at most, at its end.
+/// The rows of a batch, and its own tokens over all rows, padding included: at most, at its end.
 struct BatchSize {
   std::int64_t rows, tokens;
 };
@@ -26,12 +27,12 @@ struct BatchSize {
 
 /// Indices of requests in batches; one that exceeds the budget runs alone.
 ///
-/// Rows and tokens count every lane at its greatest length: that is what the cache may take. Settings may differ within
-/// a batch, since each request has a search of its own.
-[[nodiscard]] std::vector<std::vector<std::size_t>> plan_generation(std::span<const GenerationLength> requests,
+/// Rows and tokens count every lane at its greatest length: that is what the cache may take; and the sources. Settings
+/// may differ within a batch, since each request has a search of its own.
+[[nodiscard]] std::vector<std::vector<std::size_t>> plan_generation(std::span<const Extent> requests,
                                                                     const Budget& budget);
 
 /// See BatchSize; at least one request.
-[[nodiscard]] BatchSize batch_size(std::span<const GenerationLength> requests);
+[[nodiscard]] BatchSize batch_size(std::span<const Extent> requests);
 
 }  // namespace bert_runtime

@@ -1,10 +1,12 @@
 #include "generation/cache.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <utility>
 
 #include "bert_runtime/errors.h"
+#include "generation/room.h"
 
 namespace bert_runtime {
 namespace {
@@ -77,20 +79,18 @@ Shape Cache::shape(const TensorSpec& spec, std::int64_t rows, std::int64_t token
 }
 
 std::unique_ptr<float[]> Cache::block(const TensorSpec& spec, std::int64_t tokens) const {
-  std::int64_t each = 1, all = 0;
-  bool is_countable = true;
+  Shape sizes;
   for (const std::string& axis : spec.axes) {
-    const auto known = sizes_.find(axis);
-    if (known != sizes_.end()) is_countable = is_countable && !__builtin_mul_overflow(each, known->second, &each);
+    if (const auto known = sizes_.find(axis); known != sizes_.end()) sizes.push_back(known->second);
   }
-  is_countable = is_countable && !__builtin_mul_overflow(each, tokens, &all);
+  std::string each = "more than 64 bits can count";
   try {
-    if (!is_countable) throw std::bad_alloc();
-    // Left as it is: a token's values are written before they are read.
-    return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(all));
+    const std::int64_t count = product(sizes);
+    each = std::to_string(count);
+    return room_for(product(std::array{count, tokens}));
   } catch (const std::bad_alloc&) {  // bad_array_new_length among them: more than an address can count
-    throw BackendError("no memory for a cache of " + std::to_string(each) + " values of " + spec.name +
-                       " for each of " + std::to_string(tokens) +
+    throw BackendError("no memory for a cache of " + each + " values of " + spec.name + " for each of " +
+                       std::to_string(tokens) +
                        " tokens; lower max_new_tokens, num_beams, or the budget of batches");
   }
 }

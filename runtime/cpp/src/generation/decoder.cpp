@@ -1,6 +1,7 @@
 #include "generation/decoder.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "bert_runtime/errors.h"
@@ -29,8 +30,12 @@ bool is_same_order(std::span<const std::int64_t> sources, std::int64_t rows) {
 }  // namespace
 
 CachedDecoder::CachedDecoder(const Engine& engine, const Artefact& artefact,
-                             const std::map<std::string, std::int64_t>& sizes, std::int64_t tokens)
-    : engine_(engine), sizes_(sizes), logits_spec_(logits_of(artefact)), cache_(artefact, sizes, tokens) {}
+                             const std::map<std::string, std::int64_t>& sizes, std::int64_t tokens, CrossCache* cross)
+    : engine_(engine),
+      sizes_(sizes),
+      logits_spec_(logits_of(artefact)),
+      cache_(artefact, sizes, tokens),
+      cross_(cross) {}
 
 LaneLogits CachedDecoder::prefill(std::span<const std::vector<std::int64_t>* const> prompts, std::int64_t pad_id) {
   const std::size_t width = std::ranges::max(prompts, {}, [](const auto* prompt) { return prompt->size(); })->size();
@@ -38,6 +43,8 @@ LaneLogits CachedDecoder::prefill(std::span<const std::vector<std::int64_t>* con
   total_ = static_cast<std::int64_t>(width);
   std::vector<std::int64_t> ids(prompts.size() * width, pad_id);
   mask_.assign(ids.size(), 0);
+  owners_.resize(prompts.size());
+  std::iota(owners_.begin(), owners_.end(), 0);
   for (std::size_t row = 0; row < prompts.size(); ++row) {
     const auto start = static_cast<std::ptrdiff_t>((row + 1) * width - prompts[row]->size());
     std::ranges::copy(*prompts[row], ids.begin() + start);
@@ -48,20 +55,22 @@ LaneLogits CachedDecoder::prefill(std::span<const std::vector<std::int64_t>* con
 
 LaneLogits CachedDecoder::step(const Step& next) {
   if (!is_same_order(next.sources, rows_)) cache_.reorder(next.sources);
-  keep_masks(next.sources);
+  keep_rows(next.sources);
   return run(next.tokens, rows_);
 }
 
-/// The masks of the rows that go on, one column wider.
-void CachedDecoder::keep_masks(std::span<const std::int64_t> sources) {
-  std::vector<std::int64_t> kept;
+/// The masks of the rows that go on, one column wider, and whose they are.
+void CachedDecoder::keep_rows(std::span<const std::int64_t> sources) {
+  std::vector<std::int64_t> kept, owners;
   kept.reserve(sources.size() * static_cast<std::size_t>(total_ + 1));
   for (const std::int64_t source : sources) {
     const auto first = mask_.begin() + source * total_;
     kept.insert(kept.end(), first, first + total_);
     kept.push_back(1);
+    owners.push_back(owners_[static_cast<std::size_t>(source)]);
   }
   mask_ = std::move(kept);
+  owners_ = std::move(owners);
   rows_ = static_cast<std::int64_t>(sources.size());
   ++total_;
 }
@@ -71,6 +80,7 @@ LaneLogits CachedDecoder::run(std::span<const std::int64_t> ids, std::int64_t ro
   std::vector<Input> inputs = {{"input_ids", {rows, sequence}, ids},
                                {"attention_mask", {rows, total_}, std::span<const std::int64_t>(mask_)}};
   cache_.add_past(rows, inputs);
+  if (cross_) cross_->add_inputs(owners_, inputs);
   const Shape shape = logits_shape(rows, sequence);
   logits_.resize(static_cast<std::size_t>(element_count(shape)));
   std::vector<Output> outputs = {{logits_spec_.name, shape, logits_}};

@@ -10,6 +10,7 @@
 #include "bert_runtime/backends/engine.h"
 #include "bert_runtime/manifest.h"
 #include "generation/cache.h"
+#include "generation/cross_cache.h"
 #include "generation/search.h"
 
 namespace bert_runtime {
@@ -18,9 +19,10 @@ namespace bert_runtime {
 /// graph counts a row's positions from its first unmasked column. For one thread; what it is made of must outlive it.
 class CachedDecoder {
  public:
-  /// Begins with an empty cache; `tokens`: how many there can be, counted over all rows, padding included.
+  /// Begins with an empty cache; `tokens`: how many there can be, counted over all rows, padding included; `cross`:
+  /// what the prompts' sources say, in the prompts' order, or null for a decoder that reads no encoder.
   CachedDecoder(const Engine& engine, const Artefact& artefact, const std::map<std::string, std::int64_t>& sizes,
-                std::int64_t tokens);
+                std::int64_t tokens, CrossCache* cross = nullptr);
 
   /// Reads the prompts, of any length: logits of what follows, a row for each, which live until the next run.
   /// Throws BackendError: the engine failed, or gave logits that are not finite.
@@ -35,12 +37,14 @@ class CachedDecoder {
   LaneLogits run(std::span<const std::int64_t> ids, std::int64_t rows);
   [[nodiscard]] Shape logits_shape(std::int64_t rows, std::int64_t sequence) const;
   LaneLogits last_logits(const Shape& shape);
-  void keep_masks(std::span<const std::int64_t> sources);
+  void keep_rows(std::span<const std::int64_t> sources);
 
   const Engine& engine_;
   const std::map<std::string, std::int64_t>& sizes_;
   const TensorSpec& logits_spec_;
   Cache cache_;
+  CrossCache* cross_;
+  std::vector<std::int64_t> owners_;  ///< (rows,): the prompt, hence the source, that each row belongs to.
   std::vector<std::int64_t> mask_;  ///< (rows, total).
   std::int64_t rows_ = 0, total_ = 0;
   std::vector<float> logits_;

@@ -12,8 +12,8 @@ namespace {
 
 using Item = std::pair<TextGenerationRequest, Prompt>;
 
-GenerationLength length_of(const Item& item) {
-  return {&item.first.settings, static_cast<std::int64_t>(item.second.ids.size())};
+Extent extent_of(const Item& item) {
+  return {&item.first.settings, static_cast<std::int64_t>(item.second.ids.size()), item.second.source_length()};
 }
 
 /// One batch on its way: the searches of its requests.
@@ -21,7 +21,7 @@ class Batch {
  public:
   Batch(const GenerationParts& parts, std::span<const Item* const> items) : parts_(parts) {
     for (const Item* item : items) {
-      lengths_.push_back(length_of(*item));
+      extents_.push_back(extent_of(*item));
       prompts_.push_back(&item->second);
       searches_.push_back(make_search(item->second, item->first.settings));
     }
@@ -29,7 +29,8 @@ class Batch {
 
   /// Takes the searches to their ends; see run_searches.
   void run(const std::function<bool()>& on_step) {
-    CachedDecoder decoder(parts_.engine, parts_.artefact, parts_.sizes, batch_size(lengths_).tokens);
+    const auto cross = parts_.sources ? parts_.sources->read(prompts_) : nullptr;
+    CachedDecoder decoder(parts_.engine, parts_.artefact, parts_.sizes, batch_size(extents_).tokens, cross.get());
     run_searches(decoder, prompts_, searches_, parts_.head.text().pad_id(), on_step);
   }
 
@@ -37,15 +38,15 @@ class Batch {
 
  private:
   const GenerationParts& parts_;
-  std::vector<GenerationLength> lengths_;
+  std::vector<Extent> extents_;
   std::vector<const Prompt*> prompts_;
   std::vector<std::unique_ptr<Search>> searches_;
 };
 
-using Answer = std::variant<TextGenerationResult, BackendError>;
+using Outcome = std::variant<TextGenerationResult, BackendError>;
 
 void answer(const GenerationParts& parts, std::span<const Item> items, const std::vector<std::size_t>& indices,
-            std::vector<std::optional<Answer>>& answers) {
+            std::vector<std::optional<Outcome>>& answers) {
   std::vector<const Item*> together;
   for (const std::size_t i : indices) together.push_back(&items[i]);
   try {
@@ -59,6 +60,12 @@ void answer(const GenerationParts& parts, std::span<const Item> items, const std
   }
 }
 
+PromptSource checked_source(const GenerationParts& parts, const TextGenerationRequest& request) {
+  if (parts.sources) return parts.sources->checked(request.source);
+  if (request.source) throw InputError("source is given, expected none: this decoder reads no encoder");
+  return {};
+}
+
 void require_single(const GenerationSettings& settings) {
   if (lanes(settings) == 1) return;
   throw InputError("streaming with num_beams " + std::to_string(settings.num_beams) + " and num_return_sequences " +
@@ -68,12 +75,29 @@ void require_single(const GenerationSettings& settings) {
 
 }  // namespace
 
-std::vector<Answer> generated(const GenerationParts& parts, std::span<const Item> items) {
-  std::vector<GenerationLength> lengths;
-  for (const Item& item : items) lengths.push_back(length_of(item));
-  std::vector<std::optional<Answer>> answers(items.size());
-  for (const auto& indices : plan_generation(lengths, parts.budget)) answer(parts, items, indices, answers);
-  std::vector<Answer> all;
+Prompt encoded_prompt(const GenerationParts& parts, const TextGenerationRequest& request) {
+  raise_input_problems(request.problems());
+  Prompt prompt;
+  std::vector<std::string> problems;
+  const auto noting = [&](const auto& work) {
+    try {
+      work();
+    } catch (const InputError& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  };
+  noting([&] { prompt = parts.head.encode(request); });
+  noting([&] { prompt.source = checked_source(parts, request); });
+  raise_input_problems(problems);
+  return prompt;
+}
+
+std::vector<Outcome> generated(const GenerationParts& parts, std::span<const Item> items) {
+  std::vector<Extent> extents;
+  for (const Item& item : items) extents.push_back(extent_of(item));
+  std::vector<std::optional<Outcome>> answers(items.size());
+  for (const auto& indices : plan_generation(extents, parts.budget)) answer(parts, items, indices, answers);
+  std::vector<Outcome> all;
   for (auto& each : answers) all.push_back(std::move(*each));
   return all;
 }
@@ -82,7 +106,7 @@ void stream(const GenerationParts& parts, const TextGenerationRequest& request,
             const std::function<bool(std::string_view)>& on_text) {
   raise_input_problems(request.problems());
   require_single(request.settings);
-  const Item item = {request, parts.head.encode(request)};
+  const Item item = {request, encoded_prompt(parts, request)};
   const Item* const items[] = {&item};
   Batch batch(parts, items);
   std::string told;

@@ -16,6 +16,7 @@
 #include "bert_runtime/manifest.h"
 #include "bert_runtime/schedule.h"
 #include "bert_runtime/tasks/text_generation.h"
+#include "generation/sources.h"
 
 namespace bert_runtime {
 
@@ -26,7 +27,11 @@ struct GenerationParts {
   const std::map<std::string, std::int64_t>& sizes;
   const TextGenerationHead& head;
   Budget budget;
+  const Sources* sources = nullptr;  ///< Of a decoder that reads an encoder.
 };
+
+/// The prompt, and beside it what the decoder reads. Throws InputError: problems of both at once.
+[[nodiscard]] Prompt encoded_prompt(const GenerationParts& parts, const TextGenerationRequest& request);
 
 /// Each request's answer, in order; requests of similar length run together. Batching changes no answer beyond
 /// rounding. An engine that fails gives its BackendError to the requests of its batch alone. Safe in threads.

@@ -58,9 +58,30 @@ static void a_bundle_that_cannot_be_loaded_gives_no_session(const char* bundle) 
   check(session == NULL, "there is no session after an error");
 }
 
+static void a_decoder_reads_its_source_through_an_encoder(const char* decoder, const char* encoder) {
+  const char* request = "{\"prompt\": \"the\", \"source\": \"A film.\", \"max_new_tokens\": 3}";
+  bert_runtime_session* session = NULL;
+  char* result = NULL;
+  char* error = NULL;
+  bert_runtime_options options = {0};
+  check(bert_runtime_load(decoder, NULL, &session, &error) == BERT_RUNTIME_OK, "a decoder loads without its encoder");
+  bert_runtime_status status = bert_runtime_answer(session, request, strlen(request), &result, &error);
+  check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "source is a text and no encoder was loaded");
+  bert_runtime_close(session);
+  options.encoder = encoder;
+  check(bert_runtime_load(decoder, &options, &session, &error) == BERT_RUNTIME_OK, "a decoder loads with its encoder");
+  status = bert_runtime_answer(session, request, strlen(request), &result, &error);
+  check(status == BERT_RUNTIME_OK && strstr(result, "\"token_ids\"") != NULL, "a source in text is read");
+  bert_runtime_free_text(result);
+  bert_runtime_close(session);
+  options.encoder = decoder;
+  status = bert_runtime_load(decoder, &options, &session, &error);
+  check_refused(status, BERT_RUNTIME_BUNDLE_ERROR, error, "expected feature-extraction");
+}
+
 int main(int count, char** arguments) {
-  if (count != 2) {
-    fprintf(stderr, "usage: c_api_test BUNDLE\n");
+  if (count != 4) {
+    fprintf(stderr, "usage: c_api_test BUNDLE DECODER ENCODER\n");
     return 2;
   }
   bert_runtime_session* session = NULL;
@@ -74,6 +95,7 @@ int main(int count, char** arguments) {
   mistakes_are_told(session);
   bert_runtime_close(session);
   bert_runtime_close(NULL);
+  a_decoder_reads_its_source_through_an_encoder(arguments[2], arguments[3]);
   check(strlen(bert_runtime_version()) > 0, "the library has a version");
   return failures ? 1 : 0;
 }

@@ -77,7 +77,8 @@ void check_bytes(const std::string& text, std::int64_t start, std::int64_t end, 
 
 TEST_CASE("a shared case gives its rows and its result or error") {
   for (const char* task :
-       {"fill-mask", "pretraining", "next-sentence-prediction", "multiple-choice", "feature-extraction"}) {
+       {"fill-mask", "pretraining", "next-sentence-prediction", "multiple-choice", "feature-extraction",
+        "text-generation"}) {
     std::string file = task;
     for (char& c : file) c = c == '-' ? '_' : c;
     for (const Json& record : cases(file, "cases")) {

@@ -1,13 +1,16 @@
-// text-generation: how a text goes on.
+// text-generation: how a text goes on, and what it goes on from: a prompt, or besides what an encoder read.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "bert_runtime/export.h"
+#include "bert_runtime/features.h"
+#include "bert_runtime/tasks/encoder_states.h"
 #include "bert_runtime/tasks/head.h"
 
 namespace bert_runtime {
@@ -39,8 +42,8 @@ struct GenerationSettings {
 struct TextGenerationRequest {
   std::string prompt;  ///< Empty, the model starts from [CLS] alone.
   GenerationSettings settings = {};
-  /// What a decoder that reads an encoder reads: refused, since this runtime runs none.
-  std::optional<std::string> source = std::nullopt;
+  /// For a decoder that reads an encoder: the text that the encoder reads, or its states.
+  std::optional<std::variant<std::string, EncoderStates>> source = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
@@ -59,10 +62,17 @@ struct TextGenerationResult {
   std::vector<GeneratedText> sequences;
 };
 
+/// What a decoder reads besides its prompt: nothing, an encoder's states, or the row that an encoder is still to read.
+using PromptSource = std::variant<std::monostate, EncoderStates, Features>;
+
 /// A prompt as ids, and the id that ends a text (nothing: none does).
 struct Prompt : Encoded {
   std::vector<std::int64_t> ids;
   std::optional<std::int64_t> eos_id;
+  PromptSource source = {};
+
+  /// How many tokens the source has; 0 where there is none.
+  [[nodiscard]] BERT_RUNTIME_API std::int64_t source_length() const;
 };
 
 /// New tokens: their ids, with the ending one, and the score of a beam.
@@ -76,9 +86,8 @@ class BERT_RUNTIME_API TextGenerationHead : public HeadBase {
  public:
   using HeadBase::HeadBase;
 
-  /// The prompt as one row; it owns its memory.
-  /// Throws InputError: prompt and new tokens do not fit the model, nothing to start from, an unknown `eos`, or a
-  /// `source`.
+  /// The prompt as one row; it owns its memory. The request's source is the session's to read.
+  /// Throws InputError: prompt and new tokens do not fit the model, nothing to start from, or an unknown `eos`.
   [[nodiscard]] Prompt encode(const TextGenerationRequest& request) const;
 
   /// What one run of the graph over the prompt says: its most probable next token. Throws BackendError: not finite.

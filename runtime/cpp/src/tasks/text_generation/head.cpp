@@ -55,6 +55,12 @@ std::vector<std::int64_t> prompt_ids(const TextEncoder& text, const TextGenerati
 
 }  // namespace
 
+std::int64_t Prompt::source_length() const {
+  if (const auto* states = std::get_if<EncoderStates>(&source)) return states->tokens();
+  const auto* row = std::get_if<Features>(&source);
+  return row ? row->sequence() : 0;
+}
+
 Prompt TextGenerationHead::encode(const TextGenerationRequest& request) const {
   raise_input_problems(request.problems());
   Prompt prompt;
@@ -68,7 +74,6 @@ Prompt TextGenerationHead::encode(const TextGenerationRequest& request) const {
     problems.push_back("eos " + cut(repr(std::string_view(eos))) +
                        " is not in the vocabulary, expected an entry such as [SEP], or ''");
   }
-  if (request.source) problems.push_back("source is given, expected none: this decoder reads no encoder");
   raise_input_problems(problems);
   const std::vector<std::int64_t> zeros(prompt.ids.size(), 0), ones(prompt.ids.size(), 1);
   prompt.features.push_back({.ids = prompt.ids, .type_ids = zeros, .mask = ones});

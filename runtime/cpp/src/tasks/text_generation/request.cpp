@@ -7,6 +7,7 @@
 
 #include "bert_runtime/tasks/text_generation.h"
 #include "python_repr.h"
+#include "tasks/text_generation/source_field.h"
 
 namespace bert_runtime {
 namespace {
@@ -37,34 +38,6 @@ constexpr auto kSettings = std::tuple(
     setting("repetition_penalty", &Settings::repetition_penalty), setting("eos", &Settings::eos),
     setting("special_tokens", &Settings::special_tokens));
 
-/// The source of a request: in JSON a text, or the states of an encoder, which become a text without content here: any
-/// source is refused when it is encoded.
-struct SourceField {
-  const std::optional<std::string>* text;
-  std::optional<std::string>* out;
-};
-
-struct Source {
-  SourceField operator()(TextGenerationRequest& request) const { return {&request.source, &request.source}; }
-  SourceField operator()(const TextGenerationRequest& request) const { return {&request.source, nullptr}; }
-};
-
-void note_mistakes(std::string_view name, const SourceField& source, Problems& problems) {
-  bert_runtime::note_mistakes(name, *source.text, problems);
-}
-
-void read_field(std::string_view name, const Json& value, const SourceField& source, Problems& problems) {
-  if (value.is_object()) {
-    source.out->emplace();
-  } else if (value.is_string() || value.is_null()) {
-    bert_runtime::read_field(name, value, *source.out, problems);
-  } else {
-    problems.push_back(expected(name, value, "a string or EncoderStates"));
-  }
-}
-
-constexpr FieldKind field_kind(const SourceField&) { return FieldKind::text; }
-
 }  // namespace
 
 template <>
@@ -76,7 +49,7 @@ template <>
 struct Fields<TextGenerationRequest> {
   static constexpr auto list =
       std::tuple_cat(kSettings, std::tuple(required("prompt", &TextGenerationRequest::prompt),
-                                           field("source", Source{})));
+                                           field("source", &TextGenerationRequest::source)));
 };
 
 namespace {

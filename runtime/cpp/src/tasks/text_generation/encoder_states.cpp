@@ -1,0 +1,101 @@
+#include "tasks/text_generation/encoder_states.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "bert_runtime/errors.h"
+#include "tasks/request.h"
+#include "tasks/scores.h"
+#include "tasks/text_generation/number_lists.h"
+
+namespace bert_runtime {
+namespace {
+
+std::string rank_problem(const std::string& name, const std::string& dtype, const Shape& shape,
+                         const std::string& axes) {
+  return "source." + name + " is " + dtype + " of shape " + shape_text(shape) + ", expected " + dtype + " of (" + axes +
+         "): one text, no batch axis";
+}
+
+std::string hidden_rank_problem(const Shape& shape) {
+  return rank_problem("hidden", "float32", shape, "source, hidden");
+}
+
+void note_hidden_problems(const FloatArray& hidden, Problems& problems) {
+  if (hidden.shape.size() != 2) {
+    problems.push_back(hidden_rank_problem(hidden.shape));
+  } else if (hidden.shape[0] <= 0 || hidden.shape[1] <= 0) {
+    problems.push_back("source.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least");
+  } else if (hidden.values.size() != static_cast<std::size_t>(element_count(hidden.shape))) {
+    problems.push_back("source.hidden has " + std::to_string(hidden.values.size()) +
+                       " values, expected those of its shape " + shape_text(hidden.shape));
+  } else if (!std::ranges::all_of(hidden.values, [](float value) { return std::isfinite(value); })) {
+    problems.push_back("source.hidden holds values that are NaN or infinite, expected finite numbers");
+  }
+}
+
+void note_mask_problems(const std::vector<std::int64_t>& mask, std::int64_t tokens, Problems& problems) {
+  if (static_cast<std::int64_t>(mask.size()) != tokens) {
+    problems.push_back("source.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
+                       " rows of source.hidden, expected one for each");
+  } else if (!std::ranges::all_of(mask, [](std::int64_t value) { return value == 0 || value == 1; })) {
+    problems.push_back("source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
+  } else if (tokens > 0 && std::ranges::find(mask, 1) == mask.end()) {
+    problems.push_back("source.mask hides every token, expected 1 for one at least: there is nothing to read");
+  }
+}
+
+Problems key_problems(const Json& record) {
+  Problems problems;
+  for (const auto& entry : record.items()) {
+    if (entry.key() == "hidden" || entry.key() == "mask") continue;
+    problems.push_back("unknown field 'source." + entry.key() + "'; the fields are hidden, mask");
+  }
+  if (!record.contains("hidden")) problems.push_back("missing field 'source.hidden'; the fields are hidden, mask");
+  std::ranges::sort(problems);
+  return problems;
+}
+
+}  // namespace
+
+EncoderStates::EncoderStates(FloatArray hidden, std::vector<std::int64_t> mask)
+    : hidden_(std::move(hidden)), mask_(std::move(mask)) {
+  Problems problems;
+  note_hidden_problems(hidden_, problems);
+  if (hidden_.shape.size() == 2) note_mask_problems(mask_, hidden_.shape[0], problems);
+  raise_input_problems(problems);
+}
+
+EncoderStates::EncoderStates(Checked, FloatArray hidden, std::vector<std::int64_t> mask)
+    : hidden_(std::move(hidden)), mask_(std::move(mask)) {}
+
+EncoderStates EncoderStates::whole(FloatArray hidden) {
+  Problems problems;
+  note_hidden_problems(hidden, problems);
+  raise_input_problems(problems);  // before a shape that is wrong decides how much memory the mask takes
+  std::vector<std::int64_t> mask(static_cast<std::size_t>(hidden.shape[0]), 1);
+  return {Checked(), std::move(hidden), std::move(mask)};
+}
+
+EncoderStates read_states(const Json& record) {
+  raise_input_problems(key_problems(record));
+  const std::optional<NumberList> hidden = number_list(record.at("hidden"));
+  if (!hidden) {
+    throw InputError("source.hidden is no list of numbers, expected one of equally long lists, one for each token");
+  }
+  FloatArray values = FloatArray::owning(hidden->shape(), hidden->floats());
+  if (!record.contains("mask")) return EncoderStates::whole(std::move(values));
+  const std::optional<NumberList> mask = number_list(record.at("mask"));
+  if (!mask || !mask->are_integers()) {
+    throw InputError("source.mask is no list of integers, expected one with one entry for each token");
+  }
+  Problems problems;
+  if (values.shape.size() != 2) problems.push_back(hidden_rank_problem(values.shape));
+  if (mask->shape().size() != 1) problems.push_back(rank_problem("mask", "int64", mask->shape(), "source"));
+  raise_input_problems(problems);
+  return {std::move(values), mask->integers()};
+}
+
+}  // namespace bert_runtime
