@@ -58,7 +58,7 @@ def test_the_overview_has_a_row_for_each_head_and_leaves_out_what_was_refused() 
     assert list(accuracy_table.overview(results)) == [
         "| head | torch fp32 | fp16 | int8 |",
         "|---|---:|---:|---:|",
-        "| question-answering: F1, 400 samples | 71.4 | 71.3 =, 99.8%, 46 MB | 66.0, 70.0%, 23 MB |",
+        "| question-answering: F1, 400 samples | 71.4 (69.0 to 73.8) | 71.3 =, 99.8%, 46 MB | 66.0, 70.0%, 23 MB |",
     ]
 
 

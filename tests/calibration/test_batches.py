@@ -46,7 +46,7 @@ def test_an_activation_with_a_row_for_each_text_has_no_padding() -> None:
 def test_padding_between_choices_of_unequal_length_is_no_token(subject: GetSubject) -> None:
     choices = subject("multiple-choice", "cpu")
     rows = choices.rows(requests_of(choices, 6))
-    (batch,) = batches_of(rows, choices.text.pad_id, Budget())
+    (batch,) = batches_of(rows, choices.text.pad_id, Budget(padding=1))
 
     assert batch.tokens.ndim == 3
     assert batch.kept(batch.tokens.size).sum() == sum(int(each.mask.sum()) for each in rows)

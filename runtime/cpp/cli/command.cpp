@@ -29,7 +29,9 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--cache", "cache"},
                                   {"--encoder", "encoder"},
                                   {"--tokens", "tokens"},
-                                  {"--rows", "rows"}};
+                                  {"--rows", "rows"},
+                                  {"--padding", "padding"},
+                                  {"--mode", "mode"}};
 constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
 
 constexpr const char* kHelp = R"(usage: bert_run DIR [flags of the bundle's task] [flags]
@@ -47,6 +49,9 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
   --target T             the artefact to run, never another (default: auto)
   --threads N            default: the CPUs this process may use
   --tokens N, --rows N   in a batch, at most
+  --padding SHARE        of a batch, at most
+  --mode M               latency: a batch at a time, with all threads; throughput: a batch in each thread; auto
+                         (default): throughput for a file, latency for a request and for what comes through a pipe
   --json, --cache DIR    for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
                          here compiles what could be kept
   --encoder DIR          for a decoder that reads an encoder: the bundle that reads --source
@@ -86,6 +91,14 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   throw InputError("argument --" + name + ": invalid int value: '" + found->second.front() + "'" + kExplains);
 }
 
+std::optional<double> number(const Given& given, const std::string& name) {
+  const auto found = given.find(name);
+  if (found == given.end()) return std::nullopt;
+  const Json value = from_text(found->second.front(), FieldKind::number);
+  if (value.is_number()) return value.get<double>();
+  throw InputError("argument --" + name + ": invalid float value: '" + found->second.front() + "'" + kExplains);
+}
+
 std::optional<std::string> choice(const Given& given, const std::string& name,
                                   const std::vector<std::string>& options) {
   const auto found = given.find(name);
@@ -98,7 +111,15 @@ std::optional<std::string> choice(const Given& given, const std::string& name,
                    "')" + kExplains);
 }
 
-Options options(const Given& given) {
+/// What `--mode auto` means here: a file is bulk work; who writes into a pipe waits for the answers.
+std::string mode(const Given& given, const Task& task) {
+  const std::string asked = choice(given, "mode", {"auto", "latency", "throughput"}).value_or("auto");
+  if (asked != "auto") return asked;
+  const bool is_file = given.contains("input") && given.at("input").front() != "-";
+  return is_file && !task.is_autoregressive ? "throughput" : "latency";
+}
+
+Options options(const Given& given, const Task& task) {
   Options found;
   found.warn = [](const std::string& text) { std::cerr << "bert-run: warning: " << text << "\n"; };
   if (given.contains("target")) found.target = given.at("target").front();
@@ -106,7 +127,9 @@ Options options(const Given& given) {
   found.threads = integer(given, "threads");
   found.budget.tokens = integer(given, "tokens").value_or(found.budget.tokens);
   found.budget.rows = integer(given, "rows").value_or(found.budget.rows);
+  found.budget.padding = number(given, "padding").value_or(found.budget.padding);
   raise_input_problems(found.budget.problems());
+  found.mode = mode(given, task);
   raise_input_problems(found.problems());
   return found;
 }
@@ -162,7 +185,7 @@ std::optional<Command> parse(const std::vector<std::string>& arguments) {
   if (command.fields.empty() && !command.files && !command.describe) {
     throw InputError("got no request, expected " + needed(fields) + ", or --input FILE, or --describe");
   }
-  command.options = options(given);
+  command.options = options(given, find_task(command.bundle.manifest.task));
   return command;
 }
 

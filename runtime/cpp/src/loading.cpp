@@ -8,6 +8,7 @@
 #include "bert_runtime/encoder.h"
 #include "cpus.h"
 #include "generation/sources.h"
+#include "python_repr.h"
 
 namespace bert_runtime {
 namespace {
@@ -39,6 +40,7 @@ std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& art
   if (options.encoder) {
     Options own = options;
     own.target = "auto";
+    own.mode = "latency";
     own.encoder.reset();
     encoder.emplace(load<FeatureExtraction>(*options.encoder, own));
   }
@@ -51,6 +53,9 @@ std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& art
 std::vector<std::string> Options::problems() const {
   std::vector<std::string> found = budget.problems();
   if (threads && *threads < 1) found.push_back("threads is " + std::to_string(*threads) + ", expected at least 1");
+  if (mode != "auto" && mode != "latency" && mode != "throughput") {
+    found.push_back("mode is " + repr(mode) + ", expected one of auto, latency, throughput");
+  }
   return found;
 }
 
@@ -59,16 +64,22 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const auto to_standard_error = [](const std::string& text) {
     std::cerr << "bert_runtime: warning: " + text + "\n";
   };
+  const bool is_bulk = options.mode == "throughput";
+  if (is_bulk && bundle.manifest.task == TextGeneration::task().name) {
+    throw InputError("mode is 'throughput', expected latency: each token of a text waits for the one before");
+  }
+  const std::int64_t threads = options.threads.value_or(available_cpus());
   const Artefact& artefact =
       select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
   refuse_needless_encoder(bundle, artefact, options);
   TextEncoder text = text_encoder(bundle);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
-                               .threads = options.threads.value_or(available_cpus()),
+                               .threads = is_bulk ? 1 : threads,
                                .library = options.onnxruntime};
   auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.file, placement);
   auto read = sources(bundle, artefact, options, placement);
-  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget, std::move(read)};
+  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,
+          std::move(read), is_bulk ? threads : 1};
 }
 
 Bundle read_bundle_of(const std::filesystem::path& path, const Task& task) {

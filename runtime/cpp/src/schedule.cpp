@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
+#include "python_repr.h"
 #include "texts.h"
 
 namespace bert_runtime {
@@ -75,6 +76,16 @@ FloatArray own_part(const FloatArray& output, const TensorSpec& spec, std::size_
   return part;
 }
 
+/// Tokens of padding in a batch that are always fine: a batch more would cost as much.
+constexpr double kSlack = 16;
+
+/// Whether `rows` rows of `size` tokens, `own` of them no padding, are one batch.
+bool fits(const Budget& budget, std::int64_t rows, std::int64_t size, std::int64_t own) {
+  const std::int64_t whole = rows * size;
+  const double allowed = std::max(kSlack, budget.padding * static_cast<double>(whole));
+  return rows <= budget.rows && whole <= budget.tokens && static_cast<double>(whole - own) <= allowed;
+}
+
 }  // namespace
 
 std::vector<std::string> Budget::problems() const {
@@ -82,6 +93,7 @@ std::vector<std::string> Budget::problems() const {
   for (const auto& [name, value] : {std::pair{"tokens", tokens}, std::pair{"rows", rows}}) {
     if (value < 1) found.push_back(std::string(name) + " is " + std::to_string(value) + ", expected at least 1");
   }
+  if (!(padding >= 0)) found.push_back("padding is " + repr(padding) + ", expected at least 0");
   return found;
 }
 
@@ -93,15 +105,18 @@ std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> feat
   };
   std::ranges::stable_sort(order, {}, key);
   std::vector<std::vector<std::size_t>> batches;
+  std::int64_t own = 0;  // tokens of the last batch, padding left out
   for (const std::size_t i : order) {
     const auto size = static_cast<std::int64_t>(features[i]->ids.size());
     const bool is_alike = !batches.empty() && features[batches.back().front()]->choices == features[i]->choices;
     const auto count = is_alike ? static_cast<std::int64_t>(batches.back().size()) : 0;
     // Sorted by length: the new row is the longest, so it decides the width of the whole batch.
-    if (is_alike && count < budget.rows && (count + 1) * size <= budget.tokens) {
+    if (is_alike && fits(budget, count + 1, size, own + size)) {
       batches.back().push_back(i);
+      own += size;
     } else {
       batches.push_back({i});
+      own = size;
     }
   }
   return batches;

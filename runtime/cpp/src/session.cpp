@@ -1,6 +1,10 @@
 #include "bert_runtime/session.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -46,15 +50,35 @@ std::vector<Outputs> run_batch(const SessionParts& parts, std::span<const Tensor
 
 using Take = std::function<void(std::size_t, Outputs)>;
 
-/// See Session::outputs.
+/// See Session::outputs. Each stream takes the next batch when it has done one; `take` is called by one at a time.
 void run_rows(const SessionParts& parts, std::span<const TensorSpec> fetch, std::span<const Features* const> rows,
               const Take& take) {
-  for (const std::vector<std::size_t>& batch : plan(rows, parts.budget)) {
-    std::vector<const Features*> chosen;
-    for (const std::size_t i : batch) chosen.push_back(rows[i]);
-    std::vector<Outputs> found = run_batch(parts, fetch, chosen);
-    for (std::size_t k = 0; k < batch.size(); ++k) take(batch[k], std::move(found[k]));
+  const std::vector<std::vector<std::size_t>> batches = plan(rows, parts.budget);
+  std::atomic<std::size_t> next = 0;
+  std::mutex taking;
+  std::exception_ptr failure;
+  const auto run_batches = [&] {
+    try {
+      for (std::size_t n = next++; n < batches.size(); n = next++) {
+        std::vector<const Features*> chosen;
+        for (const std::size_t i : batches[n]) chosen.push_back(rows[i]);
+        std::vector<Outputs> found = run_batch(parts, fetch, chosen);
+        const std::scoped_lock lock(taking);
+        for (std::size_t k = 0; k < batches[n].size(); ++k) take(batches[n][k], std::move(found[k]));
+      }
+    } catch (...) {
+      next = batches.size();  // the other streams end with what they have begun
+      const std::scoped_lock lock(taking);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> others;  // joined at the end of the block
+    const std::size_t streams = std::min<std::size_t>(static_cast<std::size_t>(parts.streams), batches.size());
+    for (std::size_t n = 1; n < streams; ++n) others.emplace_back(run_batches);
+    run_batches();
   }
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// Which request a row belongs to, and which of its rows it is.

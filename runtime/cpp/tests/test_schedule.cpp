@@ -37,6 +37,12 @@ TEST_CASE("rows of similar length share a batch within the budget") {
   CHECK(plan({}, {}).empty());
 }
 
+TEST_CASE("a row that would be mostly waited for runs apart") {
+  CHECK(plan(pointers({row(100), row(384), row(384)}), {}) == Batches{{0}, {1, 2}});
+  CHECK(plan(pointers({row(4), row(9), row(12)}), {}) == Batches{{0, 1, 2}});  // a few tokens are not worth a run
+  CHECK(plan(pointers({row(100), row(384), row(384)}), {.padding = 0.5}) == Batches{{0, 1, 2}});
+}
+
 TEST_CASE("rows with another number of choices never share a batch") {
   Features choices = row(4);
   choices.choices = 2;

@@ -47,6 +47,34 @@ TEST_CASE("a stream is answered in its order, as each request is answered alone"
   }
 }
 
+TEST_CASE("many batches at once give the answers of one after another") {
+  const auto session = golden::load<TextClassification>();
+  const auto bulk = golden::load<TextClassification>({.threads = 4, .budget = {.rows = 3}, .mode = "throughput"});
+  const auto asked = requests(300);
+  const auto answers = bulk.predict(asked);
+  REQUIRE(answers.size() == asked.size());
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    check_equal(std::get<Classes::Result>(answers[i]), session(asked[i]));
+  }
+}
+
+TEST_CASE("what a batch throws ends all of them, and is thrown once") {
+  const auto bulk = golden::load<TextClassification>({.threads = 4, .budget = {.rows = 1}, .mode = "throughput"});
+  std::vector<Features> rows(20, {.ids = {1, 2, 3}, .type_ids = {0, 0, 0}, .mask = {1, 1, 1}});
+  std::vector<const Features*> pointers;
+  for (const Features& row : rows) pointers.push_back(&row);
+  const std::vector<std::string> fetch = {"logits"};
+  const auto refuse = [](std::size_t, Outputs) { throw BackendError("enough"); };
+  CHECK_THROWS_WITH_AS(bulk.outputs(pointers, fetch, refuse), "enough", BackendError);
+}
+
+TEST_CASE("wrong options are named at once") {
+  CHECK_THROWS_WITH_AS(golden::load<TextClassification>({.threads = 0, .mode = "fast"}),
+                       "threads is 0, expected at least 1; mode is 'fast', expected one of auto, latency, throughput",
+                       InputError);
+  CHECK_THROWS_AS(golden::load<TextGeneration>({.mode = "throughput"}), InputError);
+}
+
 TEST_CASE("a request that cannot be answered takes no other with it and names its place") {
   const auto session = golden::load<TextClassification>();
   auto asked = requests(270);

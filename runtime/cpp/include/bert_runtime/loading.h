@@ -20,7 +20,7 @@ struct Options {
   /// auto, or the artefact to run (cpu, portable, cuda, tensorrt): a named one never falls back to another, nor to the
   /// CPU.
   std::string target = "auto";
-  /// Threads of one run; nothing takes the CPUs that affinity and cgroup leave this process.
+  /// The CPUs to use; nothing takes those that affinity and cgroup leave this process.
   std::optional<std::int64_t> threads = std::nullopt;
   /// The size of the batches that `predict` makes.
   Budget budget = {};
@@ -32,6 +32,10 @@ struct Options {
   std::optional<std::string> onnxruntime = std::nullopt;
   /// Told what the user should know, during the load; nothing tells the standard error stream.
   std::function<void(const std::string&)> warn = {};
+
+  /// latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict` runs as many
+  /// batches at once as there are threads, so that the whole is soon done; auto is latency.
+  std::string mode = "auto";
 
   /// What is wrong with the values.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;

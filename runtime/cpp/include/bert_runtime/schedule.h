@@ -13,10 +13,12 @@
 
 namespace bert_runtime {
 
-/// The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows.
+/// The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows; a row that would make more
+/// than the share `padding` of a batch padding begins another.
 struct Budget {
   std::int64_t tokens = 2048;
   std::int64_t rows = 64;
+  double padding = 0.05;
 
   /// What is wrong with the values.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;

@@ -36,6 +36,7 @@ struct SessionParts {
   Budget budget;
   /// Of a decoder that reads an encoder: where what it reads comes from.
   std::shared_ptr<const Sources> sources = nullptr;
+  std::int64_t streams = 1;  ///< How many batches run at once, each in a thread.
 };
 
 /// A loaded bundle of the task T (Pretraining, FillMask, TextGeneration, NextSentencePrediction, TextClassification,
@@ -76,9 +77,9 @@ class Session {
   /// take; BackendError: the engine failed.
   [[nodiscard]] std::map<std::string, FloatArray> run(std::span<const Input> arrays) const;
 
-  /// Rows as the head encodes them, run in batches of similar length: calls `take` from this thread with each one's
-  /// index and those of its outputs that `fetch` names; these own their memory. Throws BackendError: the engine failed,
-  /// or the graph gives no such output; and what `take` throws.
+  /// Rows as the head encodes them, run in batches of similar length: calls `take` with each one's index and those of
+  /// its outputs that `fetch` names; these own their memory. One call at a time, from this thread; in throughput mode
+  /// from several. Throws BackendError: the engine failed, or the graph gives no such output; and what `take` throws.
   void outputs(std::span<const Features* const> rows, std::span<const std::string> fetch,
                const std::function<void(std::size_t, Outputs)>& take) const;
 
