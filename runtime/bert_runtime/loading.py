@@ -56,8 +56,8 @@ class Options:
             `auto` does. Without it, requests bring EncoderStates.
         gpu: what engines on a GPU are told.
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
-            runs as many batches at once as there are threads, and reads far ahead, so that the whole is soon done; auto
-            is latency.
+            runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
+            soon done; auto is latency.
     """
 
     target: str = "auto"
@@ -77,15 +77,16 @@ class Options:
         if problems:
             raise InputError(problems)
 
-    @property
-    def streams(self) -> int:
-        """How many batches run at once."""
-        return (self.threads or available_cpus()) if self.mode == "throughput" else 1
-
-    @property
-    def run_threads(self) -> int:
-        """The threads of one run."""
-        return 1 if self.mode == "throughput" else self.threads or available_cpus()
+    def shared(self, target: str) -> tuple[int, int]:
+        """(threads of one run, how many runs at once) of an engine for `target`."""
+        cpus = self.threads or available_cpus()
+        if self.mode != "throughput":
+            return cpus, 1
+        if target in ("cuda", "tensorrt"):
+            return 1, 2  # a GPU is busy with one batch while the next is copied
+        # OpenVINO's two threads share a run better than two runs share its weights: benchmarks/LOG.md.
+        threads = min(2, cpus) if target == "openvino" else 1
+        return threads, cpus // threads
 
 
 @overload
@@ -134,8 +135,7 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     text = _text_encoder(bundle)
     choice, running = _start(bundle, choice, options)
     _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
-    # A GPU is busy with one batch while the next is copied; on a CPU each stream has a core of its own.
-    streams = min(options.streams, 2) if running.active_target in ("cuda", "tensorrt") else options.streams
+    _, streams = options.shared(running.active_target)
     task, schedule = find_task(bundle.manifest.task), Schedule(options.budget, streams)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
@@ -146,7 +146,9 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
 def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, Running]:
     """The engine of the choice, or with `auto` of the next one where a GPU's cannot be started after all."""
     try:
-        engine = choice.start(bundle.directory, choice.artefact, _engine_options(bundle, choice.artefact, options))
+        engine = choice.start(
+            bundle.directory, choice.artefact, _engine_options(bundle, choice, choice.artefact, options)
+        )
     except BackendError as error:
         if choice.otherwise is None:
             raise
@@ -166,16 +168,17 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
     if options.encoder is not None:
         own = replace(options, target="auto", encoder=None)
         encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
-    engine = choice.start(bundle.directory, source, _engine_options(bundle, source, options))
+    engine = choice.start(bundle.directory, source, _engine_options(bundle, choice, source, options))
     return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)
 
 
-def _engine_options(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> EngineOptions:
+def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
     cache = None if options.cache is None else _compiled_folder(bundle, artefact, options.cache)
     gpu = options.gpu
     if gpu.profile is None:
         gpu = replace(gpu, profile=_profile(options.budget, bundle.manifest.tokenizer.max_length))
-    return EngineOptions(options.run_threads, cache, gpu)
+    threads, _ = options.shared(choice.active_target)
+    return EngineOptions(threads, cache, gpu)
 
 
 def _profile(budget: Budget, max_length: int) -> Profile:

@@ -125,6 +125,18 @@ def test_a_text_that_grows_token_by_token_has_no_bulk_mode(classification: Path)
         load(classification.with_name("text-generation"), options=Options(mode="throughput"))
 
 
+def test_throughput_shares_the_threads_among_runs() -> None:
+    bulk = Options(threads=8, mode="throughput")
+    assert {target: bulk.shared(target) for target in ("cpu", "portable", "openvino", "cuda")} == {
+        "cpu": (1, 8),
+        "portable": (1, 8),
+        "openvino": (2, 4),
+        "cuda": (1, 2),
+    }
+    assert Options(threads=1, mode="throughput").shared("openvino") == (1, 1)
+    assert Options(threads=8).shared("cpu") == (8, 1)
+
+
 def test_wrong_options_are_named_at_once() -> None:
     with pytest.raises(InputError, match=r"threads is 0, expected at least 1; mode is 'fast', expected one of auto"):
         Options(threads=0, mode="fast")
