@@ -49,7 +49,7 @@ demo: $(DEMO)/manifest.json
 
 test: $(VENV)/.installed-dev
 	@if runtime/cpp/tools/toolchain.sh; then $(MAKE) ctest-cpp; else echo "SKIPPED: the C++ runtime"; fi
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

@@ -17,8 +17,13 @@ from bert_export.options import ExportOptions
 from bert_export.verify.compare import TOLERANCES
 from bert_runtime.tasks import TASKS
 
+QUICK = ("question-answering", "multiple-choice", "text-generation")
+"""Heads of each kind of input; the others take minutes together."""
 
-@pytest.mark.parametrize("task", [task.name for task in TASKS])
+
+@pytest.mark.parametrize(
+    "task", [task.name if task.name in QUICK else pytest.param(task.name, marks=pytest.mark.slow) for task in TASKS]
+)
 def test_every_head_passes_the_gate_in_fp32(task: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
     model = str(tiny_checkpoint(task, {}))
     report = export(ExportOptions(model=model, task=task, output=tmp_path / "b", targets=("openvino",)))
@@ -32,7 +37,10 @@ def test_every_head_passes_the_gate_in_fp32(task: str, tiny_checkpoint: TinyChec
     assert artefact.kernels.endswith(" of 2 attentions as one kernel")
 
 
-@pytest.mark.parametrize("task", ["text-classification", "token-classification", "text-generation"])
+@pytest.mark.parametrize(
+    "task",
+    ["text-classification", *(pytest.param(task, marks=pytest.mark.slow) for task in QUICK)],
+)
 def test_bf16_is_the_graph_of_fp32_in_another_arithmetic(
     task: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

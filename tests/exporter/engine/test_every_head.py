@@ -106,6 +106,7 @@ def test_what_half_precision_cannot_hold_stays_single_around_integers(
     check_integers(graph, expected=12)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_beyond_half_precision_is_single_around_its_integers(
     make_artefact: MakeArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from bert_runtime.tasks import TASKS, find_task
 ENCODERS = [task.name for task in TASKS if not task.is_autoregressive]
 
 
-@pytest.mark.parametrize("target", ["cuda", "portable"])
+@pytest.mark.parametrize("target", ["cuda", pytest.param("portable", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [task.name for task in TASKS])
 def test_weights_and_arithmetic_are_half_and_the_signature_stays(
     name: str, target: str, graph: Callable[..., ir.Model]
