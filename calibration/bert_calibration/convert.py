@@ -52,7 +52,7 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
     check_found([product for site in sites for product in site.products], layers_of(model))
     editor, promised = Editor(model), dict[str, str]()
     found = dict(ranges.sites) if ranges is not None and plan.method is not None else {}
-    for site in smooth(editor, sites, _factors(sites, target, plan, found)):
+    for site in smooth(editor, sites, _factors(sites, plan, found)):
         form = plan.form(site)
         if form is not Form.FLOAT:
             promised |= _quantize(editor, site, target, (form, found.get(site.name)))
@@ -89,13 +89,10 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
         raise QuantizationError("; ".join(problems))
 
 
-def _factors(
-    sites: Sequence[Site], target: str, plan: Plan, found: Mapping[str, Range]
-) -> dict[str, NDArray[np.float32]]:
+def _factors(sites: Sequence[Site], plan: Plan, found: Mapping[str, Range]) -> dict[str, NDArray[np.float32]]:
     """What the channels of each site are divided by before they become integers."""
     forms = {site.name: plan.form(site) for site in sites}
-    # Q/DQ has no integers of the other forms: engines take the weights, and should have them as they are.
-    rounded = {Form.STATIC, Form.TOKEN} if target == "cpu" else {Form.STATIC}
+    rounded = {Form.STATIC, Form.TOKEN}
     factors = {name: factors_of(found.get(name), form) for name, form in forms.items() if form in rounded}
     return {name: each for name, each in factors.items() if each is not None}
 

@@ -16,7 +16,7 @@ class Form(Enum):
     """One scale for all, from calibration."""
     TOKEN = "per-token"
     """One scale for each token, taken from the token itself. As Q/DQ has no such form, a graph of plain operators holds
-    int8 weights there and leaves activations to the engine: OpenVINO takes scales for each token then."""
+    int8 weights there and leaves activations, smoothed, to the engine: OpenVINO takes scales for each token then."""
     DYNAMIC = "dynamic"
     """One scale for the whole batch, taken from the batch: an answer depends on what it was batched with."""
     FLOAT = "float"
@@ -75,15 +75,14 @@ class Plan:
 
 FAST = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth", careful=Form.TOKEN)
 FAITHFUL = Plan("faithful", Form.TOKEN, Form.TOKEN, Form.TOKEN, "smooth")
-MIXED = Plan("faithful", Form.STATIC, Form.STATIC, Form.TOKEN, "smooth")
 PER_TOKEN = Plan("per-token", Form.TOKEN, Form.TOKEN, Form.TOKEN)
 DYNAMIC = Plan("dynamic", Form.DYNAMIC, Form.DYNAMIC, Form.DYNAMIC)
 SIGNED = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth")
 
 PLANS: Mapping[str, Mapping[str, Plan]] = {
     "cpu": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN, DYNAMIC)},
-    "openvino": {plan.name: plan for plan in (FAST, MIXED, PER_TOKEN)},
-    "portable": {plan.name: plan for plan in (FAST, MIXED, PER_TOKEN)},
+    "openvino": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN)},
+    "portable": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN)},
     "tensorrt": {"fast": SIGNED, "faithful": SIGNED},
 }
 """Target -> the named plans: fast and faithful need calibration data, the others none. Measured: benchmarks/LOG.md."""

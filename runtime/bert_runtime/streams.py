@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from bert_runtime.errors import BackendError
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+CLOSED = "the session is closed; load the bundle again"
 
 AHEAD = 4
 """How many items for each stream are begun before the first result is taken: enough to be busy while it is decoded."""
@@ -29,22 +33,35 @@ class Streams:
     def start(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """The results in the items' order. With several threads the first items begin at once; never are more than
         AHEAD for each thread begun and not taken, so that memory is bounded. What `function` raises comes in its turn.
+
+        Raises:
+            BackendError: `close` was called before everything had begun.
         """
         pool = self._pool
         if pool is None:
             return map(function, items)
-        rest = iter(items)
-        begun = deque(pool.submit(function, item) for item in islice(rest, AHEAD * self.count))
-        return _taken(begun, (pool.submit(function, item) for item in rest))
+        futures = (_begun(pool, function, item) for item in items)
+        return _taken(deque(islice(futures, AHEAD * self.count)), futures)
 
     def close(self) -> None:
         """Wait for what runs, and begin nothing more."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begun(pool: ThreadPoolExecutor, function: Callable[[T], R], item: T) -> Future[R]:
+    try:
+        return pool.submit(function, item)
+    except RuntimeError as error:  # the pool is shut down
+        raise BackendError(CLOSED) from error
 
 
 def _taken(begun: deque[Future[R]], more: Iterator[Future[R]]) -> Iterator[R]:
     while begun:
-        result = begun.popleft().result()
+        try:
+            result = begun.popleft().result()
+        except CancelledError as error:
+            raise BackendError(CLOSED) from error
         begun.extend(islice(more, 1))
         yield result

@@ -17,7 +17,7 @@ from bert_calibration.batches import batches_of
 from bert_calibration.convert import Conversion, convert
 from bert_calibration.errors import QuantizationError
 from bert_calibration.observe import observe
-from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, MIXED, PER_TOKEN, PLANS, Plan
+from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, PLANS, Plan
 from bert_calibration.products import find_sites
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import digest
@@ -37,7 +37,7 @@ CPU = PLANS["cpu"]
 INVARIANT = tuple(plan for plan in CPU.values() if plan.is_batch_invariant)
 PLAIN = (
     ("question-answering", "openvino", FAST),
-    ("question-answering", "openvino", MIXED),
+    ("question-answering", "openvino", FAITHFUL),
     ("text-classification", "portable", PER_TOKEN),
     ("question-answering", "tensorrt", FAST),
 )

@@ -20,7 +20,7 @@ def measured(folder: Path, plan: Plan) -> tuple[list[Line], list[str]]:
     return list(bench(bundles.read(folder), plan, skipped.append)), skipped
 
 
-@pytest.mark.parametrize("task", ["text-classification", "multiple-choice", "fill-mask", "question-answering"])
+@pytest.mark.parametrize("task", ["text-classification", "multiple-choice", "fill-mask"])
 def test_every_artefact_and_size_has_a_line(classification: Path, task: str) -> None:
     folder = classification.with_name(task)
     lines, skipped = measured(folder, QUICK)
@@ -62,11 +62,11 @@ def test_wrong_sizes_are_named_at_once() -> None:
         Plan(batches=(1, 0), lengths=(1,), seconds=0)
 
 
-def test_the_command_prints_a_table_or_json(question_answering: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table_or_json(multiple_choice: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--batches", "1", "--lengths", "8", "--seconds", "0.01", "--threads", "1"]
-    assert main([str(question_answering), *sizes]) == 0
+    assert main([str(multiple_choice), *sizes]) == 0
     assert "1 x 8" in capsys.readouterr().out
-    assert main([str(question_answering), *sizes, "--json", "--target", "cpu"]) == 0
+    assert main([str(multiple_choice), *sizes, "--json", "--target", "cpu"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["threads"] == 1
     assert {line["artefact"] for line in record["times"]} == {"cpu fp32"}
@@ -84,9 +84,9 @@ def test_the_command_prints_a_table_or_json(question_answering: Path, capsys: py
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(
-    question_answering: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    classification: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([argument.format(bundle=question_answering) for argument in arguments]) == 2
+    assert main([argument.format(bundle=classification) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert told in error
     assert error.startswith("bert-bench: ")

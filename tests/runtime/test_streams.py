@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from bert_runtime.errors import BackendError
 from bert_runtime.streams import AHEAD, Streams
 
 
@@ -57,7 +58,9 @@ def test_closing_waits_for_what_runs_and_begins_nothing_more() -> None:
         going.wait(10)
         ended.append(item)
 
-    streams.start(work, range(8))
+    results = streams.start(work, range(80))
     threading.Timer(0.05, going.set).start()
     streams.close()
     assert 1 <= len(ended) <= 2
+    with pytest.raises(BackendError, match="the session is closed; load the bundle again"):
+        list(results)
