@@ -90,7 +90,7 @@ def _hidden_in_values(editor: Editor, sites: list[Site], site: Site, factors: Fa
 def _values(site: Site) -> tuple[ir.Node, ir.Node, int] | None:
     """(the product that makes the values, the node with their bias, the place of the bias among its inputs), or None
     where something else reads the values, or where the graph is none that is known."""
-    before = site.hidden.producer()
+    before = _only(site.hidden)
     if before is not None and before.op_type == ATTENTION:
         bias = before.inputs[2]
         past = before.inputs[_PAST] if len(before.inputs) > _PAST else None

@@ -66,8 +66,9 @@ class Line:
     """One artefact at one work.
 
     Attributes:
-        work: network: ids in, outputs out; request: one text in, an answer out; bulk: many texts in throughput mode.
-        batch, length: rows, and tokens of a row; of requests, how many there are, and None.
+        work: network: ids in, outputs out; requests: the task's own examples, one after another, from text to answer;
+            bulk: many of them in throughput mode.
+        batch, length: rows, and tokens of a row; of requests, how many a call answers, and None.
         artefact: its target and precision.
         p50, p90, p99: milliseconds of a call.
         per_second: rows, or answers, a second, by the median.
@@ -94,9 +95,7 @@ def bench(bundle: Bundle, plan: Plan, skipped: Callable[[str], None]) -> Iterato
         BackendError: nothing of the bundle runs here, or not the target that was named.
     """
     with contextlib.ExitStack() as stack:
-        sessions = _sessions(bundle, plan, "latency", skipped)
-        for session in sessions.values():
-            stack.enter_context(session)
+        sessions = _sessions(stack, bundle, plan, ("latency", skipped))
         first = next(iter(sessions.values()))
         if find_task(bundle.manifest.task).is_autoregressive:
             skipped("the network alone: a decoder's cost of a token depends on those before; see its requests")
@@ -105,25 +104,26 @@ def bench(bundle: Bundle, plan: Plan, skipped: Callable[[str], None]) -> Iterato
         yield from _requests(sessions, plan)
     if not first.task.is_autoregressive:
         with contextlib.ExitStack() as stack:
-            bulk = _sessions(bundle, plan, "throughput", lambda _: None)
-            for session in bulk.values():
-                stack.enter_context(session)
-            yield from _bulk(bulk, plan)
+            yield from _bulk(_sessions(stack, bundle, plan, ("throughput", lambda _: None)), plan)
 
 
-def _sessions(bundle: Bundle, plan: Plan, mode: str, skipped: Callable[[str], None]) -> dict[str, Session[Any, Any]]:
+def _sessions(
+    stack: contextlib.ExitStack, bundle: Bundle, plan: Plan, how: tuple[str, Callable[[str], None]]
+) -> dict[str, Session[Any, Any]]:
+    """Artefact -> its session in a mode, closed by `stack`; why there is none is told."""
+    mode, skipped = how
     found: dict[str, Session[Any, Any]] = {}
     held = {artefact.target: f"{artefact.target} {artefact.precision}" for artefact in bundle.manifest.artefacts}
     options = Options(threads=plan.threads, mode=mode)
     for target in plan.targets or held:
         try:
-            session = start_session(bundle, replace(options, target=target))
+            session = stack.enter_context(start_session(bundle, replace(options, target=target)))
         except BackendError as error:
             if plan.targets:
                 raise
             skipped(f"{held[target]}: {error}")
         else:
-            found[held[target]] = session
+            found[f"{session.artefact.target} {session.artefact.precision}"] = session
     if not found:
         raise BackendError("no artefact of the bundle runs here: see above, and `bert-doctor DIR`")
     return found

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, overload
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.engine import Running
 from bert_runtime.backends.options import EngineOptions, GpuOptions
-from bert_runtime.backends.profile import Profile
+from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError, InputError
@@ -136,7 +136,11 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     choice, running = _start(bundle, choice, options)
     _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
     _, streams = options.shared(running.active_target)
-    task, schedule = find_task(bundle.manifest.task), Schedule(options.budget, streams)
+    budget = options.budget
+    if running.active_target == "tensorrt":  # the engine takes no more rows than it is built for
+        most = _profile(bundle, running.artefact, options).axes.get("batch", (1, 1, budget.rows))[2]
+        budget = replace(budget, rows=min(budget.rows, most))
+    task, schedule = find_task(bundle.manifest.task), Schedule(budget, streams)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
         return GenerationSession(bundle.manifest, text, running, schedule, sources)
@@ -174,16 +178,20 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
 
 def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
     cache = None if options.cache is None else _compiled_folder(bundle, artefact, options.cache)
-    gpu = options.gpu
-    if gpu.profile is None:
-        gpu = replace(gpu, profile=_profile(options.budget, bundle.manifest.tokenizer.max_length))
+    gpu = replace(options.gpu, profile=_profile(bundle, choice.artefact, options))
     threads, _ = options.shared(choice.active_target)
     return EngineOptions(threads, cache, gpu)
 
 
-def _profile(budget: Budget, max_length: int) -> Profile:
-    """The sizes that a session's own batches can have; most likely is a small batch of a text's usual length."""
-    rows, length = budget.rows, max_length
+def _profile(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> Profile:
+    """The sizes that are asked for, else those of the bundle, else those that a session's own batches can have: most
+    likely is a small batch of a text's usual length."""
+    name = profile_file(artefact.target)
+    if options.gpu.profile is not None:
+        return options.gpu.profile
+    if name in bundle.manifest.files:
+        return read_profile(bundle.directory / name)
+    rows, length = options.budget.rows, bundle.manifest.tokenizer.max_length
     return Profile(
         {
             "batch": (1, min(8, rows), rows),

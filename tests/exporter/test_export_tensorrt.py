@@ -20,6 +20,7 @@ from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.passes import PASSES
 from bert_export.passes.fuse_gelu import fuse_gelu
+from bert_runtime.backends.profile import read_profile
 
 TASK = "text-classification"
 PROFILE = "profile.tensorrt.json"
@@ -46,6 +47,9 @@ def test_the_profile_is_a_file_of_the_bundle_with_its_digest(bundle: Path) -> No
     assert "parses and builds model.tensorrt.onnx with the profile; unmeasured: speed on a GPU" in told["kernels"]
     with bert_runtime.load(bundle, options=bert_runtime.Options("cpu")) as session:
         assert session({"text": "the movie"}).labels
+        inputs = session.artefact.inputs
+    read, options = read_profile(bundle / PROFILE), profile["graphs"][0]["onnxruntime"]
+    assert read.shapes(inputs) == tuple(options[f"trt_profile_{point}_shapes"] for point in ("min", "opt", "max"))
 
 
 def test_the_report_tells_how_to_build_the_engine(

@@ -51,6 +51,8 @@ def test_a_decoder_is_measured_by_its_requests(classification: Path) -> None:
 def test_a_named_target_is_measured_or_an_error(classification: Path, question_answering: Path) -> None:
     lines, _ = measured(classification.with_name("text-generation"), Plan(("portable",), (1,), (4,), 0.01))
     assert {line.artefact for line in lines} == {"portable fp32"}
+    lines, _ = measured(classification.with_name("multiple-choice"), Plan(("auto",), (1,), (4,), 0.01))
+    assert {line.artefact for line in lines} == {"cpu fp32"}
     with pytest.raises(BackendError, match="target 'cuda' was asked for, but the bundle holds"):
         measured(question_answering, Plan(("cuda",)))
 

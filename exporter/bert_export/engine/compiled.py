@@ -13,8 +13,9 @@ from bert_calibration.subject import Subject
 from bert_export.engine.gate import check_engine
 from bert_export.engine.plan import require_tensorrt, write_plan
 from bert_export.engine.profile import Bounds, Profile, profile_of, shapes_of
-from bert_export.engine.profile_file import profile_file, render
+from bert_export.engine.profile_file import render
 from bert_export.options import Quantizing
+from bert_runtime.backends.profile import profile_file
 from bert_runtime.bundle import Bundle
 
 COMPILED = frozenset({"tensorrt"})

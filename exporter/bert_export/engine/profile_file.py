@@ -8,16 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bert_export.engine.profile import Profile, Shapes, shapes_of, to_json
+from bert_runtime.backends.profile import POINTS
 from bert_runtime.manifest import Artefact
 
 FORMAT, VERSION = "bert-export-profile", 1
-
-POINTS = ("min", "opt", "max")
-
-
-def profile_file(target: str) -> str:
-    """The name of the file in the bundle."""
-    return f"profile.{target}.json"
 
 
 def render(artefact: Artefact, profile: Profile, sizes: Mapping[str, int]) -> str:

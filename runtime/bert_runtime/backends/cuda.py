@@ -15,7 +15,7 @@ from bert_runtime.backends.engine import Array
 from bert_runtime.backends.gpu_session import CUDA, open_gpu_session
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime, refusals
 from bert_runtime.backends.options import EngineOptions, GpuOptions
-from bert_runtime.backends.profile import axis_sizes, crop, pad
+from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
 from bert_runtime.errors import BackendError
 from bert_runtime.manifest import Artefact
 
@@ -55,10 +55,7 @@ class CudaEngine(OrtEngine):
         if self._graphs is None:
             super().run_into(feeds, outputs)
             return
-        for name, value in self.run(feeds, list(outputs)).items():
-            if value.shape != outputs[name].shape:
-                raise BackendError(f"{name} has the shape {value.shape}, expected {outputs[name].shape}")
-            np.copyto(outputs[name], value, casting="no")
+        copy_into(self.run(feeds, list(outputs)), outputs)
 
     def close(self) -> None:
         """See Engine."""

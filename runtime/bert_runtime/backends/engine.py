@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.errors import BackendError
 from bert_runtime.manifest import Artefact
 
 Array = NDArray[Any]
@@ -62,3 +64,17 @@ class Running:
     def of(cls, artefact: Artefact, engine: Engine) -> Self:
         """An engine that was not chosen by `select`."""
         return cls(artefact, engine, artefact.target, "the engine was given")
+
+
+def make_cache(folder: Path) -> None:
+    """The folder where an engine keeps what it compiles.
+
+    Raises:
+        BackendError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackendError(
+            f"cache: {folder} cannot be made ({error.strerror}); name a directory that can be written to"
+        ) from error

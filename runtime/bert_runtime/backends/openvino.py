@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.backends.engine import Array
+from bert_runtime.backends.engine import Array, make_cache
 from bert_runtime.backends.openvino_graph import fused_attentions, table_rows
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError
@@ -93,7 +93,7 @@ class OpenVinoEngine:
         core, version = openvino.Core(), openvino.__version__.partition("-")[0]
         arithmetic = _arithmetic(precision, core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
         if cache is not None:
-            _make(cache)
+            make_cache(cache)
         settings = _settings(arithmetic, threads, cache)
         try:
             if precision == "int8":
@@ -207,15 +207,6 @@ def _settings(arithmetic: str, threads: int, cache: Path | None) -> dict[str, ob
         "ENABLE_CPU_PINNING": False,  # pinned, two processes would share the first CPUs and leave the others idle
     }
     return settings if cache is None else {**settings, "CACHE_DIR": str(cache)}
-
-
-def _make(cache: Path) -> None:
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BackendError(
-            f"cache: {cache} cannot be made ({error.strerror}); name a directory that can be written to"
-        ) from error
 
 
 def _reason(error: Exception) -> str:

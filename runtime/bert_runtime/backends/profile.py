@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from bert_runtime import strict_json
 from bert_runtime.backends.engine import Array
-from bert_runtime.errors import BackendError, InputError
+from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.task import TensorSpec
+
+POINTS = ("min", "opt", "max")
 
 PADDED = ("batch", "choices", "sequence", "masks")
 """The axes that may be padded: a row that is added is a copy of the last one, a token that is added is masked."""
@@ -29,7 +33,7 @@ class Profile:
         problems = [
             f"profile: {axis} is {low}, {best}, {high}, expected min <= opt <= max from 1"
             for axis, (low, best, high) in self.axes.items()
-            if not 1 <= low <= best <= high
+            if not (0 if axis == "past" else 1) <= low <= best <= high or not high
         ]
         if problems:
             raise InputError(problems)
@@ -79,6 +83,31 @@ class Profile:
             )
 
 
+def profile_file(target: str) -> str:
+    """The name of a profile in a bundle; see BUNDLE.md."""
+    return f"profile.{target}.json"
+
+
+def read_profile(path: Path) -> Profile:
+    """The profile that the exporter wrote.
+
+    Raises:
+        BundleError: the file is no profile, or its sizes are out of order.
+    """
+    record = strict_json.loads(path.read_bytes(), path.name)
+    try:
+        axes = {axis: tuple(bounds[point] for point in POINTS) for axis, bounds in record["axes"].items()}
+        if not axes or any(type(size) is not int for sizes in axes.values() for size in sizes):
+            raise TypeError
+        return Profile(axes)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"{path.name}: expected axes with whole numbers min, opt and max; export the bundle again"
+        ) from error
+    except InputError as error:
+        raise BundleError(f"{path.name}: {error}; export the bundle again") from error
+
+
 def axis_sizes(feeds: Mapping[str, Array], inputs: Sequence[TensorSpec]) -> dict[str, int]:
     """The size of each named axis of a batch."""
     return {axis: size for spec in inputs for axis, size in zip(spec.axes, feeds[spec.name].shape, strict=True)}
@@ -103,3 +132,11 @@ def _pad(array: Array, axes: Sequence[str], sizes: Mapping[str, int]) -> Array:
 def crop(array: Array, axes: Sequence[str], sizes: Mapping[str, int]) -> Array:
     """An output without what padding added; axes that `sizes` does not name are whole."""
     return array[tuple(slice(sizes.get(axis)) for axis in axes)]
+
+
+def copy_into(values: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+    """Fill the caller's arrays; raises BackendError where one has another shape."""
+    for name, value in values.items():
+        if value.shape != outputs[name].shape:
+            raise BackendError(f"{name} has the shape {value.shape}, expected {outputs[name].shape}")
+        np.copyto(outputs[name], value, casting="no")

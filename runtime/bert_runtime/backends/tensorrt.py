@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.backends.cuda import cuda_options
-from bert_runtime.backends.engine import Array
+from bert_runtime.backends.engine import Array, make_cache
 from bert_runtime.backends.gpu_session import CUDA, TENSORRT, open_gpu_session, preload
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime
 from bert_runtime.backends.options import EngineOptions, GpuOptions
-from bert_runtime.backends.profile import axis_sizes, crop, pad
+from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.system import System, this_system
 from bert_runtime.manifest import Artefact
@@ -73,7 +73,7 @@ class TensorRtEngine(OrtEngine):
             files = [directory / name for name in (artefact.file, *artefact.data)]
             key = _key(files, system, libraries, onnxruntime.__version__, options.gpu)
             folder = options.cache / key.folder
-            _make(folder)
+            make_cache(folder)
         own = tensorrt_options(options.gpu, self._profile.shapes(artefact.inputs), folder)
         providers = [(TENSORRT, own), (CUDA, cuda_options(options.gpu))]
         session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
@@ -95,10 +95,7 @@ class TensorRtEngine(OrtEngine):
         if self._profile.fit(sizes) == sizes:
             super().run_into(feeds, outputs)
             return
-        for name, value in self.run(feeds, list(outputs)).items():
-            if value.shape != outputs[name].shape:
-                raise BackendError(f"{name} has the shape {value.shape}, expected {outputs[name].shape}")
-            np.copyto(outputs[name], value, casting="no")
+        copy_into(self.run(feeds, list(outputs)), outputs)
 
 
 def tensorrt_options(gpu: GpuOptions, shapes: tuple[str, str, str], cache: Path | None) -> dict[str, str]:
@@ -142,12 +139,3 @@ def _tensorrt_version(libraries: Sequence[Path]) -> str:
     if own is None:
         raise BackendError("libnvinfer is nowhere; run `bert-doctor`, which says what to install")
     return str(ctypes.CDLL(str(own)).getInferLibVersion())
-
-
-def _make(cache: Path) -> None:
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BackendError(
-            f"cache: {cache} cannot be made ({error.strerror}); name a directory that can be written to"
-        ) from error

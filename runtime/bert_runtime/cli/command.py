@@ -139,8 +139,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--mode",
         choices=MODES,
         default=options.mode,
-        help="latency: a batch at a time, with all threads; throughput: a batch in each thread, reading 2,048 lines "
-        "ahead; auto (default): throughput for a file, latency for a request and for what comes through a pipe",
+        help="latency: a batch at a time, with all threads; throughput: several batches at once, reading far ahead; "
+        "auto (default): throughput for a file, latency for a request and for what comes through a pipe",
     )
     loading.add_argument(
         "--cache", type=Path, metavar="DIR", help="where engines that compile (openvino) keep it; default: nowhere"

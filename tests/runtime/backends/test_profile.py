@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.runtime.backends.conftest import GOLDEN
 
-from bert_runtime.backends.profile import Profile, axis_sizes, crop, pad
-from bert_runtime.errors import BackendError, InputError
+from bert_runtime.backends.profile import Profile, axis_sizes, copy_into, crop, pad, read_profile
+from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import load
 from bert_runtime.tasks.task import TensorSpec
 
@@ -91,3 +93,31 @@ def test_choices_are_padded_with_whole_choices() -> None:
         padded = pad(feeds, inputs, {"batch": 2, "choices": 5, "sequence": 9})
         found = crop(session.run(padded)[output.name], output.axes, sizes)
         np.testing.assert_allclose(found, session.run(feeds)[output.name], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "expected axes with whole numbers"),
+        ('{"axes": {}}', "expected axes with whole numbers"),
+        ('{"axes": {"batch": {"min": 1, "opt": 2}}}', "expected axes with whole numbers"),
+        ('{"axes": {"batch": {"min": 1, "opt": 2, "max": "8"}}}', "expected axes with whole numbers"),
+        ('{"axes": {"batch": {"min": 1, "opt": 2, "max": true}}}', "expected axes with whole numbers"),
+        ('{"axes": {"batch": {"min": 3, "opt": 2, "max": 8}}}', "batch is 3, 2, 8, expected min <= opt <= max"),
+    ],
+)
+def test_a_file_that_is_no_profile_is_a_broken_bundle(content: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "profile.tensorrt.json"
+    path.write_text(content)
+    with pytest.raises(BundleError, match=told):
+        read_profile(path)
+
+
+def test_a_cache_may_begin_empty() -> None:
+    assert Profile({"past": (0, 16, 32)}).fit({"past": 0}) == {"past": 0}
+
+
+def test_arrays_of_another_shape_are_not_filled() -> None:
+    with pytest.raises(BackendError, match=r"logits has the shape \(2,\), expected \(3,\)"):
+        copy_into({"logits": np.ones(2)}, {"logits": np.zeros(3)})
