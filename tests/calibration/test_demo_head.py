@@ -48,13 +48,13 @@ def other_answers(results: Sequence[Any], reference: Sequence[Any]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", ["fast", "faithful"])
-def test_nine_of_ten_answers_are_those_of_fp32_at_a_third_of_the_size(
-    plan: str, demo_folder: Path, tmp_path: Path
+@pytest.mark.parametrize(("plan", "lost"), [("fast", 0.2), ("faithful", 0.1)])
+def test_most_answers_are_those_of_fp32_at_a_third_of_the_size(
+    plan: str, lost: float, demo_folder: Path, tmp_path: Path
 ) -> None:
     subject = Subject.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
     evidence = Evidence(questions(subject, 0, 40), questions(subject, 100, 60), other_answers)
-    made = quantize(subject, Wish(plan=plan, max_drop=0.1, min_speed=0.0), evidence, tmp_path / "model.onnx")
+    made = quantize(subject, Wish(plan=plan, max_drop=lost, min_speed=0.0), evidence, tmp_path / "model.onnx")
     assert made.search is not None
 
     assert made.conversion.operators == (

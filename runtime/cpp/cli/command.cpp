@@ -50,7 +50,7 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
   --threads N            default: the CPUs this process may use
   --tokens N, --rows N   in a batch, at most
   --padding SHARE        of a batch, at most
-  --mode M               latency: a batch at a time, with all threads; throughput: a batch in each thread; auto
+  --mode M               latency: a batch at a time, with all threads; throughput: several batches at once; auto
                          (default): throughput for a file, latency for a request and for what comes through a pipe
   --json, --cache DIR    for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
                          here compiles what could be kept
