@@ -10,8 +10,14 @@ import onnx_ir as ir
 import pytest
 from tests.calibration.conftest import GetSubject, requests_of
 
+from bert_calibration.batches import batches_of
+from bert_calibration.convert import convert
 from bert_calibration.edit import Editor
+from bert_calibration.observe import observe
+from bert_calibration.plans import PLANS
 from bert_calibration.products import Role, Site, find_sites
+from bert_calibration.ranges import ranges_of
+from bert_calibration.ranges_file import digest
 from bert_calibration.smoothing import smooth
 from bert_calibration.subject import Subject
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
@@ -72,6 +78,30 @@ def test_values_that_something_else_reads_are_left_alone(subject: GetSubject, tm
     added = next(iter(values.node.outputs[0].uses())).node.outputs[0]
     model.graph.outputs.append(added)
     context = next(site for site in find_sites(model) if site.role is Role.CONTEXT)
+    smooth(Editor(model), find_sites(model), {context.name: np.full(len(context.products[0].matrix()), 2, np.float32)})
+    assert [node.name for node in model.graph if str(node.name).endswith(".attention.output.dense.input/Mul")]
+    assert "divided" not in "".join(model.graph.initializers)
+
+
+def test_a_scale_for_each_token_is_taken_of_smoothed_activations_in_plain_graphs_too(
+    subject: GetSubject, tmp_path: Path
+) -> None:
+    bundle = subject("question-answering", "portable")
+    seen = observe(bundle.path, batches_of(bundle.rows(requests_of(bundle, 40)), bundle.text.pad_id))
+    model = ir.load(bundle.path)
+    convert(model, "openvino", PLANS["openvino"]["faithful"], ranges_of(seen, "smooth", digest(bundle.path), 40))
+    names = [str(node.name) for node in model.graph]
+    wide = [site.name for site in find_sites(ir.load(bundle.path)) if site.role is Role.OUTPUT]
+    assert wide
+    for site in wide:
+        assert f"{site}.input/Mul" in names  # OpenVINO rounds what it reads here
+        assert f"{site}.input/QuantizeLinear" not in names
+
+
+def test_what_attention_gives_to_someone_else_too_is_divided_for_its_product_alone(subject: GetSubject) -> None:
+    model = ir.load(subject("question-answering", "cpu").path)
+    context = next(site for site in find_sites(model) if site.role is Role.CONTEXT)
+    model.graph.outputs.append(context.hidden)
     smooth(Editor(model), find_sites(model), {context.name: np.full(len(context.products[0].matrix()), 2, np.float32)})
     assert [node.name for node in model.graph if str(node.name).endswith(".attention.output.dense.input/Mul")]
     assert "divided" not in "".join(model.graph.initializers)

@@ -84,6 +84,27 @@ def test_int8_computes_what_is_not_quantised_as_bf16_does() -> None:
     assert name.endswith(" CPU int8 and bf16") or name.endswith(" CPU int8 and f32")
 
 
+@pytest.mark.parametrize(("width", "group"), [(384, 384), (100, 64), (20, 64)])
+def test_weights_in_int8_share_scales_over_as_many_numbers_as_the_network_is_wide(
+    width: int, group: int, tmp_path: Path
+) -> None:
+    shapes = {"wide": (width, 4 * width), "narrow": (4 * width, width)}
+    stored = {name: np.ones(shape, np.int8) for name, shape in shapes.items()}
+    constants = [numpy_helper.from_array(values, name) for name, values in stored.items()]
+    constants.append(numpy_helper.from_array(np.array(0.01, np.float32), "scale"))
+    nodes, last = [], "x"
+    for name in shapes:
+        nodes.append(onnx.helper.make_node("DequantizeLinear", [name, "scale"], [f"{name}.float"]))
+        nodes.append(onnx.helper.make_node("MatMul", [last, f"{name}.float"], [f"{name}.out"]))
+        last = f"{name}.out"
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["rows", width]) for name in ("x", last)]
+    graph = onnx.helper.make_graph(nodes, "products", ends[:1], ends[1:], constants)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)]), tmp_path / "m.onnx")
+
+    made = OpenVinoEngine(tmp_path / "m.onnx", "int8", 1)
+    assert made._compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE") == group
+
+
 def test_a_cpu_without_bf16_is_told_of_and_computes_in_f32(monkeypatch: pytest.MonkeyPatch) -> None:
     real = openvino.import_openvino()
 
