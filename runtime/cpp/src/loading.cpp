@@ -1,5 +1,6 @@
 #include "bert_runtime/loading.h"
 
+#include <future>
 #include <iostream>
 #include <utility>
 
@@ -72,11 +73,15 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const Artefact& artefact =
       select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
   refuse_needless_encoder(bundle, artefact, options);
-  TextEncoder text = text_encoder(bundle);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
                                .threads = is_bulk ? 1 : threads,
                                .library = options.onnxruntime};
-  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.file, placement);
+  // The graph and the vocabulary take equally long: each on a thread of its own. What is wrong with the text is told first.
+  std::future<std::shared_ptr<OnnxRuntimeEngine>> loading = std::async(std::launch::async, [&] {
+    return std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.file, placement);
+  });
+  TextEncoder text = text_encoder(bundle);
+  std::shared_ptr<OnnxRuntimeEngine> engine = loading.get();
   auto read = sources(bundle, artefact, options, placement);
   return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,
           std::move(read), is_bulk ? threads : 1};
