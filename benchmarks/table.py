@@ -30,8 +30,8 @@ def tables(results: Iterable[Result]) -> str:
     for result in results:
         if result.machine.name != machine:
             machine = result.machine.name
-            lines += [f"### {machine}", "", _machine(result.machine), ""]
-        lines += [f"#### {result.benchmark.replace('_', ' ')}: {result.subject}", "", _circumstances(result), ""]
+            lines += [f"### {machine}", "", machine_line(result.machine), ""]
+        lines += [f"#### {title(result)}", "", circumstances(result), ""]
         lines += [*TABLES[result.benchmark](result.measurements), ""]
     return "\n".join(lines).rstrip()
 
@@ -121,7 +121,7 @@ def _growth(measurement: Mapping[str, Any], width: int = 64) -> Iterator[str]:
     early, late = statistics.median(tokens[1 : width + 1]), statistics.median(tokens[-width:])
     first, last = measurement["prompt"] + width // 2, measurement["prompt"] + len(tokens) - width // 2
     costs = f"A token after about {first} others: {early:.2f} ms; after about {last}: {late:.2f} ms."
-    yield f"{costs} The plot is in results/."
+    yield f"{costs} The page draws it."
 
 
 def cross_attention(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -222,13 +222,20 @@ def _starts(wall: Sequence[float], cpu: Sequence[float]) -> list[str]:
     return [f"{seconds:.2f}" for seconds in (min(wall), statistics.median(wall), min(cpu))]
 
 
-def _machine(machine: Machine) -> str:
+def title(result: Result) -> str:
+    """What was measured of what."""
+    return f"{result.benchmark.replace('_', ' ')}: {result.subject}"
+
+
+def machine_line(machine: Machine) -> str:
+    """The machine in a sentence."""
     isa = ", ".join(machine.isa) or "no vector extension known here"
     size = f"{machine.cpus} CPUs, {machine.memory} GiB"
     return f"{machine.cpu} (family/model {machine.family}; {isa}), {size}, {machine.system}."
 
 
-def _circumstances(result: Result) -> str:
+def circumstances(result: Result) -> str:
+    """With which versions and how undisturbed a result was measured."""
     machine = result.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     return (

@@ -1,0 +1,110 @@
+"""What is drawn of a result, by its benchmark's name, and of others by the shape of their measurements."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
+from benchmarks.page.figure import Drawn
+from benchmarks.page.races import figures as race_figures
+from benchmarks.page.races import race_of
+from benchmarks.results import Result
+
+
+def figures(result: Result) -> Iterator[Drawn]:
+    """The figures of a result; none where there is only a table."""
+    own = FIGURES.get(result.benchmark)
+    if own is not None:
+        yield from own(result.measurements)
+        return
+    race = race_of(result.measurements)
+    if race is not None:
+        yield from race_figures(race, "CPU time" if result.benchmark in CPU_TIME else "time")
+
+
+def accuracy(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
+    """How far each precision is from torch, and how often it answers the same."""
+    made = [row for row in measurements["rows"] if "metrics" in row]
+    reference, *others = made
+    if not others:
+        return
+    metric = reference["metrics"][0]
+    whole = f"{metric['metric']} {_percent(metric)}"
+    changes = {row["variant"]: _points(row["differences"][0]) for row in others}
+    same = {row["variant"]: _points(row["agreement"]) for row in others}
+    yield Drawn(
+        "accuracy",
+        f"What is lost of {reference['variant']}'s {metric['metric']}, and how many answers stay",
+        f"{reference['variant']}: {whole}, {metric['samples']} samples. Whiskers are 95% bootstrap intervals; those of "
+        "the change are paired: one that crosses the line shows no change.",
+        panels(
+            [
+                Panel("change, points", changes, "{:+.2f}", reference=0.0),
+                Panel("same answer, %", same, "{:.1f}"),
+            ],
+            Look("", mark="dot", columns=2),
+        ),
+    )
+
+
+def bulk(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
+    """The time of each way through the same texts."""
+    spent = {name: _quartiles(seconds) for name, seconds in measurements["ways"].items()}
+    fastest = sorted(spent, key=lambda name: spent[name].value)
+    told = f"{measurements['texts']:,} texts of {measurements['tokens']:,} tokens, from strings to labels"
+    yield Drawn(
+        "bulk",
+        "Seconds for all texts",
+        f"{told}; the median of the rounds, whiskers are quartiles. Lower is faster.",
+        panels([Panel("", {name: spent[name] for name in fastest})], Look("s")),
+    )
+
+
+def generation(measurements: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
+    """The median cost of a token by the number of tokens before it, averaged over neighbours."""
+    longest = {each["writer"]: each for each in measurements}
+    drawn = [
+        Line(name, *_smooth(each["prompt"], np.median(each["rounds"], axis=0)[1:])) for name, each in longest.items()
+    ]
+    yield Drawn(
+        "generation",
+        "The cost of a token while a text grows",
+        "The median of the rounds, averaged over 15 neighbours. Lower is faster.",
+        lines(drawn, Axis("tokens before it"), Axis("ms for a token")),
+    )
+
+
+FIGURES: Mapping[str, Callable[[Any], Iterator[Drawn]]] = {
+    "accuracy": accuracy,
+    "bulk": bulk,
+    "generation": generation,
+}
+
+
+CPU_TIME = ("cpu_time", "int8_speed_1")
+"""Benchmarks that count the CPU time of one thread, not the time that a caller waits."""
+
+
+def _points(found: Mapping[str, Any]) -> Spread:
+    return Spread(100 * found["value"], 100 * found["low"], 100 * found["high"])
+
+
+def _percent(found: Mapping[str, Any]) -> str:
+    spread = _points(found)
+    return f"{spread.value:.1f} ({spread.low:.1f} to {spread.high:.1f})"
+
+
+def _quartiles(values: Sequence[float]) -> Spread:
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(middle, low, high)
+
+
+def _smooth(prompt: int, milliseconds: Any, width: int = 15) -> tuple[list[float], list[float]]:
+    means: list[float] = np.convolve(milliseconds, np.ones(width) / width, mode="valid").tolist()
+    return [float(prompt + 1 + width // 2 + i) for i in range(len(means))], means
