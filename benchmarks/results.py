@@ -69,7 +69,8 @@ def read_all(folder: Path = FOLDER) -> Iterator[Result]:
 def _read(path: Path) -> Result:
     record = json.loads(path.read_text(encoding="utf-8"))
     machine = record.pop("machine")
-    return Result(machine=Machine(**{**machine, "isa": tuple(machine["isa"])}), **record)
+    lists = {"isa": tuple(machine["isa"]), "gpus": tuple(machine.get("gpus", ()))}
+    return Result(machine=Machine(**{**machine, **lists}), **record)
 
 
 def _told(error: Exception) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
+from benchmarks.gpu import report as gpu
 from benchmarks.machine import Machine
 from benchmarks.markdown import markdown, replaced
 from benchmarks.peers import PEERS
@@ -207,6 +208,8 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "finetune": finetune,
     "cpp_session": cpp_session,
     "bulk": bulk,
+    "gpu": gpu.table,
+    "gpu_rehearsal": gpu.table,
     "int8_answers": int8_answers,
     "int8_sensitivity": int8_sensitivity,
     "int8_speed_1": int8_speed,
@@ -231,7 +234,8 @@ def machine_line(machine: Machine) -> str:
     """The machine in a sentence."""
     isa = ", ".join(machine.isa) or "no vector extension known here"
     size = f"{machine.cpus} CPUs, {machine.memory} GiB"
-    return f"{machine.cpu} (family/model {machine.family}; {isa}), {size}, {machine.system}."
+    gpus = "".join(f" GPU: {gpu}." for gpu in machine.gpus)
+    return f"{machine.cpu} (family/model {machine.family}; {isa}), {size}, {machine.system}.{gpus}"
 
 
 def circumstances(result: Result) -> str:

@@ -23,7 +23,11 @@ class Size:
     intermediate: int
 
 
-SIZES = {"minilm-l6": Size(6, 384, 12, 1536), "bert-base": Size(12, 768, 12, 3072)}
+SIZES = {
+    "minilm-l6": Size(6, 384, 12, 1536),
+    "bert-base": Size(12, 768, 12, 3072),
+    "tiny": Size(2, 128, 2, 512),  # BERT-tiny of Turc et al. (2019), to try a benchmark with: its speed says nothing
+}
 
 
 @dataclass(frozen=True)

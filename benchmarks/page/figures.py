@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +9,11 @@ import numpy as np
 
 from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
 from benchmarks.page.figure import Drawn
+from benchmarks.page.gpu import gpu
 from benchmarks.page.races import figures as race_figures
 from benchmarks.page.races import race_of
 from benchmarks.results import Result
+from benchmarks.summary import spread
 
 
 def figures(result: Result) -> Iterator[Drawn]:
@@ -53,7 +54,7 @@ def accuracy(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
 
 def bulk(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
     """The time of each way through the same texts."""
-    spent = {name: _quartiles(seconds) for name, seconds in measurements["ways"].items()}
+    spent = {name: Spread(*spread([[each] for each in seconds])) for name, seconds in measurements["ways"].items()}
     fastest = sorted(spent, key=lambda name: spent[name].value)
     told = f"{measurements['texts']:,} texts of {measurements['tokens']:,} tokens, from strings to labels"
     yield Drawn(
@@ -82,6 +83,8 @@ FIGURES: Mapping[str, Callable[[Any], Iterator[Drawn]]] = {
     "accuracy": accuracy,
     "bulk": bulk,
     "generation": generation,
+    "gpu": gpu,
+    "gpu_rehearsal": gpu,
 }
 
 
@@ -94,15 +97,8 @@ def _points(found: Mapping[str, Any]) -> Spread:
 
 
 def _percent(found: Mapping[str, Any]) -> str:
-    spread = _points(found)
-    return f"{spread.value:.1f} ({spread.low:.1f} to {spread.high:.1f})"
-
-
-def _quartiles(values: Sequence[float]) -> Spread:
-    if len(values) == 1:
-        return Spread(values[0], values[0], values[0])
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Spread(middle, low, high)
+    points = _points(found)
+    return f"{points.value:.1f} ({points.low:.1f} to {points.high:.1f})"
 
 
 def _smooth(prompt: int, milliseconds: Any, width: int = 15) -> tuple[list[float], list[float]]:
