@@ -22,12 +22,15 @@ def table(measurements: Mapping[str, Any]) -> Iterator[str]:
     yield f"On {measurements['device']}. {_ceilings(measurements['ceilings'])}"
     runs = {(run["peer"], Case(run["batch"], run["sequence"]), run["fill"]): run for run in measurements["runs"]}
     baseline = measurements["runs"][0]["baseline"] if runs else ""
+    if runs:
+        yield ""
+        yield f"Milliseconds of a call, rows a second, times as fast as {baseline}, and times as long as the floor."
     for case in dict.fromkeys(case for _, case, _ in runs):
         own = {key: run for key, run in runs.items() if key[1] == case}
         fills = sorted({fill for _, _, fill in own})
         yield ""
         rows = [[peer, *(_cell(own, (peer, case, fill), baseline) for fill in fills)] for peer in _peers(own)]
-        yield from markdown([f"{case.name}: ms, rows/s, times {baseline}, times the floor", *map(_filled, fills)], rows)
+        yield from markdown([case.name, *map(_filled, fills)], rows)
     reasons: dict[str, list[str]] = defaultdict(list)
     for each in measurements["skipped"]:
         reasons[each["why"]].append(each["name"])

@@ -190,6 +190,7 @@ def _scale(axes: Axes, drawn: Sequence[Line], x: Axis, y: Axis) -> None:
         axes.set_ylim(low / 1.15, high * 1.15)
     else:
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
 
 
 def _round_numbers(low: float, high: float) -> list[float]:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 
 FAMILIES: Mapping[str, str] = {
-    r"floor": "#808080",
     r"^bert-export.*openvino|^bert-export.*OpenVINO": "#2f80d0",
     r"^bert-export.*tensorrt": "#7d9a1c",
     r"^bert-export|^bert_runtime": "#12936f",
     r"torch\.compile": "#e0842e",
     r"^torch|^PyTorch": "#d9542b",
+    r"optimum-intel": "#b84fc4",
+    r"Optimum": "#d05a92",
     r"OpenVINO": "#8f63d2",
     r"CTranslate2": "#5b6bd6",
-    r"Optimum": "#d05a92",
     r"^transformers": "#b98a00",
     r"optimize_model": "#a0704f",
     r"ONNX Runtime|quantize_dynamic": "#7f8896",

@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
 from benchmarks.page.figure import Drawn
 from benchmarks.page.gpu import gpu
+from benchmarks.page.races import against_baseline, race_of, shown
 from benchmarks.page.races import figures as race_figures
-from benchmarks.page.races import race_of
 from benchmarks.results import Result
 from benchmarks.summary import spread
 
@@ -79,10 +79,55 @@ def generation(measurements: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
     )
 
 
+def real_text(measurements: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
+    """Requests one by one and at once: a time is that of one request, so that only ratios are drawn."""
+    race = race_of(measurements)
+    if race is not None:
+        yield from against_baseline(race, lambda case: "one by one" if case.batch == 1 else f"{case.batch} at once")
+
+
+def memory(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
+    """Whole processes, from their start to the first answer."""
+    seconds, peaks = (
+        {name: Spread(*spread([[run[what]] for run in runs])) for name, runs in measurements["start"].items()}
+        for what in ("seconds", "peak_mib")
+    )
+    yield Drawn(
+        "start",
+        "A process until its first answer",
+        "Imports included; the median of the processes, whiskers are quartiles. Lower is better.",
+        panels([Panel("seconds", seconds), Panel("peak memory, MiB", peaks, "{:.0f}")], Look("", columns=2)),
+    )
+
+
+def roofline(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
+    """The share of the machine's peak that each engine reaches."""
+    peaks = {precision: max(engines.values()) for precision, engines in measurements["peaks"].items()}
+    works: dict[str, dict[str, Spread]] = {"b8 s128": {}, "mixed real texts in bulk": {}}
+    for each in (*measurements["engines"], *measurements["bulk"]):
+        work, rounds = ("mixed real texts in bulk", [[1e3 * s] for s in each["seconds"]]) if "seconds" in each else (
+            "b8 s128", each["rounds"])  # fmt: skip
+        middle, low, high = (
+            100 * each["operations"] / (milliseconds * 1e9) / peaks[each["precision"]]
+            for milliseconds in spread(rounds)
+        )
+        works[work][f"{shown(each['peer'])} ({each['precision']})"] = Spread(middle, high, low)
+    yield Drawn(
+        "roofline",
+        "Share of the machine's peak",
+        "The peak is the fastest engine's on a chain of BERT-base's own products in the same precision; whiskers are "
+        "quartiles. 100% is as good as it gets.",
+        panels([Panel(work, found, "{:.0f}%") for work, found in works.items() if found], Look("%", columns=2)),
+    )
+
+
 FIGURES: Mapping[str, Callable[[Any], Iterator[Drawn]]] = {
     "accuracy": accuracy,
     "bulk": bulk,
     "generation": generation,
+    "real_text": real_text,
+    "memory": memory,
+    "roofline": roofline,
     "gpu": gpu,
     "gpu_rehearsal": gpu,
 }

@@ -25,8 +25,8 @@ def gpu(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
     times: dict[str, dict[Case, Rounds]] = defaultdict(dict)
     for run in full:
         times[run["peer"]][_case(run)] = run["rounds"]
-    where = f"{measurements['device']}; time, batches of {fullest:.0%} text,"
-    yield from figures(Race(dict(times), full[0]["baseline"]), where)
+    race = Race(dict(times), full[0]["baseline"])
+    yield from figures(race, about=f"{measurements['device']}. Batches that are {fullest:.0%} text.")
     yield from _above_the_floor(full)
     yield from _over_fill(runs)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
@@ -48,11 +48,13 @@ def shown(peer: str) -> str:
     return PEERS[peer].name if peer in PEERS else peer
 
 
-def figures(race: Race, unit: str) -> Iterator[Drawn]:
-    """What there is to see of a race: over the length, over the batch, and against the baseline."""
-    yield from _over_length(race, unit)
-    yield from _over_batch(race, unit)
-    yield from against_baseline(race)
+def figures(race: Race, unit: str = "time", about: str = "") -> Iterator[Drawn]:
+    """What there is to see of a race: over the length, over the batch, and against the baseline.
+
+    `unit` is what was measured, time or CPU time; `about` is a sentence that stands under every figure.
+    """
+    for each in (*_over_length(race, unit), *_over_batch(race, unit), *against_baseline(race)):
+        yield replace(each, explanation=f"{each.explanation} {about}".strip())
 
 
 def _is_timing(each: Any) -> bool:
@@ -74,8 +76,8 @@ def _over_length(race: Race, unit: str) -> Iterator[Drawn]:
         rows = f"{batch} row{'s' if batch > 1 else ''}"
         yield Drawn(
             f"length-b{batch}",
-            f"{unit[0].upper()}{unit[1:]} of a call over its length",
-            f"A call of {rows}. Both axes are logarithmic: the same distance is the same ratio. Lower is faster.",
+            f"{unit[0].upper()}{unit[1:]} of a call of {rows} over its length",
+            "Both axes are logarithmic: the same distance is the same ratio. Lower is faster.",
             lines(drawn, Axis("tokens in a row", logarithmic=True), Axis(f"ms, {rows} a call", logarithmic=True)),
         )
 
@@ -89,14 +91,14 @@ def _over_batch(race: Race, unit: str) -> Iterator[Drawn]:
         ]
         yield Drawn(
             f"batch-s{length}",
-            "Throughput over the size of the batch",
-            f"Rows of {length} tokens, by {unit}. Higher is faster.",
+            f"Rows of {length} tokens a second over the size of the batch",
+            f"By {unit}. Higher is faster.",
             lines(drawn, Axis("rows in a batch", logarithmic=True), Axis(f"rows of {length} tokens a second")),
         )
 
 
-def against_baseline(race: Race) -> Iterator[Drawn]:
-    """Bars of how many times as fast as the baseline each engine is."""
+def against_baseline(race: Race, named: Callable[[Case], str] = lambda case: case.name) -> Iterator[Drawn]:
+    """Bars of how many times as fast as the baseline each engine is, a panel for each case."""
     faster: dict[Case, dict[str, Spread]] = {}
     for case in race.cases:
         baseline = race.times.get(race.baseline, {}).get(case)
@@ -113,7 +115,7 @@ def against_baseline(race: Race) -> Iterator[Drawn]:
         "The median over rounds, each against the baseline's of the same round; whiskers are the quartiles.",
         panels(
             [
-                Panel(case.name, {name: found[name] for name in best if name in found}, reference=1.0)
+                Panel(named(case), {name: found[name] for name in best if name in found}, reference=1.0)
                 for case, found in faster.items()
             ],
             Look("times as fast"),
