@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     is_rehearsal = not any(name in GPU_ENGINES and not ENGINES[name].lacks() for name in parsed.engines)
     benchmark = "gpu_rehearsal" if is_rehearsal else "gpu"
     baseline = ENGINES[REHEARSAL_BASELINE if is_rehearsal else BASELINE].name
-    course = Course(SIZES[stall.model.size], baseline, None)
+    course = Course(SIZES[stall.model.size], baseline, None, turn=30 if is_rehearsal else 200)
     clock, budget = Clock(), Budget.of(parsed.seconds)
 
     def kept() -> Path:

@@ -18,8 +18,6 @@ from benchmarks.summary import typical
 from benchmarks.workload import Size
 
 ROUNDS = 5
-TURN = 200.0
-"""Milliseconds of an engine's calls in a round, at most; one call where that is longer."""
 CALLS = 200
 TOLERANCES = {"fp32": 1e-3, "fp16": 1e-2}
 """Precision -> the largest difference from the reference, relative to its largest output.
@@ -44,6 +42,7 @@ class Course:
     Attributes:
         skipped: what could not be measured, and why: an engine, an engine at a shape, or a shape.
         runs: one for each engine and shape; see `benchmarks.gpu.__main__`.
+        turn: milliseconds of an engine's calls in a round, at most; one call where that is longer.
         slowest: engine -> (tokens of the last shape that it ran, milliseconds of its slowest call there).
     """
 
@@ -53,6 +52,7 @@ class Course:
     skipped: list[dict[str, str]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     slowest: dict[str, tuple[int, float]] = field(default_factory=dict)
+    turn: float = 200.0
 
     def skip(self, name: str, why: str) -> None:
         """Note what is left out, and say so."""
@@ -124,7 +124,7 @@ def _timed(
     present: Mapping[str, tuple[Racer, float]], course: Course, shape: Shape, budgets: tuple[Budget, Budget]
 ) -> None:
     share, whole = budgets
-    turn = min(TURN, share.left * 1e3 / (len(present) * (ROUNDS + 1)))
+    turn = min(course.turn, share.left * 1e3 / (len(present) * (ROUNDS + 1)))
     times: dict[str, list[Times]] = {name: [] for name in present}
     calls: dict[str, int] = {}
     order, shuffle = list(present), random.Random(0)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.gpu.engines import REFERENCES
@@ -51,9 +51,8 @@ def measure(engines: Mapping[str, Engine], stall: Stall, course: Course, run: Ru
     with contextlib.ExitStack() as stack:
         with clock.stage("load"):
             enough = budget.share(0.4)
-            started = [Racer(engine, stack.enter_context(Process(serve, engine, stall))) for engine in present.values()]
-            reference = _reference(stack, stall, course, enough) if started else None
-            racers = _ready(started, course, enough)
+            racers = _loaded(stack, present.values(), stall, course, enough)
+            reference = _reference(stack, stall, course, budget.share(0.5)) if racers else None
         if reference is None or not racers:
             return
         with clock.stage("ceilings"):
@@ -98,16 +97,22 @@ def _without(engines: Mapping[str, Engine], course: Course, why: str) -> dict[st
     return {}
 
 
-def _ready(started: Sequence[Racer], course: Course, budget: Budget) -> list[Racer]:
-    """Those that have loaded; who fails or is late is left out."""
-    ready = []
-    for racer in started:
-        try:
-            racer.process.wait(budget.left)
-        except EngineError as error:
-            course.skip(racer.engine.name, str(error))
-        else:
-            ready.append(racer)
+def _loaded(
+    stack: contextlib.ExitStack, engines: Collection[Engine], stall: Stall, course: Course, budget: Budget
+) -> list[Racer]:
+    """Those that load: first, one by one, who must be alone for it, then all others at once. Who fails or is late is
+    left out."""
+    ready: list[Racer] = []
+    groups = [[engine] for engine in engines if engine.loads_alone]
+    for group in (*groups, [engine for engine in engines if not engine.loads_alone]):
+        started = [Racer(engine, stack.enter_context(Process(serve, engine, stall))) for engine in group]
+        for racer in started:
+            try:
+                racer.process.wait(budget.left)
+            except EngineError as error:
+                course.skip(racer.engine.name, str(error))
+            else:
+                ready.append(racer)
     return ready
 
 

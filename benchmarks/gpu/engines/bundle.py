@@ -37,6 +37,11 @@ class BundleEngine:
     device: str = "cuda"
     precision: str = "fp16"
 
+    @property
+    def loads_alone(self) -> bool:
+        """TensorRT times kernels while it builds; who comes next finds what was built."""
+        return self.target == "tensorrt" and self.device == "cuda"
+
     def lacks(self) -> str:
         """See Engine."""
         return "; ".join(map(str, lacks(this_system(), "cpu" if self.device == "cpu" else self.target)))

@@ -74,6 +74,7 @@ class Engine(Protocol):
         device: cuda or cpu.
         precision: decides how far its outputs may be from the reference.
         target: the artefact that it needs, or none.
+        loads_alone: whether nothing else may run on the GPU meanwhile.
     """
 
     @property
@@ -87,6 +88,9 @@ class Engine(Protocol):
 
     @property
     def target(self) -> str | None: ...
+
+    @property
+    def loads_alone(self) -> bool: ...
 
     def lacks(self) -> str:
         """What keeps it from running on this machine, and what to do about it; empty where nothing is seen to."""

@@ -22,13 +22,18 @@ WARM_UP = 3
 
 @dataclass(frozen=True)
 class TorchEngine:
-    """The model itself. Inputs and outputs stay on the device: what torch's own users can have without a copy."""
+    """The model itself. Inputs and outputs stay on the device: what torch's own users can have without a copy.
+
+    Where nothing is padded, transformers drops the mask and SDPA takes its fastest kernel, but in eager mode alone: a
+    graph is recorded, and a program compiled, with the mask.
+    """
 
     name: str
     device: str = "cuda"
     precision: str = "fp16"
     how: Literal["eager", "graphs", "compile"] = "eager"
     target: None = None
+    loads_alone: bool = False
 
     def lacks(self) -> str:
         """See Engine."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class Toy:
         fails_from: the number of rows from which on it has no memory.
         seconds: that a call takes.
         dies: takes its process with it.
+        log: a file where it notes when it begins and ends to load, which takes it a moment.
     """
 
     name: str
@@ -29,14 +31,21 @@ class Toy:
     fails_from: int = 1_000_000
     seconds: float = 0.0
     dies: bool = False
+    log: Path | None = None
     device: str = "cpu"
     precision: str = "fp32"
     target: None = None
+    loads_alone: bool = False
 
     def lacks(self) -> str:
         return ""
 
     def load(self, stall: Stall) -> Loaded:
+        if self.log is not None:
+            for moment in ("begins", "ends"):
+                with self.log.open("a", encoding="utf-8") as file:
+                    file.write(f"{self.name} {moment}\n")
+                time.sleep(0.3)
         return _LoadedToy(self)
 
 
