@@ -91,7 +91,7 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end(patience=3.0)
+        self.end(patience=10.0)
 
 
 def _serve(orders: Connection, load: Callable[..., Answer], arguments: tuple[Any, ...]) -> None:
