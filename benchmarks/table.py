@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
+from benchmarks.captions import circumstances, machine_line, title
 from benchmarks.gpu import report as gpu
-from benchmarks.machine import Machine
 from benchmarks.markdown import markdown, replaced
 from benchmarks.peers import PEERS
-from benchmarks.results import Result, read_all
+from benchmarks.results import Result, ResultsError, read_all
 from benchmarks.summary import speed_up, typical
 from benchmarks.workload import Case
 
@@ -225,29 +225,6 @@ def _starts(wall: Sequence[float], cpu: Sequence[float]) -> list[str]:
     return [f"{seconds:.2f}" for seconds in (min(wall), statistics.median(wall), min(cpu))]
 
 
-def title(result: Result) -> str:
-    """What was measured of what."""
-    return f"{result.benchmark.replace('_', ' ')}: {result.subject}"
-
-
-def machine_line(machine: Machine) -> str:
-    """The machine in a sentence."""
-    isa = ", ".join(machine.isa) or "no vector extension known here"
-    size = f"{machine.cpus} CPUs, {machine.memory} GiB"
-    gpus = "".join(f" GPU: {gpu}." for gpu in machine.gpus)
-    return f"{machine.cpu} (family/model {machine.family}; {isa}), {size}, {machine.system}.{gpus}"
-
-
-def circumstances(result: Result) -> str:
-    """With which versions and how undisturbed a result was measured."""
-    machine = result.machine
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    return (
-        f"{result.threads} threads, commit {machine.commit}, Python {machine.python}, {versions}. "
-        f"Load average at the end: {machine.load}."
-    )
-
-
 def front(results: Sequence[Result]) -> str:
     """The table of the project's own README."""
     return "\n".join([*overview(results), "", *EXPLANATION])
@@ -255,7 +232,10 @@ def front(results: Sequence[Result]) -> str:
 
 def main() -> None:
     """Rewrite the tables of both READMEs; the project's own has one only where accuracy was measured."""
-    results = list(read_all())
+    try:
+        results = list(read_all())
+    except ResultsError as error:
+        raise SystemExit(str(error)) from error
     README.write_text(replaced(README.read_text(encoding="utf-8"), tables(results), MARKS), encoding="utf-8")
     page = FRONT.read_text(encoding="utf-8")
     if FRONT_MARKS[0] in page:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from benchmarks.captions import circumstances, machine_line, title
 from benchmarks.page.drawing import drawn
 from benchmarks.page.figures import figures
 from benchmarks.results import Result
-from benchmarks.table import TABLES, circumstances, machine_line, title
+from benchmarks.table import TABLES
 
 STYLE = Path(__file__).with_name("style.css")
 METHOD = Path(__file__).parents[1] / "README.md"

@@ -6,9 +6,10 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
-from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels, spaced
+from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
 from benchmarks.page.colours import colour_of
 from benchmarks.page.drawing import drawn
+from benchmarks.page.labels import spaced
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure

@@ -8,12 +8,13 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from benchmarks.captions import title
 from benchmarks.machine import Machine
 from benchmarks.page.__main__ import main
 from benchmarks.page.document import document, method
 from benchmarks.page.pictures import FOLDER, PICTURES, pictures
 from benchmarks.results import Result, ResultsError, read_all, save
-from benchmarks.table import TABLES, title
+from benchmarks.table import TABLES
 
 MACHINE = Machine("Some CPU", "6/1", ("avx2",), 2, 8, "3.11.7", "Linux x86_64", {"numpy": "2.0"}, "abc+", 0.5)
 RACE = [
