@@ -108,7 +108,7 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None),
+                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None, wish.mixtures),
                 lambda: rank(plan, workshop.sites, measures.error),
             )
             plan = found.plan

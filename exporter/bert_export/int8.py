@@ -81,7 +81,7 @@ def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | 
     if samples:
         evidence = Evidence(_calibrating(samples), judged.requests, judged.drop, judged.reference)
     ranges = ranges_file.load(how.ranges) if how.ranges else None
-    wish = Wish(method=how.method, plan=how.plan, max_drop=how.max_drop)
+    wish = Wish(method=how.method, plan=how.plan, max_drop=how.max_drop, mixtures=how.mixtures)
     try:
         made = quantize(subject, wish, evidence, output, ranges)
     except BudgetError as error:

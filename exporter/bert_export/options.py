@@ -59,7 +59,7 @@ PLANS = ("fast", "faithful")
 
 @dataclass(frozen=True)
 class Quantizing:
-    """How to make int8 artefacts; see the fields of the same names in ExportOptions."""
+    """How to make int8 artefacts; see the fields of the same names in ExportOptions, and `mixtures` in Wish."""
 
     calibrate: Path | None = None
     limit: int | None = None
@@ -67,6 +67,7 @@ class Quantizing:
     plan: str | None = None
     max_drop: float = 0.01
     ranges: Path | None = None
+    mixtures: bool = True
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the values."""
