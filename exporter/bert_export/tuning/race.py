@@ -23,6 +23,9 @@ SINGLE, BULK = (0.15, 5, 64), (1.0, 64, 512)
 """Of a call: how many seconds of the first entrant it takes, about, and how many requests it has, at least and at most;
 one by one, and in bulk."""
 
+PROBED = 8
+"""Requests by which that is estimated."""
+
 Told = Callable[[str], contextlib.AbstractContextManager[None]]
 """What runs next, in words -> a context for its time."""
 
@@ -51,7 +54,7 @@ class Track:
     def lap(self, session: Session[Any, Any]) -> Sequence[Request]:
         """The requests of one call: as many as take this session the time that a call should take."""
         seconds, least, most = BULK if self.mode == "throughput" else SINGLE
-        few = self._picked(least)
+        few = self._picked(PROBED)
         spent = min(rounds({"probe": self.work(session, few)}, 0)["probe"])
         return self._picked(max(least, min(most, round(seconds / spent * len(few)))))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from bert_export.tuning.report import Line, Tuning
 
-COLUMNS = ("tried", "threads", "ms a request", "speed", "quartiles", "drop", "")
+NUMBERS = ("threads", "ms", "speed", "quartiles", "drop")
 
 
 def show(tuning: Tuning, directory: str, console: Console) -> None:
@@ -33,9 +34,13 @@ def show(tuning: Tuning, directory: str, console: Console) -> None:
 
 def _table(tuning: Tuning) -> Table:
     how = "one by one" if tuning.mode == "latency" else "in bulk"
-    table = Table(title=f"requests answered {how}, speed as a ratio to the first line", title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("tried", "") else "right")
+    title = f"requests answered {how}: milliseconds of one, and speed as a ratio to the first line"
+    # Narrow, so that names and numbers fit into 80 columns.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("tried", no_wrap=True)
+    for column in NUMBERS:
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column()
     for line in tuning.lines:
         table.add_row(*(Text(cell) for cell in _cells(line)))
     return table
@@ -44,7 +49,7 @@ def _table(tuning: Tuning) -> Table:
 def _cells(line: Line) -> tuple[str, ...]:
     timed = ("", "", "", "")
     if line.threads is not None:
-        quartiles = f"{line.low:.2f} to {line.high:.2f}"
+        quartiles = f"{line.low:.2f}-{line.high:.2f}"
         timed = (str(line.threads), f"{line.milliseconds:.2f}", f"{line.ratio:.2f}x", quartiles)
     drop = "" if line.drop is None else f"{line.drop:.4f}"
     return (line.name, *timed, drop, line.said)

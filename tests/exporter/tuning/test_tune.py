@@ -274,7 +274,7 @@ def test_the_command_shows_the_table_and_how_to_load_the_winner(
     arguments = ["--bundle", str(source), "--optimize-for-this-machine", "throughput", "-o", str(output)]
     assert cli.main(arguments) == cli.DONE
     shown = capsys.readouterr().out
-    assert "requests answered in bulk" in shown
+    assert "requests answered in bulk: milliseconds of one" in shown
     assert f"load it as it was timed: bert-run {output} --mode throughput\n" in shown
     assert f'bert_runtime.load("{output}", options=Options(mode="throughput"))' in shown
 
