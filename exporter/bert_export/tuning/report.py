@@ -133,7 +133,7 @@ def _line(timed: Timed, verdict: Verdict) -> Line:
         round(ratio.median, 4),
         round(ratio.low, 4),
         round(ratio.high, 4),
-        timed.entrant.drop,
+        None if timed.entrant.drop is None else round(timed.entrant.drop, 4) + 0.0,  # no -0.0
         _said(heat, verdict),
         "" if heat.is_eligible else UNJUDGED,
     )
