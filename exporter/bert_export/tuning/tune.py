@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,16 @@ from bert_export.progress import Stages
 from bert_export.report import ExportReport
 from bert_export.tuning.candidates import field_of, thread_counts
 from bert_export.tuning.choice import Verdict, decide, finalists
-from bert_export.tuning.combinations import FLAG
+from bert_export.tuning.combinations import FLAG, MODES
 from bert_export.tuning.entrant import Entrant, Origin
 from bert_export.tuning.from_bundle import FromBundle
 from bert_export.tuning.judging import Judging
 from bert_export.tuning.making import Making
 from bert_export.tuning.race import Timed, Track, run_final, run_heats
-from bert_export.tuning.report import Tuning, tuning_of, untimed
-from bert_export.tuning.requests import requests_of
+from bert_export.tuning.report import Line, Tuning, tuning_of, untimed
+from bert_export.tuning.requests import Requests, requests_of
 from bert_runtime.bundle import Bundle
-from bert_runtime.machine.system import Sources, this_system
+from bert_runtime.machine.system import Sources, System, this_system
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Task
 
@@ -43,15 +44,44 @@ def tune(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
     if options.output:
         check_output(options.output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        origin = _origin(options, stages, Path(folder))
-        output = options.output or origin.output
-        check_output(output, options.force)
-        winner, tuning = _best(options, origin, stages, Path(folder))
+        field = _gathered(options, stages, Path(folder))
+        track = Track(field.requests, options.optimize or MODES[0])
+        timed, verdict = _raced(track, field.entrants, stages)
+        winner = next(each.entrant for each in timed if each.heat == verdict.winner)
+        tuning = tuning_of(field.system, (track.mode, field.requests), timed, verdict, field.others)
         with stages.stage("write"):
-            bundle = _write(output, winner, tuning, options.force)
+            bundle = _write(field.output, winner, tuning, options.force)
     size = sum(record.size for record in bundle.manifest.files.values())
     task, seconds = bundle.manifest.task, dict(stages.seconds)
-    return ExportReport(task, output, size, origin.notes, (winner.report,), seconds, tuning=tuning)
+    return ExportReport(task, field.output, size, field.notes, (winner.report,), seconds, tuning=tuning)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What takes part, what does not, and what all are asked; the checkpoint and torch's model are no longer needed."""
+
+    entrants: Sequence[Entrant]
+    others: Sequence[Line]
+    requests: Requests
+    system: System
+    output: Path
+    notes: tuple[str, ...]
+
+
+def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Field:
+    """Everything that may be wrong with the options, then every candidate."""
+    origin = _origin(options, stages, folder)
+    output = options.output or origin.output
+    check_output(output, options.force)
+    task, settings = find_task(origin.manifest.task), origin.manifest.settings
+    _check_mode(options, task)
+    samples = read_samples(options.calibrate, task, settings, options.limit) if options.calibrate else None
+    requests = requests_of(samples, task, task.head(origin.text, settings))
+    system = this_system(Sources(driver=lambda: None))
+    field = field_of(system, samples is not None, task.is_autoregressive)
+    entrants, failed = Making(origin, Judging(options.quantizing, samples, folder), stages).all(field.candidates)
+    others = [*failed, *(untimed(name, reason, "absent") for name, reason in field.absent)]
+    return _Field(entrants, others, requests, system, output, origin.notes)
 
 
 def _origin(options: ExportOptions, stages: Stages, folder: Path) -> Origin:
@@ -62,28 +92,11 @@ def _origin(options: ExportOptions, stages: Stages, folder: Path) -> Origin:
     return FromCheckpoint(options, stages, folder)
 
 
-def _best(options: ExportOptions, origin: Origin, stages: Stages, folder: Path) -> tuple[Entrant, Tuning]:
-    task, settings = find_task(origin.manifest.task), origin.manifest.settings
-    mode = _mode(options, task)
-    samples = read_samples(options.calibrate, task, settings, options.limit) if options.calibrate else None
-    requests = requests_of(samples, task, task.head(origin.text, settings))
-    system = this_system(Sources(driver=lambda: None))
-    field = field_of(system, samples is not None, task.is_autoregressive)
-    entrants, failed = Making(origin, Judging(options.quantizing, samples, folder), stages).all(field.candidates)
-    timed, verdict = _raced(Track(requests, mode), entrants, stages)
-    others = [*failed, *(untimed(name, reason, "absent") for name, reason in field.absent)]
-    tuning = tuning_of(system, (mode, requests), timed, verdict, others)
-    winner = next(each.entrant for each in timed if each.heat == verdict.winner)
-    return winner, tuning
-
-
-def _mode(options: ExportOptions, task: Task[Any, Any, Any]) -> str:
-    assert options.optimize is not None  # what the caller asks for
+def _check_mode(options: ExportOptions, task: Task[Any, Any, Any]) -> None:
     if options.optimize == "throughput" and task.is_autoregressive:
         raise OptionError(
             f"{FLAG} throughput, expected latency for {task.name}: each token of a text waits for the one before"
         )
-    return options.optimize
 
 
 def _raced(track: Track, entrants: Sequence[Entrant], stages: Stages) -> tuple[list[Timed], Verdict]:

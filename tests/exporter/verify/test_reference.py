@@ -20,7 +20,7 @@ TASK = find_task("token-classification")
 
 @pytest.fixture
 def model(tiny_checkpoint: TinyCheckpoint) -> Any:
-    return transformers.BertForTokenClassification.from_pretrained(tiny_checkpoint(TASK.name, {})).eval()
+    return getattr(transformers, TASK.model_class).from_pretrained(tiny_checkpoint(TASK.name, {})).eval()
 
 
 @pytest.fixture
