@@ -17,10 +17,11 @@ MOST_TRIALS = 8
 @dataclass(frozen=True)
 class Budget:
     """At most `max_drop` of the metric lost, and more than `min_speed` times as fast as fp32; None: not to be measured,
-    where no engine of the target runs here."""
+    where no engine of the target runs here. Without `mixtures` a plan is taken as it is, or not at all."""
 
     max_drop: float = 0.01
     min_speed: float | None = 1.0
+    mixtures: bool = True
 
     def holds(self, drop: float) -> bool:
         """Whether no more than allowed is lost; a drop that is no number does not hold."""
@@ -89,12 +90,14 @@ def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], 
     Doubling costs a few trials where one site at a time would cost dozens of evaluations; sites are ranked (`ranked`)
     only if the first plan fails.
 
+    Without mixtures in the budget, `plan` alone.
+
     Raises:
         BudgetError: none holds it, or the one that does is no faster than fp32.
     """
     trials = [_tried(plan, measures, budget)]
     ranking: tuple[Sensitivity, ...] = ()
-    if not budget.holds(trials[0].drop):
+    if budget.mixtures and not budget.holds(trials[0].drop):
         ranking = tuple(ranked())
         for candidate in _ladder(plan, [each.site for each in ranking]):
             trials.append(_tried(candidate, measures, budget))

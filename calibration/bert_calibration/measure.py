@@ -65,12 +65,15 @@ class Workshop:
         return made
 
     @contextmanager
-    def measuring(self, requests: Sequence[Request], judge: Judge) -> Iterator[Measured]:
-        """Measures of plans, on these requests, against fp32."""
+    def measuring(
+        self, requests: Sequence[Request], judge: Judge, reference: Sequence[Any] | None = None
+    ) -> Iterator[Measured]:
+        """Measures of plans, on these requests, against fp32, whose answers may be known already."""
         rows = self.subject.rows(requests)
         batches = batches_of(rows, self.subject.text.pad_id, Budget())
         with tempfile.TemporaryDirectory(prefix="bert-int8-") as folder, self.subject.engine() as engine:
-            reference = self.subject.answers(engine, requests)
+            if reference is None:
+                reference = self.subject.answers(engine, requests)
             yield Measured(self, Path(folder), engine, judge, _Asked(tuple(requests), reference, batches))
 
 

@@ -37,11 +37,13 @@ class Evidence:
         calibration: requests whose activations make the ranges.
         judged: requests whose answers the budget is about.
         judge: how much worse their answers are than fp32's.
+        reference: fp32's answers to `judged`, where they are known already.
     """
 
     calibration: Sequence[Request]
     judged: Sequence[Request]
     judge: Judge
+    reference: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,11 @@ def quantize(
     workshop = Workshop(subject, found_ranges, output)
     found = None
     if evidence is not None:
-        with workshop.measuring(evidence.judged, evidence.judge) as measures:
+        with workshop.measuring(evidence.judged, evidence.judge, evidence.reference) as measures:
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None),
+                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None, wish.mixtures),
                 lambda: rank(plan, workshop.sites, measures.error),
             )
             plan = found.plan

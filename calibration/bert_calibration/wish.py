@@ -31,6 +31,7 @@ class Wish:
         min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
         kept: sites to make more precise from the start; see `Plan.careful`.
         embedding: whether the word embeddings become integers too.
+        mixtures: whether a plan that loses too much may keep what hurts most more precise.
     """
 
     method: str = "auto"
@@ -39,6 +40,7 @@ class Wish:
     min_speed: float = 1.0
     kept: frozenset[str] = frozenset()
     embedding: bool = True
+    mixtures: bool = True
 
 
 def choose(wish: Wish, target: str, has_data: bool) -> Plan:

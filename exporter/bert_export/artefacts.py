@@ -33,7 +33,6 @@ from bert_export.report import ArtefactReport
 from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
-from bert_export.verify.reference import Reference
 from bert_export.workshop import Made, Workshop
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
@@ -174,7 +173,7 @@ class _Bench:
         self._kernels = ""
         self.path = folder / graph_file(variant.target, first=not (folder / MODEL_FILE).exists())
         self._head = checkpoint.task.head(text_of(checkpoint), checkpoint.settings)
-        self._reference = Reference(checkpoint.model, checkpoint.task, checkpoint.settings, workshop.plain)
+        self._reference = workshop.reference
 
     def artefact(self, written: list[str]) -> Artefact:
         """The record of an artefact whose graph is the first of `written`, its external data the others."""

@@ -16,6 +16,7 @@ from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import GateError, OptionError
 from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
+from bert_export.tuning import combinations
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import TASKS
 
@@ -72,6 +73,10 @@ def _told_warnings() -> Iterator[None]:
 
 def _export(options: ExportOptions, stages: Stages) -> ExportReport:
     try:
+        if options.optimize is not None:
+            from bert_export.tuning.tune import tune  # noqa: PLC0415 - onnx; and of a bundle no torch
+
+            return tune(options, stages)
         if options.bundle is not None:
             from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
 
@@ -144,6 +149,17 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         help=f"auto (default), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle, as in "
         "--target cpu --target cuda:fp16",
     )
+    result.add_argument(
+        combinations.FLAG,
+        dest="optimize",
+        nargs="?",
+        choices=combinations.MODES,
+        const=combinations.MODES[0],
+        metavar="MODE",
+        help="instead of --target: try every target, precision and number of threads of this machine's CPU, on the "
+        "texts of --calibrate or the task's examples, and make the best; latency (default): for requests one by one, "
+        "throughput: for many at once",
+    )
     result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
     result.add_argument("--bf16", action="store_true", help="bf16, for CPUs that have it: auto is then openvino")
     result.add_argument(
@@ -203,6 +219,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         ranges=parsed.ranges,
         profile=parsed.profile,
         build_engine=parsed.build_engine,
+        optimize=parsed.optimize,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

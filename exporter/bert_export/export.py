@@ -23,6 +23,7 @@ from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
 from bert_export.source_graph import write_source
 from bert_export.trace import trace
+from bert_export.verify.reference import RememberingReference
 from bert_export.workshop import Workshop
 from bert_runtime.tasks import find_task
 
@@ -36,22 +37,22 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
         GateError: a fusion is missing, or an artefact does not answer as torch does.
     """
     stages = stages or Stages()
-    task = None if options.task == "auto" else find_task(options.task)
-    source = _source(options)
+    if options.optimize is not None:
+        from bert_export.tuning.tune import tune  # noqa: PLC0415 - which itself asks this module for the checkpoint
+
+        return tune(options, stages)
     if options.output:
         check_output(options.output, options.force)
     if options.build_engine:
         require_tensorrt()
-    with stages.stage("load"):
-        loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
-        checkpoint = checkpoints.load(source, task, loading)
-    _check_fit(options, checkpoint)
-    output = options.output or _default_output(checkpoint)
+    checkpoint = load_checkpoint(options, stages)
+    output = options.output or default_output(checkpoint)
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         read = write_source(checkpoint, Path(folder), stages)
-        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read, options.profile_axes)
-        graph = _traced(checkpoint, workshop)
+        axes, reference = options.profile_axes, RememberingReference.of(checkpoint, options.plain)
+        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read, axes, reference)
+        graph = traced(checkpoint, workshop)
         made = [make(checkpoint, graph.clone(), variant, workshop) for variant in options.variants]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
@@ -65,7 +66,22 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds), engines)
 
 
-def _default_output(checkpoint: Checkpoint) -> Path:
+def load_checkpoint(options: ExportOptions, stages: Stages) -> Checkpoint:
+    """The checkpoint that `options` name, once it has all that they ask for.
+
+    Raises:
+        OptionError, CheckpointError: see `export`.
+    """
+    task = None if options.task == "auto" else find_task(options.task)
+    source = _source(options)
+    with stages.stage("load"):
+        loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
+        checkpoint = checkpoints.load(source, task, loading)
+    _check_fit(options, checkpoint)
+    return checkpoint
+
+
+def default_output(checkpoint: Checkpoint) -> Path:
     """NAME-TASK in the current directory, of characters that no shell minds."""
     name = Path(checkpoint.provenance.source).name
     return Path(f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}-{checkpoint.task.name}")
@@ -92,7 +108,7 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         profile_of(inputs, checkpoint.tokenizer.max_length, options.profile_axes)
 
 
-def _traced(checkpoint: Checkpoint, workshop: Workshop) -> ir.Model:
+def traced(checkpoint: Checkpoint, workshop: Workshop) -> ir.Model:
     """The graph that every target starts from: tracing takes longer than all the rest."""
     with workshop.stages.stage("trace"):
         return trace(rewrite(checkpoint.model, checkpoint.task, workshop.plain, checkpoint.settings))

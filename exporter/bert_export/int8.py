@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +64,24 @@ class Int8:
     report: Int8Report
 
 
-def make_int8(subject: Subject, how: Quantizing, output: Path) -> Int8:
+def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | None = None) -> Int8:
     """Quantise a verified fp32 artefact to the file `output`; what was calibrated is written beside it.
+
+    Args:
+        judged: what `judged_on` reads from `how`, where several variants of one artefact are made of the same data.
 
     Raises:
         GateError: no plan holds the accuracy budget, or none that does is faster than fp32 here.
         QuantizationError, CalibrationError: the head, the target or the data are no basis for int8.
         InputError: the samples are wrong, with their lines.
     """
-    settings = subject.manifest.settings
-    samples = read_samples(how.calibrate, subject.task, settings, how.limit) if how.calibrate else None
-    judged = _Judged.of(subject, samples)
-    evidence = Evidence(_calibrating(samples), judged.requests, judged.drop) if samples else None
+    judged = judged or judged_on(subject, how)
+    samples = judged.samples
+    evidence = None
+    if samples:
+        evidence = Evidence(_calibrating(samples), judged.requests, judged.drop, judged.reference)
     ranges = ranges_file.load(how.ranges) if how.ranges else None
-    wish = Wish(method=how.method, plan=how.plan, max_drop=how.max_drop)
+    wish = Wish(method=how.method, plan=how.plan, max_drop=how.max_drop, mixtures=how.mixtures)
     try:
         made = quantize(subject, wish, evidence, output, ranges)
     except BudgetError as error:
@@ -93,6 +98,17 @@ def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, 
     return {"artefacts": told} if told else None
 
 
+def judged_on(subject: Subject, how: Quantizing) -> Judged:
+    """What variants of an fp32 artefact are judged on: half of the samples, without samples the task's examples.
+
+    Raises:
+        InputError: the samples are wrong, with their lines.
+    """
+    settings = subject.manifest.settings
+    samples = read_samples(how.calibrate, subject.task, settings, how.limit) if how.calibrate else None
+    return Judged.of(subject, samples)
+
+
 def _halves(samples: Samples) -> bool:
     return len(samples.items) >= 2 * FEW
 
@@ -103,21 +119,36 @@ def _calibrating(samples: Samples) -> Sequence[Request]:
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """The requests whose answers count, and what they are measured by; their golds, or None without labels."""
+class Judged:
+    """The requests whose answers count, and what they are measured by.
 
+    Attributes:
+        subject: the fp32 artefact whose answers are the measure.
+        samples: what was read; None without data.
+        golds: of the requests; None without labels.
+    """
+
+    subject: Subject
+    samples: Samples | None
     measure: Measure[Any, Any]
     requests: Sequence[Request]
     golds: Sequence[Any] | None
 
     @classmethod
-    def of(cls, subject: Subject, samples: Samples | None) -> _Judged:
+    def of(cls, subject: Subject, samples: Samples | None) -> Judged:
         """The samples that do not calibrate; without samples the task's examples."""
         measure = measure_of(subject.task, subject.manifest.settings)
         if samples is None:
-            return cls(measure, _examples(subject), None)
+            return cls(subject, None, measure, answerable(subject), None)
         part = slice(1, None, 2) if _halves(samples) else slice(None)
-        return cls(measure, samples.requests[part], samples.golds[part] if samples.is_labelled else None)
+        golds = samples.golds[part] if samples.is_labelled else None
+        return cls(subject, samples, measure, samples.requests[part], golds)
+
+    @cached_property
+    def reference(self) -> Sequence[Any]:
+        """What fp32 answers, asked once."""
+        with self.subject.engine() as engine:
+            return self.subject.answers(engine, self.requests)
 
     def drop(self, results: Sequence[Any], reference: Sequence[Any]) -> float:
         """How much of the task's own metric is lost; without gold, the share of answers that differ."""
@@ -128,8 +159,7 @@ class _Judged:
 
     def report(self, subject: Subject, made: Quantization, output: Path, data: Mapping[str, Any]) -> Int8Report:
         """What int8 answers, beside fp32."""
-        with subject.engine() as engine:
-            reference = subject.answers(engine, self.requests)
+        reference = self.reference
         with subject.engine(output) as engine:
             results = subject.answers(engine, self.requests)
         golds = self.golds or ()
@@ -144,7 +174,7 @@ class _Judged:
         )
 
 
-def _examples(subject: Subject) -> list[Request]:
+def answerable(subject: Subject) -> list[Request]:
     """The task's examples that this head can be asked."""
     head = subject.task.head(subject.text, subject.manifest.settings)
     found = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
+from bert_export.tuning import combinations
 
 MADE: Mapping[str, tuple[str, ...]] = {
     "cpu": ("fp32", "int8"),
@@ -58,7 +59,7 @@ PLANS = ("fast", "faithful")
 
 @dataclass(frozen=True)
 class Quantizing:
-    """How to make int8 artefacts; see the fields of the same names in ExportOptions."""
+    """How to make int8 artefacts; see the fields of the same names in ExportOptions, and `mixtures` in Wish."""
 
     calibrate: Path | None = None
     limit: int | None = None
@@ -66,6 +67,7 @@ class Quantizing:
     plan: str | None = None
     max_drop: float = 0.01
     ranges: Path | None = None
+    mixtures: bool = True
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the values."""
@@ -117,6 +119,8 @@ class ExportOptions:
         ranges: a ranges file of an earlier export of the same model, used instead of calibrating again.
         profile: for the target tensorrt, the sizes that its engine is built for, as in batch=1:8:32,sequence=16:128:384
             (MIN:OPT:MAX of each axis); what is not named is taken from the sizes of `calibrate`, else from the model.
+        optimize: latency or throughput: instead of what targets and precisions say, try all that runs on this machine's
+            CPU, and make what is best for single requests, or for many at once; see bert_export.tuning.
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
@@ -146,6 +150,7 @@ class ExportOptions:
     ranges: Path | None = None
     profile: str | None = None
     build_engine: Path | None = None
+    optimize: str | None = None
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -189,6 +194,8 @@ class ExportOptions:
         if len(self._flags) > 1:
             given = " and ".join(f"--{name}" for name in self._flags)
             yield f"{given}, expected one of them; write --target TARGET:PRECISION to have both in one bundle"
+        if self.optimize is not None:
+            yield from combinations.problems(self)
         yield from self.quantizing.problems()
         yield from self._source_problems()
         yield from self._variant_problems()
@@ -201,7 +208,7 @@ class ExportOptions:
         own = {variant.precision for variant in self.variants if variant.target == "tensorrt"}
         lengths = Quantizing(self.calibrate, self.limit)  # of its requests, for the profile
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
-        if not is_int8 and self.quantizing != (lengths if own else Quantizing()):
+        if not (is_int8 or self.optimize) and self.quantizing != (lengths if own else Quantizing()):
             yield "--calibrate, --limit, --method, --plan, --max-drop and --ranges are for int8; give --int8"
         if "int8" in own and not (self.calibrate or self.ranges):
             yield "--target tensorrt in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
@@ -218,7 +225,7 @@ class ExportOptions:
             others = [flag for flag, value in given.items() if value is not None]
             if others or self.task != "auto":
                 yield f"--bundle with {' and '.join(others) or '--task'}, expected --bundle alone: it has its own head"
-            if any(variant.precision != "int8" for variant in self.variants):
+            if not self.optimize and any(variant.precision != "int8" for variant in self.variants):
                 yield "--bundle is quantised: give --int8; every other precision needs the checkpoint, --model"
             return
         if self.model is None and self.task == "auto":

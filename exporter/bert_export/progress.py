@@ -16,10 +16,10 @@ class Stages:
         self._show = show and sys.stderr.isatty()
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Run one stage under its name; the same name again adds up."""
+    def stage(self, name: str, detail: str = "") -> Iterator[None]:
+        """Run one stage under its name; the same name again adds up. `detail` says on what, to who watches."""
         began = time.perf_counter()
-        with self._spinner(name):
+        with self._spinner(f"{name} {detail}" if detail else name):
             yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 

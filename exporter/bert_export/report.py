@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bert_export.int8 import Int8Report
+    from bert_export.tuning.report import Tuning
     from bert_export.verify.report import Check, Parity
 
 
@@ -56,6 +57,7 @@ class ExportReport:
         artefacts: one report for each artefact.
         seconds: stage -> wall time.
         engines: the files of engines that were built beside the bundle.
+        tuning: what was tried on this machine; None where what to make was asked for.
     """
 
     task: str
@@ -65,6 +67,7 @@ class ExportReport:
     artefacts: tuple[ArtefactReport, ...]
     seconds: Mapping[str, float]
     engines: tuple[Path, ...] = ()
+    tuning: Tuning | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bert_export.report import ArtefactReport, ExportReport
+from bert_export.tuning import table as tuning_table
 
 if TYPE_CHECKING:
     from bert_export.int8 import Int8Report
@@ -37,6 +38,8 @@ def show(report: ExportReport, console: Console | None = None) -> None:
             console.print(artefact.kernels, markup=False)
         if artefact.profile is not None:
             _show_profile(artefact.profile, console)
+    if report.tuning is not None:
+        tuning_table.show(report.tuning, str(report.bundle), console)
     for path in report.engines:
         console.print(f"built: {path}", markup=False, soft_wrap=True)
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())

@@ -45,7 +45,7 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
         for variant in options.variants:
             path = Path(folder) / graph_file(variant.target, first=not made)
             made.append(_make(Subject.of(bundle, variant.target), options, path, stages))
-        files: dict[str, bytes | Path] = {name: bundle.directory / name for name in _kept(bundle)}
+        files: dict[str, bytes | Path] = {name: bundle.directory / name for name in kept_files(bundle)}
         for each in made:
             files |= each.files
         manifest = dataclasses.replace(
@@ -108,7 +108,7 @@ def _floats(subject: Subject) -> tuple[Floats | None, str]:
     return around_integers.half_floats(base, kept), "normalisation and softmax"
 
 
-def _kept(bundle: bundles.Bundle) -> list[str]:
+def kept_files(bundle: bundles.Bundle) -> list[str]:
     """The files that are not of an artefact: the tokenizer, and what other tools read."""
     graphs = {name for artefact in bundle.manifest.artefacts for name in (artefact.file, *artefact.data)}
     return [name for name in bundle.manifest.files if name not in graphs and not CALIBRATED.fullmatch(name)]

@@ -11,6 +11,7 @@ from bert_export.options import Quantizing
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
 from bert_export.source_graph import WrittenGraph
+from bert_export.verify.reference import Reference
 from bert_runtime.manifest import Artefact
 
 
@@ -37,6 +38,7 @@ class Workshop:
         quantizing: how int8 is made.
         source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
         profile: the axes of an engine's profile that were asked for.
+        reference: torch, which every artefact is compared with.
     """
 
     folder: Path
@@ -45,3 +47,4 @@ class Workshop:
     quantizing: Quantizing
     source: WrittenGraph | None
     profile: Mapping[str, Bounds]
+    reference: Reference

@@ -201,7 +201,7 @@ def _examples(session: Session[Any, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _lines(named: tuple[str, int, int | None], works: Mapping[str, Callable[[], object]], plan: Plan) -> Iterator[Line]:
     work, batch, length = named
-    times = _rounds(works, plan.seconds)
+    times = rounds(works, plan.seconds)
     first = next(iter(times.values()))
     for name, spent in times.items():
         milliseconds = sorted(second * 1e3 for second in spent)
@@ -210,12 +210,12 @@ def _lines(named: tuple[str, int, int | None], works: Mapping[str, Callable[[], 
         yield Line(work, batch, length, name, p50, p90, p99, batch / p50 * 1e3, ratio, len(spent))
 
 
-def _rounds(works: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    """Seconds of one call of each work in every round."""
+def rounds(works: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
+    """Seconds of one call of each work in every round; about `seconds` of the slowest one's calls, LEAST at least."""
     slowest = max(min(_spent(work) for _ in range(WARM_UP)) for work in works.values())
-    rounds = int(min(MOST, max(LEAST, seconds / slowest)))
+    number = int(min(MOST, max(LEAST, seconds / slowest)))
     times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
+    for _ in range(number):
         for name, work in works.items():
             if len(works) > 1:
                 time.sleep(SETTLE)

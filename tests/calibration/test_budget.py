@@ -108,3 +108,11 @@ def test_where_no_speed_can_be_measured_none_is_and_the_drop_decides() -> None:
     assert found.plan.kept == set(SITES[:4])
     with pytest.raises(BudgetError, match=r"no plan keeps the drop within 0:"):
         search(FAITHFUL, Known(), Budget(max_drop=0.0, min_speed=None), lambda: RANKING)
+
+
+def test_without_mixtures_a_plan_is_taken_as_it_is_or_not_at_all() -> None:
+    known = Known()
+    with pytest.raises(BudgetError) as failed:
+        search(FAITHFUL, known, Budget(max_drop=0.005, mixtures=False), never)
+    assert (len(failed.value.trials), known.asked) == (1, 1)
+    assert search(FAITHFUL, known, Budget(max_drop=0.05, mixtures=False), never).plan is FAITHFUL

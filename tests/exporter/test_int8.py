@@ -131,7 +131,7 @@ def test_a_budget_that_nothing_holds_exits_with_1_and_the_tables(
     fp32: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every plan answers wrongly: labels are turned round on the way."""
-    monkeypatch.setattr("bert_export.int8._Judged.drop", lambda *_: 0.5)
+    monkeypatch.setattr("bert_export.int8.Judged.drop", lambda *_: 0.5)
     arguments = ["--bundle", str(fp32), "--int8", "--calibrate", str(labelled), "--output", str(tmp_path / "b")]
     assert main([*arguments, "--quiet"]) == 1
     told = capsys.readouterr().err

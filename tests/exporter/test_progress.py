@@ -75,3 +75,15 @@ def test_nothing_is_shown_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
         pass
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_detail_is_shown_and_does_not_split_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    stages = Stages(show=True)
+    for detail in ("(one)", "(two)"):
+        with stages.stage("measure", detail):
+            pass
+    assert list(stages.seconds) == ["measure"]
+    assert "measure (one)" in terminal.text
+    assert "measure (two)" in terminal.text

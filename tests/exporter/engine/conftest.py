@@ -20,6 +20,7 @@ from bert_export.progress import Stages
 from bert_export.rewrite import rewrite
 from bert_export.source_graph import write_source
 from bert_export.trace import trace
+from bert_export.verify.reference import RememberingReference
 from bert_export.workshop import Made, Workshop
 from bert_runtime.tasks import find_task
 
@@ -67,7 +68,8 @@ def make_artefact(tiny_checkpoint: TinyCheckpoint) -> MakeArtefact:
         if precision == "int8":  # how well a network of random weights answers is not asked here
             how = Quantizing(write_requests(folder / "requests.jsonl", head), max_drop=1.0)
         source = write_source(checkpoint, folder, Stages())
-        workshop = Workshop(folder, Stages(), False, how, source, profile or {})
+        reference = RememberingReference.of(checkpoint, plain=False)
+        workshop = Workshop(folder, Stages(), False, how, source, profile or {}, reference)
         return make(checkpoint, graph.clone(), Variant("tensorrt", precision), workshop)
 
     return get

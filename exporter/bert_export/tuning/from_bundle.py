@@ -1,0 +1,64 @@
+"""Candidates of a bundle, without its checkpoint and torch: its own artefacts, and what becomes of them in int8."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from bert_export.errors import OptionError
+from bert_export.options import ExportOptions
+from bert_export.progress import Stages
+from bert_export.report import ArtefactReport
+from bert_export.requantize import kept_files
+from bert_export.tuning.candidates import TARGETS, Candidate
+from bert_export.tuning.combinations import FLAG
+from bert_export.tuning.entrant import Entrant
+from bert_runtime import bundle as bundles
+from bert_runtime.bundle import Bundle
+from bert_runtime.text import TextEncoder
+
+
+class FromBundle:
+    """See Origin. What the bundle holds was compared with torch when it was made."""
+
+    def __init__(self, options: ExportOptions, stages: Stages) -> None:
+        """Read the bundle.
+
+        Raises:
+            BundleError: what is named is no bundle.
+            OptionError: it holds nothing in fp32 for a CPU, or a decoder that reads an encoder.
+        """
+        assert options.bundle is not None  # what the caller asks for
+        with stages.stage("load"):
+            self._bundle = bundles.read(options.bundle)
+        self.manifest, record = self._bundle.manifest, self._bundle.manifest.tokenizer
+        artefacts = self.manifest.artefacts
+        if any(artefact.source is not None for artefact in artefacts):
+            raise OptionError(f"{FLAG} asks a model texts, and the decoder in {options.bundle} reads an encoder")
+        if not any(artefact.target in TARGETS and artefact.precision == "fp32" for artefact in artefacts):
+            held = ", ".join(f"{artefact.target} {artefact.precision}" for artefact in artefacts)
+            raise OptionError(
+                f"{options.bundle} holds {held}, expected fp32 for {' or '.join(TARGETS)}: export it again with "
+                "--target cpu --target openvino, or give the checkpoint, --model"
+            )
+        self.text = TextEncoder(Tokenizer.from_file(str(self._bundle.directory / record.file)), record.max_length)
+        self.output = Path(f"{options.bundle.resolve().name}-best")
+        self.notes: tuple[str, ...] = ()
+
+    def lacks(self, candidate: Candidate) -> str:
+        """See Origin."""
+        wanted = (candidate.target, "fp32" if candidate.precision == "int8" else candidate.precision)
+        if any((artefact.target, artefact.precision) == wanted for artefact in self.manifest.artefacts):
+            return ""
+        return f"the bundle holds no artefact for {wanted[0]} in {wanted[1]}; give the checkpoint, --model"
+
+    def make(self, candidate: Candidate) -> Entrant:
+        """See Origin."""
+        held = {(artefact.target, artefact.precision): artefact for artefact in self.manifest.artefacts}
+        artefact = held[candidate.target, candidate.precision]
+        manifest = dataclasses.replace(self.manifest, artefacts=(artefact,), files={}, quality=None)
+        names = (*kept_files(self._bundle), artefact.file, *artefact.data)
+        files: dict[str, bytes | Path] = {name: self._bundle.directory / name for name in names}
+        return Entrant(candidate, Bundle(self._bundle.directory, manifest), files, ArtefactReport({}, None))

@@ -1,0 +1,62 @@
+"""Candidates of a checkpoint: loaded and traced once, and torch answers once for all that are compared with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from pathlib import Path
+
+import onnx_ir as ir
+
+from bert_export.artefacts import make, manifest_of, text_of
+from bert_export.errors import OptionError
+from bert_export.export import default_output, load_checkpoint, traced
+from bert_export.options import ExportOptions, Variant
+from bert_export.progress import Stages
+from bert_export.tuning.candidates import Candidate
+from bert_export.tuning.combinations import FLAG
+from bert_export.tuning.entrant import Entrant
+from bert_export.verify.reference import RememberingReference
+from bert_export.workshop import Workshop
+from bert_runtime.bundle import Bundle
+
+
+class FromCheckpoint:
+    """See Origin."""
+
+    def __init__(self, options: ExportOptions, stages: Stages, folder: Path) -> None:
+        """Load; traced is with the first candidate, once nothing is left that could be wrong with the options.
+
+        Raises:
+            OptionError: the model reads an encoder, whose texts nobody can give here; and see `export`.
+            CheckpointError: see `export`.
+        """
+        checkpoint = load_checkpoint(options, stages)
+        if checkpoint.config.add_cross_attention:
+            raise OptionError(f"{FLAG} asks a model texts, and this decoder reads an encoder: export it with --target")
+        reference = RememberingReference.of(checkpoint, options.plain)
+        self._workshop = Workshop(folder, stages, options.plain, options.quantizing, None, {}, reference)
+        self._checkpoint = checkpoint
+        self.manifest, self.text = manifest_of(checkpoint, []), text_of(checkpoint)
+        self.output, self.notes = default_output(checkpoint), checkpoint.notes
+
+    def lacks(self, candidate: Candidate) -> str:
+        """See Origin."""
+        return ""
+
+    @cached_property
+    def _graph(self) -> ir.Model:
+        return traced(self._checkpoint, self._workshop)
+
+    def make(self, candidate: Candidate) -> Entrant:
+        """See Origin."""
+        folder = self._workshop.folder / candidate.name.replace(" ", "-")
+        folder.mkdir()
+        for name, content in self._checkpoint.files.items():
+            (folder / name).write_text(content, encoding="utf-8")
+        variant = Variant(candidate.target, candidate.precision)
+        workshop = dataclasses.replace(self._workshop, folder=folder)
+        made = make(self._checkpoint, self._graph.clone(), variant, workshop)
+        files: dict[str, bytes | Path] = {name: folder / name for name in self._checkpoint.files}
+        bundle = Bundle(folder, manifest_of(self._checkpoint, [made]))
+        return Entrant(candidate, bundle, {**files, **made.files}, made.report)

@@ -1,0 +1,100 @@
+"""The user's samples: what int8 is calibrated on, and what every reduced precision has to answer within the budget."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from bert_calibration.budget import BudgetError
+from bert_calibration.samples import Samples
+from bert_export.errors import GateError
+from bert_export.int8 import Judged, make_int8, quality_of
+from bert_export.options import Quantizing
+from bert_export.tuning.candidates import UNCALIBRATED, Candidate
+from bert_export.tuning.entrant import Entrant
+from bert_runtime.bundle import Bundle
+
+
+class DropError(GateError):
+    """More is lost than the budget allows.
+
+    Attributes:
+        drop: how much.
+    """
+
+    def __init__(self, drop: float, most: float) -> None:
+        self.drop = drop
+        super().__init__(f"the drop is {drop:.4f}, expected {most:g} at most; allow more with --max-drop")
+
+
+class Judging:
+    """Makes int8 of fp32 entrants, and judges. What several candidates need of the samples is computed once for each
+    target: fp32's answers, and the ranges of its activations."""
+
+    def __init__(self, how: Quantizing, samples: Samples | None, folder: Path) -> None:
+        """`how` holds the budget, `folder` what is made."""
+        self._how, self._samples, self._folder = how, samples, folder
+        self._judged: dict[str, Judged] = {}
+        self._ranges: dict[str, Path] = {}
+
+    def quantised(self, candidate: Candidate, base: Entrant, mixtures: bool) -> Entrant:
+        """An fp32 entrant in int8; without samples nothing says how well it answers.
+
+        Args:
+            mixtures: whether what hurts most may stay more precise: finding that takes dozens of evaluations.
+
+        Raises:
+            DropError: it loses more than the budget.
+            GateError: it is no faster than fp32.
+            QuantizationError, CalibrationError: the graph or the data are no basis for int8.
+        """
+        folder = self._folder / f"{candidate.name.replace(' ', '-')}{'-mixed' if mixtures else ''}"
+        folder.mkdir()
+        graphs = {base.artefact.file, *base.artefact.data}
+        common = {name: source for name, source in base.files.items() if name not in graphs}
+        for name, source in common.items():
+            (folder / name).write_bytes(source if isinstance(source, bytes) else source.read_bytes())
+        plan = None if candidate.plan == UNCALIBRATED else candidate.plan
+        ranges = self._ranges.get(candidate.target)
+        how = dataclasses.replace(self._how, plan=plan, ranges=ranges, mixtures=mixtures)
+        try:
+            made = make_int8(base.subject, how, folder / "model.onnx", self._judge(base))
+        except GateError as error:
+            raise self._in_other_words(error) from error
+        for path in made.files.values():
+            if path.name.startswith("ranges."):
+                self._ranges[candidate.target] = path
+        quality = quality_of([(made.artefact, made.report)])
+        manifest = dataclasses.replace(base.bundle.manifest, artefacts=(made.artefact,), quality=quality)
+        report = dataclasses.replace(base.report, int8=made.report)
+        trials = made.report.quantization["trials"]
+        drop = float(trials[-1]["drop"]) if trials else None
+        return Entrant(candidate, Bundle(folder, manifest), {**common, **made.files}, report, drop, drop is not None)
+
+    def judged(self, entrant: Entrant, base: Entrant) -> Entrant:
+        """An entrant in less than single precision that torch was compared with, on the samples too, if there are any.
+
+        Raises:
+            GateError: it loses more than the budget.
+        """
+        if self._samples is None:
+            return entrant
+        judge, subject = self._judge(base), entrant.subject
+        with subject.engine() as engine:
+            drop = judge.drop(subject.answers(engine, judge.requests), judge.reference)
+        if not drop <= self._how.max_drop:
+            raise DropError(drop, self._how.max_drop)
+        return dataclasses.replace(entrant, drop=drop)
+
+    def _in_other_words(self, error: GateError) -> GateError:
+        """What the budget refused, with the least drop of all that was tried if that was the reason."""
+        cause = error.__cause__
+        if not isinstance(cause, BudgetError) or cause.trials[-1].drop <= self._how.max_drop:
+            return error
+        return DropError(min(trial.drop for trial in cause.trials), self._how.max_drop)
+
+    def _judge(self, base: Entrant) -> Judged:
+        target = base.candidate.target
+        if target not in self._judged:
+            self._judged[target] = Judged.of(base.subject, self._samples)
+        return self._judged[target]

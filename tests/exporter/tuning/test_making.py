@@ -1,0 +1,92 @@
+"""Which candidates are made, and which are made once more: the gates' words are fixed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bert_export.errors import GateError
+from bert_export.progress import Stages
+from bert_export.report import ArtefactReport
+from bert_export.tuning.candidates import Candidate
+from bert_export.tuning.entrant import Entrant, Origin
+from bert_export.tuning.judging import DropError, Judging
+from bert_export.tuning.making import Making
+from bert_runtime.bundle import Bundle
+from bert_runtime.manifest import Manifest, TokenizerRecord
+from bert_runtime.tasks.task import HeadSettings
+
+NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
+FP32, FAST, FAITHFUL = Candidate("cpu", "fp32"), Candidate("cpu", "int8", "fast"), Candidate("cpu", "int8", "faithful")
+BF16 = Candidate("openvino", "bf16")
+ALL = (FP32, FAST, FAITHFUL)
+MOST = 0.01
+
+
+class Paper:
+    """An origin and a judge that only say what they were told to."""
+
+    def __init__(self, drops: Mapping[Candidate, float], refused: Mapping[Candidate, str] | None = None) -> None:
+        self.drops, self.refused = drops, refused or {}
+        self.searched: list[Candidate] = []
+
+    def lacks(self, candidate: Candidate) -> str:
+        return "it is not here" if candidate == BF16 else ""
+
+    def make(self, candidate: Candidate) -> Entrant:
+        if candidate in self.refused:
+            raise GateError(self.refused[candidate])
+        return Entrant(candidate, Bundle(Path(), NOTHING), {}, ArtefactReport({}, None))
+
+    def quantised(self, candidate: Candidate, base: Entrant, mixtures: bool) -> Entrant:
+        made = self.make(candidate)
+        if mixtures:
+            self.searched.append(candidate)
+        elif self.drops[candidate] > MOST:
+            raise DropError(self.drops[candidate], MOST)
+        return made
+
+    def made(self, *candidates: Candidate) -> tuple[list[str], dict[str, str]]:
+        making = Making(cast(Origin, self), cast(Judging, self), Stages())
+        entrants, lines = making.all(candidates)
+        return [entrant.candidate.name for entrant in entrants], {line.name: line.reason for line in lines}
+
+
+def test_a_plan_that_holds_spares_the_search_for_mixtures() -> None:
+    paper = Paper({FAST: 0.05, FAITHFUL: 0.0})
+    assert paper.made(*ALL) == (
+        ["cpu fp32", "cpu int8 faithful"],
+        {"cpu int8 fast": "the drop is 0.0500, expected 0.01 at most; allow more with --max-drop"},
+    )
+    assert paper.searched == []
+
+
+def test_where_all_plans_lose_too_much_the_one_that_loses_least_is_searched() -> None:
+    paper = Paper({FAST: 0.02, FAITHFUL: 0.03})
+    names, reasons = paper.made(*ALL)
+    assert paper.searched == [FAST]
+    assert names == ["cpu fp32", "cpu int8 fast"]
+    assert set(reasons) == {"cpu int8 faithful"}
+
+
+def test_a_plan_that_is_no_faster_is_not_searched() -> None:
+    paper = Paper({FAST: 0.0, FAITHFUL: 0.02}, refused={FAST: "it is not more than 1x as fast"})
+    assert paper.made(*ALL)[1]["cpu int8 fast"] == "it is not more than 1x as fast"
+    assert paper.searched == []
+
+
+def test_without_its_fp32_graph_a_target_has_no_int8() -> None:
+    paper = Paper({FAST: 0.0, FAITHFUL: 0.0}, refused={FP32: "another answer"})
+    with pytest.raises(
+        GateError, match="cpu fp32: another answer; cpu int8 fast: it is made of its target's fp32 graph"
+    ):
+        paper.made(*ALL)
+
+
+def test_what_the_origin_lacks_is_told_and_not_made() -> None:
+    names, reasons = Paper({FAST: 0.0, FAITHFUL: 0.0}).made(*ALL, BF16)
+    assert names == ["cpu fp32", "cpu int8 fast", "cpu int8 faithful"]
+    assert reasons == {"openvino bf16": "it is not here"}

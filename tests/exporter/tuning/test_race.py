@@ -1,0 +1,104 @@
+"""Who is timed with whom: the clock's numbers are fixed here, the order of the race is what is tested."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from bert_export.report import ArtefactReport
+from bert_export.tuning import race
+from bert_export.tuning.candidates import Candidate
+from bert_export.tuning.entrant import Entrant
+from bert_export.tuning.race import Track, run_final, run_heats
+from bert_export.tuning.requests import Requests
+from bert_runtime.bundle import Bundle
+from bert_runtime.manifest import Manifest, TokenizerRecord
+from bert_runtime.tasks.task import HeadSettings
+
+NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
+SECONDS = {
+    ("cpu fp32", 4): 1.0,
+    ("cpu fp32", 2): 1.5,
+    ("openvino bf16", 4): 0.5,
+    ("openvino bf16", 2): 0.4,
+    ("openvino bf16", 1): 0.8,
+}
+
+
+def entrant(target: str, precision: str) -> Entrant:
+    return Entrant(Candidate(target, precision), Bundle(Path(), NOTHING), {}, ArtefactReport({}, None))
+
+
+class PaperTrack(Track):
+    """A track whose sessions are names: nothing runs."""
+
+    loaded: ClassVar[list[tuple[str, int]]] = []
+    most: ClassVar[int] = 0
+
+    def opened(self, entrant: Entrant, threads: int) -> Any:
+        return self._named(entrant, threads)
+
+    @contextlib.contextmanager
+    def _named(self, entrant: Entrant, threads: int) -> Iterator[tuple[str, int]]:
+        self.loaded.append((entrant.candidate.name, threads))
+        PaperTrack.most = max(self.most, len(self.loaded))
+        yield entrant.candidate.name, threads
+        self.loaded.remove((entrant.candidate.name, threads))
+
+    def lap(self, session: Any) -> Any:
+        return [None] * 4
+
+    def work(self, session: Any, lap: Any) -> Any:
+        return session
+
+
+@pytest.fixture
+def track(monkeypatch: pytest.MonkeyPatch) -> PaperTrack:
+    def rounds(works: Mapping[str, Any], _: float) -> dict[str, list[float]]:
+        return {name: [SECONDS[work]] * 5 for name, work in works.items()}
+
+    monkeypatch.setattr(race, "rounds", rounds)
+    PaperTrack.most = 0
+    return PaperTrack(Requests((), (), ""), "latency")
+
+
+def told(_: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+FIELD = (entrant("cpu", "fp32"), entrant("openvino", "bf16"))
+
+
+def test_everybody_is_timed_beside_the_first_with_fewer_and_fewer_threads_until_that_is_slower(
+    track: PaperTrack,
+) -> None:
+    timed = list(run_heats(track, FIELD, (4, 2, 1), told))
+    assert [(each.heat.name, each.heat.threads, each.heat.ratio.median) for each in timed] == [
+        ("cpu fp32", 4, 1.0),
+        ("cpu fp32", 2, pytest.approx(1 / 1.5)),  # slower than with 4: not tried with 1
+        ("openvino bf16", 4, 2.0),
+        ("openvino bf16", 2, 2.5),
+        ("openvino bf16", 1, 1.25),
+    ]
+    assert timed[2].milliseconds == pytest.approx(125), "four requests in half a second"
+
+
+def test_no_more_than_two_are_loaded_at_a_time(track: PaperTrack) -> None:
+    list(run_heats(track, FIELD, (4, 2, 1), told))
+    assert PaperTrack.most == 2
+    assert PaperTrack.loaded == []
+
+
+def test_the_final_is_run_by_its_finalists_alone(track: PaperTrack) -> None:
+    timed = list(run_heats(track, FIELD, (4, 2, 1), told))
+    final = run_final(track, [timed[3], timed[2]], told)
+    assert final == {timed[3].heat: [0.4] * 5, timed[2].heat: [0.5] * 5}
+
+
+def test_one_finalist_runs_no_final(track: PaperTrack) -> None:
+    timed = list(run_heats(track, FIELD, (4, 2, 1), told))
+    assert run_final(track, [timed[3]], told) == {timed[3].heat: ()}
