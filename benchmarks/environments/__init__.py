@@ -6,6 +6,7 @@ the environment that asks, so that peers have the same build of it, and a GB les
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -67,25 +68,26 @@ class Environment:
         Raises:
             EnvironmentMissingError: a package could not be installed, for example without a network.
         """
-        if self.is_made:
-            return self.interpreter
-        place = self.folder / self.name
-        print(f"making the virtual environment {place}", file=sys.stderr, flush=True)
-        venv.create(place, with_pip=True, clear=True)
-        _link_torch(next(place.glob("lib/python*/site-packages")))
-        install = [*(str(self.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")]
-        done = subprocess.run(
-            [*install, "--no-deps", "--requirement", str(self.requirements)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            shutil.rmtree(place)
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise EnvironmentMissingError(f"the environment {self.name} cannot be made: {said}")
-        (place / "made-from").write_text(self.version, encoding="utf-8")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two benchmarks may ask at the same time
+            if not self.is_made:
+                self._make(self.folder / self.name)
         return self.interpreter
+
+    def _make(self, place: Path) -> None:
+        print(f"making the virtual environment {place}", file=sys.stderr, flush=True)
+        install = [str(self.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        try:
+            venv.create(place, with_pip=True, clear=True)
+            _link_torch(next(place.glob("lib/python*/site-packages")))
+            command = [*install, "--no-deps", "--requirement", str(self.requirements)]
+            subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            shutil.rmtree(place, ignore_errors=True)
+            said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+            raise EnvironmentMissingError(f"the environment {self.name} cannot be made: {said}") from error
+        (place / "made-from").write_text(self.version, encoding="utf-8")
 
 
 def _link_torch(packages: Path) -> None:

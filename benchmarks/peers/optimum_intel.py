@@ -42,7 +42,7 @@ class OptimumIntel:
         intel: Any = importlib.import_module("optimum.intel")
         kind = getattr(intel, CLASSES[stall.model.task])
         # compress or quantise nothing unasked: load_in_8bit is on by default for large models
-        model = kind.from_pretrained(stall.checkpoint, export=True, compile=False, load_in_8bit=False)
+        model = kind.from_pretrained(str(stall.checkpoint), export=True, compile=False, load_in_8bit=False)
         if self.precision != "int8":
             model.save_pretrained(stall.folder)
             return
@@ -60,7 +60,7 @@ class OptimumIntel:
             "INFERENCE_PRECISION_HINT": _supported(HINTS[self.precision]),
             "INFERENCE_NUM_THREADS": threads,
         }
-        model = getattr(intel, CLASSES[stall.model.task]).from_pretrained(stall.folder, ov_config=settings)
+        model = getattr(intel, CLASSES[stall.model.task]).from_pretrained(str(stall.folder), ov_config=settings)
 
         def run(feeds: Feeds) -> list[NDArray[np.float32]]:
             answer = model(**{name: feeds[name] for name in INPUTS})
