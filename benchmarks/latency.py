@@ -1,8 +1,8 @@
 """Latency of one call: `python -m benchmarks.latency [--models NAME ...] [--rounds N] [--clock cpu --threads 1]`.
 
 Measurements: for each case {"batch", "sequence", "peer", "difference", "rounds"}: milliseconds of each call by round,
-and the largest difference from the raw export's outputs in fp32, relative to their largest. Peers of one precision race
-each other; the result of another precision than fp32 has it in its name.
+the largest difference from the raw export's outputs in fp32, relative to their largest, and "versions" of a peer in an
+environment of its own. Peers of one precision race each other; the result of another than fp32 has it in its name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import BASELINE, BASELINES, BF16, FP32, INT8, PEERS
+from benchmarks.peers import BASELINE, BASELINES, BF16, ELSEWHERE, FP32, INT8, PEERS
 from benchmarks.race import Plan, build, built, differences, race, started
 from benchmarks.results import save
 from benchmarks.summary import speed_up, typical
@@ -71,7 +71,8 @@ def measure(heat: Heat, threads: int, plan: Plan) -> Path:
                 faster = speed_up(rounds, times[heat.baseline]).median
                 print(f"{heat.model.name} {case.name} {peer:32} {typical(rounds):8.2f} ms {faster:5.2f}x", flush=True)
                 facts = {"batch": case.batch, "sequence": case.sequence, "peer": peer, "baseline": heat.baseline}
-                measurements.append({**facts, "difference": worst[peer], "rounds": rounds})
+                own = {"versions": ELSEWHERE[peer].versions} if peer in ELSEWHERE else {}
+                measurements.append({**facts, **own, "difference": worst[peer], "rounds": rounds})
             path = save(
                 "latency" if plan.clock == "wall" else "cpu_time", subject(heat, threads), threads, measurements
             )

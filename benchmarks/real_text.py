@@ -10,6 +10,7 @@ milliseconds of each; a larger one is so many requests at once, and their millis
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -91,7 +92,9 @@ def _build(ready: Ready) -> None:
     stamp.write_text(version, encoding="utf-8")
 
 
-def measure(ready: Sequence[Ready], requests: Sequence[Record], plan: Plan, threads: int, in_bulk: bool) -> Any:
+def measure(
+    ready: Sequence[Ready], requests: Sequence[Record], plan: Plan, threads: int, in_bulk: bool
+) -> list[dict[str, Any]]:
     """Everyone's times for the requests, in interleaved rounds."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -107,28 +110,33 @@ def measure(ready: Sequence[Ready], requests: Sequence[Record], plan: Plan, thre
         if wrong:
             raise SystemExit(f"answers as in fp32: {', '.join(wrong)}, expected {LEAST} at least; nothing was timed")
         batch = len(requests) if in_bulk else 1
+        turns = {peer: functools.partial(_turn, process, path, batch) for peer, process in processes.items()}
+        rounds = in_turns(turns, plan)
+    facts = {"batch": batch, "sequence": _tokens(ready, requests), "baseline": _baseline(list(rounds))}
+    return [
+        {**facts, "peer": peer, **_versions(peer), "agreement": agreement[peer], "rounds": rounds[peer]}
+        for peer in rounds
+    ]
 
-        def turn(process: Process) -> list[float]:
-            spent: list[float] = process.ask(_order(path, False))["milliseconds"]
-            return [each / batch for each in spent]
 
-        rounds = in_turns({peer: _bound(turn, process) for peer, process in processes.items()}, plan)
-    length = _tokens(ready, requests)
-    facts = {"batch": batch, "sequence": length, "baseline": _baseline(rounds)}
-    return [{**facts, "peer": peer, "agreement": agreement[peer], "rounds": rounds[peer]} for peer in rounds]
+def _versions(peer: str) -> dict[str, dict[str, str]]:
+    environment = TEXT_PEERS[peer].environment
+    return {"versions": environment.versions} if environment else {}
+
+
+def _turn(process: Process, path: Path, batch: int) -> list[float]:
+    """Milliseconds of each request."""
+    spent: list[float] = process.ask(_order(path, False))["milliseconds"]
+    return [round(each / batch, 4) for each in spent]
 
 
 def _order(path: Path, with_answers: bool) -> dict[str, Any]:
     return {"requests": str(path), "answers": with_answers}
 
 
-def _bound(turn: Any, process: Process) -> Any:
-    return lambda: turn(process)
-
-
-def _baseline(rounds: Any) -> str:
+def _baseline(peers: Sequence[str]) -> str:
     """A pipeline over torch in fp32 where there is one, else ourselves."""
-    return next((peer for peer in rounds if peer.startswith("transformers")), REFERENCE)
+    return next((peer for peer in peers if peer.startswith("transformers")), REFERENCE)
 
 
 def _agreement(found: Sequence[str], expected: Sequence[str]) -> float:
@@ -162,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in parsed.kinds:
         kind = KINDS[name]
         ready = prepare(kind, parsed.peers)
-        measurements: list[Any] = []
+        measurements: list[dict[str, Any]] = []
         for count, in_bulk in [] if parsed.build_only else ((parsed.requests, False), (parsed.texts, True)):
             found = measure(ready, kind.sample(count), plan, parsed.threads, in_bulk)
             _tell(name, found)
@@ -170,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(save("real_text", f"{kind.head}-{name}", parsed.threads, measurements), file=sys.stderr)
 
 
-def _tell(name: str, measurements: Sequence[Any]) -> None:
+def _tell(name: str, measurements: Sequence[dict[str, Any]]) -> None:
     times = {each["peer"]: each["rounds"] for each in measurements}
     for each in measurements:
         ratio = speed_up(each["rounds"], times[each["baseline"]]).median

@@ -17,7 +17,9 @@ def latency(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Peers by cases: the percentiles of a call in ms, and the speed-up over the baseline with its quartiles."""
     times = {(Case(m["batch"], m["sequence"]), m["peer"]): m["rounds"] for m in measurements}
     names = {case: case.name for case, _ in times}
-    yield from _raced(times, names, measurements[0]["baseline"], {name: peer.name for name, peer in PEERS.items()})
+    peers = {name: peer.name for name, peer in PEERS.items()}
+    yield from _raced(times, names, measurements[0]["baseline"], peers)
+    yield from _elsewhere(measurements, peers)
 
 
 def real_text(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -30,6 +32,16 @@ def real_text(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     shares = {m["peer"]: m["agreement"] for m in measurements}
     told = ", ".join(f"{peers.get(peer, peer)} {share:.1%}" for peer, share in shares.items())
     yield f"A request has {measurements[0]['sequence']} tokens in the mean. Answers as bert-export's in fp32: {told}."
+    yield from _elsewhere(measurements, peers)
+
+
+def _elsewhere(measurements: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[str]:
+    """The versions of peers that ran in environments of their own."""
+    ran = {m["peer"]: m["versions"] for m in measurements if "versions" in m}
+    if ran:
+        yield ""
+    for peer, versions in ran.items():
+        yield f"* {names.get(peer, peer)}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
 
 
 def _raced(

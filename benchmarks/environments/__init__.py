@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "benchmarks" / "venvs"
 LINKED = ("torch", "torchgen", "functorch", "torch-*.dist-info")
 """What belongs to torch in a site-packages folder."""
+TOLD = ("ctranslate2", "nncf", "onnxruntime", "openvino", "optimum", "optimum-intel", "optimum-onnx", "transformers")
+"""Packages whose versions belong to a measurement."""
 
 
 class EnvironmentMissingError(Exception):
@@ -50,6 +52,13 @@ class Environment:
     def version(self) -> str:
         """A digest of the requirements: other ones make another environment."""
         return hashlib.sha256(self.requirements.read_bytes()).hexdigest()[:16]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Those of the packages of TOLD that it has."""
+        lines = self.requirements.read_text(encoding="utf-8").splitlines()
+        pinned = (line.split("==") for line in lines if "==" in line)
+        return {name: version for name, version in pinned if name in TOLD}
 
     @property
     def interpreter(self) -> Path:

@@ -25,6 +25,12 @@ def test_a_latency_table_has_a_row_for_each_engine_and_a_ratio_for_all_but_the_b
     ]
 
 
+def test_a_latency_table_tells_the_versions_of_peers_that_run_elsewhere() -> None:
+    other = {**LATENCY[0], "peer": "optimum-o2", "versions": {"optimum-onnx": "0.1.0", "transformers": "4.57.6"}}
+    lines = list(speed_table.latency([*LATENCY, other]))
+    assert lines[-2:] == ["", "* Optimum, ORTModel O2: optimum-onnx 0.1.0, transformers 4.57.6"]
+
+
 def test_a_table_of_real_texts_tells_how_often_the_answers_are_those_of_fp32() -> None:
     common = {"sequence": 27, "baseline": "transformers-pipeline"}
     measured = [
