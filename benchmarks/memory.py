@@ -1,8 +1,9 @@
 """Start and memory of whole processes: `python -m benchmarks.memory [--model NAME] [--processes N] [--requests N]`.
 
 Measurements: "start": process -> for each run {"seconds", "peak_mib"}: from the start of the process, imports included,
-to its first answer, and the peak of its resident memory by then; "bulk": {"bundle", "samples": [[requests, MiB], ...]}:
-the resident memory of a process that answers short texts in bulk, the first sample after a thousand of them. A peak is
+to its first answer, and the peak of its resident memory by then; "bulk": {"bundle", "samples": {mode:
+[[requests, MiB], ...]}}: the resident memory of a process that answers short texts in bulk, the first sample after a
+thousand of them, the second when throughput mode has filled its two chunks of the stream several times. A peak is
 Linux's VmHWM, read by the process itself: what `wait4` tells of a child counts its parent's memory too.
 """
 
@@ -28,11 +29,15 @@ from benchmarks.workload import Model
 
 BULK_MODEL = Model("text-classification", "minilm-l6")
 BULK_PEER = "bert-export-int8-fast"
-FIRST, STEP = 1000, 10_000
-"""Requests until the first sample of the memory, and between the others."""
+SAMPLED = (1000, 4000, *range(10_000, 1_000_001, 10_000))
+"""Requests after which the memory is sampled; after the last one too."""
+MODES = ("latency", "throughput")
 
+# What libraries print goes to standard error, so that answers stay readable.
 MEMORY = """
-import json, re
+import json, os, re
+answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
 def mib(field):
     with open("/proc/self/status", encoding="utf-8") as file:
         return round(int(re.search(field + r":\\s+(\\d+)", file.read())[1]) / 1024, 1)
@@ -64,19 +69,20 @@ import torch, transformers
 torch.set_num_threads(int(threads))
 answer = transformers.pipeline("text-classification", model=checkpoint)(text)[0]["label"]
 """
-FIRST_ANSWER = 'print(json.dumps({"answer": answer, "peak_mib": mib("VmHWM")}), flush=True)\n'
+FIRST_ANSWER = 'print(json.dumps({"answer": answer, "peak_mib": mib("VmHWM")}), file=answers, flush=True)\n'
 BULK = """
 import random, sys, bert_runtime
-bundle, threads, count, first, step = sys.argv[1], *map(int, sys.argv[2:])
+bundle, mode, threads, count = *sys.argv[1:3], *map(int, sys.argv[3:5])
+sampled = json.loads(sys.argv[5])
 words = "the film was a slow but moving story of two friends who never meet again after one long summer".split()
 seeded = random.Random(0)
 texts = ({"text": " ".join(seeded.choices(words, k=seeded.randint(3, 12)))} for _ in range(count))
 samples = []
-with bert_runtime.load(bundle, options=bert_runtime.Options(threads=threads, mode="throughput")) as session:
+with bert_runtime.load(bundle, options=bert_runtime.Options(threads=threads, mode=mode)) as session:
     for done, _ in enumerate(session.predict(texts), 1):
-        if done == first or done % step == 0 or done == count:
+        if done in sampled:
             samples.append([done, mib("VmRSS")])
-print(json.dumps(samples))
+print(json.dumps(samples), file=answers, flush=True)
 """
 TEXT = "The ship left in May, and the crew spent the winter on a small island."
 
@@ -154,12 +160,15 @@ def start(model: Model, processes: int, threads: int) -> dict[str, list[dict[str
 
 
 def bulk(requests: int, threads: int) -> dict[str, Any]:
-    """The resident memory while so many short texts are answered in bulk."""
+    """The resident memory while so many short texts are answered in bulk, in each mode."""
     bundle = WORK / BULK_MODEL.name / BULK_PEER / "bundle"
-    arguments = (str(bundle), *map(str, (threads, requests, FIRST, STEP)))
-    done = subprocess.run(_python(BULK_PEER, MEMORY + BULK, arguments), check=True, stdout=subprocess.PIPE, text=True)
-    samples = json.loads(done.stdout)
-    print(f"{samples[0][1]} MiB after {samples[0][0]} requests, {samples[-1][1]} after {samples[-1][0]}", flush=True)
+    sampled = json.dumps(sorted({count for count in SAMPLED if count <= requests} | {requests}))
+    samples = {}
+    for mode in MODES:
+        command = _python(BULK_PEER, MEMORY + BULK, (str(bundle), mode, str(threads), str(requests), sampled))
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        samples[mode] = json.loads(done.stdout)
+        print(f"{mode}: MiB by requests {samples[mode]}", flush=True)
     return {"bundle": f"{BULK_MODEL.name}, {PEERS[BULK_PEER].name}", "samples": samples}
 
 
@@ -177,8 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--threads", type=int, default=usual_threads())
     flags.add_argument("--no-build", action="store_true", help="measure the artefacts as they are, even outdated ones")
     parsed = flags.parse_args(arguments)
-    if 0 < parsed.requests < FIRST:
-        flags.error(f"--requests is {parsed.requests}, expected at least {FIRST}, or 0 for none")
+    if 0 < parsed.requests < SAMPLED[0]:
+        flags.error(f"--requests is {parsed.requests}, expected at least {SAMPLED[0]}, or 0 for none")
     model = Model.parse(parsed.model)
     if not parsed.no_build:
         build([program.peer for program in programs(model, parsed.threads)], model, WORK)

@@ -72,13 +72,13 @@ def memory(measurements: Mapping[str, Any]) -> Iterator[str]:
             beside = [f"{speed_up(seconds[first], runs).median:.1f}x", f"{peaks[name] / peaks[first]:.1f}x"]
         rows.append([name, f"{typical(runs):.2f} s", beside[0], f"{peaks[name]:.0f} MiB", beside[1]])
     yield from markdown(["process", "first answer", f"times {first}", "peak memory", f"times {first}"], rows)
-    if "bulk" in measurements:
-        (begun, early), (done, late) = measurements["bulk"]["samples"][0], measurements["bulk"]["samples"][-1]
-        yield ""
-        yield (
-            f"In bulk ({measurements['bulk']['bundle']}): {early:.0f} MiB after {begun:,} requests, {late:.0f} MiB "
-            f"after {done:,}: {late / early - 1:+.1%}."
-        )
+    if "bulk" not in measurements:
+        return
+    yield from ("", f"In bulk, {measurements['bulk']['bundle']}:", "")
+    for mode, samples in measurements["bulk"]["samples"].items():
+        done, late = samples[-1]
+        beside = (f"{early:.0f} MiB after {begun:,} requests ({late / early - 1:+.1%})" for begun, early in samples[:2])
+        yield f"* {mode} mode: {late:.0f} MiB after {done:,} requests, beside {' and '.join(beside)}"
 
 
 def roofline(measurements: Mapping[str, Any]) -> Iterator[str]:
