@@ -31,7 +31,8 @@ def real_text(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield ""
     shares = {m["peer"]: m["agreement"] for m in measurements}
     told = ", ".join(f"{peers.get(peer, peer)} {share:.1%}" for peer, share in shares.items())
-    yield f"A request has {measurements[0]['sequence']} tokens in the mean. Answers as bert-export's in fp32: {told}."
+    tokens = " and ".join(dict.fromkeys(str(m["sequence"]) for m in measurements))
+    yield f"A request has {tokens} tokens in the mean. Answers as bert-export's in fp32: {told}."
     yield from _elsewhere(measurements, peers)
 
 
