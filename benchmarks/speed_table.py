@@ -78,8 +78,8 @@ def memory(measurements: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"In bulk, {measurements['bulk']['bundle']}:", "")
     for mode, samples in measurements["bulk"]["samples"].items():
         done, late = samples[-1]
-        beside = (f"{early:.0f} MiB after {begun:,} requests ({late / early - 1:+.1%})" for begun, early in samples[:2])
-        yield f"* {mode} mode: {late:.0f} MiB after {done:,} requests, beside {' and '.join(beside)}"
+        before = (f"{early:.0f} MiB after {begun:,} requests ({late / early - 1:+.1%})" for begun, early in samples[:2])
+        yield f"* {mode} mode: {late:.0f} MiB after {done:,} requests, beside {' and '.join(before)}"
 
 
 def roofline(measurements: Mapping[str, Any]) -> Iterator[str]:
