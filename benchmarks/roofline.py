@@ -58,16 +58,13 @@ def peaks(threads: int, rounds: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def engines(peers: Sequence[str], threads: int, plan: Plan) -> list[dict[str, Any]]:
-    """Every peer's time for CASE."""
+def engines(peers: Sequence[str], threads: int, plan: Plan) -> Iterator[dict[str, Any]]:
+    """Every peer's time for CASE, one precision after another: all of them at once would fill most memories."""
     work = operations(SIZES[MODEL.size], [CASE.sequence] * CASE.batch)
-    with started(peers, MODEL, WORK, threads) as workers:
-        times = race(workers, CASE, plan)
-    precisions = {peer: precision for precision, members in RACED.items() for peer in members}
-    return [
-        {"peer": peer, "precision": precisions[peer], "operations": work, "rounds": rounds}
-        for peer, rounds in times.items()
-    ]
+    for precision, members in RACED.items():
+        with started([peer for peer in members if peer in peers], MODEL, WORK, threads) as workers:
+            for peer, rounds in race(workers, CASE, plan).items():
+                yield {"peer": peer, "precision": precision, "operations": work, "rounds": rounds}
 
 
 def bulk(peers: Sequence[str], texts: int, rounds: int, threads: int) -> Iterator[dict[str, Any]]:
@@ -117,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ready = built(everyone, MODEL, WORK)
     found: dict[str, Any] = {"peaks": peaks(parsed.threads, 3 * parsed.rounds)}
     found["bulk"] = list(bulk([peer for peer in BULK if peer in ready], parsed.texts, parsed.rounds, parsed.threads))
-    found["engines"] = engines(ready, parsed.threads, Plan(parsed.rounds))
+    found["engines"] = list(engines(ready, parsed.threads, Plan(parsed.rounds)))
     for each in found["engines"]:
         rate = each["operations"] / typical(each["rounds"]) / 1e9
         share = rate / best_peak(found["peaks"], each["precision"])
