@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,16 +74,15 @@ class BertExport:
         return run
 
 
-SENTENCE = "The ship left in May, ice closed around her in September, and the crew spent the winter on an island. "
-
-
-def _calibration(stall: Stall) -> Path:
-    """Requests of some lengths for the ranges of int8, which speed does not depend on."""
-    texts = [SENTENCE * times for times in range(1, 6)] * 8
+def _calibration(stall: Stall, count: int = 64) -> Path:
+    """Requests of random words, as the race feeds random ids: ranges of real texts would not hold for them."""
+    vocabulary = (stall.checkpoint / "vocab.txt").read_text(encoding="utf-8").split()
+    words, seeded = [word for word in vocabulary if word.isascii() and word.isalpha()], random.Random(0)
+    texts = [" ".join(seeded.choices(words, k=seeded.randint(12, 120))) for _ in range(count)]
     records = {
         "question-answering": lambda text: {"question": "Where did they spend the winter?", "context": text},
         "text-classification": lambda text: {"text": text},
-        "fill-mask": lambda text: {"text": text.replace("winter", "[MASK]", 1)},
+        "fill-mask": lambda text: {"text": f"{text} [MASK] ."},
     }
     path = stall.folder / "calibration.jsonl"
     lines = [json.dumps(records[stall.model.task](text)) for text in texts]
