@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _calibration(stall: Stall, count: int = 64) -> Path:
     vocabulary = (stall.checkpoint / "vocab.txt").read_text(encoding="utf-8").split()
     words, seeded = [word for word in vocabulary if word.isascii() and word.isalpha()], random.Random(0)
     texts = [" ".join(seeded.choices(words, k=seeded.randint(12, 120))) for _ in range(count)]
-    records = {
+    records: Mapping[str, Callable[[str], dict[str, str]]] = {
         "question-answering": lambda text: {"question": "Where did they spend the winter?", "context": text},
         "text-classification": lambda text: {"text": text},
         "fill-mask": lambda text: {"text": f"{text} [MASK] ."},
