@@ -9,7 +9,6 @@ tokens, the share of padding in our own batches, and the seconds of each round.
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from training.corpora import conll, rotten_tomatoes, sentiment_ratings, squad
 
 import bert_runtime
-from benchmarks.accuracy import FOLDER, export_variant
-from benchmarks.accuracy_heads import HEADS, VARIANTS, samples_files
+from benchmarks.heads import bundle, merged_checkpoint
 from benchmarks.results import save
+from benchmarks.texts import mixed
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.loading import Options
 from bert_runtime.schedule import collate, plan
@@ -34,33 +32,6 @@ BATCH = 8
 VARIANT_OF = {"fp32": "bert-export fp32", "int8": "bert-export int8, faithful"}
 OPENVINO_OF = {"bf16": "bert-export bf16, OpenVINO", "int8": "bert-export int8, OpenVINO"}
 Way = Callable[[Sequence[str]], list[str]]
-
-
-def texts(count: int) -> list[str]:
-    """So many texts, a quarter of each kind, in an order that mixes them."""
-    kinds = (
-        [question.context for question in squad.load("squad-dev")],
-        [str(line["text"]) for line in rotten_tomatoes.held_out()],
-        [str(line["text"]) for line in sentiment_ratings.held_out()],
-        [str(line["text"]) for line in conll.load("test")],
-    )
-    rng = random.Random(0)
-    chosen = [text for kind in kinds for text in rng.sample(kind, count // len(kinds))]
-    rng.shuffle(chosen)
-    return chosen
-
-
-def bundle(variant: str) -> Path:
-    """The demo head as `bert-export` makes it; made unless it is there."""
-    folder = FOLDER / HEAD
-    path = folder / variant.replace(" ", "-").replace(",", "")
-    if not (path / "manifest.json").exists():
-        _, calibration = samples_files(HEADS[HEAD], folder, 1)
-        (made,) = (each for each in VARIANTS if each.name == variant)
-        refused = export_variant(HEADS[HEAD], [], made, calibration, path)
-        if refused:
-            raise SystemExit(f"{variant}: {refused}")
-    return path
 
 
 def ours(path: Path, target: str, mode: str, threads: int) -> Way:
@@ -97,44 +68,30 @@ def pipeline(threads: int) -> Way:
     import torch  # noqa: PLC0415 - not for --help
     import transformers  # noqa: PLC0415
 
-    from bert_export.checkpoint import LoadOptions, load  # noqa: PLC0415
-    from bert_export.demo import demo_checkpoint  # noqa: PLC0415
-    from bert_runtime.tasks import find_task  # noqa: PLC0415
-
     torch.set_num_threads(threads)
-    checkpoint = load(demo_checkpoint(HEAD), find_task(HEAD), LoadOptions())
-    tokenizer = transformers.AutoTokenizer.from_pretrained(bundle(VARIANT_OF["fp32"]))
-    model: Any = checkpoint.model
-    model.eval()
-    made: Any = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer, batch_size=BATCH)
-    names = dict(enumerate(checkpoint.settings.labels))
-    by_name = {model.config.id2label[i]: name for i, name in names.items()}
-
-    def run(asked: Sequence[str]) -> list[str]:
-        return [by_name[answer["label"]] for answer in made(list(asked), truncation=True)]
-
-    return run
+    made: Any = transformers.pipeline("text-classification", model=str(merged_checkpoint(HEAD)), batch_size=BATCH)
+    return lambda asked: [answer["label"] for answer in made(list(asked), truncation=True)]
 
 
 def ways(threads: int) -> dict[str, Way]:
     """Every way that is compared."""
     found: dict[str, Way] = {}
     for precision, variant in OPENVINO_OF.items():
-        path = bundle(variant)
+        path = bundle(HEAD, variant)
         found[f"bert-export, openvino {precision}"] = ours(path, "openvino", "throughput", threads)
         found[f"bert-export, openvino {precision}, latency mode"] = ours(path, "openvino", "latency", threads)
         found[f"OpenVINO {precision}, batches of {BATCH} sorted by length"] = padded(path, precision, False, threads)
         found[f"OpenVINO {precision}, batches of {BATCH} in order"] = padded(path, precision, True, threads)
     for precision, variant in VARIANT_OF.items():
-        found[f"bert-export, cpu {precision}"] = ours(bundle(variant), "cpu", "throughput", threads)
-        found[f"bert-export, cpu {precision}, latency mode"] = ours(bundle(variant), "cpu", "latency", threads)
+        found[f"bert-export, cpu {precision}"] = ours(bundle(HEAD, variant), "cpu", "throughput", threads)
+        found[f"bert-export, cpu {precision}, latency mode"] = ours(bundle(HEAD, variant), "cpu", "latency", threads)
     found[f"transformers pipeline fp32, batches of {BATCH}"] = pipeline(threads)
     return found
 
 
 def lengths(asked: Sequence[str]) -> tuple[int, float]:
     """The tokens of the texts, and the share of padding in batches of ours."""
-    session = bert_runtime.load(bundle(VARIANT_OF["fp32"]))
+    session = bert_runtime.load(bundle(HEAD, VARIANT_OF["fp32"]))
     rows = [session._head.encode(session.task.request.from_record({"text": text})).features[0] for text in asked]
     own, whole = sum(row.ids.size for row in rows), 0
     for first in range(0, len(rows), BULK):
@@ -145,7 +102,7 @@ def lengths(asked: Sequence[str]) -> tuple[int, float]:
 
 def measure(count: int, rounds: int, threads: int) -> Mapping[str, Any]:
     """All ways in turn, once to warm up, then `rounds` times; whoever answers much otherwise than fp32 is refused."""
-    asked, compared = texts(count), ways(threads)
+    asked, compared = mixed(count), ways(threads)
     reference = compared["bert-export, cpu fp32"](asked)
     for name, way in compared.items():
         same = np.mean([one == other for one, other in zip(way(asked), reference, strict=True)])

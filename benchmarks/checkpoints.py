@@ -33,9 +33,14 @@ def random_checkpoint(model: Model, folder: Path, reads_encoder: bool = False) -
     torch.manual_seed(SEED)
     kind = getattr(transformers, find_task(model.task).model_class)
     kind(config).save_pretrained(folder)
+    copy_tokenizer(folder)
+    return folder
+
+
+def copy_tokenizer(folder: Path) -> None:
+    """Put the demo model's tokenizer beside a model's weights."""
     for name in TOKENIZER_FILES:
         shutil.copy(_demo() / name, folder / name)
-    return folder
 
 
 def _demo() -> Path:

@@ -26,7 +26,7 @@ import onnx_ir as ir
 
 from benchmarks.checkpoints import random_checkpoint
 from benchmarks.latency import WORK
-from benchmarks.peers.onnxruntime_raw import export_raw
+from benchmarks.peers.onnxruntime_dynamic import quantise_raw
 from benchmarks.peers.peer import Stall
 from benchmarks.peers.torch_eager import TorchEager
 from benchmarks.results import save
@@ -104,16 +104,9 @@ def _ranges(subject: Subject, rows: Sequence[Features]) -> Ranges:
 
 def raw_dynamic(model: Model, checkpoint: Path, folder: Path) -> Variant:
     """What most people do: torch.onnx.export, then `quantize_dynamic` with its defaults and int8 weights."""
-    import onnx  # noqa: PLC0415
-    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
-
-    raw, made = folder / "raw.onnx", folder / "raw-dynamic.onnx"
+    made = folder / "raw-dynamic.onnx"
     if not made.exists():
-        export_raw(Stall(model, checkpoint, folder), raw)
-        graph = onnx.load(raw)
-        del graph.graph.value_info[:]  # its shape inference contradicts the exporter's for a transposed Gemm
-        onnx.save(graph, raw)
-        quantize_dynamic(raw, made, weight_type=QuantType.QInt8)
+        quantise_raw(Stall(model, checkpoint, folder), made)
     return Variant(BASELINE, made, "onnxruntime")
 
 

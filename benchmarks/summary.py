@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,18 @@ def spread(rounds: Rounds) -> tuple[float, float, float]:
 def best(rounds: Rounds) -> float:
     """The fastest call of all: what the engine can do when nothing disturbs it."""
     return min(time for calls in rounds for time in calls)
+
+
+def percentiles(rounds: Rounds) -> tuple[float, float, float]:
+    """The 50th, 90th and 99th percentile of all calls of all rounds, each a time that a call took (nearest rank).
+
+    Raises:
+        ValueError: there is no round, or one without a call.
+    """
+    _medians(rounds)
+    times = sorted(time for calls in rounds for time in calls)
+    middle, late, last = (times[math.ceil(share * len(times) / 100) - 1] for share in (50, 90, 99))
+    return middle, late, last
 
 
 def speed_up(rounds: Rounds, baseline: Rounds) -> Ratio:

@@ -11,10 +11,9 @@ from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
 from benchmarks.captions import circumstances, machine_line, title
 from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
-from benchmarks.peers import PEERS
 from benchmarks.results import Result, ResultsError, read_all
+from benchmarks.speed_table import latency, memory, real_text, roofline
 from benchmarks.summary import speed_up, typical
-from benchmarks.workload import Case
 
 README = Path(__file__).parent / "README.md"
 LIBRARY = "tokenizers, encode"
@@ -35,23 +34,6 @@ def tables(results: Iterable[Result]) -> str:
         lines += [f"#### {title(result)}", "", circumstances(result), ""]
         lines += [*TABLES[result.benchmark](result.measurements), ""]
     return "\n".join(lines).rstrip()
-
-
-def latency(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Peers by cases: the median in ms, and the speed-up over the baseline with its quartiles."""
-    times = {(Case(m["batch"], m["sequence"]), m["peer"]): m["rounds"] for m in measurements}
-    baseline = measurements[0]["baseline"]
-    cases = list(dict.fromkeys(case for case, _ in times))
-    peers = list(dict.fromkeys(peer for _, peer in times))
-    rows = []
-    for peer in peers:
-        row = [PEERS[peer].name if peer in PEERS else peer]
-        for case in cases:
-            ratio = speed_up(times[case, peer], times[case, baseline])
-            spread = "" if peer == baseline else f", {ratio.median:.2f}x ({ratio.low:.2f}-{ratio.high:.2f})"
-            row.append(f"{typical(times[case, peer]):.1f} ms{spread}")
-        rows.append(row)
-    yield from markdown(["engine", *(case.name for case in cases)], rows)
 
 
 def overhead(measurements: Mapping[str, Any]) -> Iterator[str]:
@@ -222,6 +204,9 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "bulk": bulk,
     "gpu": gpu.table,
     "gpu_rehearsal": gpu.table,
+    "real_text": real_text,
+    "memory": memory,
+    "roofline": roofline,
     "int8_answers": int8_answers,
     "int8_sensitivity": int8_sensitivity,
     "int8_speed_1": int8_speed,

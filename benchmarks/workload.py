@@ -78,5 +78,4 @@ class Case:
         }
 
 
-CASES = (Case(1, 32), Case(1, 128), Case(1, 384), Case(8, 128))
-MASKED = (Case(1, 128),)
+CASES = (Case(1, 32), Case(1, 128), Case(1, 384), Case(8, 128), Case(32, 64))

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
 from benchmarks.page.figure import Drawn
 from benchmarks.peers import PEERS
+from benchmarks.peers.text import TEXT_PEERS
 from benchmarks.summary import Rounds, speed_up, typical
 from benchmarks.workload import Case
 
@@ -45,6 +46,8 @@ def shown(peer: str) -> str:
     """An engine's name for people; `int8` calls our own variants by their target alone."""
     if peer.startswith(("cpu ", "openvino ")):
         return f"bert-export, {peer}"
+    if peer in TEXT_PEERS:
+        return TEXT_PEERS[peer].name
     return PEERS[peer].name if peer in PEERS else peer
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +23,13 @@ class BertExport:
 
     Attributes:
         target: TARGET or TARGET:PRECISION, as `bert-export --target` takes it.
+        plan: of int8; None for other precisions.
     """
 
     name: str = "bert-export"
     plain: bool = False
     target: str = "cpu"
+    plan: str | None = None
 
     @property
     def version(self) -> str:
@@ -45,13 +51,18 @@ class BertExport:
             plain=self.plain,
             targets=(self.target,),
         )
+        if self.plan is not None:
+            # Random weights answer at random: that integers change such an answer says nothing, and no budget is held.
+            data = _calibration(stall)
+            options = dataclasses.replace(options, calibrate=data, plan=self.plan, max_drop=1.0)
         export(options)
 
     def load(self, stall: Stall, threads: int) -> Run:
         """See Peer."""
         import bert_runtime  # noqa: PLC0415
 
-        session = bert_runtime.load(stall.folder / "bundle", options=bert_runtime.Options(threads=threads))
+        options = bert_runtime.Options(threads=threads, target=self.target.partition(":")[0])
+        session = bert_runtime.load(stall.folder / "bundle", options=options)
         inputs = [spec.name for spec in session.artefact.inputs]
         outputs = [spec.name for spec in session.artefact.outputs]
         everywhere = stall.model.task == "fill-mask" and "positions" not in inputs
@@ -62,3 +73,19 @@ class BertExport:
             return [masked(values[0], feeds)] if everywhere else values
 
         return run
+
+
+def _calibration(stall: Stall, count: int = 64) -> Path:
+    """Requests of random words, as the race feeds random ids: ranges of real texts would not hold for them."""
+    vocabulary = (stall.checkpoint / "vocab.txt").read_text(encoding="utf-8").split()
+    words, seeded = [word for word in vocabulary if word.isascii() and word.isalpha()], random.Random(0)
+    texts = [" ".join(seeded.choices(words, k=seeded.randint(12, 120))) for _ in range(count)]
+    records: Mapping[str, Callable[[str], dict[str, str]]] = {
+        "question-answering": lambda text: {"question": "Where did they spend the winter?", "context": text},
+        "text-classification": lambda text: {"text": text},
+        "fill-mask": lambda text: {"text": f"{text} [MASK] ."},
+    }
+    path = stall.folder / "calibration.jsonl"
+    lines = [json.dumps(records[stall.model.task](text)) for text in texts]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

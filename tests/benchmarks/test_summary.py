@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.summary import Ratio, best, speed_up, typical
+from benchmarks.summary import Ratio, best, percentiles, speed_up, typical
 
 
 def test_one_slow_call_and_one_slow_round_do_not_move_the_typical_time() -> None:
@@ -10,6 +10,15 @@ def test_one_slow_call_and_one_slow_round_do_not_move_the_typical_time() -> None
 
 def test_the_best_time_is_the_fastest_call_of_all_rounds() -> None:
     assert best([[5.0, 4.0], [3.0, 9.0]]) == 3.0
+
+
+def test_percentiles_are_times_of_calls_whatever_round_they_were_in() -> None:
+    rounds = [[float(i) for i in range(1, 51)], [float(i) for i in range(100, 50, -1)]]
+    assert percentiles(rounds) == (50.0, 90.0, 99.0)
+
+
+def test_the_late_percentiles_of_few_calls_are_their_slowest() -> None:
+    assert percentiles([[1.0], [3.0], [2.0]]) == (2.0, 3.0, 3.0)
 
 
 def test_a_moment_that_slows_both_engines_leaves_their_ratio_alone() -> None:

@@ -7,7 +7,7 @@ from benchmarks.machine import Machine
 from benchmarks.markdown import replaced
 from benchmarks.results import Result, read_all, save
 
-from benchmarks import table
+from benchmarks import speed_table, table
 
 MACHINE = Machine("Some CPU", "6/1", ("avx2",), 2, 8, "3.11.7", "Linux x86_64", {"numpy": "2.0"}, "abc+", 0.5)
 LATENCY = [
@@ -17,12 +17,70 @@ LATENCY = [
 
 
 def test_a_latency_table_has_a_row_for_each_engine_and_a_ratio_for_all_but_the_baseline() -> None:
-    assert list(table.latency(LATENCY)) == [
-        "| engine | b1 s32 |",
+    assert list(speed_table.latency(LATENCY)) == [
+        "| engine: p50 / p90 / p99 | b1 s32 |",
         "|---|---:|",
-        "| bert-export | 5.0 ms, 1.80x (1.70-1.90) |",
-        "| ONNX Runtime, raw export | 9.0 ms |",
+        "| bert-export | 5.0 / 5.0 / 5.0 ms, 1.80x (1.70-1.90) |",
+        "| ONNX Runtime, raw export | 8.0 / 10.0 / 10.0 ms |",
     ]
+
+
+def test_a_latency_table_tells_the_versions_of_peers_that_run_elsewhere() -> None:
+    other = {**LATENCY[0], "peer": "optimum-o2", "versions": {"optimum-onnx": "0.1.0", "transformers": "4.57.6"}}
+    lines = list(speed_table.latency([*LATENCY, other]))
+    assert lines[-2:] == ["", "* Optimum, ORTModel O2: optimum-onnx 0.1.0, transformers 4.57.6"]
+
+
+def test_a_table_of_real_texts_tells_how_often_the_answers_are_those_of_fp32() -> None:
+    common = {"sequence": 27, "baseline": "transformers-pipeline"}
+    measured = [
+        {**common, "batch": batch, "peer": peer, "agreement": agreement, "rounds": [[time]]}
+        for batch, peer, agreement, time in (
+            (1, "bert-export", 1.0, 2.0),
+            (1, "transformers-pipeline", 0.9, 8.0),
+            (64, "bert-export", 1.0, 1.0),
+            (64, "transformers-pipeline", 0.9, 5.0),
+        )
+    ]
+    assert list(speed_table.real_text(measured)) == [
+        "| engine: p50 / p90 / p99 | one by one | 64 at once, each |",
+        "|---|---:|---:|",
+        "| bert-export | 2.0 / 2.0 / 2.0 ms, 4.00x (4.00-4.00) | 1.0 / 1.0 / 1.0 ms, 5.00x (5.00-5.00) |",
+        "| transformers pipeline, torch fp32 | 8.0 / 8.0 / 8.0 ms | 5.0 / 5.0 / 5.0 ms |",
+        "",
+        "A request has 27 tokens in the mean. Answers as bert-export's in fp32: "
+        "bert-export 100.0%, transformers pipeline, torch fp32 90.0%.",
+    ]
+
+
+def test_a_memory_table_compares_processes_with_the_first_and_tells_how_bulk_work_grows() -> None:
+    starts = {
+        "ours": [{"seconds": 0.5, "peak_mib": 100.0}, {"seconds": 0.7, "peak_mib": 102.0}],
+        "theirs": [{"seconds": 5.0, "peak_mib": 505.0}, {"seconds": 7.0, "peak_mib": 505.0}],
+    }
+    samples = [[1000, 200.0], [4000, 210.0], [10_000, 230.0], [100_000, 204.0]]
+    bulk = {"bundle": "some bundle", "samples": {"latency": samples}}
+    assert list(speed_table.memory({"start": starts, "bulk": bulk})) == [
+        "| process | first answer | times ours | peak memory | times ours |",
+        "|---|---:|---:|---:|---:|",
+        "| ours | 0.60 s |  | 101 MiB |  |",
+        "| theirs | 6.00 s | 10.0x | 505 MiB | 5.0x |",
+        "",
+        "In bulk, some bundle:",
+        "",
+        "* latency mode: 204 MiB after 100,000 requests, beside 200 MiB after 1,000 requests (+2.0%) "
+        "and 210 MiB after 4,000 requests (-2.9%)",
+    ]
+
+
+def test_a_roofline_sets_every_engine_beside_the_fastest_chain_of_its_precision() -> None:
+    peaks = {"fp32": {"OpenVINO": 0.1, "ONNX Runtime": 0.2}, "int8": {"OpenVINO": 0.8}}
+    engine = {"peer": "torch-eager", "precision": "fp32", "operations": 1e11, "rounds": [[1000.0]]}
+    bulk = {"peer": "x", "precision": "int8", "operations": 2e12, "seconds": [5.0], "texts": 3, "tokens": 9}
+    lines = list(speed_table.roofline({"peaks": peaks, "engines": [engine], "bulk": [bulk]}))
+    assert "| int8 | 0.800 |  |" in lines
+    assert "| torch eager | fp32 | b8 s128 | 0.100 | 50% |" in lines
+    assert "| x | int8 | mixed real texts in bulk | 0.400 | 50% |" in lines
 
 
 def test_a_tokenising_table_compares_every_engine_with_the_tokenizers_library() -> None:

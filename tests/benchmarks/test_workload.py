@@ -12,7 +12,7 @@ def test_a_model_is_found_by_its_name() -> None:
 
 
 def test_an_unknown_size_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="minilm-l6, bert-base"):
+    with pytest.raises(ValueError, match="tiny, minilm-l6, bert-base"):
         Model.parse("fill-mask-huge")
 
 

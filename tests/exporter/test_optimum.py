@@ -1,37 +1,25 @@
 """A bundle's directory loads in Optimum's ORTModelFor* classes and gives the same numbers. Slow: its own environment.
 
 Optimum's release for ONNX needs another major version of transformers than the exporter, so that it runs in a virtual
-environment of its own, `.venv-optimum` in the repository's root, which is made on the first run and takes torch from
-the environment of the tests.
+environment of its own, the benchmarks', which is made on the first run.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import sysconfig
-import venv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.environments import OPTIMUM
+from benchmarks.peers.optimum_onnxruntime import CLASSES
 
 import bert_runtime
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / ".venv-optimum"
-PACKAGES = ("optimum-onnx[onnxruntime]==0.1.0", "torch==2.13.0", "transformers==4.57.6")
 GOLDEN = ROOT / "tests" / "golden" / "v1"
-CLASSES = {
-    "question-answering": "ORTModelForQuestionAnswering",
-    "text-classification": "ORTModelForSequenceClassification",
-    "token-classification": "ORTModelForTokenClassification",
-    "multiple-choice": "ORTModelForMultipleChoice",
-    "feature-extraction": "ORTModelForFeatureExtraction",
-    "fill-mask": "ORTModelForMaskedLM",
-}
 PROGRAM = """
 import json, sys
 import numpy, optimum.onnxruntime
@@ -50,14 +38,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def python() -> Path:
     """The interpreter of Optimum's environment."""
-    interpreter, done = FOLDER / "bin" / "python", FOLDER / ".installed"
-    if not done.is_file():
-        venv.create(FOLDER, with_pip=True, clear=True)
-        shared = FOLDER / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-        (shared / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-        subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.touch()
-    return interpreter
+    return OPTIMUM.make()
 
 
 def feeds(task: str) -> dict[str, Any]:
@@ -80,9 +61,7 @@ def in_optimum(python: Path, bundles: dict[str, Path]) -> dict[str, dict[str, An
         }
         for task, path in bundles.items()
     ]
-    done = subprocess.run(
-        [python, "-c", PROGRAM], input=json.dumps(jobs), capture_output=True, text=True, check=False, cwd=FOLDER
-    )
+    done = subprocess.run([python, "-c", PROGRAM], input=json.dumps(jobs), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return dict(zip(bundles, json.loads(done.stdout), strict=True))
 

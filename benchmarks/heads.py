@@ -1,0 +1,46 @@
+"""The measured heads as the benchmarks of real texts need them: as bundles, and as checkpoints of transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.accuracy import FOLDER, export_variant
+from benchmarks.accuracy_heads import HEADS, VARIANTS, samples_files
+from benchmarks.checkpoints import copy_tokenizer
+
+
+def bundle(head: str, variant: str) -> Path:
+    """The bundle of a head that `bert-export` makes for a variant; made unless it is there."""
+    folder = FOLDER / head
+    path = folder / variant.replace(" ", "-").replace(",", "")
+    if not (path / "manifest.json").exists():
+        measured = HEADS[head]
+        _, calibration = samples_files(measured, folder, 1)
+        (made,) = (each for each in VARIANTS if each.name == variant)
+        refused = export_variant(measured, measured.source(), made, calibration, path)
+        if refused:
+            raise SystemExit(f"{head}, {variant}: {refused}")
+    return path
+
+
+def merged_checkpoint(head: str) -> Path:
+    """The head as transformers loads it: its adapter merged into the weights, its labels in the config."""
+    path = FOLDER / head / "checkpoint"
+    if (path / "tokenizer.json").exists():
+        return path
+    from bert_export.checkpoint import LoadOptions, Source, load  # noqa: PLC0415 - torch, once
+    from bert_export.demo import demo_checkpoint  # noqa: PLC0415
+    from bert_runtime.tasks import find_task  # noqa: PLC0415
+
+    source = HEADS[head].source()
+    flags = dict(zip(source[::2], source[1::2], strict=True))
+    task = find_task(HEADS[head].task)
+    place = Source(flags["--model"], flags.get("--adapter")) if flags else demo_checkpoint(task.name)
+    checkpoint = load(place, task, LoadOptions())
+    model, labels = checkpoint.model, getattr(checkpoint.settings, "labels", ())
+    if labels:
+        model.config.id2label = dict(enumerate(labels))
+        model.config.label2id = {label: i for i, label in enumerate(labels)}
+    model.save_pretrained(path)
+    copy_tokenizer(path)
+    return path
