@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import GateError, OptionError
-from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
+from bert_export.options import MASKS, METHODS, PLANS, TARGETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import TASKS
@@ -149,6 +149,12 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
     result.add_argument(
         "--int8", action="store_true", help="8-bit integers, for CPUs and TensorRT; see the group below"
     )
+    result.add_argument(
+        "--masks",
+        choices=MASKS,
+        default="both",
+        help="for cuda: an artefact for right-padded attention masks (faster kernels), one for any, or both (default)",
+    )
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
 
 
@@ -203,6 +209,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         ranges=parsed.ranges,
         profile=parsed.profile,
         build_engine=parsed.build_engine,
+        masks=parsed.masks,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

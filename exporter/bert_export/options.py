@@ -54,6 +54,7 @@ HALF_AROUND_INTEGERS = frozenset({"tensorrt"})
 RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
 METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
 PLANS = ("fast", "faithful")
+MASKS = ("both", "any", "right_padded")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class ExportOptions:
         ranges: a ranges file of an earlier export of the same model, used instead of calibrating again.
         profile: for the target tensorrt, the sizes that its engine is built for, as in batch=1:8:32,sequence=16:128:384
             (MIN:OPT:MAX of each axis); what is not named is taken from the sizes of `calibrate`, else from the model.
+        masks: for the target cuda: an artefact for any attention mask, one for right-padded masks, whose kernels are
+            faster, or both, which share their weights. A decoder pads on the left and has the first alone.
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
@@ -146,6 +149,7 @@ class ExportOptions:
     ranges: Path | None = None
     profile: str | None = None
     build_engine: Path | None = None
+    masks: str = "both"
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -207,6 +211,10 @@ class ExportOptions:
             yield "--target tensorrt in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
         if not own and (self.profile is not None or self.build_engine is not None):
             yield "--profile and --build-engine are for TensorRT; give --target tensorrt"
+        if self.masks not in MASKS:
+            yield f"--masks is {self.masks!r}, expected one of {', '.join(MASKS)}"
+        elif self.masks != "both" and all(variant.target != "cuda" for variant in self.variants):
+            yield f"--masks {self.masks} is for the target cuda, whose kernels depend on it; give --target cuda"
         try:
             self.profile_axes  # noqa: B018 - read for its errors
         except OptionError as error:

@@ -37,6 +37,7 @@ class Workshop:
         quantizing: how int8 is made.
         source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
         profile: the axes of an engine's profile that were asked for.
+        masks: which artefacts are made for a target whose kernels for right-padded masks are faster; see ExportOptions.
     """
 
     folder: Path
@@ -45,3 +46,4 @@ class Workshop:
     quantizing: Quantizing
     source: WrittenGraph | None
     profile: Mapping[str, Bounds]
+    masks: str = "any"

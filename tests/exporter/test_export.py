@@ -116,9 +116,9 @@ def test_a_plain_bundle_answers_as_torch_does(
 
 @pytest.mark.parametrize("task", NAMES)
 def test_every_fusion_of_the_head_is_there(task: str, tiny_bundle: TinyBundle) -> None:
-    cpu, portable, cuda = tiny_bundle(task, False).artefacts
+    cpu, portable, cuda, right_padded = tiny_bundle(task, False).artefacts
 
-    assert cpu.fusions == cuda.fusions == FUSIONS[task]
+    assert cpu.fusions == cuda.fusions == right_padded.fusions == FUSIONS[task]
     assert portable.fusions == {}
 
 
@@ -128,7 +128,7 @@ def test_the_report_is_in_the_manifest(task: str, tiny_bundle: TinyBundle) -> No
     manifest = json.loads((report.bundle / "manifest.json").read_bytes())
     parities = [artefact["parity"] for artefact in manifest["verification"]["artefacts"]]
 
-    assert [parity["target"] for parity in parities] == ["cpu", "portable", "cuda"]
+    assert [parity["target"] for parity in parities] == ["cpu", "portable", "cuda", "cuda"]
     for parity in parities:
         assert [check["name"] for check in parity["checks"]] == [
             "real texts",

@@ -32,6 +32,8 @@ from bert_export.options import ExportOptions, Variant
         ({"targets": ("tensorrt",), "profile": "batch=3:2:1"}, "--profile: batch is 3:2:1, expected 1 <= MIN"),
         ({"targets": ("tensorrt",), "method": "entropy"}, "--max-drop and --ranges are for int8; give --int8"),
         ({"targets": ("cuda",), "calibrate": Path("d")}, "--max-drop and --ranges are for int8; give --int8"),
+        ({"masks": "left"}, "--masks is 'left', expected one of both, any, right_padded"),
+        ({"masks": "any", "targets": ("cpu", "openvino")}, "--masks any is for the target cuda, whose kernels depend"),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
         (
             {"targets": ("cuda", "cuda:fp16")},

@@ -99,6 +99,20 @@ def check_folded(counts: Mapping[str, int], network: Network, target: str) -> No
         )
 
 
+def check_key_lengths(found: int, network: Network) -> None:
+    """Pass, or say how many attentions kept the raw mask; `found` is the count of `key_lengths`.
+
+    Raises:
+        GateError: not every layer's does.
+    """
+    if found != network.layers:
+        raise GateError(
+            f"{found} attentions take the lengths of right-padded rows, expected {network.layers}. Most likely the "
+            "installed torch or onnxscript traces this model in another form: install the versions of "
+            "constraints.txt, or export with --masks any"
+        )
+
+
 def count_fusions(model: ir.Model) -> Counter[str]:
     """Operator -> how many of it the graph holds, for the operators of ONNX Runtime's own domain; see CROSS."""
     return Counter(_name(node) for node in model.graph if node.domain == CONTRIB)

@@ -68,6 +68,6 @@ def make_artefact(tiny_checkpoint: TinyCheckpoint) -> MakeArtefact:
             how = Quantizing(write_requests(folder / "requests.jsonl", head), max_drop=1.0)
         source = write_source(checkpoint, folder, Stages())
         workshop = Workshop(folder, Stages(), False, how, source, profile or {})
-        return make(checkpoint, graph.clone(), Variant("tensorrt", precision), workshop)
+        return make(checkpoint, graph.clone(), Variant("tensorrt", precision), workshop)[0]
 
     return get
