@@ -20,6 +20,7 @@ from bert_export.checkpoint import Checkpoint
 from bert_export.engine.compiled import COMPILED, compiled
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
+from bert_export.masks import shares_weights
 from bert_export.options import HALF_AROUND_INTEGERS, Variant
 from bert_export.passes import optimize
 from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
@@ -30,7 +31,7 @@ from bert_export.precision.half import to_half
 from bert_export.precision.ladder import Rung, rungs
 from bert_export.precision.overflow import Feeds
 from bert_export.report import ArtefactReport
-from bert_export.right_padded import by_masks, shares_weights
+from bert_export.right_padded import Start, by_masks
 from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
@@ -189,10 +190,10 @@ class _Bench:
         record = Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
         return record if self._source is None else dataclasses.replace(record, source=self._source.record)
 
-    def verify(self, artefact: Artefact, sweep: bool = True) -> Parity:
-        """The parity gate; without `sweep` on real texts alone."""
+    def verify(self, artefact: Artefact, sweep: bool = True, start_own: Start = start) -> Parity:
+        """The parity gate; without `sweep` on real texts alone. `start_own` starts the artefact's own graph."""
         folder, source = self.path.parent, artefact.source_artefact
-        engine = start(folder, artefact, available_cpus())
+        engine = start_own(folder, artefact, available_cpus())
         reader = None if source is None else start(folder, source, available_cpus())
         if isinstance(engine, OpenVinoEngine):
             self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"

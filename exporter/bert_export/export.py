@@ -51,7 +51,8 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         read = write_source(checkpoint, Path(folder), stages)
         masks = "any" if checkpoint.task.is_autoregressive else options.masks
-        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read, options.profile_axes, masks)
+        profile, packing = options.profile_axes, options.packing
+        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read, profile, masks, packing)
         graph = _traced(checkpoint, workshop)
         made = [each for variant in options.variants for each in make(checkpoint, graph.clone(), variant, workshop)]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
@@ -82,8 +83,9 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         problems.append(
             f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for feature-extraction"
         )
-    if task.is_autoregressive and options.masks == "right_padded":
-        problems.append(f"--masks right_padded means nothing for {task.name}, whose prompts are padded on the left")
+    if task.is_autoregressive and (options.masks == "right_padded" or options.packing):
+        flag = "--packing" if options.packing else "--masks right_padded"
+        problems.append(f"{flag} means nothing for {task.name}, whose prompts are padded on the left; leave it out")
     if "pooler_output" in outputs and getattr(checkpoint.model, "pooler", None) is None:
         problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
     if problems:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
+from bert_export.masks import mask_problems
 
 MADE: Mapping[str, tuple[str, ...]] = {
     "cpu": ("fp32", "int8"),
@@ -54,7 +55,6 @@ HALF_AROUND_INTEGERS = frozenset({"tensorrt"})
 RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
 METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
 PLANS = ("fast", "faithful")
-MASKS = ("both", "any", "right_padded")
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ class ExportOptions:
             (MIN:OPT:MAX of each axis); what is not named is taken from the sizes of `calibrate`, else from the model.
         masks: for the target cuda: an artefact for any attention mask, one for right-padded masks, whose kernels are
             faster, or both, which share their weights. A decoder pads on the left and has the first alone.
+        packing: the one for right-padded masks computes no padding at all; only a GPU runs it, where it was not tried.
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
@@ -150,6 +151,7 @@ class ExportOptions:
     profile: str | None = None
     build_engine: Path | None = None
     masks: str = "both"
+    packing: bool = False
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -211,10 +213,7 @@ class ExportOptions:
             yield "--target tensorrt in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
         if not own and (self.profile is not None or self.build_engine is not None):
             yield "--profile and --build-engine are for TensorRT; give --target tensorrt"
-        if self.masks not in MASKS:
-            yield f"--masks is {self.masks!r}, expected one of {', '.join(MASKS)}"
-        elif self.masks != "both" and all(variant.target != "cuda" for variant in self.variants):
-            yield f"--masks {self.masks} is for the target cuda, whose kernels depend on it; give --target cuda"
+        yield from mask_problems(self.masks, self.packing, [variant.target for variant in self.variants])
         try:
             self.profile_axes  # noqa: B018 - read for its errors
         except OptionError as error:

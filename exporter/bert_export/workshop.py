@@ -37,7 +37,8 @@ class Workshop:
         quantizing: how int8 is made.
         source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
         profile: the axes of an engine's profile that were asked for.
-        masks: which artefacts are made for a target whose kernels for right-padded masks are faster; see ExportOptions.
+        masks, packing: which artefacts are made for a target whose kernels for right-padded masks are faster; see
+            ExportOptions.
     """
 
     folder: Path
@@ -47,3 +48,4 @@ class Workshop:
     source: WrittenGraph | None
     profile: Mapping[str, Bounds]
     masks: str = "any"
+    packing: bool = False

@@ -15,7 +15,9 @@ from bert_export.errors import GateError, OptionError
 from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.passes.key_lengths import key_lengths
+from bert_export.verify import packing
 from bert_runtime import bundle as bundles
+from bert_runtime import load
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.manifest import Held
 from bert_runtime.tasks import TASKS
@@ -122,3 +124,37 @@ def test_the_report_names_the_masks(tiny_bundle: TinyBundle) -> None:
     manifest = json.loads((tiny_bundle(TASK, False).bundle / "manifest.json").read_bytes())
     told = [each["parity"]["mask"] for each in manifest["verification"]["artefacts"]]
     assert told == ["any", "any", "any", "right_padded"]
+
+
+def test_packing_is_proven_beside_an_artefact_that_any_machine_runs(
+    tiny_checkpoint: TinyCheckpoint, tmp_path: Path
+) -> None:
+    model = str(tiny_checkpoint(TASK, {}))
+    report = export(ExportOptions(model=model, targets=("cuda:fp16",), packing=True, output=tmp_path / "b"))
+    any_mask, packed = report.artefacts
+    assert {"RemovePadding": 1, "PackedAttention": 1, "RestorePadding": 1}.items() <= packed.fusions.items()
+    assert not any("Pad" in name or "Packed" in name for name in any_mask.fusions)
+    assert packed.parity is not None
+    assert (packed.parity.mask, packed.parity.checks[-1].cases) == ("right_padded", 5)
+    found = held(report.bundle)
+    assert found.right_padded is not None
+    assert found.artefact.data == found.right_padded.data
+    with pytest.warns(UserWarning, match="the bundle holds only cuda"):
+        session = load(report.bundle)
+    with session:
+        assert session.artefact == found.artefact
+        assert session({"text": "was"}).labels
+
+
+def test_attention_that_mixes_rows_is_no_bundle(
+    tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_one_row(inputs: Any, attributes: Any) -> Any:
+        return right([*inputs[:4], inputs[4][[0, -1]]], attributes)
+
+    right = packing.NUMPY["PackedAttention"]
+    monkeypatch.setattr(packing, "NUMPY", {**packing.NUMPY, "PackedAttention": as_one_row})
+    options = ExportOptions(str(tiny_checkpoint(TASK, {})), targets=("cuda",), packing=True, output=tmp_path / "b")
+    with pytest.raises(GateError, match=r"right_padded masks\) does not answer .*batch 4, length 33") as error:
+        export(options)
+    assert "batch 1" not in str(error.value)

@@ -113,6 +113,25 @@ def check_key_lengths(found: int, network: Network) -> None:
         )
 
 
+def check_packed(model: ir.Model, network: Network) -> None:
+    """Pass, or say what of a packed graph is missing: every layer that computes all tokens computes no padding.
+
+    Raises:
+        GateError: an attention reads padding, or padding is not removed and restored once.
+    """
+    expected = expected_fusions(network, "cuda")
+    attentions = expected.pop("Attention", 0)
+    if not attentions:
+        raise GateError("no layer of this head computes every token, which packing is for; export without --packing")
+    check_fusions(model, {**expected, "RemovePadding": 1, "PackedAttention": attentions, "RestorePadding": 1})
+    found = count_fusions(model)
+    if found["Attention"] or found["RestorePadding"] > 1:
+        raise GateError(
+            f"packing left {found['Attention']} attentions that read padding and restores it {found['RestorePadding']} "
+            "times, expected none and once: export without --packing"
+        )
+
+
 def count_fusions(model: ir.Model) -> Counter[str]:
     """Operator -> how many of it the graph holds, for the operators of ONNX Runtime's own domain; see CROSS."""
     return Counter(_name(node) for node in model.graph if node.domain == CONTRIB)
