@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import getpass
 import json
 import os
@@ -205,7 +204,7 @@ def test_weights_beside_the_graph_answer_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     good = tiny_bundle("question-answering", False).bundle
-    monkeypatch.setattr(artefacts_module, "save", functools.partial(save, largest=1000))
+    monkeypatch.setattr(artefacts_module, "LARGEST_FILE", 1000)
     report = export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
 
     whole = bert_runtime.load(good, options=bert_runtime.Options("portable"))
@@ -249,13 +248,13 @@ def broken(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every graph is written with one number of a weight changed; a good bundle was made before."""
     tiny_bundle("question-answering", False)
 
-    def wrong(model: ir.Model, path: Path) -> list[str]:
+    def wrong(model: ir.Model, path: Path, largest: int) -> list[str]:
         bias = model.graph.initializers["qa_outputs.bias"]
         assert bias.const_value is not None
         values = bias.const_value.numpy().copy()
         values[0] += 0.01
         bias.const_value = ir.tensor(values, name=bias.name)
-        return save(model, path)
+        return save(model, path, largest)
 
     monkeypatch.setattr(artefacts_module, "save", wrong)
 
