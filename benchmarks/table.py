@@ -103,6 +103,17 @@ def generation(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from _growth(max((m for m in measurements if m["writer"] == first), key=lambda m: int(m["new"])))
 
 
+def session_options(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Options by what they cost and bring: loading, a call and its ratio to the first option's, memory."""
+    first, rows = measurements[0], []
+    for each in measurements:
+        load, peak = statistics.median(each["load"]), statistics.median(each["mib"])
+        ratio = speed_up(each["rounds"], first["rounds"])
+        spread = "" if each is first else f", {ratio.median:.2f}x ({ratio.low:.2f}-{ratio.high:.2f})"
+        rows.append([each["option"], f"{load:.0f}", f"{typical(each['rounds']):.2f}{spread}", f"{peak:.0f}"])
+    yield from markdown(["session options", "load, ms", "a call, ms", "peak memory, MiB"], rows)
+
+
 def tokenise(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Engines by texts: the median in microseconds, and how many times faster than the tokenizers library."""
     rows = []
@@ -202,6 +213,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "overhead": overhead,
     "export_time": export_time,
     "generation": generation,
+    "session_options": session_options,
     "tokenise": tokenise,
     "accuracy": accuracy,
     "cross_attention": cross_attention,
