@@ -22,7 +22,7 @@ THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow test-gpu-wheel lint format bench accuracy train-demo clean
+.PHONY: demo test test-slow test-gpu-wheel lint format bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -116,6 +116,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
+
+# The results as a page of HTML, and the pictures of the READMEs.
+page: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.page
 
 accuracy: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.accuracy

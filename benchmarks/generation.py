@@ -1,8 +1,8 @@
 """Cost of a token while a text grows: `python -m benchmarks.generation [--rounds N] [--threads N]`.
 
 One text, batch 1, greedy. Measurements: for each writer {"writer", "prompt", "new", "rounds"}: milliseconds of each new
-token by round. Writers run in turn, each in a process of its own; all must write the same tokens. Beside the results
-stands a plot of the cost of a token over the tokens before it.
+token by round. Writers run in turn, each in a process of its own; all must write the same tokens. The page
+(`benchmarks.page`) draws the cost of a token over the tokens before it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 
 from benchmarks.latency import WORK
 from benchmarks.machine import this_machine
-from benchmarks.plot import Line, svg
 from benchmarks.race import build
 from benchmarks.results import save
 from benchmarks.summary import typical
@@ -30,7 +29,7 @@ from benchmarks.writers import WRITERS, Written, serve
 MODEL = Model("text-generation", "minilm-l6")
 PROMPT = 16
 SHORT, LONG, WARM_UP = 256, 490, 8
-"""New tokens: of every writer, of ours for the plot, and of every writer before anything is timed."""
+"""New tokens: of every writer, of ours for the growth, and of every writer before anything is timed."""
 OURS = "bert-export"
 
 
@@ -60,21 +59,6 @@ def _written(writer: Connection, ids: list[int], count: int) -> Written:
     return written
 
 
-def curve(measurements: Sequence[dict[str, Any]]) -> str:
-    """The plot: the median cost of a token by the number of tokens before it, averaged over neighbours."""
-    longest = {m["writer"]: m for m in measurements}
-    return svg(
-        [Line(name, *_smooth(m["prompt"], np.median(m["rounds"], axis=0)[1:])) for name, m in longest.items()],
-        "tokens before it",
-        "ms for a token",
-    )
-
-
-def _smooth(prompt: int, milliseconds: Any, width: int = 15) -> tuple[list[float], list[float]]:
-    means: list[float] = np.convolve(milliseconds, np.ones(width) / width, mode="valid").tolist()
-    return [float(prompt + 1 + width // 2 + i) for i in range(len(means))], means
-
-
 @contextmanager
 def _started(folder: Path, threads: int) -> Iterator[dict[str, Connection]]:
     """Each writer's pipe, once all are loaded."""
@@ -95,14 +79,13 @@ def _started(folder: Path, threads: int) -> Iterator[dict[str, Connection]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and keep the result and the plot."""
+    """Measure and keep the result."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--rounds", type=int, default=5)
     flags.add_argument("--threads", type=int, default=min(2, this_machine().cpus))
     parsed = flags.parse_args(arguments)
     measurements = measure(parsed.threads, parsed.rounds)
     path = save("generation", "minilm-l6", parsed.threads, measurements)
-    path.with_suffix(".svg").write_text(curve(measurements), encoding="utf-8")
     for each in measurements:
         sums = [[sum(milliseconds) / each["new"]] for milliseconds in each["rounds"]]
         print(f"{each['writer']:26} {each['new']:4} tokens: {typical(sums):7.2f} ms each", file=sys.stderr)

@@ -7,14 +7,28 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from bert_runtime.machine.driver import read_driver
 
 ISA = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "sve")
 """The instruction sets that decide the speed of a matrix product, weakest first."""
 
-PACKAGES = ("numpy", "onnxruntime", "openvino", "tokenizers", "torch", "transformers", "onnx", "onnxscript")
+PACKAGES = (
+    *(
+        "numpy",
+        "onnxruntime",
+        "onnxruntime-gpu",
+        "openvino",
+        "tensorrt",
+        "tensorrt-cu13",
+        "tensorrt-cu12",
+        "tokenizers",
+    ),
+    *("torch", "transformers", "onnx", "onnxscript"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class Machine:
         versions: package -> version.
         commit: of this repository; ends in `+` where files that it tracks were changed.
         load: the load average of the last minute when the measurement ended.
+        gpus: each with its memory, its compute capability and the newest CUDA that its driver runs.
     """
 
     cpu: str
@@ -42,13 +57,14 @@ class Machine:
     versions: Mapping[str, str]
     commit: str
     load: float
+    gpus: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """For a folder: processor, best instruction set, CPUs."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.cpu.lower()).strip("-") or "cpu"
+        """For a folder: processor, best instruction set, CPUs; first the GPU where there is one."""
         best = self.isa[-1].replace("_", "-") if self.isa else "base"
-        return f"{slug}-{best}-{self.cpus}cpu"
+        parts = [*(_slug(gpu.partition(",")[0]) for gpu in self.gpus[:1]), _slug(self.cpu) or "cpu", best]
+        return f"{'-'.join(parts)}-{self.cpus}cpu"
 
 
 def this_machine() -> Machine:
@@ -66,7 +82,20 @@ def this_machine() -> Machine:
         versions={name: version for name in PACKAGES if (version := _version(name))},
         commit=_commit(),
         load=round(os.getloadavg()[0], 2),
+        gpus=tuple(_gpus()),
     )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _gpus() -> Iterator[str]:
+    driver = read_driver()
+    for gpu in driver.gpus if driver else ():
+        major, minor = gpu.capability
+        cuda = ".".join(map(str, driver.cuda)) if driver else ""
+        yield f"{gpu.name}, {gpu.memory / 2**30:.0f} GiB, compute capability {major}.{minor}, CUDA {cuda}"
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -42,9 +42,38 @@ def save(benchmark: str, subject: str, threads: int, measurements: Any, folder: 
     return path
 
 
+class ResultsError(ValueError):
+    """Files that hold no results, all of them by name."""
+
+
 def read_all(folder: Path = FOLDER) -> Iterator[Result]:
-    """Every result kept, in the order of machine, benchmark and subject."""
+    """Every result kept, in the order of machine, benchmark and subject.
+
+    Raises:
+        ResultsError: before the first is given, with every file that is no result and why.
+    """
+    results, problems = [], []
     for path in sorted(folder.glob("*/*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        machine = record.pop("machine")
-        yield Result(machine=Machine(**{**machine, "isa": tuple(machine["isa"])}), **record)
+        try:
+            results.append(_read(path))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            problems.append(f"{path.relative_to(folder)}: {_told(error)}")
+    if problems:
+        raise ResultsError(
+            f"{folder}: got {len(problems)} broken files, expected what `benchmarks.results.save` writes; measure them "
+            f"again or remove them: {'; '.join(problems)}"
+        )
+    yield from results
+
+
+def _read(path: Path) -> Result:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    machine = record.pop("machine")
+    lists = {"isa": tuple(machine["isa"]), "gpus": tuple(machine.get("gpus", ()))}
+    return Result(machine=Machine(**{**machine, **lists}), **record)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return str(error).replace("Result.__init__() ", "").replace("Machine.__init__() ", "machine: ")

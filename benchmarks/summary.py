@@ -28,6 +28,15 @@ def typical(rounds: Rounds) -> float:
     return statistics.median(_medians(rounds))
 
 
+def spread(rounds: Rounds) -> tuple[float, float, float]:
+    """The median and the quartiles of the rounds' medians, in the unit of the times.
+
+    Raises:
+        ValueError: there is no round, or one without a call.
+    """
+    return _quartiles(_medians(rounds))
+
+
 def best(rounds: Rounds) -> float:
     """The fastest call of all: what the engine can do when nothing disturbs it."""
     return min(time for calls in rounds for time in calls)
@@ -41,10 +50,14 @@ def speed_up(rounds: Rounds, baseline: Rounds) -> Ratio:
     """
     pairs = zip(_medians(rounds), _medians(baseline), strict=True)
     ratios = [theirs / ours for ours, theirs in pairs]
-    if len(ratios) == 1:
-        return Ratio(ratios[0], ratios[0], ratios[0])
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return Ratio(middle, low, high)
+    return Ratio(*_quartiles(ratios))
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return middle, low, high
 
 
 def _medians(rounds: Rounds) -> list[float]:

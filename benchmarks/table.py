@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
-from benchmarks.machine import Machine
+from benchmarks.captions import circumstances, machine_line, title
+from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
 from benchmarks.peers import PEERS
-from benchmarks.results import Result, read_all
+from benchmarks.results import Result, ResultsError, read_all
 from benchmarks.summary import speed_up, typical
 from benchmarks.workload import Case
 
@@ -30,8 +31,8 @@ def tables(results: Iterable[Result]) -> str:
     for result in results:
         if result.machine.name != machine:
             machine = result.machine.name
-            lines += [f"### {machine}", "", _machine(result.machine), ""]
-        lines += [f"#### {result.benchmark.replace('_', ' ')}: {result.subject}", "", _circumstances(result), ""]
+            lines += [f"### {machine}", "", machine_line(result.machine), ""]
+        lines += [f"#### {title(result)}", "", circumstances(result), ""]
         lines += [*TABLES[result.benchmark](result.measurements), ""]
     return "\n".join(lines).rstrip()
 
@@ -102,6 +103,17 @@ def generation(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from _growth(max((m for m in measurements if m["writer"] == first), key=lambda m: int(m["new"])))
 
 
+def session_options(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Options by what they cost and bring: loading, a call and its ratio to the first option's, memory."""
+    first, rows = measurements[0], []
+    for each in measurements:
+        load, peak = statistics.median(each["load"]), statistics.median(each["mib"])
+        ratio = speed_up(each["rounds"], first["rounds"])
+        spread = "" if each is first else f", {ratio.median:.2f}x ({ratio.low:.2f}-{ratio.high:.2f})"
+        rows.append([each["option"], f"{load:.0f}", f"{typical(each['rounds']):.2f}{spread}", f"{peak:.0f}"])
+    yield from markdown(["session options", "load, ms", "a call, ms", "peak memory, MiB"], rows)
+
+
 def tokenise(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Engines by texts: the median in microseconds, and how many times faster than the tokenizers library."""
     rows = []
@@ -121,7 +133,7 @@ def _growth(measurement: Mapping[str, Any], width: int = 64) -> Iterator[str]:
     early, late = statistics.median(tokens[1 : width + 1]), statistics.median(tokens[-width:])
     first, last = measurement["prompt"] + width // 2, measurement["prompt"] + len(tokens) - width // 2
     costs = f"A token after about {first} others: {early:.2f} ms; after about {last}: {late:.2f} ms."
-    yield f"{costs} The plot is in results/."
+    yield f"{costs} The page draws it."
 
 
 def cross_attention(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -201,12 +213,15 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "overhead": overhead,
     "export_time": export_time,
     "generation": generation,
+    "session_options": session_options,
     "tokenise": tokenise,
     "accuracy": accuracy,
     "cross_attention": cross_attention,
     "finetune": finetune,
     "cpp_session": cpp_session,
     "bulk": bulk,
+    "gpu": gpu.table,
+    "gpu_rehearsal": gpu.table,
     "int8_answers": int8_answers,
     "int8_sensitivity": int8_sensitivity,
     "int8_speed_1": int8_speed,
@@ -222,21 +237,6 @@ def _starts(wall: Sequence[float], cpu: Sequence[float]) -> list[str]:
     return [f"{seconds:.2f}" for seconds in (min(wall), statistics.median(wall), min(cpu))]
 
 
-def _machine(machine: Machine) -> str:
-    isa = ", ".join(machine.isa) or "no vector extension known here"
-    size = f"{machine.cpus} CPUs, {machine.memory} GiB"
-    return f"{machine.cpu} (family/model {machine.family}; {isa}), {size}, {machine.system}."
-
-
-def _circumstances(result: Result) -> str:
-    machine = result.machine
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    return (
-        f"{result.threads} threads, commit {machine.commit}, Python {machine.python}, {versions}. "
-        f"Load average at the end: {machine.load}."
-    )
-
-
 def front(results: Sequence[Result]) -> str:
     """The table of the project's own README."""
     return "\n".join([*overview(results), "", *EXPLANATION])
@@ -244,7 +244,10 @@ def front(results: Sequence[Result]) -> str:
 
 def main() -> None:
     """Rewrite the tables of both READMEs; the project's own has one only where accuracy was measured."""
-    results = list(read_all())
+    try:
+        results = list(read_all())
+    except ResultsError as error:
+        raise SystemExit(str(error)) from error
     README.write_text(replaced(README.read_text(encoding="utf-8"), tables(results), MARKS), encoding="utf-8")
     page = FRONT.read_text(encoding="utf-8")
     if FRONT_MARKS[0] in page:

@@ -19,7 +19,7 @@ from bert_calibration.plans import Form, Plan
 from bert_calibration.products import Site, find_sites
 from bert_calibration.ranges import Range, Ranges
 from bert_calibration.smoothing import factors_of, smooth
-from bert_calibration.targets import cpu, cpu_tail, qdq
+from bert_calibration.targets import cpu, cpu_rows, cpu_tail, qdq
 
 TARGETS = ("cpu", "openvino", "portable", "tensorrt")
 
@@ -61,6 +61,7 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
     if target == "cpu":
         cpu_tail.split_norms(editor)
         cpu_tail.absorb_biases(editor)
+        cpu_rows.stay_in_rows(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)
     kept = tuple(site.name for site in sites if site.name in plan.kept)

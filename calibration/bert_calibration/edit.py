@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ class Editor:
     def __init__(self, model: ir.Model) -> None:
         self.graph = model.graph
         self._names = Counter(str(node.name) for node in model.graph)
+        self._made: dict[str, ir.Value] = {}
 
     def constant(self, name: str, array: NDArray[Any] | np.generic) -> ir.Value:
         """A constant of that name; the one that is there already, if there is."""
@@ -46,6 +47,17 @@ class Editor:
             value.name = f"{node.name}:{index}"
         self.graph.insert_before(before, node)
         return node.outputs
+
+    def once(self, name: str, make: Callable[[str], ir.Value]) -> ir.Value:
+        """What `make` gave for that name the first time; ask in the graph's order: it is put where it is first read."""
+        if name not in self._made:
+            self._made[name] = make(name)
+        return self._made[name]
+
+    def drop(self, node: ir.Node, result: ir.Value) -> None:
+        """Let everything that read the node's first output read `result`, which is there already, and drop the node."""
+        node.outputs[0].replace_all_uses_with(result)
+        self.graph.remove(node, safe=True)
 
     def replace(self, node: ir.Node, result: ir.Value) -> None:
         """Let everything that read the node's first output read `result`, which takes its name, and drop the node."""

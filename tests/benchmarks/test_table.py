@@ -68,7 +68,7 @@ def test_a_generation_table_has_the_cost_of_a_token_its_ratio_and_its_growth() -
         "| theirs, 2 tokens | 8.00 | 4.0x (4.0-4.0) |",
         "| ours, 200 tokens | 2.03 |  |",
         "",
-        "A token after about 48 others: 1.00 ms; after about 184: 3.00 ms. The plot is in results/.",
+        "A token after about 48 others: 1.00 ms; after about 184: 3.00 ms. The page draws it.",
     ]
 
 

@@ -221,10 +221,14 @@ def test_help_and_wrong_flags_load_no_torch(arguments: list[str]) -> None:
 
 
 def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
-    """The command in a process of its own, with a temporary directory of its own."""
+    """The installed command in a process of its own, with a temporary directory of its own.
+
+    Not `python -m`: Python ends such a process by the signal, whatever its exit code, where Ctrl-C struck code that a
+    library (torch does) had built from text.
+    """
     (folder / "temporary").mkdir(exist_ok=True)
     environment: dict[str, Any] = {**os.environ, "TMPDIR": str(folder / "temporary"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "bert_export.cli", *arguments]
+    command = [str(Path(sys.executable).with_name("bert-export")), *arguments]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -18,6 +18,7 @@ from bert_calibration.integers import quantized
 from bert_calibration.plans import Form
 from bert_calibration.products import ATTENTION, Product, Site
 from bert_calibration.ranges import Range
+from bert_calibration.targets.cpu_rows import axes_of, flat, middles, unflat
 
 MATMUL, ATTENTION_INT8, ATTENTION_SEPARATE = "MatMulIntegerToFloat", "QAttention", "MultiHeadAttention"
 
@@ -30,14 +31,14 @@ class Quantized:
         values: uint8 of the activation's shape, or of (tokens, channels) with `rows`.
         scale, zero: one number each.
         rows: float32 of (tokens, 1), or None.
-        shape: the activation's axes but the last, to go back to; with `rows` only.
+        axes: of what the activation was, to go back to; with `rows` only.
     """
 
     values: ir.Value
     scale: ir.Value
     zero: ir.Value
     rows: ir.Value | None = None
-    shape: ir.Value | None = None
+    axes: ir.Value | None = None
 
 
 def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
@@ -70,22 +71,18 @@ def _activation(editor: Editor, site: Site, form: Form, found: Range | None) -> 
 
 def _per_token(editor: Editor, before: ir.Node, hidden: ir.Value, place: str) -> Quantized:
     """Each token's largest magnitude becomes 127 steps from the middle; a token of zeros stays zeros."""
-    channels = hidden.shape[-1] if hidden.shape is not None else None
-    assert isinstance(channels, int)
-    flat = editor.constant(f"rows_of_{channels}", np.array([-1, channels], dtype=np.int64))
     last = editor.constant("last_axis", np.array([-1], dtype=np.int64))
-    rows = editor.add(before, "Reshape", [hidden, flat], place)
+    rows = flat(editor, before, hidden, place)
     sizes = editor.add(before, "Abs", [rows], place)
     largest = editor.add(before, "ReduceMax", [sizes, last], place, keepdims=0)
     floor = editor.add(before, "Max", [largest, editor.constant("least_size", np.float32(1e-12))], place)
     scale = editor.add(before, "Div", [floor, editor.constant("steps", np.float32(127))], place)
-    count = editor.add(before, "Shape", [scale], place)
-    zeros = editor.add(before, "Expand", [editor.constant("middles", np.array([128], dtype=np.uint8)), count], place)
+    axes = axes_of(editor, before, hidden, place)
+    zeros = middles(editor, before, scale, axes)
     values = editor.add(before, "QuantizeLinear", [rows, scale, zeros], place, axis=0)
     column = editor.add(before, "Unsqueeze", [scale, last], place)
-    shape = editor.add(before, "Shape", [hidden], f"{place}.axes", end=-1)
     one, middle = editor.constant("one", np.float32(1)), editor.constant("middle", np.uint8(128))
-    return Quantized(values, one, middle, column, shape)
+    return Quantized(values, one, middle, column, axes)
 
 
 def _weights(editor: Editor, product: Product) -> tuple[ir.Value, ir.Value]:
@@ -103,13 +100,10 @@ def _product(editor: Editor, product: Product, activation: Quantized, weights: t
     (weight, scales), node = weights, product.node
     inputs = [activation.values, weight, activation.scale, scales, activation.zero]
     result = editor.add_node(node, ir.node(MATMUL, inputs, domain=CONTRIB), product.name)[0]
-    if activation.rows is None:
+    if activation.rows is None or activation.axes is None:
         return result
     scaled = editor.add(node, "Mul", [result, activation.rows], product.name)
-    assert scales.const_value is not None
-    width = editor.constant(f"columns_{scales.const_value.size}", np.array([scales.const_value.size], dtype=np.int64))
-    axes = editor.add(node, "Concat", [activation.shape, width], product.name, axis=0)
-    return editor.add(node, "Reshape", [scaled, axes], product.name)
+    return unflat(editor, node, scaled, activation.axes, product.name)
 
 
 def _attention(editor: Editor, product: Product, activation: Quantized, weights: tuple[ir.Value, ir.Value]) -> str:

@@ -19,10 +19,11 @@ from bert_export.passes.fuse_gelu import fuse_gelu
 from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
 from bert_export.passes.fuse_skip_layer_normalization import fuse_skip_layer_normalization
 from bert_export.passes.optional_positions import optional_positions
+from bert_export.passes.split_skip_layer_normalization import split_skip_layer_normalization
 
 Pass = Callable[[ir.Model], int]
 
-FUSING: tuple[Pass, ...] = (
+_FUSING: tuple[Pass, ...] = (
     fold,
     fuse_attention,
     fuse_multi_head_attention,
@@ -31,18 +32,21 @@ FUSING: tuple[Pass, ...] = (
     fuse_gelu,
     fuse_skip_layer_normalization,
     fuse_embed_layer_normalization,
-    clean,
-    canonical,
-    optional_positions,
 )
-"""To the operators of ONNX Runtime's own, which its CPU and CUDA providers share."""
+_TIDYING: tuple[Pass, ...] = (clean, canonical, optional_positions)
+
+CUDA: tuple[Pass, ...] = (*_FUSING, *_TIDYING)
+"""To the operators of ONNX Runtime's own."""
+
+CPU: tuple[Pass, ...] = (*_FUSING, split_skip_layer_normalization, *_TIDYING)
+"""To the same operators, but for one that is slow on a CPU."""
 
 PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
 """To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
 
 PASSES: Mapping[str, tuple[Pass, ...]] = {
-    "cpu": FUSING,
-    "cuda": FUSING,
+    "cpu": CPU,
+    "cuda": CUDA,
     "tensorrt": PLAIN,
     "openvino": PLAIN,
     "portable": PLAIN,

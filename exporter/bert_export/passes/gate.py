@@ -22,6 +22,9 @@ FOLDED = ("tensorrt",)
 
 CROSS = "MultiHeadAttention (cross-attention)"
 """What that operator is called where its keys come from an encoder: so a shortfall says which attention is missing."""
+RESIDUAL = {"cpu": "Sum + LayerNormalization", "cuda": "SkipLayerNormalization"}
+"""Target of FUSED -> how it adds a residual and normalises."""
+
 ACTIVATIONS = {
     "gelu": "BiasGelu",
     "gelu_python": "BiasGelu",
@@ -77,7 +80,7 @@ def expected_fusions(network: Network, target: str) -> dict[str, int]:
         "Attention": network.layers - separate,
         "MultiHeadAttention": separate,
         CROSS: network.layers * int(network.cross),
-        "SkipLayerNormalization": (2 + int(network.cross)) * network.layers,
+        RESIDUAL[target]: (2 + int(network.cross)) * network.layers,
     }
     if network.activation in ACTIVATIONS:
         expected[ACTIVATIONS[network.activation]] = network.layers + int(network.vocabulary_head)
@@ -133,8 +136,16 @@ def check_packed(model: ir.Model, network: Network) -> None:
 
 
 def count_fusions(model: ir.Model) -> Counter[str]:
-    """Operator -> how many of it the graph holds, for the operators of ONNX Runtime's own domain; see CROSS."""
-    return Counter(_name(node) for node in model.graph if node.domain == CONTRIB)
+    """Operator -> how many of it the graph holds: those of ONNX Runtime's own domain, with the names of CROSS and
+    RESIDUAL."""
+    summed = sum(_normalises_a_sum(node) for node in model.graph)
+    own = Counter(_name(node) for node in model.graph if node.domain == CONTRIB)
+    return own + Counter({RESIDUAL["cpu"]: summed})
+
+
+def _normalises_a_sum(node: ir.Node) -> bool:
+    producer = node.inputs[0].producer() if node.op_type == "LayerNormalization" and node.inputs[0] else None
+    return producer is not None and producer.op_type == "Sum"
 
 
 def _name(node: ir.Node) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +32,11 @@ class EngineByMask:
 
     def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine."""
-        return self._engine(feeds).run(feeds, fetch)
+        return self.engine_of(feeds).run(feeds, fetch)
 
     def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
         """See Engine."""
-        self._engine(feeds).run_into(feeds, outputs)
+        self.engine_of(feeds).run_into(feeds, outputs)
 
     def close(self) -> None:
         """See Engine."""
@@ -47,7 +46,12 @@ class EngineByMask:
             if self._any is not None:
                 self._any.close()
 
-    def _engine(self, feeds: Mapping[str, Any]) -> Engine:
+    def engine_of(self, feeds: Mapping[str, Array]) -> Engine:
+        """The one that answers this batch right; loaded, if it was not yet.
+
+        Raises:
+            BackendError: it cannot be loaded, or the session is closed.
+        """
         if first_not_right_padded(feeds["attention_mask"]) is None:
             return self._right_padded
         with self._lock:

@@ -1,5 +1,6 @@
 #include "bert_runtime/loading.h"
 
+#include <future>
 #include <iostream>
 #include <utility>
 
@@ -84,11 +85,14 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const Choice choice = select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
   const Artefact& artefact = *choice.artefact;
   refuse_needless_encoder(bundle, artefact, options);
-  TextEncoder text = text_encoder(bundle);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
                                .threads = is_bulk ? 1 : threads,
                                .library = options.onnxruntime};
-  auto engine = engine_of(bundle, choice, placement);
+  // The graph and the vocabulary take equally long: each on a thread of its own. What is wrong with the text is told first.
+  std::future<std::shared_ptr<const Engine>> loading =
+      std::async(std::launch::async, [&] { return engine_of(bundle, choice, placement); });
+  TextEncoder text = text_encoder(bundle);
+  std::shared_ptr<const Engine> engine = loading.get();
   auto read = sources(bundle, artefact, options, placement);
   return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,
           std::move(read), is_bulk ? threads : 1};

@@ -15,7 +15,7 @@ from bert_export.passes import optimize
 from bert_export.passes.fold import fold
 from bert_export.passes.fuse_cached_attention import fuse_cached_attention
 from bert_export.passes.fuse_cross_attention import fuse_cross_attention
-from bert_export.passes.gate import CROSS, Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.gate import CROSS, RESIDUAL, Network, check_fusions, count_fusions, expected_fusions
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 
 Operators = Callable[[ir.Model], None]
@@ -60,7 +60,7 @@ def test_every_layer_is_fused_and_counted_apart(graph: Graph, model: Callable[..
     expected = expected_fusions(Network.of(TEXT_GENERATION, config, plain), "cpu")
     assert report.counts["fuse_cached_attention"] == report.counts["fuse_cross_attention"] == 2
     assert count_fusions(fused) == expected
-    assert expected == {"MultiHeadAttention": 2, CROSS: 2, "SkipLayerNormalization": 6, "BiasGelu": 3}
+    assert expected == {"MultiHeadAttention": 2, CROSS: 2, RESIDUAL["cpu"]: 6, "BiasGelu": 3}
 
 
 def test_a_token_computes_no_keys_of_its_source(graph: Graph) -> None:
