@@ -66,7 +66,8 @@ class Subject:
         Raises:
             QuantizationError: the bundle holds none.
         """
-        held = {artefact.target: artefact for artefact in bundle.manifest.artefacts if artefact.precision == "fp32"}
+        artefacts = [held.artefact for held in bundle.manifest.by_target.values()]
+        held = {artefact.target: artefact for artefact in artefacts if artefact.precision == "fp32"}
         if target not in held:
             raise QuantizationError(
                 f"{bundle.directory} has fp32 artefacts for {', '.join(held) or 'no target'}, expected {target};"

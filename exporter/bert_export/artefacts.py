@@ -20,16 +20,18 @@ from bert_export.checkpoint import Checkpoint
 from bert_export.engine.compiled import COMPILED, compiled
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
+from bert_export.masks import shares_weights
 from bert_export.options import HALF_AROUND_INTEGERS, Variant
 from bert_export.passes import optimize
 from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
-from bert_export.passes.save import save
+from bert_export.passes.save import LARGEST_FILE, save
 from bert_export.precision.around_integers import half_floats
 from bert_export.precision.emulate import emulated
 from bert_export.precision.half import to_half
 from bert_export.precision.ladder import Rung, rungs
 from bert_export.precision.overflow import Feeds
 from bert_export.report import ArtefactReport
+from bert_export.right_padded import Start, by_masks
 from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
@@ -44,8 +46,8 @@ from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
 
 
-def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
-    """Fuse, convert, verify.
+def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Made, ...]:
+    """Fuse, convert, verify: one artefact, or two that differ in the masks that they answer.
 
     Args:
         graph: the traced graph, which is changed.
@@ -59,7 +61,9 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
         check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))
     made = PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
-    return _with_profile(checkpoint, made, workshop) if variant.target in COMPILED else made
+    if variant.target in COMPILED:
+        return (_with_profile(checkpoint, made, workshop),)
+    return by_masks(made, network, workshop, _Bench(checkpoint, variant, workshop).verify)
 
 
 def _with_profile(checkpoint: Checkpoint, made: Made, workshop: Workshop) -> Made:
@@ -74,7 +78,7 @@ def _with_profile(checkpoint: Checkpoint, made: Made, workshop: Workshop) -> Mad
 def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
     bench = _Bench(checkpoint, variant, workshop)
     with workshop.stages.stage("fuse"):
-        written = save(graph, bench.path)
+        written = save(graph, bench.path, bench.largest)
     with workshop.stages.stage("verify"):
         parity = bench.verify(bench.artefact(written))
     return bench.made(graph, written, parity)
@@ -92,7 +96,7 @@ def _narrowed(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, worksho
         narrow = graph.clone()
         with workshop.stages.stage("convert"):
             to_half(narrow, rung.kept)
-            written = save(narrow, bench.path)
+            written = save(narrow, bench.path, bench.largest)
             stand_in = save(emulated(narrow), bench.path.with_name("emulated.onnx"))
         try:
             with workshop.stages.stage("verify"):
@@ -172,6 +176,7 @@ class _Bench:
         self._layers = checkpoint.config.num_hidden_layers
         self._kernels = ""
         self.path = folder / graph_file(variant.target, first=not (folder / MODEL_FILE).exists())
+        self.largest = 0 if shares_weights(variant.target, workshop.masks) else LARGEST_FILE
         self._head = checkpoint.task.head(text_of(checkpoint), checkpoint.settings)
         self._reference = workshop.reference
 
@@ -184,10 +189,10 @@ class _Bench:
         record = Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
         return record if self._source is None else dataclasses.replace(record, source=self._source.record)
 
-    def verify(self, artefact: Artefact, sweep: bool = True) -> Parity:
-        """The parity gate; without `sweep` on real texts alone."""
+    def verify(self, artefact: Artefact, sweep: bool = True, start_own: Start = start) -> Parity:
+        """The parity gate; without `sweep` on real texts alone. `start_own` starts the artefact's own graph."""
         folder, source = self.path.parent, artefact.source_artefact
-        engine = start(folder, artefact, available_cpus())
+        engine = start_own(folder, artefact, available_cpus())
         reader = None if source is None else start(folder, source, available_cpus())
         if isinstance(engine, OpenVinoEngine):
             self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"

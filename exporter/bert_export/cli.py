@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import GateError, OptionError
+from bert_export.masks import MASKS
 from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_export.tuning import combinations
@@ -165,6 +166,17 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
     result.add_argument(
         "--int8", action="store_true", help="8-bit integers, for CPUs and TensorRT; see the group below"
     )
+    result.add_argument(
+        "--masks",
+        choices=MASKS,
+        default="both",
+        help="for cuda: an artefact for right-padded attention masks (faster kernels), one for any, or both (default)",
+    )
+    result.add_argument(
+        "--packing",
+        action="store_true",
+        help="for cuda: the artefact for right-padded masks computes no padding (not tried on a GPU yet)",
+    )
     result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
 
 
@@ -220,6 +232,8 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         profile=parsed.profile,
         build_engine=parsed.build_engine,
         optimize=parsed.optimize,
+        masks=parsed.masks,
+        packing=parsed.packing,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         max_length=parsed.max_length,

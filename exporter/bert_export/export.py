@@ -50,10 +50,20 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     check_output(output, options.force)
     with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
         read = write_source(checkpoint, Path(folder), stages)
-        axes, reference = options.profile_axes, RememberingReference.of(checkpoint, options.plain)
-        workshop = Workshop(Path(folder), stages, options.plain, options.quantizing, read, axes, reference)
+        reference = RememberingReference.of(checkpoint, options.plain)
+        workshop = Workshop(
+            Path(folder),
+            stages,
+            options.plain,
+            options.quantizing,
+            read,
+            options.profile_axes,
+            reference,
+            masks="any" if checkpoint.task.is_autoregressive else options.masks,
+            packing=options.packing,
+        )
         graph = traced(checkpoint, workshop)
-        made = [make(checkpoint, graph.clone(), variant, workshop) for variant in options.variants]
+        made = [each for variant in options.variants for each in make(checkpoint, graph.clone(), variant, workshop)]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
@@ -97,6 +107,9 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         problems.append(
             f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for feature-extraction"
         )
+    if task.is_autoregressive and (options.masks == "right_padded" or options.packing):
+        flag = "--packing" if options.packing else "--masks right_padded"
+        problems.append(f"{flag} means nothing for {task.name}, whose prompts are padded on the left; leave it out")
     if "pooler_output" in outputs and getattr(checkpoint.model, "pooler", None) is None:
         problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
     if problems:

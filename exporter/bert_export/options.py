@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
+from bert_export.masks import mask_problems
 from bert_export.tuning import combinations
 
 MADE: Mapping[str, tuple[str, ...]] = {
@@ -121,6 +122,9 @@ class ExportOptions:
             (MIN:OPT:MAX of each axis); what is not named is taken from the sizes of `calibrate`, else from the model.
         optimize: latency or throughput: instead of what targets and precisions say, try all that runs on this machine's
             CPU, and make what is best for single requests, or for many at once; see bert_export.tuning.
+        masks: for the target cuda: an artefact for any attention mask, one for right-padded masks, whose kernels are
+            faster, or both, which share their weights. A decoder pads on the left and has the first alone.
+        packing: the one for right-padded masks computes no padding at all; only a GPU runs it, where it was not tried.
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
@@ -151,6 +155,8 @@ class ExportOptions:
     profile: str | None = None
     build_engine: Path | None = None
     optimize: str | None = None
+    masks: str = "both"
+    packing: bool = False
     plain: bool = False
     allow_random_head: bool = False
     max_length: int | None = None
@@ -214,6 +220,7 @@ class ExportOptions:
             yield "--target tensorrt in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
         if not own and (self.profile is not None or self.build_engine is not None):
             yield "--profile and --build-engine are for TensorRT; give --target tensorrt"
+        yield from mask_problems(self.masks, self.packing, [variant.target for variant in self.variants])
         try:
             self.profile_axes  # noqa: B018 - read for its errors
         except OptionError as error:

@@ -50,8 +50,9 @@ def _show_parity(artefact: ArtefactReport, parity: Parity, console: Console) -> 
     """The fusion counts, and the parity gate's comparisons."""
     fused = ", ".join(f"{name} {count}" for name, count in artefact.fusions.items()) or "none"
     kept = f"; in single precision: {artefact.kept}" if artefact.kept else ""
-    console.print(f"{parity.target} {parity.precision}: fused {fused}{kept}", markup=False)
-    table = Table(title=f"torch fp32 against the {parity.target} artefact", title_justify="left")
+    masks = "" if parity.mask == "any" else f", {parity.mask} masks"
+    console.print(f"{parity.target} {parity.precision}{masks}: fused {fused}{kept}", markup=False)
+    table = Table(title=f"torch fp32 against the {parity.target} artefact{masks}", title_justify="left")
     for column in ("compared", "cases", "largest difference", "same answers"):
         table.add_column(column, justify="left" if column == "compared" else "right")
     for check in parity.checks:

@@ -39,6 +39,8 @@ class Workshop:
         source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
         profile: the axes of an engine's profile that were asked for.
         reference: torch, which every artefact is compared with.
+        masks, packing: which artefacts are made for a target whose kernels for right-padded masks are faster; see
+            ExportOptions.
     """
 
     folder: Path
@@ -48,3 +50,5 @@ class Workshop:
     source: WrittenGraph | None
     profile: Mapping[str, Bounds]
     reference: Reference
+    masks: str = "any"
+    packing: bool = False

@@ -69,7 +69,8 @@ class Line:
         work: network: ids in, outputs out; requests: the task's own examples, one after another, from text to answer;
             bulk: many of them in throughput mode.
         batch, length: rows, and tokens of a row; of requests, how many a call answers, and None.
-        artefact: its target and precision.
+        artefact: its target and precision; right_padded if it is the one for such masks of two, which reads every
+            batch here.
         p50, p90, p99: milliseconds of a call.
         per_second: rows, or answers, a second, by the median.
         ratio: how many times as fast as the first artefact, the median over rounds.
@@ -113,7 +114,8 @@ def _sessions(
     """Artefact -> its session in a mode, closed by `stack`; why there is none is told."""
     mode, skipped = how
     found: dict[str, Session[Any, Any]] = {}
-    held = {artefact.target: f"{artefact.target} {artefact.precision}" for artefact in bundle.manifest.artefacts}
+    artefacts = {target: held.artefact for target, held in bundle.manifest.by_target.items()}
+    held = {target: f"{target} {artefact.precision}" for target, artefact in artefacts.items()}
     options = Options(threads=plan.threads, mode=mode)
     for target in plan.targets or held:
         try:
@@ -123,7 +125,8 @@ def _sessions(
                 raise
             skipped(f"{held[target]}: {error}")
         else:
-            found[f"{session.artefact.target} {session.artefact.precision}"] = session
+            masks = " right_padded" if session.right_padded is not None else ""
+            found[f"{session.artefact.target} {session.artefact.precision}{masks}"] = session
     if not found:
         raise BackendError("no artefact of the bundle runs here: see above, and `bert-doctor DIR`")
     return found

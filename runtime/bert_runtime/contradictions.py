@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
 
 from bert_runtime.manifest import Manifest
+
+Item = TypeVar("Item", bound=Hashable)
 
 
 def contradictions(manifest: Manifest, own_name: str) -> list[str]:
@@ -28,8 +31,7 @@ def contradictions(manifest: Manifest, own_name: str) -> list[str]:
         f"files: {name!r} differs from another name at most in case, expected distinct names"
         for name in _repeated([own_name, *(name.lower() for name in manifest.files)])
     ]
-    targets = _repeated(artefact.target for artefact in manifest.artefacts)
-    problems += [f"artefacts: two are for the target {target}, expected one" for target in targets]
+    problems += _clashing_artefacts(manifest)
     for where, graph in graphs.items():
         tensors = [tensor.name for tensor in graph.inputs + graph.outputs]
         problems += [f"{where}: two tensors are named {name!r}, expected one" for name in _repeated(tensors)]
@@ -37,5 +39,20 @@ def contradictions(manifest: Manifest, own_name: str) -> list[str]:
     return problems
 
 
-def _repeated(items: Iterable[str]) -> list[str]:
+def _clashing_artefacts(manifest: Manifest) -> list[str]:
+    """Artefacts that no call could choose between, or that would answer it in two ways."""
+    pairs = _repeated((artefact.target, artefact.mask) for artefact in manifest.artefacts)
+    problems = [
+        f"artefacts: two are for the target {target} and the mask {mask}, expected one" for target, mask in pairs
+    ]
+    ways = dict.fromkeys((artefact.target, artefact.precision, artefact.plain) for artefact in manifest.artefacts)
+    problems += [
+        f"artefacts: those for the target {target} differ in more than mask and file, expected one precision, and all "
+        "or none plain"
+        for target in _repeated(target for target, _, _ in ways)
+    ]
+    return problems
+
+
+def _repeated(items: Iterable[Item]) -> list[Item]:
     return [item for item, count in Counter(items).items() if count > 1]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from bert_runtime.backends.by_mask import first_not_right_padded
 from bert_runtime.backends.engine import Array
-from bert_runtime.manifest import Artefact, Graph
+from bert_runtime.manifest import RIGHT_PADDED, Artefact, Graph
 
 Feeds = Mapping[str, Array]
 
@@ -61,13 +62,11 @@ def _axis_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
 
 def _mask_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
     """Rows whose mask is not ones, then zeros, where the artefact promises right answers for such masks alone."""
-    if not isinstance(graph, Artefact) or graph.mask != "right_padded":
+    if not isinstance(graph, Artefact) or graph.mask != RIGHT_PADDED:
         return
-    mask = arrays["attention_mask"]
-    rows = mask.reshape(-1, mask.shape[-1])
-    wrong = np.flatnonzero((rows[:, 1:] > rows[:, :-1]).any(axis=1) | ((rows != 0) & (rows != 1)).any(axis=1))
-    if wrong.size:
+    wrong = first_not_right_padded(arrays["attention_mask"])
+    if wrong is not None:
         yield (
-            f"attention_mask is not right padded in row {wrong[0]}, expected ones, then zeros: the {graph.target} "
+            f"attention_mask is not right padded in row {wrong}, expected ones, then zeros: the {graph.target} "
             "artefact answers no other mask right; pad on the right, or load a target whose masks are any"
         )

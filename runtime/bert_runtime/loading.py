@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
-from bert_runtime.backends.engine import Running
+from bert_runtime.backends.by_mask import EngineByMask
+from bert_runtime.backends.engine import Engine, Running
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
@@ -150,9 +151,7 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
 def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, Running]:
     """The engine of the choice, or with `auto` of the next one where a GPU's cannot be started after all."""
     try:
-        engine = choice.start(
-            bundle.directory, choice.artefact, _engine_options(bundle, choice, choice.artefact, options)
-        )
+        engine = _engine(bundle, choice, options)
     except BackendError as error:
         if choice.otherwise is None:
             raise
@@ -160,7 +159,18 @@ def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Ch
         other = choice.otherwise
         warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=4)  # the caller of `load`
         return _start(bundle, replace(other, reason=f"{other.reason}; {failure}"), options)
-    return choice, Running(choice.artefact, engine, choice.active_target, choice.reason)
+    return choice, Running(choice.artefact, engine, choice.active_target, choice.reason, choice.right_padded)
+
+
+def _engine(bundle: bundles.Bundle, choice: Choice, options: Options) -> Engine:
+    """The artefact's engine; with one for right-padded masks beside it, both, of which the other is loaded later."""
+
+    def start(artefact: Artefact) -> Engine:
+        return choice.start(bundle.directory, artefact, _engine_options(bundle, choice, artefact, options))
+
+    if choice.right_padded is None:
+        return start(choice.artefact)
+    return EngineByMask(start(choice.right_padded), lambda: start(choice.artefact))
 
 
 def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sources | None:

@@ -11,6 +11,9 @@ from bert_runtime.tasks.task import HeadSettings, TensorSpec
 FORMAT = "bert-export-bundle"
 VERSION = 1
 
+RIGHT_PADDED = "right_padded"
+"""The contract of a graph that answers masks of ones, then zeros, and no other mask right."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -65,6 +68,19 @@ class Artefact:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What a bundle holds for a target.
+
+    Attributes:
+        artefact: the only one, or of two the one that answers any mask.
+        right_padded: the other of two, which answers right-padded masks alone, and those faster.
+    """
+
+    artefact: Artefact
+    right_padded: Artefact | None = None
+
+
+@dataclass(frozen=True)
 class FileRecord:
     """The size in bytes and the SHA-256 (hexadecimal) of one file of the bundle."""
 
@@ -107,3 +123,17 @@ class Manifest:
     provenance: Mapping[str, Any]
     verification: Mapping[str, Any]
     quality: Mapping[str, Any] | None = None
+
+    @property
+    def by_target(self) -> dict[str, Held]:
+        """Target -> its artefacts, in the manifest's order of targets."""
+        found: dict[str, Held] = {}
+        for artefact in self.artefacts:
+            other = found.get(artefact.target)
+            if other is None:
+                found[artefact.target] = Held(artefact)
+            elif artefact.mask == RIGHT_PADDED:
+                found[artefact.target] = Held(other.artefact, artefact)
+            else:
+                found[artefact.target] = Held(artefact, other.artefact)
+        return found

@@ -11,7 +11,7 @@ from bert_runtime import strict_json
 from bert_runtime.contradictions import contradictions
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
-from bert_runtime.manifest import FORMAT, VERSION, Artefact, FileRecord, Graph, Manifest, TokenizerRecord
+from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest, TokenizerRecord
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
 
 NAME = "manifest.json"
@@ -19,7 +19,7 @@ MAX_BYTES = 16 * 2**20
 
 TARGETS = ("cpu", "cuda", "tensorrt", "openvino", "portable")
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
-MASKS = ("any", "right_padded")
+MASKS = ("any", RIGHT_PADDED)
 DTYPES = ("int64", "int32", "float32", "float16", "bool")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 POOLINGS = ("mean", "cls", "pooler")

@@ -43,7 +43,8 @@ class Session(Generic[RequestT, ResultT]):
     """A loaded bundle. Every method may be called from several threads at once; use it in `with`, or close it.
 
     Attributes:
-        artefact, engine: what runs, and what runs it.
+        artefact, engine: what runs, and what runs it. Its `mask` says which attention masks `run` takes.
+        right_padded: the artefact that runs in its place for right-padded masks; None where `artefact` runs alone.
         active_target: where it really runs, such as cuda; cpu where a file for another engine runs on the CPU.
         reason: why there.
     """
@@ -59,6 +60,7 @@ class Session(Generic[RequestT, ResultT]):
         """Put the parts together; `bert_runtime.load` is the way to make one."""
         self.manifest = manifest
         self.artefact = running.artefact
+        self.right_padded = running.right_padded
         self.engine = running.engine
         self.active_target = running.active_target
         self.reason = running.reason

@@ -18,8 +18,9 @@ TOLERANCE = 1e-5
 """Scores: the engine's sums differ in order with how rows are batched; texts, spans and labels are equal."""
 
 HEADS = [task.name for task in TASKS]
-BUNDLES = [*HEADS, "text-generation-from-source"]
-"""The golden bundles: one of each head, and a decoder that reads an encoder; its requests bring the states."""
+BUNDLES = [*HEADS, "text-generation-from-source", "token-classification-by-mask"]
+"""The golden bundles: one of each head, a decoder that reads an encoder, whose requests bring the states, and one with
+two artefacts for one target."""
 
 BAD_LINES = [
     "",

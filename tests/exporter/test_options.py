@@ -32,6 +32,13 @@ from bert_export.options import ExportOptions, Variant
         ({"targets": ("tensorrt",), "profile": "batch=3:2:1"}, "--profile: batch is 3:2:1, expected 1 <= MIN"),
         ({"targets": ("tensorrt",), "method": "entropy"}, "--max-drop and --ranges are for int8; give --int8"),
         ({"targets": ("cuda",), "calibrate": Path("d")}, "--max-drop and --ranges are for int8; give --int8"),
+        ({"masks": "left"}, "--masks is 'left', expected one of both, any, right_padded"),
+        ({"masks": "any", "targets": ("cpu", "openvino")}, "--masks any: for the target cuda, whose kernels depend"),
+        ({"packing": True}, "--packing: for the target cuda, whose kernels depend on it; give --target cuda"),
+        (
+            {"packing": True, "masks": "any", "targets": ("cuda",)},
+            "--masks any and --packing, expected --packing alone: padding is removed from the artefact for right",
+        ),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
         (
             {"targets": ("cuda", "cuda:fp16")},

@@ -50,7 +50,10 @@ MAX_LENGTH = 32
 class Golden:
     """One bundle: its task, the targets it is exported for, its labels, and the requests that it answers.
 
-    A decoder may read an encoder; then its name says so, and its requests have sources.
+    A decoder may read an encoder; then its requests have sources.
+
+    Attributes:
+        variety: what sets it apart from another bundle of its task.
     """
 
     task: str
@@ -58,11 +61,12 @@ class Golden:
     requests: tuple[Mapping[str, Any], ...]
     labels: tuple[str, ...] = ()
     reads_encoder: bool = False
+    variety: str = ""
 
     @property
     def name(self) -> str:
         """Of the bundle's folder: its task, and after it what sets it apart."""
-        return f"{self.task}-from-source" if self.reads_encoder else self.task
+        return f"{self.task}-{self.variety}" if self.variety else self.task
 
 
 HIDDEN = 16
@@ -165,6 +169,17 @@ GOLDENS = (
             {"prompt": "the", "source": source(5, 2, [0, 1, 1, 0, 1]), "max_new_tokens": 6, "repetition_penalty": 1.5},
         ),
         reads_encoder=True,
+        variety="from-source",
+    ),
+    Golden(
+        "token-classification",
+        ("cuda",),
+        (
+            {"text": "A good film of Ada Bee."},
+            {"text": "the good film the bad film " * 12, "stride": 4},
+        ),
+        ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+        variety="by-mask",
     ),
     Golden("feature-extraction", ("cpu",), ({"text": "A good film!"}, {"text": ""}, {"text": "the café 🎬 " * 20})),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from bert_runtime.bundle import read
 from bert_runtime.feeds import feed_problems
 from bert_runtime.manifest import Artefact
+
+SHARED = json.loads((Path(__file__).parents[1] / "cases" / "attention_masks.json").read_bytes())
 
 
 @pytest.fixture
@@ -25,17 +28,18 @@ def problems(artefact: Artefact, mask: list[list[int]]) -> list[str]:
     return feed_problems({**arrays, "attention_mask": array}, artefact, 32)
 
 
-@pytest.mark.parametrize("row", [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
-def test_ones_then_zeros_are_taken(artefact: Artefact, row: list[int]) -> None:
-    assert problems(artefact, [[1, 1, 1, 1], row]) == []
+@pytest.mark.parametrize("case", SHARED["cases"], ids=[str(case["mask"]) for case in SHARED["cases"]])
+def test_a_mask_is_taken_or_refused_by_its_row(artefact: Artefact, case: dict[str, Any]) -> None:
+    expected = [] if case["row"] is None else [SHARED["error"].format(row=case["row"])]
+    assert problems(artefact, case["mask"]) == expected
 
 
-@pytest.mark.parametrize("row", [[0, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 1], [2, 1, 1, 0], [1, 1, -1, -1]])
-def test_any_other_mask_is_refused_by_its_row(artefact: Artefact, row: list[int]) -> None:
-    (problem,) = problems(artefact, [[1, 1, 1, 1], row])
-    assert problem.startswith(
-        "attention_mask is not right padded in row 1, expected ones, then zeros: the cuda artefact"
-    )
+def test_rows_of_choices_are_counted_on(classification: Path) -> None:
+    found = read(classification.with_name("multiple-choice")).manifest.artefacts[0]
+    mask = np.array([[[1, 1], [1, 0]], [[1, 1], [0, 1]]], dtype=np.int64)
+    arrays: dict[str, Any] = {spec.name: np.ones_like(mask) for spec in found.inputs} | {"attention_mask": mask}
+    (problem,) = feed_problems(arrays, replace(found, mask="right_padded"), 32)
+    assert problem.startswith("attention_mask is not right padded in row 3,")
 
 
 def test_an_artefact_for_any_mask_takes_any(artefact: Artefact) -> None:

@@ -14,6 +14,7 @@ from benchmarks.gpu.engines.engine import Call, Outputs, Stall
 from benchmarks.peers.peer import masked
 from benchmarks.workload import Feeds
 from bert_runtime import bundle as bundles
+from bert_runtime.backends.by_mask import EngineByMask
 from bert_runtime.backends.engine import Engine, Running
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.select import start
@@ -50,7 +51,7 @@ class BundleEngine:
         """See Engine. A target that is named runs on its provider or raises: the runtime falls back to nothing."""
         if self.device == "cpu":
             bundle = bundles.read(stall.bundle)
-            (artefact,) = (each for each in bundle.manifest.artefacts if each.target == self.target)
+            artefact = bundle.manifest.by_target[self.target].artefact
             running = Running.of(artefact, start(bundle.directory, artefact, stall.threads))
             return LoadedBundle(running, stall.model.task, self.how)
         sizes = tuple(dict.fromkeys((shape.batch, shape.sequence) for shape in stall.shapes))
@@ -92,6 +93,8 @@ class _Bound:
     def __init__(self, engine: Engine, feeds: Mapping[str, NDArray[Any]], names: list[str]) -> None:
         import onnxruntime  # noqa: PLC0415 - in the engine's own process
 
+        if isinstance(engine, EngineByMask):
+            engine = engine.engine_of(feeds)
         self._session = engine.opened()  # type: ignore[attr-defined] # every engine on a GPU is an OrtEngine
         self._binding = self._session.io_binding()
         for name, array in feeds.items():

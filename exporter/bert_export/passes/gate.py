@@ -102,6 +102,39 @@ def check_folded(counts: Mapping[str, int], network: Network, target: str) -> No
         )
 
 
+def check_key_lengths(found: int, network: Network) -> None:
+    """Pass, or say how many attentions kept the raw mask; `found` is the count of `key_lengths`.
+
+    Raises:
+        GateError: not every layer's does.
+    """
+    if found != network.layers:
+        raise GateError(
+            f"{found} attentions take the lengths of right-padded rows, expected {network.layers}. Most likely the "
+            "installed torch or onnxscript traces this model in another form: install the versions of "
+            "constraints.txt, or export with --masks any"
+        )
+
+
+def check_packed(model: ir.Model, network: Network) -> None:
+    """Pass, or say what of a packed graph is missing: every layer that computes all tokens computes no padding.
+
+    Raises:
+        GateError: an attention reads padding, or padding is not removed and restored once.
+    """
+    expected = expected_fusions(network, "cuda")
+    attentions = expected.pop("Attention", 0)
+    if not attentions:
+        raise GateError("no layer of this head computes every token, which packing is for; export without --packing")
+    check_fusions(model, {**expected, "RemovePadding": 1, "PackedAttention": attentions, "RestorePadding": 1})
+    found = count_fusions(model)
+    if found["Attention"] or found["RestorePadding"] > 1:
+        raise GateError(
+            f"packing left {found['Attention']} attentions that read padding and restores it {found['RestorePadding']} "
+            "times, expected none and once: export without --packing"
+        )
+
+
 def count_fusions(model: ir.Model) -> Counter[str]:
     """Operator -> how many of it the graph holds: those of ONNX Runtime's own domain, with the names of CROSS and
     RESIDUAL."""

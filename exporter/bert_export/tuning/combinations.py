@@ -31,6 +31,8 @@ def problems(options: ExportOptions) -> Iterator[str]:
         "--ranges": options.ranges is not None,
         "--profile": options.profile is not None,
         "--build-engine": options.build_engine is not None,
+        "--masks": options.masks != "both",
+        "--packing": options.packing,
     }
     others = [flag for flag, is_given in foreign.items() if is_given]
     if others:

@@ -56,7 +56,7 @@ class FromCheckpoint:
             (folder / name).write_text(content, encoding="utf-8")
         variant = Variant(candidate.target, candidate.precision)
         workshop = dataclasses.replace(self._workshop, folder=folder)
-        made = make(self._checkpoint, self._graph.clone(), variant, workshop)
+        (made,) = make(self._checkpoint, self._graph.clone(), variant, workshop)  # the CPU's targets have one each
         files: dict[str, bytes | Path] = {name: folder / name for name in self._checkpoint.files}
         bundle = Bundle(folder, manifest_of(self._checkpoint, [made]))
         return Entrant(candidate, bundle, {**files, **made.files}, made.report)

@@ -13,7 +13,7 @@ from bert_export.verify.compare import TOLERANCES, Gap, Judge, Outputs, Toleranc
 from bert_export.verify.decoding import DecodingComparison
 from bert_export.verify.reference import Reference
 from bert_export.verify.report import Check, Parity, Subject
-from bert_export.verify.sweep import Limits, cases
+from bert_export.verify.sweep import CONTRACTS, Limits, cases
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks.task import Encoded, Features, IntArray
@@ -40,12 +40,13 @@ def verify(subject: Subject, reference: Reference, sweep: bool = True) -> Parity
     comparison = kind(subject, reference, Judge(tolerance), [])
     checks = (comparison.real_texts(), *(comparison.sweep() if sweep else ()))
     artefact = subject.artefact
+    masks = "" if artefact.mask == "any" else f", {artefact.mask} masks"
     if comparison.problems:
         raise GateError(
-            f"the {artefact.target} artefact ({artefact.precision}) does not answer as torch does, within "
+            f"the {artefact.target} artefact ({artefact.precision}{masks}) does not answer as torch does, within "
             f"{tolerance}: {'; '.join(comparison.problems)}. No bundle was written; {ADVICE[artefact.precision]}"
         )
-    return Parity(artefact.target, artefact.precision, tolerance, checks)
+    return Parity(artefact.target, artefact.precision, tolerance, checks, artefact.mask)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class _Comparison:
         """One check for each length."""
         text, found = self.subject.head.text, dict[int, list[float]]()
         limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
-        for case in cases(self.subject.task, limits, self.subject.artefact.plain):
+        artefact = self.subject.artefact
+        for case in cases(self.subject.task, limits, artefact.plain, CONTRACTS[artefact.mask]):
             length = case.feeds["input_ids"].shape[-1]
             found.setdefault(length, []).append(self._run(case.feeds, case.name).gap.difference)
         for length, differences in found.items():

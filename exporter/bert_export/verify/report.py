@@ -30,12 +30,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Parity:
-    """The parity gate's report on one artefact; `tolerance` is what an output may differ by."""
+    """The parity gate's report on one artefact; `tolerance` is what an output may differ by, `mask` which masks were
+    tried."""
 
     target: str
     precision: str
     tolerance: Tolerance
     checks: tuple[Check, ...]
+    mask: str = "any"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from bert_runtime.tasks.task import IntArray, Reads, Task
 
 MASKS = ("none", "right", "left", "holes")
+
+CONTRACTS: Mapping[str, tuple[str, ...]] = {"any": MASKS, "right_padded": ("none", "right", "ragged", "one")}
+"""What an artefact says of the masks that it answers right -> the kinds of masks to try."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Limits:
     max_length: int
 
 
-def cases(task: Task[Any, Any, Any], limits: Limits, plain: bool) -> Iterator[Case]:
-    """Batch 1 with each mask and batch 4 with all four masks at once, for every length (and number of choices).
+def cases(task: Task[Any, Any, Any], limits: Limits, plain: bool, kinds: tuple[str, ...] = MASKS) -> Iterator[Case]:
+    """Batch 1 with each kind of mask and batch 4 with all at once, for every length (and number of choices).
 
     The lengths are 2, 7, 33, 128 and the longest; the numbers of choices 1, 2 and 5, the larger ones at short lengths
     alone because their cost is a multiple.
@@ -44,9 +47,9 @@ def cases(task: Task[Any, Any, Any], limits: Limits, plain: bool) -> Iterator[Ca
     lengths = sorted({min(length, limits.max_length) for length in (2, 7, 33, 128, limits.max_length)})
     for length in lengths:
         for choices in _choices(task.choices, length):
-            for masks in ((kind,) for kind in MASKS):
+            for masks in ((kind,) for kind in kinds):
                 yield _case(task, limits, (length, choices), masks, plain)
-            yield _case(task, limits, (length, choices), MASKS, plain)
+            yield _case(task, limits, (length, choices), kinds, plain)
 
 
 def _choices(has_choices: bool, length: int) -> tuple[int, ...]:
@@ -89,4 +92,7 @@ def mask_of(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> I
     elif kind == "holes":
         mask = (random.random(shape) > 0.3).astype(np.int64)
         mask[..., random.integers(0, length)] = 1
+    elif kind in ("ragged", "one"):  # rows of any length, padded on the right; rows of one token
+        lengths = random.integers(1, length + 1, shape[:-1]) if kind == "ragged" else np.ones(shape[:-1], np.int64)
+        mask = (np.arange(length) < lengths[..., None]).astype(np.int64)
     return mask

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime import onnx_file
 from bert_runtime.backends.cuda_graphs import NO_GRAPH, CudaGraphs, run_options
 from bert_runtime.backends.engine import Array
 from bert_runtime.backends.gpu_session import CUDA, open_gpu_session
@@ -17,9 +18,10 @@ from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime, ref
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
 from bert_runtime.errors import BackendError
-from bert_runtime.manifest import Artefact
+from bert_runtime.manifest import RIGHT_PADDED, Artefact
 
 _BUCKETED = {"batch", "sequence"}
+REMOVES_PADDING = "RemovePadding"
 
 
 class CudaEngine(OrtEngine):
@@ -30,11 +32,11 @@ class CudaEngine(OrtEngine):
 
         Raises:
             BackendError: the provider cannot be started, does not have the whole network, or CUDA graphs are asked for
-                of an artefact whose batches have more sizes than (batch, sequence).
+                of an artefact whose batches have more sizes than (batch, sequence), or lose their padding.
         """
         onnxruntime = import_onnxruntime()
         self._artefact, self._options = artefact, options.gpu
-        self._check_graphs()
+        self._check_graphs(directory)
         providers = [(CUDA, cuda_options(options.gpu))]
         session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
         super().__init__(session, f"onnxruntime {onnxruntime.__version__} {CUDA} {options.gpu.device}")
@@ -75,12 +77,19 @@ class CudaEngine(OrtEngine):
         axes = {spec.name: spec.axes for spec in self._artefact.outputs}
         return {name: np.ascontiguousarray(crop(outputs[name], axes[name], sizes)) for name in fetch}
 
-    def _check_graphs(self) -> None:
+    def _check_graphs(self, directory: Path) -> None:
         axes = {axis for spec in self._artefact.inputs for axis in spec.axes}
         if self._options.graphs and axes != _BUCKETED:
             raise BackendError(
                 f"gpu.graphs: the artefact's inputs have the axes {', '.join(sorted(axes))}, expected batch and "
                 "sequence alone for CUDA graphs; load without gpu.graphs"
+            )
+        # Only a graph for right-padded masks may remove padding (BUNDLE.md): its sizes are read back to the host.
+        is_narrow = self._options.graphs and self._artefact.mask == RIGHT_PADDED
+        if is_narrow and REMOVES_PADDING in onnx_file.read(directory / self._artefact.file).operators:
+            raise BackendError(
+                f"gpu.graphs: {self._artefact.file} removes padding, so that its sizes differ from batch to batch, "
+                "expected fixed ones for CUDA graphs; load without gpu.graphs, or export without --packing"
             )
 
 

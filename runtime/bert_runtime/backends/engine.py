@@ -53,12 +53,14 @@ class Running:
         active_target: where it really runs: the artefact's target, or cpu where one made for another engine runs on
             ONNX Runtime's CPU provider.
         reason: why this target, and what kept those that `auto` tries before it from running.
+        right_padded: the artefact that runs in place of `artefact` for right-padded masks; None where that runs alone.
     """
 
     artefact: Artefact
     engine: Engine
     active_target: str
     reason: str
+    right_padded: Artefact | None = None
 
     @classmethod
     def of(cls, artefact: Artefact, engine: Engine) -> Self:

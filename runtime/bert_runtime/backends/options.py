@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from bert_runtime.backends.profile import Profile
 from bert_runtime.errors import InputError
+
+Arena = Literal["kNextPowerOfTwo", "kSameAsRequested"]
+ARENAS: tuple[Arena, ...] = get_args(Arena)
+"""ONNX Runtime's own words."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,8 @@ class GpuOptions:
 
     Attributes:
         device: CUDA's number of the GPU, among those that CUDA_VISIBLE_DEVICES leaves.
-        memory_limit: bytes that ONNX Runtime's arena may take; None sets no limit. Libraries take more beside it.
+        memory_limit: bytes that ONNX Runtime's arena may take for an artefact, of which a target may have two; None
+            sets no limit. Libraries take more beside it.
         arena: how the arena grows: by powers of two, or by no more than what is asked for.
         graphs: (batch, sequence) sizes that are captured as CUDA graphs; a batch runs, padded, in the smallest that it
             fits, and without a graph if there is none. One batch runs at a time then.
@@ -25,7 +30,7 @@ class GpuOptions:
 
     device: int = 0
     memory_limit: int | None = None
-    arena: Literal["kNextPowerOfTwo", "kSameAsRequested"] = "kNextPowerOfTwo"
+    arena: Arena = "kNextPowerOfTwo"
     graphs: tuple[tuple[int, int], ...] = ()
     profile: Profile | None = None
 
@@ -33,8 +38,8 @@ class GpuOptions:
         problems = [f"gpu.device is {self.device}, expected 0 or more"] if self.device < 0 else []
         if self.memory_limit is not None and self.memory_limit < 1:
             problems.append(f"gpu.memory_limit is {self.memory_limit}, expected bytes, 1 at least")
-        if self.arena not in ("kNextPowerOfTwo", "kSameAsRequested"):
-            problems.append(f"gpu.arena is {self.arena!r}, expected kNextPowerOfTwo or kSameAsRequested")
+        if self.arena not in ARENAS:
+            problems.append(f"gpu.arena is {self.arena!r}, expected {' or '.join(ARENAS)}")
         problems += [f"gpu.graphs holds {sizes}, expected (batch, sequence)" for sizes in self.graphs if min(sizes) < 1]
         if problems:
             raise InputError(problems)

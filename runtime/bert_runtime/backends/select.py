@@ -17,7 +17,7 @@ from bert_runtime.errors import BackendError
 from bert_runtime.machine.finding import Finding
 from bert_runtime.machine.system import Sources, System, this_system
 from bert_runtime.machine.targets import GPU_TARGETS, TARGETS, lacks
-from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.manifest import Artefact, Held, Manifest
 
 Start = Callable[[Path, Artefact, EngineOptions], Engine]
 """(the bundle's directory, artefact, options) -> the engine, loaded."""
@@ -47,6 +47,7 @@ class Choice:
 
     Attributes:
         active_target, reason: see Running.
+        right_padded: an artefact that is faster and runs beside it, for the masks that it answers; None where none is.
         warning: what a user should know of it; empty where there is nothing. `cure` is what to do about that.
         otherwise: what `auto` takes if this engine cannot be started; None where that is an error.
     """
@@ -55,6 +56,7 @@ class Choice:
     start: Start
     active_target: str
     reason: str
+    right_padded: Artefact | None = None
     warning: str = ""
     cure: str = ""
     otherwise: Choice | None = None
@@ -78,7 +80,7 @@ def decide(manifest: Manifest, target: str, system: System) -> Choice:
         BackendError: the bundle holds no artefact for a named target, or the machine lacks what it needs, with all of
             it. A named target never falls back to another.
     """
-    held = {artefact.target: artefact for artefact in manifest.artefacts}
+    held = manifest.by_target
     if target == "auto":
         return _automatic(manifest, held, system)
     if target not in held:
@@ -90,12 +92,12 @@ def decide(manifest: Manifest, target: str, system: System) -> Choice:
         lacking = lacks(system, target)
         if lacking:
             raise BackendError(f"target {target!r}: {_joined(lacking)}; or load another target")
-        return Choice(held[target], GPU_ENGINES[target], target, "it was named")
+        return _on_gpu(held[target], target, "it was named")
     if target not in ENGINES:
         raise BackendError(
             f"target {target!r}: this runtime runs {', '.join((*GPU_ENGINES, *ENGINES))}; use one of these targets"
         )
-    return Choice(held[target], ENGINES[target], target, "it was named")
+    return Choice(held[target].artefact, ENGINES[target], target, "it was named")
 
 
 def start(directory: Path, artefact: Artefact, threads: int, cache: Path | None = None) -> Engine:
@@ -113,7 +115,14 @@ def _machine(manifest: Manifest, target: str) -> System:
     return System()
 
 
-def _automatic(manifest: Manifest, held: Mapping[str, Artefact], system: System) -> Choice:
+def _on_gpu(held: Held, target: str, reason: str) -> Choice:
+    """With the artefact for right-padded masks, if there is one. A CPU is no faster with it, and does without."""
+    if held.right_padded is not None:
+        reason += f"; {held.right_padded.file} answers right-padded masks, and {held.artefact.file} any other"
+    return Choice(held.artefact, GPU_ENGINES[target], target, reason, held.right_padded)
+
+
+def _automatic(manifest: Manifest, held: Mapping[str, Held], system: System) -> Choice:
     choice = _best(manifest, system)
     lacking = {target: lacks(system, target) for target in GPU_TARGETS if target in held}
     passed = {target: found for target, found in lacking.items() if found}
@@ -121,7 +130,7 @@ def _automatic(manifest: Manifest, held: Mapping[str, Artefact], system: System)
     choice = replace(choice, reason="; ".join([choice.reason, *why]))
     for target in reversed([target for target in lacking if target not in passed]):
         reason = "; ".join(["it is the first that auto tries of those that run here", *why])
-        choice = Choice(held[target], GPU_ENGINES[target], target, reason, otherwise=choice)
+        choice = replace(_on_gpu(held[target], target, reason), otherwise=choice)
     if not why or not (system.driver or system.nvidia_hardware):
         return choice  # without a GPU, a file for one that is not used is worth no word
     warning = "; ".join([choice.warning or f"{_named(choice.artefact)} runs", *why])
@@ -131,7 +140,7 @@ def _automatic(manifest: Manifest, held: Mapping[str, Artefact], system: System)
 
 def _best(manifest: Manifest, system: System) -> Choice:
     """The best artefact for the CPU, or the first one where none is for the CPU."""
-    ranked = sorted((artefact for artefact in manifest.artefacts if artefact.target in ENGINES), key=_rank)
+    ranked = sorted((held.artefact for target, held in manifest.by_target.items() if target in ENGINES), key=_rank)
     missing = [each for each in ranked if each.target == "openvino" and lacks(system, each.target)]
     present = [artefact for artefact in ranked if artefact not in missing]
     install = f"run `pip install 'bert-export[{missing[0].target}]'`" if missing else ""
@@ -150,8 +159,8 @@ def _best(manifest: Manifest, system: System) -> Choice:
 
 def _borrowed(manifest: Manifest, install: str) -> Choice:
     """A file made for an engine that is not here, on ONNX Runtime's CPU provider."""
-    artefact = manifest.artefacts[0]
-    held = ", ".join(artefact.target for artefact in manifest.artefacts)
+    artefact = next(iter(manifest.by_target.values())).artefact
+    held = ", ".join(manifest.by_target)
     cure = f"; {install} for the engine that it was made for" if install else ""
     warning = (
         f"the bundle holds only {held}; its {artefact.target} file runs on ONNX Runtime's CPU provider here,"
@@ -159,7 +168,12 @@ def _borrowed(manifest: Manifest, install: str) -> Choice:
     )
     reason = f"the bundle holds only {held}, and {_named(artefact)} runs on ONNX Runtime's CPU provider"
     return Choice(
-        artefact, _onnxruntime, "cpu", reason, warning, install or "export the bundle with --target cpu as well"
+        artefact,
+        _onnxruntime,
+        "cpu",
+        reason,
+        warning=warning,
+        cure=install or "export the bundle with --target cpu as well",
     )
 
 

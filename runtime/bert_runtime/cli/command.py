@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from bert_runtime import bundle as bundles
 from bert_runtime.cli.files import ERRORS, Files
 from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary
+from bert_runtime.cli.gpu_flags import add_gpu_flags, given_gpu_flags, gpu_options
 from bert_runtime.errors import InputError
 from bert_runtime.loading import MODES, Options
 from bert_runtime.records import FORMATS
@@ -42,6 +43,7 @@ class Command:
         files: where many requests are read and answers written; None for one request.
         describe: whether to print what the bundle is, instead of answering.
         json: whether the answer is printed as JSON even on a terminal.
+        gpu: which flags of a GPU were given.
     """
 
     bundle: bundles.Bundle
@@ -50,6 +52,7 @@ class Command:
     files: Files | None
     describe: bool
     json: bool
+    gpu: tuple[str, ...] = ()
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,8 +86,9 @@ def parse(arguments: Sequence[str]) -> Command:
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
     budget = Budget(parsed.tokens, parsed.rows, parsed.padding)
-    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, mode=_mode(parsed, task))
-    return Command(bundle, options, fields, files, parsed.describe, parsed.json)
+    mode, gpu = _mode(parsed, task), gpu_options(parsed)
+    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, gpu, mode)
+    return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed))
 
 
 def _general_parser() -> Parser:
@@ -143,7 +147,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "auto (default): throughput for a file, latency for a request and for what comes through a pipe",
     )
     loading.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where engines that compile (openvino) keep it; default: nowhere"
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where engines that compile (openvino, tensorrt) keep it; default: nowhere",
     )
     loading.add_argument(
         "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --source"
@@ -161,6 +168,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help=f"of a batch, at most (default: {budget.padding})",
     )
+    add_gpu_flags(parser)
 
 
 def _files(parsed: argparse.Namespace) -> Files | None:

@@ -31,7 +31,7 @@ class AutoReport:
 
     Attributes:
         target: where it would run; None where nothing would.
-        artefact: the artefact's target and precision, of a bundle.
+        artefact: the artefact's target and precision, of a bundle; of two that differ in their masks, both masks.
     """
 
     target: str | None
@@ -88,7 +88,8 @@ def _auto(targets: tuple[TargetReport, ...]) -> AutoReport:
 
 def _auto_of(manifest: Manifest, system: System) -> tuple[AutoReport, list[Finding]]:
     choice = decide(manifest, "auto", system)
-    artefact = f"{choice.artefact.target} {choice.artefact.precision}"
+    masks = "" if choice.right_padded is None else f", {choice.right_padded.mask} and {choice.artefact.mask} masks"
+    artefact = f"{choice.artefact.target} {choice.artefact.precision}{masks}"
     found = [] if not choice.warning else [Finding(Level.FAULT, choice.warning, choice.cure)]
     return AutoReport(choice.active_target, artefact, choice.reason), found
 

@@ -14,6 +14,7 @@ from bert_runtime.cli.command import Command, parse
 from bert_runtime.cli.describe import describe
 from bert_runtime.cli.display import printable, show
 from bert_runtime.cli.files import Files, answer_file
+from bert_runtime.cli.gpu_flags import check_gpu_flags
 from bert_runtime.cli.progress import progress
 from bert_runtime.errors import BertError
 from bert_runtime.generation.session import GenerationSession, is_single
@@ -51,6 +52,7 @@ def _run(command: Command) -> None:
         _print(describe(command.bundle), as_json=command.json)
         return
     with start_session(command.bundle, command.options) as session:
+        check_gpu_flags(command.gpu, session.active_target, session.reason)
         if command.files is not None:
             _answer_file(session, command.files, command.fields)
             return

@@ -64,6 +64,25 @@ Named graphs(const Manifest& manifest) {
   return found;
 }
 
+/// Artefacts that no call could choose between, or that would answer it in two ways.
+void clashing_artefacts(const Manifest& manifest, std::vector<std::string>& problems) {
+  std::vector<std::string> contracts;
+  std::vector<std::string> ways;
+  std::map<std::string, std::string> targets;
+  for (const Artefact& artefact : manifest.artefacts) {
+    contracts.push_back(artefact.target + " and the mask " + artefact.mask);
+    const std::string way = artefact.target + " " + artefact.precision + (artefact.plain ? " plain" : "");
+    if (targets.emplace(way, artefact.target).second) ways.push_back(artefact.target);
+  }
+  for (const std::string& contract : repeated(contracts)) {
+    problems.push_back("artefacts: two are for the target " + contract + ", expected one");
+  }
+  for (const std::string& target : repeated(ways)) {
+    problems.push_back("artefacts: those for the target " + target +
+                       " differ in more than mask and file, expected one precision, and all or none plain");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> contradictions(const Manifest& manifest, const std::string& own_name) {
@@ -77,11 +96,7 @@ std::vector<std::string> contradictions(const Manifest& manifest, const std::str
   for (const std::string& name : repeated(lower_names(manifest, own_name))) {
     problems.push_back("files: " + repr(name) + " differs from another name at most in case, expected distinct names");
   }
-  std::vector<std::string> targets;
-  for (const Artefact& artefact : manifest.artefacts) targets.push_back(artefact.target);
-  for (const std::string& target : repeated(targets)) {
-    problems.push_back("artefacts: two are for the target " + target + ", expected one");
-  }
+  clashing_artefacts(manifest, problems);
   for (const auto& [where, graph] : named) clashes(graph, where, problems);
   return problems;
 }

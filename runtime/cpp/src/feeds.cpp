@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "backends/by_mask.h"
 #include "bert_runtime/errors.h"
 #include "python_repr.h"
 #include "texts.h"
@@ -100,10 +101,31 @@ Problems axis_problems(const std::map<std::string, const Input*>& arrays, std::s
   return problems;
 }
 
+/// A row whose mask is not ones, then zeros, where the artefact promises right answers for such masks alone.
+Problems mask_problems(const std::map<std::string, const Input*>& arrays, const Artefact& artefact) {
+  if (artefact.mask != kRightPadded) return {};
+  const auto wrong = first_not_right_padded(*arrays.at("attention_mask"));
+  if (!wrong) return {};
+  return {"attention_mask is not right padded in row " + std::to_string(*wrong) + ", expected ones, then zeros: the " +
+          artefact.target + " artefact answers no other mask right; pad on the right, or load a target whose masks are "
+          "any"};
+}
+
+/// Outputs by name, of arrays that fit.
+std::map<std::string, FloatArray> run_named(const Engine& engine, std::span<const Input> arrays,
+                                            std::span<const TensorSpec> specs) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : specs) names.push_back(spec.name);
+  std::vector<FloatArray> outputs = engine.run(arrays, names);
+  std::map<std::string, FloatArray> named;
+  for (std::size_t i = 0; i < names.size(); ++i) named.emplace(names[i], std::move(outputs[i]));
+  return named;
+}
+
 }  // namespace
 
 std::vector<std::string> feed_problems(std::span<const Input> arrays, std::span<const TensorSpec> inputs,
-                                       std::int64_t max_length) {
+                                       std::int64_t max_length, const Artefact* artefact) {
   Problems problems;
   const auto given = by_name(arrays, problems);
   std::map<std::string, const TensorSpec*> specs;
@@ -123,18 +145,20 @@ std::vector<std::string> feed_problems(std::span<const Input> arrays, std::span<
     const Problems own = array_problems(*given.at(name), *specs.at(name), max_length);
     problems.insert(problems.end(), own.begin(), own.end());
   }
-  return problems.empty() ? axis_problems(given, inputs) : problems;
+  if (problems.empty()) problems = axis_problems(given, inputs);
+  return problems.empty() && artefact ? mask_problems(given, *artefact) : problems;
+}
+
+std::map<std::string, FloatArray> run_checked(const Engine& engine, std::span<const Input> arrays,
+                                              const Artefact& artefact, std::int64_t max_length) {
+  raise_input_problems(feed_problems(arrays, artefact.inputs, max_length, &artefact));
+  return run_named(engine, arrays, artefact.outputs);
 }
 
 std::map<std::string, FloatArray> run_checked(const Engine& engine, std::span<const Input> arrays, const Graph& graph,
                                               std::int64_t max_length) {
-  raise_input_problems(feed_problems(arrays, graph.inputs, max_length));
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : graph.outputs) names.push_back(spec.name);
-  std::vector<FloatArray> outputs = engine.run(arrays, names);
-  std::map<std::string, FloatArray> named;
-  for (std::size_t i = 0; i < names.size(); ++i) named.emplace(names[i], std::move(outputs[i]));
-  return named;
+  raise_input_problems(feed_problems(arrays, graph.inputs, max_length, nullptr));
+  return run_named(engine, arrays, graph.outputs);
 }
 
 }  // namespace bert_runtime

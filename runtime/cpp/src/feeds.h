@@ -14,12 +14,17 @@
 namespace bert_runtime {
 
 /// Every name, dtype, rank, length or count of values that a graph with these inputs does not take; else every axis
-/// whose sizes contradict.
+/// whose sizes contradict; else a mask that the artefact, if one is given, would answer wrongly.
 [[nodiscard]] std::vector<std::string> feed_problems(std::span<const Input> arrays,
-                                                     std::span<const TensorSpec> inputs, std::int64_t max_length);
+                                                     std::span<const TensorSpec> inputs, std::int64_t max_length,
+                                                     const Artefact* artefact);
 
-/// All outputs of the graph that the engine runs, by name. Throws InputError: every problem of the arrays;
-/// BackendError: the engine failed.
+/// All outputs of an artefact's own graph, which the engine runs, by name. Throws InputError: every problem of the
+/// arrays; BackendError: the engine failed.
+[[nodiscard]] std::map<std::string, FloatArray> run_checked(const Engine& engine, std::span<const Input> arrays,
+                                                            const Artefact& artefact, std::int64_t max_length);
+
+/// The same of a graph that reads no mask.
 [[nodiscard]] std::map<std::string, FloatArray> run_checked(const Engine& engine, std::span<const Input> arrays,
                                                             const Graph& graph, std::int64_t max_length);
 

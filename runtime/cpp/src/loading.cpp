@@ -4,6 +4,7 @@
 #include <iostream>
 #include <utility>
 
+#include "backends/by_mask.h"
 #include "backends/onnxruntime.h"
 #include "backends/select.h"
 #include "bert_runtime/encoder.h"
@@ -49,6 +50,17 @@ std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& art
   return std::make_shared<Sources>(*artefact.source, std::move(engine), bundle.manifest.sizes, std::move(encoder));
 }
 
+/// The artefact's engine; with one for right-padded masks beside it, both, of which the other is loaded later.
+std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choice, const Placement& placement) {
+  const auto start = [placement](const std::filesystem::path& file) {
+    return std::make_shared<OnnxRuntimeEngine>(file, placement);
+  };
+  const std::filesystem::path file = bundle.directory / choice.artefact->file;
+  if (!choice.right_padded) return start(file);
+  return std::make_shared<EngineByMask>(start(bundle.directory / choice.right_padded->file),
+                                        [start, file] { return start(file); });
+}
+
 }  // namespace
 
 std::vector<std::string> Options::problems() const {
@@ -70,18 +82,17 @@ SessionParts start(const Bundle& bundle, const Options& options) {
     throw InputError("mode is 'throughput', expected latency: each token of a text waits for the one before");
   }
   const std::int64_t threads = options.threads.value_or(available_cpus());
-  const Artefact& artefact =
-      select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
+  const Choice choice = select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
+  const Artefact& artefact = *choice.artefact;
   refuse_needless_encoder(bundle, artefact, options);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
                                .threads = is_bulk ? 1 : threads,
                                .library = options.onnxruntime};
   // The graph and the vocabulary take equally long: each on a thread of its own. What is wrong with the text is told first.
-  std::future<std::shared_ptr<OnnxRuntimeEngine>> loading = std::async(std::launch::async, [&] {
-    return std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.file, placement);
-  });
+  std::future<std::shared_ptr<const Engine>> loading =
+      std::async(std::launch::async, [&] { return engine_of(bundle, choice, placement); });
   TextEncoder text = text_encoder(bundle);
-  std::shared_ptr<OnnxRuntimeEngine> engine = loading.get();
+  std::shared_ptr<const Engine> engine = loading.get();
   auto read = sources(bundle, artefact, options, placement);
   return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,
           std::move(read), is_bulk ? threads : 1};

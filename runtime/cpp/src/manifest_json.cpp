@@ -17,7 +17,7 @@ namespace {
 
 const std::vector<std::string> kTargets = {"cpu", "cuda", "tensorrt", "openvino", "portable"};
 const std::vector<std::string> kPrecisions = {"fp32", "fp16", "bf16", "int8"};
-const std::vector<std::string> kMasks = {"any", "right_padded"};
+const std::vector<std::string> kMasks = {"any", kRightPadded};
 const std::vector<std::string> kDtypes = {"int64", "int32", "float32", "float16", "bool"};
 const std::vector<std::string> kProblemTypes = {"single_label_classification", "multi_label_classification",
                                                 "regression"};

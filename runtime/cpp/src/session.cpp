@@ -229,7 +229,7 @@ auto Session<T>::decoded(std::span<const Item> items) const -> std::vector<std::
 
 template <HeadTask T>
 std::map<std::string, FloatArray> Session<T>::run(std::span<const Input> arrays) const {
-  return run_checked(engine(), arrays, artefact().graphs().front(), text().max_length());
+  return run_checked(engine(), arrays, artefact(), text().max_length());
 }
 
 template <HeadTask T>

@@ -11,11 +11,14 @@ namespace golden {
 /// A decoder that reads an encoder; the golden bundle of feature extraction is an encoder of its width.
 inline const std::string kFromSource = "text-generation-from-source";
 
+/// Two artefacts for one target, which share their weights: one for right-padded masks, one for any.
+inline const std::string kByMask = "token-classification-by-mask";
+
 inline std::string path(const std::string& name) { return std::string(BERT_RUNTIME_GOLDEN) + "/" + name; }
 
-/// Every golden bundle: one of each task, and the decoder that reads an encoder.
+/// Every golden bundle: one of each task, and those above.
 inline std::vector<std::string> names() {
-  std::vector<std::string> all = {kFromSource};
+  std::vector<std::string> all = {kFromSource, kByMask};
   for (const bert_runtime::Task* task : bert_runtime::tasks()) all.push_back(task->name);
   return all;
 }

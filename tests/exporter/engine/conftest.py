@@ -70,6 +70,6 @@ def make_artefact(tiny_checkpoint: TinyCheckpoint) -> MakeArtefact:
         source = write_source(checkpoint, folder, Stages())
         reference = RememberingReference.of(checkpoint, plain=False)
         workshop = Workshop(folder, Stages(), False, how, source, profile or {}, reference)
-        return make(checkpoint, graph.clone(), Variant("tensorrt", precision), workshop)
+        return make(checkpoint, graph.clone(), Variant("tensorrt", precision), workshop)[0]
 
     return get

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from bert_export.verify.sweep import MASKS, Case, Limits, cases
+from bert_export.verify.sweep import CONTRACTS, MASKS, Case, Limits, cases
+from bert_runtime.backends.by_mask import first_not_right_padded
 from bert_runtime.tasks import TASKS, find_task
 
 LIMITS = Limits(vocabulary=50, types=2, max_length=200)
@@ -34,6 +35,16 @@ def test_each_length_is_asked_with_each_mask_alone_and_with_all_in_one_batch() -
     found = [case.feeds["attention_mask"] for case in sweep("question-answering") if "33" in case.name]
 
     assert [[kind(row) for row in mask] for mask in found] == [["none"], ["right"], ["left"], ["holes"], list(MASKS)]
+
+
+@pytest.mark.parametrize("task", [task.name for task in TASKS if not task.is_autoregressive])
+def test_of_right_padded_masks_all_are_and_rows_of_one_batch_differ(task: str) -> None:
+    for case in cases(find_task(task), LIMITS, False, CONTRACTS["right_padded"]):
+        mask = case.feeds["attention_mask"]
+        assert first_not_right_padded(mask) is None
+        lengths = mask.reshape(-1, mask.shape[-1]).sum(axis=1)
+        assert len(mask) == 1 or {1, mask.shape[-1]} <= set(lengths)
+        assert mask.shape[-1] < 33 or len(mask) == 1 or len(set(lengths)) > 3
 
 
 @pytest.mark.parametrize("task", [task.name for task in TASKS if not task.choices])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import helper
 from tests.runtime.backends.conftest import GOLDEN
 from tests.runtime.backends.fake_onnxruntime import (
     ARTEFACT,
@@ -232,3 +234,20 @@ def test_the_record_of_nodes_is_that_of_the_real_library() -> None:
     session.get_providers = lambda: [CUDA, CPU]
     with pytest.raises(BackendError, match=r"onnxruntime put .*MatMul on CPUExecutionProvider.*, expected the whole"):
         check_assignment(session, CUDA, "do something")
+
+
+@pytest.mark.parametrize(("operator", "is_refused"), [("RemovePadding", True), ("Attention", False)])
+def test_a_graph_that_removes_padding_is_never_recorded(
+    operator: str, is_refused: bool, fake: FakeOnnxRuntime, tmp_path: Path
+) -> None:
+    node = helper.make_node(operator, ["rows", "lengths"], ["tokens"], domain="com.microsoft")
+    values = [helper.make_tensor_value_info(name, 1, [None]) for name in ("rows", "lengths", "tokens")]
+    graph = helper.make_graph([node], "graph", values[:2], values[2:])
+    (tmp_path / "model.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    artefact = replace(ARTEFACT, mask="right_padded")
+    CudaEngine(tmp_path, artefact, EngineOptions(1)).close()
+    if not is_refused:
+        CudaEngine(tmp_path, artefact, EngineOptions(1, gpu=GRAPHS)).close()
+        return
+    with pytest.raises(BackendError, match=r"gpu.graphs: model.onnx removes padding, .*export without --packing"):
+        CudaEngine(tmp_path, artefact, EngineOptions(1, gpu=GRAPHS))

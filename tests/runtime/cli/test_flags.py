@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from bert_runtime.backends.options import GpuOptions
 from bert_runtime.cli.command import add_flags
 from bert_runtime.cli.flags import add_request_flags, flag_of, request_fields, summary
+from bert_runtime.cli.gpu_flags import USED_BY
 from bert_runtime.errors import InputError
 from bert_runtime.loading import Options
 from bert_runtime.schedule import Budget
@@ -52,11 +54,12 @@ def test_no_field_of_a_task_takes_the_name_of_a_general_flag(task: Any) -> None:
     add_flags(parser)  # argparse raises where two flags share a name
 
 
-def test_every_field_of_the_options_but_those_of_a_gpu_is_a_flag() -> None:
+def test_every_field_of_the_options_is_a_flag() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     names = {field.name for field in (*dataclasses.fields(Options), *dataclasses.fields(Budget))} - {"budget", "gpu"}
     assert names <= vars(parser.parse_args([])).keys()
+    assert len(USED_BY) == len(dataclasses.fields(GpuOptions))
 
 
 def test_fields_without_a_flag_are_left_to_their_defaults() -> None:

@@ -41,12 +41,32 @@ def test_rule_05_a_manifest_that_is_no_object_is_refused(
     assert "is no JSON" in refused(5)
 
 
-def test_rule_17_two_artefacts_for_one_target_are_refused(
-    edit: Callable[[Callable[[dict[str, Any]], object]], None], refused: Callable[[int], str]
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({}, "two are for the target portable and the mask any, expected one; "),
+        ({"mask": "right_padded", "precision": "fp16"}, "those for the target portable differ in more than mask and"),
+        ({"mask": "right_padded", "plain": True}, "those for the target portable differ in more than mask and file"),
+    ],
+)
+def test_rule_17_two_artefacts_that_no_call_could_choose_between_are_refused(
+    changes: dict[str, Any],
+    error: str,
+    edit: Callable[[Callable[[dict[str, Any]], object]], None],
+    refused: Callable[[int], str],
 ) -> None:
-    edit(lambda manifest: manifest["artefacts"].append({**manifest["artefacts"][0], "precision": "fp16"}))
+    edit(lambda manifest: manifest["artefacts"].append({**manifest["artefacts"][0], **changes}))
 
-    assert "two are for the target" in refused(17)
+    assert error in refused(17)
+
+
+def test_two_artefacts_that_differ_in_their_masks_are_taken(
+    good: Path, edit: Callable[[Callable[[dict[str, Any]], object]], None]
+) -> None:
+    edit(lambda manifest: manifest["artefacts"].insert(0, {**manifest["artefacts"][0], "mask": "right_padded"}))
+
+    held = bundle.read(good).manifest.by_target["portable"]
+    assert (held.artefact.mask, held.right_padded and held.right_padded.mask) == ("any", "right_padded")
 
 
 def test_all_problems_of_a_manifest_come_in_one_error(

@@ -15,6 +15,9 @@ namespace bert_runtime {
 inline constexpr const char* kFormat = "bert-export-bundle";
 inline constexpr std::int64_t kFormatVersion = 1;
 
+/// The contract of a graph that answers masks of ones, then zeros, and no other mask right.
+inline constexpr const char* kRightPadded = "right_padded";
+
 /// One ONNX file: its name in the bundle, its external data files, and its tensors in order; see Artefact.
 struct Graph {
   std::string file;
