@@ -38,7 +38,7 @@ class FromBundle:
         if any(artefact.source is not None for artefact in artefacts):
             raise OptionError(f"{FLAG} asks a model texts, and the decoder in {options.bundle} reads an encoder")
         if not any(artefact.target in TARGETS and artefact.precision == "fp32" for artefact in artefacts):
-            held = ", ".join(f"{artefact.target} {artefact.precision}" for artefact in artefacts)
+            held = ", ".join(dict.fromkeys(f"{artefact.target} {artefact.precision}" for artefact in artefacts))
             raise OptionError(
                 f"{options.bundle} holds {held}, expected fp32 for {' or '.join(TARGETS)}: export it again with "
                 "--target cpu --target openvino, or give the checkpoint, --model"
