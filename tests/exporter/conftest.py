@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ TARGET_FLAGS = [word for target in TARGETS for word in ("--target", target)]
 READS_ENCODER: Config = {"add_cross_attention": True}
 SourceBundle = Callable[[bool], ExportReport]
 """plain -> the report of an export for every target of a decoder that reads an encoder."""
+
+
+def fast_for(names: Sequence[str], *quick: str) -> list[Any]:
+    """Parameters of a test: all names, of which the fast suite runs the quick ones: those that differ most."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.exporter.conftest import TinyCheckpoint
+from tests.exporter.conftest import TinyCheckpoint, fast_for
 
 import bert_runtime
 from bert_export.cli import main
@@ -21,9 +21,7 @@ QUICK = ("question-answering", "multiple-choice", "text-generation")
 """Heads of each kind of input; the others take minutes together."""
 
 
-@pytest.mark.parametrize(
-    "task", [task.name if task.name in QUICK else pytest.param(task.name, marks=pytest.mark.slow) for task in TASKS]
-)
+@pytest.mark.parametrize("task", fast_for([task.name for task in TASKS], *QUICK))
 def test_every_head_passes_the_gate_in_fp32(task: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
     model = str(tiny_checkpoint(task, {}))
     report = export(ExportOptions(model=model, task=task, output=tmp_path / "b", targets=("openvino",)))

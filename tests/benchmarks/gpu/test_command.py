@@ -27,6 +27,7 @@ ABSENT = ["torch-fp16", "torch-fp16-graphs", "torch-fp16-compile", "cuda", "cuda
 no_gpu = pytest.mark.skipif(read_driver() is not None, reason="an NVIDIA driver is here: a claim of machines without")
 
 
+@pytest.mark.slow
 @no_gpu
 def test_without_a_gpu_it_is_a_rehearsal_that_names_what_is_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -29,6 +29,7 @@ def measured(stall: Stall, toys: list[Toy], seconds: float) -> tuple[Course, Clo
     return course, clock
 
 
+@pytest.mark.slow
 def test_who_times_kernels_while_it_loads_is_alone_then(stall: Stall, tmp_path: Path) -> None:
     log = tmp_path / "log"
     toys = [Toy(name, log=log, loads_alone=name.startswith("alone")) for name in ("a", "alone 1", "b", "alone 2")]
