@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.targets import CONFLICT
+
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""What ONNX Runtime reads when it starts: since 1.31 its packages report their use to their makers over the network, by a
+number for the device that they keep in the home directory. Their own switch comes after both."""
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 
@@ -32,7 +37,7 @@ def _is_installed(name: str) -> bool:
 
 
 def import_onnxruntime() -> Any:
-    """The onnxruntime module.
+    """The onnxruntime module, without its telemetry, unless the environment says something about that already.
 
     Raises:
         BackendError: none of the packages is installed, or two that overwrite each other's files are.
@@ -40,6 +45,7 @@ def import_onnxruntime() -> Any:
     packages = installed_packages()
     if len(packages) > 1:
         raise BackendError(str(CONFLICT))
+    os.environ.setdefault(TELEMETRY, "1")
     try:
         import onnxruntime  # noqa: PLC0415 - half of this package's import time; a missing one must be explained
     except ImportError as error:

@@ -50,6 +50,9 @@ struct Options {
 
 /// Checks a bundle and makes it ready to answer: `load<QuestionAnswering>(path)`. Safe in threads.
 ///
+/// The first load sets ORT_DISABLE_TELEMETRY in the environment, unless it is set: ONNX Runtime would report its use. Where
+/// other threads read the environment at that time, set it yourself before.
+///
 /// Gives a Session<T>, and for TextGeneration a GenerationSession. Throws BundleError: the directory breaks the format,
 /// or is of another task; BackendError: no engine here runs it, or not the target that was named; InputError: options
 /// out of range, or an encoder for a bundle that reads none.

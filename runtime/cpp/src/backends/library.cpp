@@ -19,6 +19,8 @@ namespace {
 /// stand at fixed places of the API, so that one binary runs on this version and on every later one.
 constexpr std::uint32_t kOldestApi = 17;
 constexpr const char* kVariable = "BERT_RUNTIME_ONNXRUNTIME";
+/// Since 1.31 ONNX Runtime's packages report their use to their makers, unless this is set before they start.
+constexpr const char* kTelemetry = "ORT_DISABLE_TELEMETRY";
 constexpr const char* kSystemName = "libonnxruntime.so.1";
 
 using GetApiBase = const OrtApiBase*(ORT_API_CALL*)();
@@ -98,7 +100,10 @@ const Library& open_onnxruntime(const std::optional<std::string>& path) {
   const std::string name = place(path);
   const std::lock_guard lock(mutex);
   auto& library = libraries[name];
-  if (!library) library = opened(name);
+  if (!library) {
+    ::setenv(kTelemetry, "1", 0);
+    library = opened(name);
+  }
   return *library;
 }
 

@@ -17,7 +17,8 @@ struct Library {
 };
 
 /// The library at `path`; else the one that the environment variable BERT_RUNTIME_ONNXRUNTIME names; else
-/// libonnxruntime.so.1 where the system finds it. The same one each time. Safe in threads.
+/// libonnxruntime.so.1 where the system finds it. The same one each time. Safe in threads, but for one that reads the
+/// environment meanwhile: ORT_DISABLE_TELEMETRY is set to 1 unless it is set.
 ///
 /// Throws BackendError: there is none, it is no ONNX Runtime, or it is too old; the message names the versions.
 [[nodiscard]] const Library& open_onnxruntime(const std::optional<std::string>& path);
