@@ -19,7 +19,7 @@ namespace {
 /// stand at fixed places of the API, so that one binary runs on this version and on every later one.
 constexpr std::uint32_t kOldestApi = 17;
 constexpr const char* kVariable = "BERT_RUNTIME_ONNXRUNTIME";
-/// Since 1.31 ONNX Runtime's packages report their use to their makers, unless this is set before they start.
+/// ONNX Runtime's packages (seen in 1.31) report their use to their makers, unless this is set before they start.
 constexpr const char* kTelemetry = "ORT_DISABLE_TELEMETRY";
 constexpr const char* kSystemName = "libonnxruntime.so.1";
 
