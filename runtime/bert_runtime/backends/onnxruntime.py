@@ -17,7 +17,7 @@ from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.targets import CONFLICT
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""What ONNX Runtime reads when it starts: the packages of 1.31 keep a number for the device and a database of events in the
+"""What ONNX Runtime reads when it starts: packages of 1.31 keep a number for the device and a database of events in the
 home directory, to report their use to their makers. `disable_telemetry_events` comes too late for either."""
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
