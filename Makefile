@@ -21,7 +21,7 @@ WITH_ONNXRUNTIME = BERT_RUNTIME_ONNXRUNTIME=$(ONNXRUNTIME_LIBRARY)
 THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
-.PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
+.PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
 .PHONY: demo test test-slow test-gpu-wheel lint format bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 
@@ -49,7 +49,7 @@ demo: $(DEMO)/manifest.json
 
 test: $(VENV)/.installed-dev
 	@if runtime/cpp/tools/toolchain.sh; then $(MAKE) ctest-cpp; else echo "SKIPPED: the C++ runtime"; fi
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
@@ -82,12 +82,14 @@ cpp-install: cpp
 	cmake -S runtime/cpp/example -B build/cpp-example -DCMAKE_PREFIX_PATH=$(CURDIR)/build/cpp-installed
 	cmake --build build/cpp-example
 
-cpp-sanitize: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
+cpp-sanitize-build: $(ONNXRUNTIME_HEADER)
 	$(CONFIGURE) -B $(CPP_SANITIZE) -DBERT_RUNTIME_SANITIZE=ON -DBERT_RUNTIME_PRECOMPILE=ON \
 	  -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
 	cmake --build $(CPP_SANITIZE) --parallel 2
+
+cpp-sanitize: cpp-sanitize-build $(VENV)/.installed-dev
 	$(WITH_ONNXRUNTIME) BERT_RUNTIME_THREAD_SECONDS=5 ctest --test-dir $(CPP_SANITIZE) --output-on-failure
-	BERT_RUNTIME_BUILD=$(CPP_SANITIZE) $(BIN)/python -m pytest $(SANITIZED_TESTS)
+	BERT_RUNTIME_BUILD=$(CPP_SANITIZE) $(BIN)/python -m pytest --numprocesses 2 $(SANITIZED_TESTS)
 
 # The library linked with ONNX Runtime, here with the one in Python's wheel, installed and met as a stranger would.
 cpp-link: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev

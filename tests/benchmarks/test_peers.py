@@ -33,6 +33,7 @@ def test_every_peer_answers_as_the_baseline_does(peer: str, task: str, work: Pat
     check(peer, task, work)
 
 
+@pytest.mark.slow
 def test_a_peer_whose_outputs_differ_stops_the_race(work: Path) -> None:
     other = work / "other"
     build([BASELINE], Model("text-classification", "tiny"), work)

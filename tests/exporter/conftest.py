@@ -47,6 +47,10 @@ def fast_for(names: Sequence[str], *quick: str) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+PLAIN = [False, pytest.param(True, marks=pytest.mark.slow)]
+"""Values of a parameter, of which the fast suite leaves the graph of the whole class to the slow one."""
+
+
 def save_checkpoint(folder: Path, task: str, changes: Config = NONE) -> Path:
     """Write a seeded model of the task's class the way save_pretrained does; logits are of the order of one."""
     model_class, settings = find_task(task).model_class, find_task(task).settings

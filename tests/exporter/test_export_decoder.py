@@ -90,6 +90,7 @@ def test_tied_weights_are_stored_once(tiny_checkpoint: TinyCheckpoint, tmp_path:
     assert (report.bundle / "model.onnx").stat().st_size <= 1.02 * 4 * parameters
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(
     tiny_bundle: TinyBundle, tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:

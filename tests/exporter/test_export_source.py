@@ -11,7 +11,7 @@ import onnx
 import pytest
 import torch
 import transformers
-from tests.exporter.conftest import LONGEST, READS_ENCODER, TARGETS, SourceBundle, TinyCheckpoint
+from tests.exporter.conftest import LONGEST, PLAIN, READS_ENCODER, TARGETS, SourceBundle, TinyCheckpoint
 
 import bert_runtime
 from bert_export.cli import main
@@ -60,7 +60,7 @@ def test_the_decoder_s_graph_cannot_compute_keys_of_a_source(source_bundle: Sour
         assert not [name for name in held if re.search(r"crossattention\.self\.(key|value)", name)]
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("plain", PLAIN)
 @pytest.mark.parametrize("target", ["cpu", "portable"])
 def test_a_bundle_goes_on_as_generate_does(
     target: str, plain: bool, source_bundle: SourceBundle, tiny_checkpoint: TinyCheckpoint
@@ -85,6 +85,7 @@ def test_a_bundle_goes_on_as_generate_does(
         assert session(asked).sequences[0].token_ids == tuple(made[0, 3:].tolist())
 
 
+@pytest.mark.slow
 def test_a_second_export_writes_the_same_bytes(
     source_bundle: SourceBundle, tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:

@@ -1,8 +1,13 @@
 // The plot of `bert_run`: parse, load, answer; and what an error looks like.
+#include <algorithm>
+#include <array>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "backends/early_opening.h"
 #include "bert_runtime/errors.h"
 #include "command.h"
 #include "describe.h"
@@ -28,13 +33,22 @@ void run(const cli::Command& command, std::string& note) {
   std::cerr << "bert-run: " << outcome.skipped << " of " << outcome.answered + outcome.skipped << " lines skipped\n";
 }
 
+/// Whether these flags ask for something that a bundle says without ONNX Runtime.
+bool only_describes(const std::vector<std::string>& flags) {
+  static constexpr std::array<std::string_view, 4> kWithout = {"--describe", "--help", "-h", "--version"};
+  return std::ranges::find_first_of(flags, kWithout) != flags.end();
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   std::ios::sync_with_stdio(false);
   std::string note;
   try {
-    if (const auto command = cli::parse({arguments + 1, arguments + count})) run(*command, note);
+    const std::vector<std::string> given(arguments + 1, arguments + count);
+    std::optional<EarlyOpening> opening;  // while the bundle is read
+    if (!only_describes(given)) opening.emplace(std::nullopt);
+    if (const auto command = cli::parse(given)) run(*command, note);
     std::cout.flush();
     return kDone;
   } catch (const std::exception& error) {

@@ -3,13 +3,21 @@
 #include <utility>
 
 #include "any_session.h"
+#include "backends/early_opening.h"
 #include "bert_runtime/bundle.h"
 #include "records.h"
 
 namespace bert_runtime {
+namespace {
 
-JsonSession::JsonSession(const std::filesystem::path& path, const Options& options)
-    : session_(start_any(read_bundle(path), options)) {}
+std::shared_ptr<const AnySession> started(const std::filesystem::path& path, const Options& options) {
+  const EarlyOpening opening(options.onnxruntime);
+  return start_any(read_bundle(path), options);
+}
+
+}  // namespace
+
+JsonSession::JsonSession(const std::filesystem::path& path, const Options& options) : session_(started(path, options)) {}
 
 std::string JsonSession::operator()(std::string_view request) const {
   return dumps(session_->answer(read_record(request)));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backends/by_mask.h"
+#include "backends/early_opening.h"
 #include "backends/onnxruntime.h"
 #include "backends/select.h"
 #include "bert_runtime/encoder.h"
@@ -98,12 +99,13 @@ SessionParts start(const Bundle& bundle, const Options& options) {
           std::move(read), is_bulk ? threads : 1};
 }
 
-Bundle read_bundle_of(const std::filesystem::path& path, const Task& task) {
-  Bundle bundle = read_bundle(path);
+SessionParts start(const std::filesystem::path& path, const Task& task, const Options& options) {
+  const EarlyOpening opening(options.onnxruntime);
+  const Bundle bundle = read_bundle(path);
   if (bundle.manifest.task != task.name) {
     throw BundleError(path.string() + ": the bundle's task is " + bundle.manifest.task + ", expected " + task.name);
   }
-  return bundle;
+  return start(bundle, options);
 }
 
 }  // namespace bert_runtime

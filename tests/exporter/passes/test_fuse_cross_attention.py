@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+from tests.exporter.conftest import PLAIN
 from tests.exporter.passes.test_fuse_cached_attention import HEADS, SIZE, Array, Graph, feeds, session
 
 from bert_export.errors import GateError
@@ -32,7 +33,7 @@ def source(sources: int, tokens: int, hidden: tuple[int, ...] = ()) -> dict[str,
     return {"encoder_attention_mask": mask, **kept}
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("plain", PLAIN)
 def test_fused_graph_answers_like_the_plain_operators(graph: Graph, plain: bool) -> None:
     fused, portable = (graph(TEXT_GENERATION, plain, reads_encoder=True) for _ in range(2))
     optimize(fused, "cpu")
@@ -52,7 +53,7 @@ def test_fused_graph_answers_like_the_plain_operators(graph: Graph, plain: bool)
             assert np.abs(found - expected).max() < 1e-5
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("plain", PLAIN)
 def test_every_layer_is_fused_and_counted_apart(graph: Graph, model: Callable[..., Any], plain: bool) -> None:
     fused = graph(TEXT_GENERATION, plain, reads_encoder=True)
     report = optimize(fused, "cpu")

@@ -77,7 +77,7 @@ def test_a_packed_graph_answers_as_the_graph_with_padding(
     assert_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 1e-5)
 
 
-@pytest.mark.parametrize("activation", ["gelu_new", "quick_gelu", "relu"])
+@pytest.mark.parametrize("activation", fast_for(["gelu_new", "quick_gelu", "relu"], "relu"))
 def test_every_activation_is_computed_without_padding(
     activation: str, graph: Callable[..., ir.Model], tmp_path: Path
 ) -> None:

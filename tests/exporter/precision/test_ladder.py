@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from safetensors.torch import load_file, save_file
-from tests.exporter.conftest import TinyCheckpoint
+from tests.exporter.conftest import TinyCheckpoint, fast_for
 from tests.exporter.precision.graphs import feeds_of
 
 import bert_runtime
@@ -49,7 +49,7 @@ def test_an_ordinary_model_is_half_throughout(tiny_checkpoint: TinyCheckpoint, t
     assert report.artefacts[0].kept == ""
 
 
-@pytest.mark.parametrize("target", ["cuda", "portable"])
+@pytest.mark.parametrize("target", fast_for(["cuda", "portable"], "cuda"))
 def test_values_that_overflow_stay_in_single_precision(
     target: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:

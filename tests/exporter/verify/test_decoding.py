@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import transformers
 from numpy.typing import NDArray
-from tests.exporter.conftest import TinyBundle, TinyCheckpoint
+from tests.exporter.conftest import PLAIN, TinyBundle, TinyCheckpoint
 
 from bert_export.errors import GateError
 from bert_export.verify import Parity, Subject, verify
@@ -46,7 +46,7 @@ class Damaged:
         self.engine.close()
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["last position", "plain"])
+@pytest.fixture(scope="module", params=PLAIN, ids=["last position", "plain"])
 def sides(
     request: pytest.FixtureRequest, tiny_bundle: TinyBundle, tiny_checkpoint: TinyCheckpoint
 ) -> tuple[Subject, Reference]:

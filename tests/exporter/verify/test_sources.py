@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import transformers
 from numpy.typing import NDArray
-from tests.exporter.conftest import READS_ENCODER, SourceBundle, TinyCheckpoint
+from tests.exporter.conftest import PLAIN, READS_ENCODER, SourceBundle, TinyCheckpoint
 from tests.exporter.verify.test_decoding import Damaged
 
 from bert_export.errors import GateError
@@ -27,7 +27,7 @@ Arrays = dict[str, NDArray[Any]]
 Sides = tuple[Subject, Reference]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["last position", "plain"])
+@pytest.fixture(scope="module", params=PLAIN, ids=["last position", "plain"])
 def sides(request: pytest.FixtureRequest, source_bundle: SourceBundle, tiny_checkpoint: TinyCheckpoint) -> Sides:
     """A bundle that passes, and its torch model."""
     task, plain = TEXT_GENERATION, request.param

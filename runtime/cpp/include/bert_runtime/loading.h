@@ -41,12 +41,13 @@ struct Options {
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
 };
 
-/// The parts of a session for a bundle that has been read already. `task`, if given, must be the bundle's.
-/// Throws as `load` does.
+/// The parts of a session for a bundle that has been read already. Throws as `load` does.
 [[nodiscard]] BERT_RUNTIME_API SessionParts start(const Bundle& bundle, const Options& options = {});
 
-/// `read_bundle`, and that the bundle is of `task`. Throws BundleError.
-[[nodiscard]] BERT_RUNTIME_API Bundle read_bundle_of(const std::filesystem::path& path, const Task& task);
+/// The parts of a session for the bundle at `path`, which must be of `task`; ONNX Runtime's library is opened while the
+/// bundle is read. Throws as `load` does.
+[[nodiscard]] BERT_RUNTIME_API SessionParts start(const std::filesystem::path& path, const Task& task,
+                                                  const Options& options = {});
 
 /// Checks a bundle and makes it ready to answer: `load<QuestionAnswering>(path)`. Safe in threads.
 ///
@@ -59,7 +60,7 @@ struct Options {
 template <HeadTask T>
 [[nodiscard]] auto load(const std::filesystem::path& path, const Options& options = {}) {
   using Loaded = std::conditional_t<std::is_same_v<T, TextGeneration>, GenerationSession, Session<T>>;
-  return Loaded(start(read_bundle_of(path, T::task()), options));
+  return Loaded(start(path, T::task(), options));
 }
 
 }  // namespace bert_runtime

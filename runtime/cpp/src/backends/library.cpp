@@ -93,6 +93,8 @@ std::string place(const std::optional<std::string>& path) {
 
 }  // namespace
 
+void prepare_environment() { ::setenv(kTelemetry, "1", 0); }
+
 const Library& open_onnxruntime(const std::optional<std::string>& path) {
   static std::mutex mutex;
   // Kept until the process ends, and beyond the destructors of static sessions.
@@ -101,7 +103,7 @@ const Library& open_onnxruntime(const std::optional<std::string>& path) {
   const std::lock_guard lock(mutex);
   auto& library = libraries[name];
   if (!library) {
-    ::setenv(kTelemetry, "1", 0);
+    prepare_environment();
     library = opened(name);
   }
   return *library;

@@ -16,9 +16,12 @@ struct Library {
   OrtEnv* environment = nullptr;
 };
 
+/// What has to stand in the environment before the library is opened: ORT_DISABLE_TELEMETRY is set to 1 unless it is set.
+void prepare_environment();
+
 /// The library at `path`; else the one that the environment variable BERT_RUNTIME_ONNXRUNTIME names; else
 /// libonnxruntime.so.1 where the system finds it. The same one each time. Safe in threads, but for one that reads the
-/// environment meanwhile: ORT_DISABLE_TELEMETRY is set to 1 unless it is set.
+/// environment meanwhile: the first call prepares it.
 ///
 /// Throws BackendError: there is none, it is no ONNX Runtime, or it is too old; the message names the versions.
 [[nodiscard]] const Library& open_onnxruntime(const std::optional<std::string>& path);

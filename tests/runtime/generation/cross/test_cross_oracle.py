@@ -22,7 +22,7 @@ def test_a_batch_of_prompts_and_sources_gives_the_tokens_of_transformers(
 
 
 @pytest.mark.parametrize("given", [{}, {"num_beams": 3, "num_return_sequences": 3}], ids=str)
-@pytest.mark.parametrize(("target", "plain"), [("portable", False), ("cpu", True)])
+@pytest.mark.parametrize(("target", "plain"), [("portable", False), pytest.param("cpu", True, marks=pytest.mark.slow)])
 def test_other_targets_and_a_plain_graph_give_the_same(
     pairs: Pairs, target: str, plain: bool, given: dict[str, Any]
 ) -> None:
