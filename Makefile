@@ -84,7 +84,7 @@ cpp-install: cpp
 
 cpp-sanitize-build: $(ONNXRUNTIME_HEADER)
 	$(CONFIGURE) -B $(CPP_SANITIZE) -DBERT_RUNTIME_SANITIZE=ON -DBERT_RUNTIME_PRECOMPILE=ON \
-	  -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
+	  -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O0
 	cmake --build $(CPP_SANITIZE) --parallel 2
 
 cpp-sanitize: cpp-sanitize-build $(VENV)/.installed-dev
@@ -109,7 +109,7 @@ cpp-two-versions: cpp $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 format: $(VENV)/.installed-dev
