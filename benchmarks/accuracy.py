@@ -87,7 +87,7 @@ def _torch(head: MeasuredHead, source: list[str]) -> Session[Any, Any]:
 def _half(graph: Path) -> OnnxRuntimeEngine:
     """An fp16 graph with every result rounded: ONNX Runtime's CPU provider alone computes most of it in fp32."""
     path = graph.with_name("emulated.onnx")
-    ir.save(emulated(ir.load(graph)), path)
+    ir.save(emulated(ir.external_data.load_to_model(ir.load(graph))), path)
     try:
         return OnnxRuntimeEngine(path, available_cpus())
     finally:

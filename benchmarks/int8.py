@@ -90,7 +90,7 @@ def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> 
         yield Variant(f"{target} {precision}", subject.path, engine, precision)
         ranges = _ranges(subject, rows)
         for name, plan in PLANS[target].items():
-            model = ir.load(subject.path)
+            model = subject.graph()
             convert(model, target, plan, ranges if plan.method else None)
             file = folder / f"{target}-{name}.onnx"
             ir.save(model, file)
@@ -122,7 +122,7 @@ def measure_answers(task: str, requests: Path, calibrate: Path) -> list[dict[str
         answered = subject.answers(_Recording(engine_of(variant, 2)), asked)
         reference = reference or answered
         same = np.mean([_best(one) == _best(other) for one, other in zip(answered, reference, strict=True)])
-        facts = {"variant": variant.name, "agreement": round(float(same), 4), "bytes": variant.file.stat().st_size}
+        facts = {"variant": variant.name, "agreement": round(float(same), 4), "bytes": size_of(variant.file)}
         print(facts, file=sys.stderr, flush=True)
         measurements.append(facts)
     return measurements
@@ -141,6 +141,12 @@ class _Recording:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def size_of(graph: Path) -> int:
+    """Bytes of a graph, with those of the weights beside it."""
+    beside = graph.with_name(f"{graph.name}.data")
+    return graph.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
 
 
 def _best(result: Any) -> object:

@@ -57,7 +57,7 @@ class Workshop:
         Raises:
             QuantizationError: see `convert`.
         """
-        model = ir.load(self.subject.path)
+        model = self.subject.graph()
         made = convert(model, self.subject.artefact.target, plan, self.ranges)
         if self.subject.floats is not None:
             self.subject.floats.narrow(model)

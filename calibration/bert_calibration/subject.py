@@ -124,6 +124,10 @@ class Subject:
         session: Session[Any, Any] = Session(self.manifest, self.task, self.text, running, Schedule())
         return list(session.predict(requests))
 
+    def graph(self) -> ir.Model:
+        """The fp32 graph with its weights in memory, so that it can be written to another folder."""
+        return ir.external_data.load_to_model(ir.load(self.path))
+
     def quantised(self, file: Path) -> Artefact:
         """The record of the int8 variant in `file`."""
         return replace(self.artefact, precision="int8", file=file.name, data=())

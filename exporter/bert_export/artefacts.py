@@ -24,7 +24,6 @@ from bert_export.masks import shares_weights
 from bert_export.options import HALF_AROUND_INTEGERS, Variant
 from bert_export.passes import optimize
 from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
-from bert_export.passes.save import LARGEST_FILE, save
 from bert_export.precision.around_integers import half_floats
 from bert_export.precision.emulate import emulated
 from bert_export.precision.half import to_half
@@ -32,6 +31,7 @@ from bert_export.precision.ladder import Rung, rungs
 from bert_export.precision.overflow import Feeds
 from bert_export.report import ArtefactReport
 from bert_export.right_padded import Start, by_masks
+from bert_export.saving import LARGEST_FILE, save
 from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify

@@ -21,6 +21,7 @@ from bert_calibration.subject import Subject
 from bert_calibration.wish import Wish
 from bert_export.errors import GateError
 from bert_export.options import Quantizing
+from bert_export.saving import divide
 from bert_runtime.errors import InputError
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.request import Request
@@ -88,8 +89,10 @@ def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | 
         raise GateError(f"{error}{_worst(error.ranking)}") from error
     data = {"sha256": samples.sha256, "samples": len(samples.items)} if samples else {}
     report = judged.report(subject, made, output, data)
-    files = {output.name: output, **_written(made, subject.artefact.target, output.parent)}
-    return Int8(subject.quantised(output), files, report)
+    graph = divide(output)
+    files = {name: output.with_name(name) for name in graph}
+    artefact = dataclasses.replace(subject.quantised(output), data=tuple(graph[1:]))
+    return Int8(artefact, {**files, **_written(made, subject.artefact.target, output.parent)}, report)
 
 
 def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, Any] | None:

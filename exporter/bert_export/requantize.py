@@ -8,8 +8,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx_ir as ir
-
 from bert_calibration.subject import Floats, Subject
 from bert_export.bundle_writer import check_output, graph_file, write
 from bert_export.engine.compiled import COMPILED, Compiled, build_engines, compiled
@@ -103,7 +101,7 @@ def _floats(subject: Subject) -> tuple[Floats | None, str]:
         return None, ""
     from bert_export.precision import around_integers, ladder  # noqa: PLC0415 - onnxscript: not for other targets
 
-    base = ir.load(subject.path)
+    base = subject.graph()
     kept = {str(node.name) for node in base.graph if node.op_type in ladder.DELICATE}
     return around_integers.half_floats(base, kept), "normalisation and softmax"
 

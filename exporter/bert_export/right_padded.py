@@ -12,8 +12,8 @@ from bert_export.masks import RIGHT_PADDED_TARGETS
 from bert_export.passes.gate import Network, check_key_lengths, check_packed, count_fusions
 from bert_export.passes.key_lengths import key_lengths
 from bert_export.passes.pack import pack
-from bert_export.passes.save import save
 from bert_export.precision.emulate import emulated
+from bert_export.saving import save
 from bert_export.verify import Parity
 from bert_export.verify.packing import PackedEngine, check_schemas
 from bert_export.workshop import Made, Workshop

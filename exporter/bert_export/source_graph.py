@@ -10,9 +10,9 @@ import onnx_ir as ir
 
 from bert_export.checkpoint import Checkpoint
 from bert_export.passes import optimize
-from bert_export.passes.save import save
 from bert_export.progress import Stages
 from bert_export.rewrite import source_reader
+from bert_export.saving import save
 from bert_export.trace import trace
 from bert_runtime.manifest import Graph
 

@@ -27,8 +27,8 @@ from bert_export.errors import CheckpointError, GateError, OptionError
 from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.passes.gate import RESIDUAL
-from bert_export.passes.save import save
 from bert_export.report import ExportReport
+from bert_export.saving import save
 from bert_export.verify.answers import same_answer
 from bert_runtime.schedule import split
 from bert_runtime.tasks import TASKS, find_task

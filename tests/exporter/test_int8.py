@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import bert_runtime
 from bert_calibration import measure
 from bert_calibration.ranges import METHODS as RANGES
 from bert_calibration.wish import CHOICES
+from bert_export import artefacts as artefacts_module
+from bert_export import int8 as int8_module
 from bert_export import options as options_module
 from bert_export.cli import main
 from bert_export.errors import GateError
@@ -24,6 +27,7 @@ from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ExportReport
 from bert_export.requantize import requantize
+from bert_export.saving import divide
 
 NOUNS = ("movie", "book") * 40
 TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
@@ -157,6 +161,23 @@ def test_a_checkpoint_becomes_int8_for_two_targets_in_one_bundle(
             assert (session.artefact.target, session.artefact.precision) == (target, "int8")
             assert session({"text": TEXTS[0]}).labels
     assert not [name for name in contents(report.bundle) if "fp32" in name]
+
+
+def test_weights_beside_the_graph_stay_beside_it_and_answer_the_same(
+    fp32: Path, tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requantize(ExportOptions(bundle=fp32, output=tmp_path / "one", int8=True), Stages())
+    monkeypatch.setattr(artefacts_module, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(int8_module, "divide", functools.partial(divide, largest=1000))
+    export(ExportOptions(model=str(tiny_checkpoint(TASK, {})), output=tmp_path / "base"))
+    requantize(ExportOptions(bundle=tmp_path / "base", output=tmp_path / "two", int8=True), Stages())
+    assert "model.onnx.data" in contents(tmp_path / "base")
+    assert "model.onnx.data" in contents(tmp_path / "two")
+    assert "model.onnx.data" not in contents(tmp_path / "one")
+    with bert_runtime.load(tmp_path / "one") as whole, bert_runtime.load(tmp_path / "two") as divided:
+        assert divided.artefact.data == ("model.onnx.data",)
+        for text in TEXTS:
+            assert divided({"text": text}) == whole({"text": text})
 
 
 def test_a_bundle_is_quantised_without_torch(fp32: Path, tmp_path: Path) -> None:
