@@ -11,7 +11,7 @@ LARGEST_FILE = 8 * 2**20
 """Bytes of weights that go into the file itself. ONNX Runtime copies these twice while it loads, and maps those of a
 file of their own: with 24 MB it is ready in two thirds of the time. (protobuf would refuse 2 GiB.)"""
 SMALLEST = 2**16
-"""Bytes from which a weight of a large graph goes into that file: each is mapped for itself."""
+"""Bytes of a weight that stays in the file of a large graph: others are mapped, each for itself."""
 SHORT = 256
 """The same where the file of a graph is to be small, above all as another graph reads its weights too."""
 PAGE = 4096
@@ -28,7 +28,7 @@ def save(model: ir.Model, path: Path, largest: int = LARGEST_FILE) -> list[str]:
         The names of the files written, without their directory.
     """
     smallest = SMALLEST if largest >= SMALLEST else SHORT
-    if sum(size for size in sizes(model) if size >= smallest) <= largest:
+    if sum(size for size in sizes(model) if size > smallest) <= largest:
         ir.save(model, path)
         return [path.name]
     data = f"{path.name}.data"

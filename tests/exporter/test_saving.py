@@ -38,7 +38,7 @@ def test_large_graph_keeps_its_weights_beside_it(graph: Graph, tmp_path: Path) -
 
 
 def test_weights_are_mapped_from_whole_pages_and_small_ones_stay(tmp_path: Path) -> None:
-    sizes = {"large": SMALLEST, "larger": SMALLEST + 4, "largest": 4 * SMALLEST, "small": SMALLEST - 4}
+    sizes = {"large": SMALLEST + 4, "larger": SMALLEST + 8, "largest": 4 * SMALLEST, "small": SMALLEST}
     weights = [
         ir.Value(name=name, const_value=ir.tensor(np.ones(size // 4, np.float32), name=name))
         for name, size in sizes.items()

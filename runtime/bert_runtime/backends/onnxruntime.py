@@ -126,10 +126,10 @@ class OnnxRuntimeEngine(OrtEngine):
         """
         onnxruntime = import_onnxruntime()
         provider = "CPUExecutionProvider"
+        options = session_options(onnxruntime, threads)
+        options.enable_mem_pattern = False  # it keeps a block for each shape it has met, and batches have many
         try:
-            session = onnxruntime.InferenceSession(
-                str(model), session_options(onnxruntime, threads), providers=[provider]
-            )
+            session = onnxruntime.InferenceSession(str(model), options, providers=[provider])
         except Exception as error:  # onnxruntime's own exceptions have no public common class but Exception
             raise BundleError(
                 f"{model.name}: onnxruntime {onnxruntime.__version__} cannot load it: {first_line(error)}; "

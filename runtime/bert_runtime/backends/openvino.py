@@ -144,6 +144,7 @@ class OpenVinoEngine:
         if compiled is None:
             raise BackendError("the session is closed; load the bundle again")
         self._check(feeds)
+        _check_rows(feeds, outputs)
         request = compiled.create_infer_request()
         # Shared memory has to be contiguous, and OpenVINO asks for the right to write into it. A request holds no
         # reference to it: an array that was copied for it has to live here until the request has run.
@@ -162,6 +163,19 @@ class OpenVinoEngine:
             low, high = feeds[name].min(initial=0), feeds[name].max(initial=0)
             if low < 0 or high >= rows:
                 raise BackendError(f"{name} holds {low if low < 0 else high}, expected 0 to {rows - 1}")
+
+
+def _check_rows(feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+    """Refuse batches of different sizes: with one CPU, OpenVINO computes something from them without a word."""
+    ids = feeds.get("input_ids")
+    if ids is None or ids.ndim < 2:
+        return
+    rows = {name: feeds[name] for name in ("attention_mask", "token_type_ids") if name in feeds} | dict(outputs)
+    wrong = [f"{name} has the shape {array.shape}" for name, array in rows.items() if array.shape[:1] != ids.shape[:1]]
+    if wrong:
+        raise BackendError(
+            f"openvino could not run the graph: {', '.join(wrong)}, expected as many rows as input_ids has: {len(ids)}"
+        )
 
 
 @contextlib.contextmanager
