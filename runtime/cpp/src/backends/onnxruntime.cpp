@@ -88,8 +88,10 @@ std::shared_ptr<OrtSession> loaded(const Library& library, const std::filesystem
         failure);
   check(api, api.SetInterOpNumThreads(options.get(), 1), failure);
   check(api, api.SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_FATAL), failure);
-  // A block for each shape that was met, and batches have many.
-  if (provider_name(placement.target) == provider_name("cpu")) check(api, api.DisableMemPattern(options.get()), failure);
+  if (provider_name(placement.target) == provider_name("cpu")) {
+    // A block of memory for each shape that was met, and batches have many.
+    check(api, api.DisableMemPattern(options.get()), failure);
+  }
   add_provider(library, options.get(), placement.target);
   OrtSession* session = nullptr;
   if (OrtStatus* status = api.CreateSession(library.environment, model.c_str(), options.get(), &session)) {
