@@ -12,6 +12,8 @@ CONTEXT := $$(cat examples/transformers.txt)
 CPP := build/cpp
 CPP_SANITIZE := build/cpp-sanitize
 CPP_LINK := build/cpp-link
+# How far the C++ runtime is optimised; a build keeps what it was first told.
+CPP_OPTIMISED ?= -O3
 ONNXRUNTIME_ROOT ?= $(CURDIR)/build/onnxruntime
 ONNXRUNTIME_HEADER := $(ONNXRUNTIME_ROOT)/include/onnxruntime_c_api.h
 CONFIGURE := cmake -S runtime/cpp -DONNXRUNTIME_ROOT=$(ONNXRUNTIME_ROOT)
@@ -67,7 +69,7 @@ cpp-toolchain:
 	runtime/cpp/tools/toolchain.sh --install
 
 cpp: $(ONNXRUNTIME_HEADER)
-	$(CONFIGURE) -B $(CPP)
+	$(CONFIGURE) -B $(CPP) $(if $(wildcard $(CPP)/CMakeCache.txt),,-DCMAKE_CXX_FLAGS_RELEASE="$(CPP_OPTIMISED) -DNDEBUG")
 	cmake --build $(CPP) --parallel 2
 
 test-cpp: ctest-cpp

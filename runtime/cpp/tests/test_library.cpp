@@ -1,7 +1,9 @@
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <string>
 
+#include "backends/early_opening.h"
 #include "backends/library.h"
 #include "bert_runtime/errors.h"
 
@@ -21,6 +23,14 @@ std::string refusal(const std::string& path) {
 }  // namespace
 
 #ifndef BERT_RUNTIME_LINK_ONNXRUNTIME
+
+TEST_CASE("what is opened early is there, and says what is wrong with it when it is needed") {
+  { const EarlyOpening opening(BERT_RUNTIME_OLD_ONNXRUNTIME); }
+  CHECK(::dlopen(BERT_RUNTIME_OLD_ONNXRUNTIME, RTLD_NOLOAD | RTLD_LAZY) != nullptr);
+  CHECK(refusal(BERT_RUNTIME_OLD_ONNXRUNTIME).starts_with("ONNX Runtime 1.16.3 at "));
+  { const EarlyOpening opening("/nowhere/early.so"); }
+  CHECK(refusal("/nowhere/early.so").starts_with("ONNX Runtime cannot be opened (/nowhere/early.so"));
+}
 
 TEST_CASE("an ONNX Runtime that is missing is told with what is expected and what to do") {
   const std::string text = refusal("/nowhere/libonnxruntime.so");
