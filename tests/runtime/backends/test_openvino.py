@@ -165,7 +165,10 @@ def test_outputs_are_written_where_they_lie(engine: OpenVinoEngine) -> None:
         ({"token_type_ids": np.full((2, 6), 2)}, "token_type_ids holds 2, expected 0 to 1"),
         ({"input_ids": np.ones((2, 6), dtype=np.int32)}, "could not run the graph: .*precision"),
         ({"input_ids": np.ones(6, dtype=np.int64)}, "could not run the graph: .*incompatible"),
-        ({"input_ids": np.ones((3, 6), dtype=np.int64)}, "attention_mask has the shape .2, 6., .*expected as many rows"),
+        (
+            {"input_ids": np.ones((3, 6), dtype=np.int64)},
+            "attention_mask has the shape .2, 6., .*expected as many rows",
+        ),
         ({"labels": np.ones((2, 6))}, "got the inputs attention_mask, input_ids, labels, token_type_ids, expected "),
     ],
 )
