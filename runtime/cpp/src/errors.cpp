@@ -5,7 +5,7 @@
 namespace bert_runtime {
 namespace {
 
-std::string joined(const std::vector<std::string>& problems, std::optional<std::int64_t> index) {
+std::string message(const std::vector<std::string>& problems, std::optional<std::int64_t> index) {
   std::string message = index ? "request " + std::to_string(*index) + ": " : "";
   for (std::size_t i = 0; i < problems.size(); ++i) message += (i ? "; " : "") + problems[i];
   return message;
@@ -24,7 +24,7 @@ InputError::~InputError() = default;
 InputError::InputError(const std::string& problem) : InputError(std::vector{problem}) {}
 
 InputError::InputError(std::vector<std::string> problems, std::optional<std::int64_t> index)
-    : BertError(joined(problems, index)), problems_(std::move(problems)), index_(index) {}
+    : BertError(message(problems, index)), problems_(std::move(problems)), index_(index) {}
 
 InputError InputError::at(std::int64_t index) const { return InputError(problems_, index); }
 

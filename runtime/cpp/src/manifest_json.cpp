@@ -19,9 +19,9 @@ const std::vector<std::string> kTargets = {"cpu", "cuda", "tensorrt", "openvino"
 const std::vector<std::string> kPrecisions = {"fp32", "fp16", "bf16", "int8"};
 const std::vector<std::string> kMasks = {"any", kRightPadded};
 const std::vector<std::string> kDtypes = {"int64", "int32", "float32", "float16", "bool"};
-const std::vector<std::string> kProblemTypes = {"single_label_classification", "multi_label_classification",
+const std::vector<std::string> kProblemTypeNames = {"single_label_classification", "multi_label_classification",
                                                 "regression"};
-const std::vector<std::string> kPoolings = {"mean", "cls", "pooler"};
+const std::vector<std::string> kPoolingNames = {"mean", "cls", "pooler"};
 const std::string kPlainName =
     "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder";
 
@@ -94,8 +94,8 @@ void check_version(const nlohmann::json& value) {
 HeadSettings settings(Record record) {
   HeadSettings found;
   if (record.has("labels")) found.labels = record.strings("labels", is_any, "a string");
-  if (record.has("problem_type")) found.problem_type = record.choice("problem_type", kProblemTypes);
-  if (record.has("pooling")) found.pooling = record.choice("pooling", kPoolings);
+  if (record.has("problem_type")) found.problem_type = record.choice("problem_type", kProblemTypeNames);
+  if (record.has("pooling")) found.pooling = record.choice("pooling", kPoolingNames);
   if (record.has("normalize")) found.normalize = record.boolean("normalize");
   record.close();
   return found;

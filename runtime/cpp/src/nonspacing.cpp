@@ -1,25 +1,16 @@
 #include "nonspacing.h"
 
-#include <algorithm>
-#include <iterator>
+#include "unicode.h"
 
 namespace bert_runtime {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
-
-constexpr Range kMarks[] = {
+constexpr unicode::CodePoints kMarks[] = {
 #include "nonspacing_table.inc"
 };
 
 }  // namespace
 
-bool is_nonspacing_mark(char32_t code) {
-  if (code < kMarks[0].first) return false;
-  const auto* after = std::ranges::upper_bound(kMarks, code, {}, &Range::first);
-  return code <= std::prev(after)->last;
-}
+bool is_nonspacing_mark(char32_t code) { return unicode::holds(kMarks, code); }
 
 }  // namespace bert_runtime

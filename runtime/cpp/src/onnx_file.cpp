@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kMaxNesting = 16;
 
-using Entry = std::pair<std::string, std::string>;
+using StringEntry = std::pair<std::string, std::string>;
 
 /// numpy's name of a TensorProto.DataType.
 std::string dtype_name(std::uint64_t type) {
@@ -41,7 +41,7 @@ std::uint64_t offset_or_length(const std::string& tensor, const std::string& key
                     cut(repr(tensor), 80) + ", expected a number");
 }
 
-ExternalData external_data(const std::string& tensor, const std::vector<Entry>& entries) {
+ExternalData external_data(const std::string& tensor, const std::vector<StringEntry>& entries) {
   std::map<std::string, std::string> values;
   for (const auto& [key, value] : entries) values[key] = value;
   if (values.size() < entries.size()) {
@@ -54,9 +54,9 @@ ExternalData external_data(const std::string& tensor, const std::vector<Entry>& 
 }
 
 /// Walks every message that can hold a tensor; collects as it goes.
-class Reader {
+class ModelReader {
  public:
-  explicit Reader(std::span<const unsigned char> bytes) : wire_(bytes) {}
+  explicit ModelReader(std::span<const unsigned char> bytes) : wire_(bytes) {}
 
   OnnxFile model() {
     int graphs = 0;
@@ -127,7 +127,7 @@ class Reader {
   std::string tensor(Bytes message) {
     std::string name;
     bool is_external = false;
-    std::vector<Entry> entries;
+    std::vector<StringEntry> entries;
     wire_.fields(message, FieldNumbers(8, 13, 14), [&](const WireField& field) {
       if (field.number == 8) {
         name = wire_.text(field);
@@ -192,8 +192,8 @@ class Reader {
   }
 
   /// A StringStringEntryProto; the last of each counts, as protocol buffers have it.
-  Entry strings(Bytes message) {
-    Entry found;
+  StringEntry strings(Bytes message) {
+    StringEntry found;
     wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
       (field.number == 1 ? found.first : found.second) = wire_.text(field);
     });
@@ -211,7 +211,7 @@ OnnxFile read_onnx(const std::filesystem::path& path) {
   try {
     const MappedFile file(path);
     if (file.bytes().empty()) throw BundleError("is empty");
-    return Reader(file.bytes()).model();
+    return ModelReader(file.bytes()).model();
   } catch (const BundleError& error) {
     throw BundleError(name + ": " + error.what() + "; expected an ONNX model: export the bundle again");
   } catch (const FileError& error) {

@@ -1,6 +1,5 @@
 #include "python_repr.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -12,18 +11,11 @@
 namespace bert_runtime {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
-
-constexpr Range kPrintable[] = {
+constexpr unicode::CodePoints kPrintable[] = {
 #include "printable_table.inc"
 };
 
-bool is_printable(char32_t code) {
-  const auto* after = std::ranges::upper_bound(kPrintable, code, {}, &Range::first);
-  return after != std::begin(kPrintable) && code <= std::prev(after)->last;
-}
+bool is_printable(char32_t code) { return unicode::holds(kPrintable, code); }
 
 void append_escape(std::string& out, char32_t code) {
   static constexpr std::string_view kHex = "0123456789abcdef";

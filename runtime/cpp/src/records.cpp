@@ -4,20 +4,20 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
+#include "json_number.h"
 #include "python_repr.h"
 
 namespace bert_runtime {
 namespace {
 
 constexpr int kDeepest = 64;
-constexpr std::size_t kMostDigits = 4300;
 
 /// Text that is JSON by its grammar alone.
 [[noreturn]] void refuse(const std::string& what) {
   throw InputError("not JSON: " + what + "; expected one JSON object a line");
 }
 
-JsonLimits limits() {
+JsonLimits line_limits() {
   const auto not_finite = [](std::string_view text) { refuse(cut(text, 20) + " is no finite number"); };
   const auto integer = [](std::string_view text) {
     const std::size_t digits = text.size() - (text.front() == '-');
@@ -38,7 +38,7 @@ Json read_record(std::string_view line) {
   int depth = 0;
   Json value;
   try {
-    value = parse_json<Json>(line, limits(), &depth);
+    value = parse_json<Json>(line, line_limits(), &depth);
   } catch (const JsonSyntaxError& error) {
     refuse(error.what());
   } catch (const JsonDepthError&) {

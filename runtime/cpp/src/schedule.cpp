@@ -45,7 +45,7 @@ Tensor stacked_positions(Rows rows, std::int64_t width) {
   return {{static_cast<std::int64_t>(rows.size()), width}, std::move(values)};
 }
 
-std::string shown(const Shape& shape) {
+std::string spelt(const Shape& shape) {
   std::vector<std::string> sizes;
   for (const std::int64_t size : shape) sizes.push_back(std::to_string(size));
   return "(" + joined(sizes) + ")";
@@ -139,8 +139,8 @@ std::vector<Outputs> split(std::span<const FloatArray> outputs, std::span<const 
   for (std::size_t n = 0; n < outputs.size(); ++n) {
     const Shape expected = expected_shape(specs[n], sizes, rows);
     if (outputs[n].shape != expected) {
-      throw BackendError("the graph gave " + specs[n].name + " of shape " + shown(outputs[n].shape) + ", expected " +
-                         shown(expected) + ": " + joined(specs[n].axes) + "; export the bundle again");
+      throw BackendError("the graph gave " + specs[n].name + " of shape " + spelt(outputs[n].shape) + ", expected " +
+                         spelt(expected) + ": " + joined(specs[n].axes) + "; export the bundle again");
     }
     for (std::size_t i = 0; i < rows.size(); ++i) {
       parts[i].emplace(specs[n].name, own_part(outputs[n], specs[n], i, *rows[i]));

@@ -82,7 +82,7 @@ void run_rows(const SessionParts& parts, std::span<const TensorSpec> fetch, std:
 }
 
 /// Which request a row belongs to, and which of its rows it is.
-struct Place {
+struct RowOfItem {
   std::size_t item;
   std::size_t row;
 };
@@ -93,7 +93,7 @@ std::vector<std::variant<typename T::Result, BackendError>> answered(const Sessi
                                                                      std::span<const TensorSpec> fetch,
                                                                      std::span<const Item> items) {
   std::vector<const Features*> rows;
-  std::vector<Place> places;
+  std::vector<RowOfItem> places;
   for (std::size_t n = 0; n < items.size(); ++n) {
     for (const Features& row : items[n].second.features) {
       places.push_back({n, static_cast<std::size_t>(&row - items[n].second.features.data())});
@@ -117,7 +117,7 @@ std::vector<std::variant<typename T::Result, BackendError>> answered(const Sessi
     outputs[n].clear();
   };
   run_rows(parts, fetch, rows, [&](std::size_t i, Outputs own) {
-    const Place place = places[i];
+    const RowOfItem place = places[i];
     outputs[place.item][place.row] = std::move(own);
     if (--waiting[place.item] == 0) decode(place.item);
   });

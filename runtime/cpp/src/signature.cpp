@@ -26,14 +26,14 @@ std::string shown(const std::vector<TensorSpec>& specs) {
 bool has_layers(const std::vector<TensorSpec>& specs) { return std::ranges::any_of(specs, &TensorSpec::is_per_layer); }
 
 /// The tensors at a place of the artefact, and those that the task has there.
-struct Place {
+struct Compared {
   std::string key;
   std::vector<TensorSpec> found;
   std::vector<TensorSpec> expected;
 };
 
-std::vector<Place> places(const Artefact& artefact, const Task& task) {
-  std::vector<Place> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.source.has_value())},
+std::vector<Compared> places(const Artefact& artefact, const Task& task) {
+  std::vector<Compared> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.source.has_value())},
                             {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
   if (artefact.source && task.cross_attention) {
     all.push_back({"source.inputs", artefact.source->inputs, task.cross_attention->source_inputs});
@@ -45,12 +45,12 @@ std::vector<Place> places(const Artefact& artefact, const Task& task) {
 /// `whose` is the artefact's name in a sentence about its tensors.
 void signature_problems(const Artefact& artefact, const Task& task, const Sizes& sizes, const std::string& whose,
                         Problems& problems) {
-  const std::vector<Place> all = places(artefact, task);
+  const std::vector<Compared> all = places(artefact, task);
   const std::string expected = "expected those of " + task.name + (artefact.plain ? " (plain)" : "");
   const auto layers = sizes.find("layers");
-  if (std::ranges::any_of(all, [](const Place& place) { return has_layers(place.expected); })) {
+  if (std::ranges::any_of(all, [](const Compared& place) { return has_layers(place.expected); })) {
     std::int64_t count = 0;
-    for (const Place& place : all) count += static_cast<std::int64_t>(place.found.size());
+    for (const Compared& place : all) count += static_cast<std::int64_t>(place.found.size());
     if (layers == sizes.end()) {
       problems.push_back(whose + ": sizes.layers is missing, expected the number of layers: the graph has tensors for "
                                  "each of them");
@@ -62,7 +62,7 @@ void signature_problems(const Artefact& artefact, const Task& task, const Sizes&
       return;
     }
   }
-  for (const Place& place : all) {
+  for (const Compared& place : all) {
     const std::vector<TensorSpec> right = expand(place.expected, layers == sizes.end() ? 0 : layers->second);
     if (place.found == right) continue;
     problems.push_back(whose + "." + place.key + " are " + shown(place.found) + ", " + expected + ": " + shown(right));

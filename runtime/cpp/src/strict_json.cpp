@@ -39,15 +39,15 @@ JsonLimits limits() {
 }
 
 /// A value, or the key of one.
-struct Item {
+struct Node {
   const nlohmann::json* value;
   const std::string* text;
 };
 
-std::vector<Item> children(const std::vector<Item>& level) {
-  std::vector<Item> below;
+std::vector<Node> children(const std::vector<Node>& level) {
+  std::vector<Node> below;
   const auto add = [&](const nlohmann::json& value) { below.push_back({&value, value.get_ptr<const std::string*>()}); };
-  for (const Item& item : level) {
+  for (const Node& item : level) {
     if (!item.value || !item.value->is_structured()) continue;
     if (item.value->is_object()) {
       for (const auto& entry : item.value->items()) below.push_back({nullptr, &entry.key()});
@@ -59,12 +59,12 @@ std::vector<Item> children(const std::vector<Item>& level) {
 
 /// Depth and surrogates, level by level; `name` is the file's.
 void check(const nlohmann::json& value, const std::string& name) {
-  const auto is_broken = [](const Item& item) {
+  const auto is_broken = [](const Node& item) {
     return item.text && first_broken_utf8(*item.text) < item.text->size();
   };
-  const auto nests = [](const Item& item) { return item.value && item.value->is_structured(); };
+  const auto nests = [](const Node& item) { return item.value && item.value->is_structured(); };
   int depth = 0;
-  std::vector<Item> level = {{&value, value.get_ptr<const std::string*>()}};
+  std::vector<Node> level = {{&value, value.get_ptr<const std::string*>()}};
   for (; !level.empty(); level = children(level)) {
     if (const auto broken = std::ranges::find_if(level, is_broken); broken != level.end()) {
       throw BundleError(name + ": holds a lone surrogate in " + cut(repr(*broken->text)) +

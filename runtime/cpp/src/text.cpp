@@ -10,7 +10,8 @@ namespace {
 
 using Ids = std::vector<std::int64_t>;
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 28;  ///< Of a tokenizer.json: a vocabulary of ten million tokens.
+/// Bytes of a tokenizer.json: a vocabulary of ten million tokens.
+constexpr std::size_t kLargestFile = std::size_t{1} << 28;
 
 /// A probe's tokens: the special ones with their ids, and 0 with the mask off where a text stands.
 struct Probe {
@@ -74,7 +75,7 @@ std::int64_t count(const Groups& all) {
 }
 
 /// Appends ids and says where they stand.
-Span append(Ids& row, const Ids& ids) {
+Span append_ids(Ids& row, const Ids& ids) {
   const auto begin = static_cast<std::int64_t>(row.size());
   row.insert(row.end(), ids.begin(), ids.end());
   return {begin, static_cast<std::int64_t>(row.size())};
@@ -108,11 +109,11 @@ TextEncoder TextEncoder::from_file(const std::filesystem::path& path, std::int64
   };
   std::string content;
   try {
-    content = read_file(path, kMostBytes + 1);
+    content = read_file(path, kLargestFile + 1);
   } catch (const FileError& error) {
     throw refuse(error.reason);
   }
-  if (content.size() > kMostBytes) throw refuse("is larger than " + std::to_string(kMostBytes) + " bytes");
+  if (content.size() > kLargestFile) throw refuse("is larger than " + std::to_string(kLargestFile) + " bytes");
   return from_json(content, name, max_length);
 }
 
@@ -129,13 +130,13 @@ Pieces TextEncoder::pieces(std::string_view text) const { return tokenizer_.enco
 
 Row TextEncoder::row(const Pieces& first, const Pieces* second) const {
   Row made;
-  append(made.ids, second == nullptr ? template_.single[0] : template_.pair[0]);
-  made.first = append(made.ids, first.ids);
-  append(made.ids, second == nullptr ? template_.single[1] : template_.pair[1]);
+  append_ids(made.ids, second == nullptr ? template_.single[0] : template_.pair[0]);
+  made.first = append_ids(made.ids, first.ids);
+  append_ids(made.ids, second == nullptr ? template_.single[1] : template_.pair[1]);
   made.type_ids.assign(made.ids.size(), 0);
   if (second == nullptr) return made;
-  made.second = append(made.ids, second->ids);
-  append(made.ids, template_.pair[2]);
+  made.second = append_ids(made.ids, second->ids);
+  append_ids(made.ids, template_.pair[2]);
   made.type_ids.resize(made.ids.size(), 1);
   return made;
 }

@@ -14,7 +14,7 @@
 namespace bert_runtime {
 namespace {
 
-constexpr std::size_t kMostBytes = INT32_MAX;
+constexpr std::size_t kLongestText = INT32_MAX;
 
 /// Gives character positions for byte positions of one text; quick when it is asked in their order.
 class CharacterCounter {
@@ -116,9 +116,9 @@ namespace {
 
 /// Cuts one text into pieces: memory of one call, used again for each part of the text.
 template <class State>
-class Encoder {
+class PieceEncoder {
  public:
-  Encoder(const State& state, std::string_view text)
+  PieceEncoder(const State& state, std::string_view text)
       : state_(state),
         text_(text),
         characters_(text, std::all_of(text.begin(), text.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; })) {}
@@ -214,12 +214,12 @@ Tokenizer Tokenizer::from_json(std::string_view content, std::string_view name) 
 }
 
 Pieces Tokenizer::encode(std::string_view text) const {
-  if (text.size() > kMostBytes) {
+  if (text.size() > kLongestText) {
     throw InputError("text has " + std::to_string(text.size()) + " bytes, expected at most " +
-                     std::to_string(kMostBytes) + ": split it");
+                     std::to_string(kLongestText) + ": split it");
   }
   if (auto problem = utf8_problem("text", text)) throw InputError(*problem);
-  return Encoder<State>(*state_, text).encode();
+  return PieceEncoder<State>(*state_, text).encode();
 }
 
 std::string Tokenizer::decode(std::span<const std::int64_t> ids, bool skip_special_tokens) const {

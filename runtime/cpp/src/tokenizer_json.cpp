@@ -41,7 +41,7 @@ std::string kind(const Value& part) {
 }
 
 /// Reads members and gathers what is wrong with them.
-class Reader {
+class FileReader {
  public:
   void problem(std::string sentence) {
     if (problems_.size() < kMostShown) problems_.push_back(std::move(sentence));
@@ -97,7 +97,7 @@ class Reader {
   std::vector<std::string> problems_;
 };
 
-NormalizerSettings normalizer(Reader& reader, const Value& part) {
+NormalizerSettings normalizer(FileReader& reader, const Value& part) {
   NormalizerSettings settings;
   if (part.is_null() || !reader.expect("normalizer", part, "BertNormalizer")) return settings;
   settings.clean_text = reader.boolean(part, "normalizer", "clean_text");
@@ -108,7 +108,7 @@ NormalizerSettings normalizer(Reader& reader, const Value& part) {
   return settings;
 }
 
-std::vector<AddedToken> added_tokens(Reader& reader, const Value& list) {
+std::vector<AddedToken> added_tokens(FileReader& reader, const Value& list) {
   std::vector<AddedToken> tokens;
   if (!list.is_array()) return reader.problem("added_tokens is " + shown(list) + ", expected a list"), tokens;
   for (const Value& record : list) {
@@ -121,7 +121,7 @@ std::vector<AddedToken> added_tokens(Reader& reader, const Value& list) {
   return tokens;
 }
 
-void model(Reader& reader, const Value& part, TokenizerFile& file) {
+void model(FileReader& reader, const Value& part, TokenizerFile& file) {
   const Value& type = member(part, "type");
   if (type != "WordPiece") {
     const std::string got = type.is_string() ? type.get<std::string>() : type.is_null() ? "None" : shown(type);
@@ -139,7 +139,7 @@ void model(Reader& reader, const Value& part, TokenizerFile& file) {
 }
 
 /// One element of TemplateProcessing: a special token of `known`, or a text.
-TemplateElement element(Reader& reader, const Value& record, const Value& known) {
+TemplateElement element(FileReader& reader, const Value& record, const Value& known) {
   const Value& special = member(record, "SpecialToken");
   const Value& text = member(special.is_null() ? record : kNull, "Sequence");
   const Value& part = special.is_null() ? text : special;
@@ -159,7 +159,7 @@ TemplateElement element(Reader& reader, const Value& record, const Value& known)
   return made;
 }
 
-std::vector<TemplateElement> elements(Reader& reader, const Value& part, const char* key) {
+std::vector<TemplateElement> elements(FileReader& reader, const Value& part, const char* key) {
   std::vector<TemplateElement> made;
   const Value& list = member(part, key);
   if (!list.is_array()) reader.wrong("post_processor", key, list, "a list");
@@ -175,14 +175,14 @@ std::vector<TemplateElement> elements(Reader& reader, const Value& part, const c
 }
 
 /// BertProcessing's [token, id].
-TemplateElement special(Reader& reader, const Value& part, const char* key, std::int64_t type_id) {
+TemplateElement special(FileReader& reader, const Value& part, const char* key, std::int64_t type_id) {
   const Value& pair = member(part, key);
   const bool right = pair.is_array() && pair.size() == 2 && pair[0].is_string();
   if (!right) reader.wrong("post_processor", key, pair, "a token and its id");
   return {-1, type_id, {right ? reader.id(pair[1], std::string("post_processor.") + key) : 0}};
 }
 
-PostProcessor post_processor(Reader& reader, const Value& part) {
+PostProcessor post_processor(FileReader& reader, const Value& part) {
   const TemplateElement first{0, 0, {}}, second{1, 1, {}};
   if (part.is_null()) return {{first}, {first, second}};
   if (kind(part) == "BertProcessing") {
@@ -195,7 +195,7 @@ PostProcessor post_processor(Reader& reader, const Value& part) {
   return {};
 }
 
-void decoder(Reader& reader, const Value& part, TokenizerFile& file) {
+void decoder(FileReader& reader, const Value& part, TokenizerFile& file) {
   if (part.is_null() || !reader.expect("decoder", part, "WordPiece")) return;
   file.has_decoder = true;
   file.decoder_prefix = reader.text(part, "decoder", "prefix");
@@ -206,7 +206,7 @@ void decoder(Reader& reader, const Value& part, TokenizerFile& file) {
 
 TokenizerFile read_tokenizer_file(std::string_view content, std::string_view name) {
   const Value root = strict_loads(content, name);
-  Reader reader;
+  FileReader reader;
   TokenizerFile file;
   if (!root.is_object()) reader.problem("is " + shown(root) + ", expected a tokenizer.json");
   const Value& version = root.is_object() && root.contains("version") ? root["version"] : Value("1.0");

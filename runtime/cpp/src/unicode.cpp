@@ -60,6 +60,11 @@ Expansion hangul(char32_t code) {
 
 }  // namespace
 
+bool holds(std::span<const CodePoints> sorted, char32_t code) {
+  const auto after = std::ranges::upper_bound(sorted, code, {}, &CodePoints::first);
+  return after != sorted.begin() && code <= std::prev(after)->last;
+}
+
 std::uint16_t flags(char32_t code) {
   if (code > kLastCode) return 0;
   return kBlocks[kBlockOf[code / kBlockSize] * kBlockSize + code % kBlockSize];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,14 @@ Expansion lowercase(char32_t code);
 
 /// The canonical combining class: above 0 for those flagged kCombines, else 0.
 int combining_class(char32_t code);
+
+/// The code points from `first` to `last`, both among them.
+struct CodePoints {
+  char32_t first, last;
+};
+
+/// Whether one of these holds it; they are sorted and do not overlap.
+bool holds(std::span<const CodePoints> sorted, char32_t code);
 
 /// A code point and how many bytes it takes.
 struct Decoded {

@@ -17,7 +17,7 @@ const std::vector<std::string> kRunnable = {"cpu", "portable", "cuda", "tensorrt
 constexpr std::ptrdiff_t kAutomatic = 2;
 
 /// The fastest on a CPU first.
-const std::vector<std::string> kPrecisions = {"int8", "bf16", "fp32", "fp16"};
+const std::vector<std::string> kFastestFirst = {"int8", "bf16", "fp32", "fp16"};
 
 /// The target's artefact, of two the one for any mask, and the other one; nulls where there is none.
 Choice find(const Manifest& manifest, const std::string& target) {
@@ -38,7 +38,7 @@ const Artefact* best(const Manifest& manifest) {
     return std::ranges::find(words, word) - words.begin();
   };
   const auto rank = [&](const Artefact& artefact) {
-    return std::pair(place(kPrecisions, artefact.precision), place(kRunnable, artefact.target));
+    return std::pair(place(kFastestFirst, artefact.precision), place(kRunnable, artefact.target));
   };
   const Artefact* found = nullptr;
   for (std::ptrdiff_t i = 0; i < kAutomatic; ++i) {

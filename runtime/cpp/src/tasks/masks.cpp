@@ -10,12 +10,12 @@ namespace bert_runtime {
 namespace {
 
 /// The ids of the best tokens, best first.
-std::vector<std::int64_t> best(std::span<const double> scores, const Choice& choice) {
-  if (!choice.target_ids) return top(scores, choice.top_k);
+std::vector<std::int64_t> best(std::span<const double> scores, const Wanted& wanted) {
+  if (!wanted.target_ids) return top(scores, wanted.top_k);
   std::vector<double> among;
-  for (const std::int64_t target : *choice.target_ids) among.push_back(scores[static_cast<std::size_t>(target)]);
-  std::vector<std::int64_t> found = top<double>(among, choice.top_k);
-  for (std::int64_t& place : found) place = (*choice.target_ids)[static_cast<std::size_t>(place)];
+  for (const std::int64_t target : *wanted.target_ids) among.push_back(scores[static_cast<std::size_t>(target)]);
+  std::vector<std::int64_t> found = top<double>(among, wanted.top_k);
+  for (std::int64_t& place : found) place = (*wanted.target_ids)[static_cast<std::size_t>(place)];
   return found;
 }
 
@@ -32,9 +32,9 @@ std::string mask_logits_shape(const Features& features) {
          " tokens, vocabulary)";
 }
 
-void require_vocabulary(const Choice& choice, std::span<const std::span<const float>> logits) {
-  if (!choice.target_ids || choice.target_ids->empty() || logits.empty()) return;
-  const std::int64_t last = std::ranges::max(*choice.target_ids);
+void require_vocabulary(const Wanted& wanted, std::span<const std::span<const float>> logits) {
+  if (!wanted.target_ids || wanted.target_ids->empty() || logits.empty()) return;
+  const std::int64_t last = std::ranges::max(*wanted.target_ids);
   if (last < static_cast<std::int64_t>(logits.front().size())) return;
   throw BackendError("token " + std::to_string(last) + " is in tokenizer.json, but the graph's vocabulary ends at " +
                      std::to_string(logits.front().size()) +
@@ -70,14 +70,14 @@ std::vector<std::int64_t> mask_indices(const TextEncoder& text, std::span<const 
 }
 
 std::vector<MaskResult> fill(const TextEncoder& text, const Pieces& pieces,
-                             std::span<const std::span<const float>> logits, const Choice& choice) {
-  require_vocabulary(choice, logits);
+                             std::span<const std::span<const float>> logits, const Wanted& wanted) {
+  require_vocabulary(wanted, logits);
   std::vector<MaskResult> results;
   for (const std::int64_t at : mask_indices(text, pieces.ids)) {
     const auto index = static_cast<std::size_t>(at);
     const std::vector<double> scores = softmax(logits[results.size()]);
     std::vector<Candidate> candidates;
-    for (const std::int64_t token : best(scores, choice)) {
+    for (const std::int64_t token : best(scores, wanted)) {
       candidates.push_back({text.token(token), token, scores[static_cast<std::size_t>(token)],
                             filled(text, pieces, index, token)});
     }

@@ -40,7 +40,7 @@ struct Fields<MaskResult> {
 [[nodiscard]] std::vector<std::int64_t> mask_indices(const TextEncoder& text, std::span<const std::int64_t> ids);
 
 /// What the candidates of a mask are chosen from: how many, and of which ids (nothing: the whole vocabulary).
-struct Choice {
+struct Wanted {
   std::int64_t top_k;
   std::optional<std::span<const std::int64_t>> target_ids = std::nullopt;
 };
@@ -48,7 +48,7 @@ struct Choice {
 /// The candidates of each mask of `pieces`, one text as the model read it; `logits` are in the order of the text.
 /// Throws BackendError: a target is beyond the vocabulary of the logits: tokenizer and graph do not belong together.
 [[nodiscard]] std::vector<MaskResult> fill(const TextEncoder& text, const Pieces& pieces,
-                                           std::span<const std::span<const float>> logits, const Choice& choice);
+                                           std::span<const std::span<const float>> logits, const Wanted& wanted);
 
 /// Notes what is wrong with a number of candidates.
 void note_top_k_problem(std::int64_t top_k, std::vector<std::string>& problems);

@@ -6,31 +6,19 @@
 
 #include "bert_runtime/utf8.h"
 #include "json_number.h"
+#include "texts.h"
 #include "unicode.h"
 
 namespace bert_runtime {
 namespace {
 
-/// Python writes no integer of more digits.
-constexpr std::size_t kMostDigits = 4300;
-
-struct Range {
-  char32_t first, last;
+/// What str.isspace takes for white space; Unicode has added none since 1999.
+constexpr unicode::CodePoints kSpaces[] = {
+    {0x9, 0xd},       {0x1c, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},     {0x1680, 0x1680},
+    {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000},
 };
 
-/// What str.isspace takes for white space; Unicode has added none since 1999.
-constexpr Range kSpaces[] = {{0x9, 0xd},       {0x1c, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},     {0x1680, 0x1680},
-                             {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}};
-
-bool is_space(char32_t code) {
-  return std::ranges::any_of(kSpaces, [&](const Range& range) { return range.first <= code && code <= range.last; });
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string all;
-  for (const std::string& part : parts) all += (all.empty() ? "" : ", ") + part;
-  return all;
-}
+bool is_space(char32_t code) { return unicode::holds(kSpaces, code); }
 
 /// A list in a record is a tuple in Python's request.
 std::string python_repr(const Json& value) {

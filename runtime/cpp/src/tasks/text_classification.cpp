@@ -52,7 +52,7 @@ struct Fields<RegressionResult> {
 
 namespace {
 
-constexpr const char* kName = "text-classification";
+constexpr const char* kTextClassification = "text-classification";
 using Labels = std::vector<std::string>;
 using Request = TextClassificationRequest;
 
@@ -113,13 +113,13 @@ const ProblemType& problem_type(const std::optional<std::string>& name, std::siz
   const auto* found = std::ranges::find_if(kProblemTypes, [&](const ProblemType& type) { return name == type.name; });
   if (found == kProblemTypes.end()) {
     const std::string got = name ? repr(std::string_view(*name)) : "None";
-    throw BundleError(std::string(kName) + ": problem_type is " + got +
+    throw BundleError(std::string(kTextClassification) + ": problem_type is " + got +
                       ", expected one of single_label_classification, multi_label_classification, regression; export "
                       "the bundle again");
   }
   if (labels < found->least_labels) {
-    throw BundleError(std::string(kName) + ": " + std::string(found->name) + " with " + std::to_string(labels) +
-                      " label, expected at least " + std::to_string(found->least_labels) +
+    throw BundleError(std::string(kTextClassification) + ": " + std::string(found->name) + " with " +
+                      std::to_string(labels) + " label, expected at least " + std::to_string(found->least_labels) +
                       "; export with the problem_type regression (raw value) or multi_label_classification (sigmoid "
                       "score)");
   }
@@ -142,7 +142,7 @@ std::vector<std::string> TextClassificationRequest::problems() const {
 
 TextClassificationHead::TextClassificationHead(TextEncoder text, HeadSettings settings)
     : HeadBase(std::move(text), std::move(settings)) {
-  require_labels(kName, this->settings());
+  require_labels(kTextClassification, this->settings());
   answer_ = problem_type(this->settings().problem_type, this->settings().labels.size()).answer;
 }
 
@@ -168,7 +168,7 @@ TextClassificationResult TextClassificationHead::decode(const TextClassification
 
 const Task& TextClassification::task() {
   static const Task task = {
-      .name = kName,
+      .name = kTextClassification,
       .aliases = {"seqcls"},
       .reads = Reads::first_token,
       .outputs = {{"logits", "float32", {"batch", "labels"}}},

@@ -28,7 +28,7 @@ struct Fields<TokenClassificationResult> {
 
 namespace {
 
-constexpr const char* kName = "token-classification";
+constexpr const char* kTokenClassification = "token-classification";
 
 }  // namespace
 
@@ -65,7 +65,7 @@ std::vector<std::string> TokenClassificationRequest::problems() const {
 
 TokenClassificationHead::TokenClassificationHead(TextEncoder text, HeadSettings settings)
     : HeadBase(std::move(text), std::move(settings)) {
-  require_labels(kName, this->settings());
+  require_labels(kTokenClassification, this->settings());
 }
 
 TokenClassificationEncoded TokenClassificationHead::encode(const TokenClassificationRequest& request) const {
@@ -102,7 +102,7 @@ TokenClassificationResult TokenClassificationHead::decode(const TokenClassificat
 
 const Task& TokenClassification::task() {
   static const Task task = {
-      .name = kName,
+      .name = kTokenClassification,
       .aliases = {"ner"},
       .reads = Reads::all_tokens,
       .outputs = {{"logits", "float32", {"batch", "sequence", "labels"}}},

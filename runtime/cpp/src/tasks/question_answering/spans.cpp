@@ -15,7 +15,7 @@ namespace {
 using Key = std::pair<std::int64_t, std::int64_t>;  // the characters where a span starts and ends
 
 /// A start and an end in one window, counted from its first piece.
-struct Candidate {
+struct Scored {
   std::size_t start, end;
   double score;
 };
@@ -42,14 +42,14 @@ double bound(const WindowLogits& window, std::size_t longest, std::size_t count)
 }
 
 /// Every candidate that reaches `least`, best first; equal ones by start, then by end.
-std::vector<Candidate> reaching(const WindowLogits& window, std::size_t longest, double least) {
-  std::vector<Candidate> found;
+std::vector<Scored> reaching(const WindowLogits& window, std::size_t longest, double least) {
+  std::vector<Scored> found;
   for (std::size_t start = 0; start < window.start.size(); ++start) {
     for (std::size_t end = start; end < last_end(window, start, longest); ++end) {
       if (const double sum = score(window, start, end); sum >= least) found.push_back({start, end, sum});
     }
   }
-  std::ranges::stable_sort(found, std::greater<>(), &Candidate::score);
+  std::ranges::stable_sort(found, std::greater<>(), &Scored::score);
   return found;
 }
 
@@ -85,10 +85,10 @@ class SpanSet {
 
  private:
   /// The first `count` distinct spans among candidates.
-  [[nodiscard]] std::map<Key, AnswerSpan> distinct(const WindowLogits& window, const std::vector<Candidate>& candidates,
+  [[nodiscard]] std::map<Key, AnswerSpan> distinct(const WindowLogits& window, const std::vector<Scored>& candidates,
                                                    std::size_t count) const {
     std::map<Key, AnswerSpan> spans;
-    for (const Candidate& candidate : candidates) {
+    for (const Scored& candidate : candidates) {
       if (spans.size() == count) break;
       const std::size_t first = window.first + candidate.start, last = window.first + candidate.end;
       const Span characters = {characters_[first].begin, characters_[last].end};

@@ -48,13 +48,13 @@ struct Kinds {
 };
 
 /// Collects what stands in the lists; false where they are of unequal lengths.
-class Reader {
+class ListReader {
  public:
   Shape shape;
   std::vector<const Json*> numbers;
   Kinds kinds;
 
-  explicit Reader(const Json& value) {
+  explicit ListReader(const Json& value) {
     for (const Json* level = &value; level->is_array(); level = &level->front()) {
       shape.push_back(static_cast<std::int64_t>(level->size()));
       if (level->empty()) return;
@@ -76,7 +76,7 @@ class Reader {
   }
 };
 
-double as_double(const Json& value) {
+double to_double(const Json& value) {
   if (value.is_boolean()) return value.get<bool>();
   if (const auto large = beyond_int64(value)) return static_cast<double>(*large);
   return value.get<double>();
@@ -92,7 +92,7 @@ std::vector<float> NumberList::floats() const {
   std::vector<float> found;
   found.reserve(numbers_.size());
   for (const Json* number : numbers_) {
-    found.push_back(are_integers_ ? static_cast<float>(as_integer(*number)) : static_cast<float>(as_double(*number)));
+    found.push_back(are_integers_ ? static_cast<float>(as_integer(*number)) : static_cast<float>(to_double(*number)));
   }
   return found;
 }
@@ -106,7 +106,7 @@ std::vector<std::int64_t> NumberList::integers() const {
 
 std::optional<NumberList> number_list(const Json& value) {
   if (!value.is_array()) return std::nullopt;
-  Reader reader(value);
+  ListReader reader(value);
   if (!reader.read(value)) return std::nullopt;
   if (!reader.numbers.empty() && !reader.kinds.are_numbers()) return std::nullopt;
   return NumberList(std::move(reader.shape), std::move(reader.numbers), reader.kinds.are_integers());
