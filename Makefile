@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := build/demo-qa
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable '.[cpu,openvino,cli,export,demo]'
+# Bytecode comes with the first import of a module: for all of torch's it would take a minute.
+INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,openvino,cli,export,demo]'
 SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
@@ -26,6 +27,8 @@ SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/c
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
 .PHONY: demo test test-slow test-gpu-wheel lint format bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
+# Two of pip at once would undo each other's work.
+.NOTPARALLEL:
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -36,9 +39,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV): a few minutes the first time"
 	$(INSTALL) --group dev
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 $(DEMO)/manifest.json: $(VENV)/.installed $(SOURCES)
 	$(BIN)/bert-export --task qa --output $(DEMO) --force

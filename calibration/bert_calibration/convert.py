@@ -102,4 +102,4 @@ def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Form, Range
     form, found = choice
     if target == "cpu":
         return cpu.quantize_site(editor, site, form, found)
-    return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, signed=target == "tensorrt")
+    return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, target)

@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from bert_calibration.chains import HEADS_JOINED, only, through
 from bert_calibration.edit import Editor
 from bert_calibration.plans import Form
 from bert_calibration.products import ATTENTION, Product, Role, Site
@@ -24,9 +25,8 @@ Factors = NDArray[np.float32]
 _PAST = 4
 """The place of the cache among the inputs of an Attention: its values would have other factors than new ones."""
 
-_HEADS_JOINED = ("Reshape", "Transpose")
 _HEADS_SPLIT = ("Transpose", "Reshape")
-"""Operators between attention's second product and what it gives, and between that product and its values."""
+"""The operators between attention's second product and its values."""
 
 
 def factors_of(found: Range | None, form: Form) -> Factors | None:
@@ -90,36 +90,19 @@ def _hidden_in_values(editor: Editor, sites: list[Site], site: Site, factors: Fa
 def _values(site: Site) -> tuple[ir.Node, ir.Node, int] | None:
     """(the product that makes the values, the node with their bias, the place of the bias among its inputs), or None
     where something else reads the values, or where the graph is none that is known."""
-    before = _only(site.hidden)
+    before = only(site.hidden)
     if before is not None and before.op_type == ATTENTION:
         bias = before.inputs[2]
         past = before.inputs[_PAST] if len(before.inputs) > _PAST else None
         return (before, before, 2) if past is None and _is_constant(bias) else None
-    mixed = _through(site.hidden, _HEADS_JOINED)
+    mixed = through(site.hidden, HEADS_JOINED)
     if mixed is None or mixed.op_type != "MatMul":
         return None
-    added = _through(mixed.inputs[1], _HEADS_SPLIT)
+    added = through(mixed.inputs[1], _HEADS_SPLIT)
     if added is None or added.op_type != "Add" or not _is_constant(added.inputs[1]):
         return None
-    product = _only(added.inputs[0])
+    product = only(added.inputs[0])
     return (product, added, 1) if product is not None and product.op_type == "MatMul" else None
-
-
-def _through(value: ir.Value | None, operators: Sequence[str]) -> ir.Node | None:
-    """The node before a chain of operators that ends in `value`, where nothing else reads what is between."""
-    for operator in operators:
-        node = _only(value)
-        if node is None or node.op_type != operator:
-            return None
-        value = node.inputs[0]
-    return _only(value)
-
-
-def _only(value: ir.Value | None) -> ir.Node | None:
-    """The node that makes a value which one node reads, and no user of the graph."""
-    if value is None or len(value.uses()) != 1 or value.is_graph_output():
-        return None
-    return value.producer()
 
 
 def _is_constant(value: ir.Value | None) -> bool:

@@ -57,6 +57,12 @@ def made(subject: Subject, plan: Plan, output: Path, target: str | None = None) 
     return conversion
 
 
+def zeros(graph: ir.Graph) -> dict[str, int]:
+    """The zero points of a graph's activations by name."""
+    held = {name: value.const_value for name, value in graph.initializers.items() if name.endswith(".zero")}
+    return {name: int(zero.numpy().item()) for name, zero in held.items() if zero is not None}
+
+
 @contextmanager
 def run(subject: Subject, file: Path) -> Iterator[Any]:
     """Rows of requests -> the outputs of one batch of them."""
@@ -206,3 +212,45 @@ def test_what_does_not_fit_is_refused(target: str, plan: Plan, message: str, sub
 
     with pytest.raises(QuantizationError, match=message):
         convert(model, target, plan, None)
+
+
+@pytest.mark.parametrize(("target", "early"), [("openvino", 2), ("portable", 0), ("tensorrt", 0)])
+def test_for_openvino_what_attention_gives_is_rounded_before_its_heads_are_joined(
+    target: str, early: int, subject: GetSubject, tmp_path: Path
+) -> None:
+    made(subject("question-answering", "portable"), FAST, tmp_path / "model.onnx", target)
+    graph = ir.load(tmp_path / "model.onnx").graph
+    rounded = [node for node in graph if node.op_type == "QuantizeLinear"]
+    readers = [use.node.op_type for node in rounded for use in node.outputs[0].uses()]
+
+    assert len(rounded) == 2 * 4  # in each of two layers the inputs of four products, or groups of products
+    assert readers.count("Transpose") == early
+    assert readers.count("DequantizeLinear") == len(rounded) - early
+
+
+def test_integers_without_zero_points_are_those_with_them(subject: GetSubject, tmp_path: Path) -> None:
+    """OpenVINO's graph is the portable one, but that its activations are moved and its biases take that back."""
+    found = subject("text-classification", "portable")
+    answers = {}
+    for target in ("openvino", "portable"):
+        made(found, FAST, tmp_path / f"{target}.onnx", target)
+        with run(found, tmp_path / f"{target}.onnx") as outputs:
+            answers[target] = outputs(found.rows(requests_of(found, 6, seed=4)))["logits"]
+    graphs = [ir.load(tmp_path / f"{target}.onnx").graph for target in ("openvino", "portable")]
+
+    assert [any(zeros(graph).values()) for graph in graphs] == [False, True]
+    np.testing.assert_allclose(answers["openvino"], answers["portable"], atol=1e-3)
+
+
+def test_a_product_whose_bias_is_no_constant_keeps_its_zero_point(subject: GetSubject) -> None:
+    found = subject("question-answering", "portable")
+    model = ir.load(found.path)
+    site = find_sites(model)[1]
+    (use,) = site.products[0].node.outputs[0].uses()
+    place = 1 - use.idx
+    copied = ir.node("Identity", [use.node.inputs[place]])
+    model.graph.insert_before(use.node, copied)
+    use.node.replace_input_with(place, copied.outputs[0])
+    convert(model, "openvino", FAST, ranges(found, FAST))
+
+    assert [name for name, zero in zeros(model.graph).items() if zero] == [f"{site.name}.input.zero"]

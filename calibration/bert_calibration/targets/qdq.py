@@ -1,7 +1,8 @@
 """int8 as QuantizeLinear and DequantizeLinear of the ONNX standard: each engine makes its own integer products of them.
 
-Only the inputs of products with weights are quantised: engines fuse softmax attention in floating point. OpenVINO and
-ONNX Runtime take uint8 with a zero point; TensorRT takes int8 without one, and scales of half precision.
+Only the inputs of products with weights are quantised: engines fuse softmax attention in floating point. ONNX Runtime
+takes uint8 with a zero point, OpenVINO is faster without one (see `shift`), and TensorRT takes int8 without one, and
+scales of half precision.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from bert_calibration.embedding import stored
 from bert_calibration.integers import half_scales, quantized
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
+from bert_calibration.targets import shift
 
 
-def quantize_site(editor: Editor, site: Site, found: Range | None, signed: bool) -> dict[str, str]:
+def quantize_site(editor: Editor, site: Site, found: Range | None, target: str) -> dict[str, str]:
     """Replace a site's products; product -> the operator that each became. Without a range, weights alone are int8."""
-    floats = site.hidden if found is None else _rounded(editor, site, found, signed)
+    signed = target == "tensorrt"
+    if found is None:
+        floats = site.hidden
+    elif target == "openvino" and shift.is_possible(site):
+        floats = shift.rounded(editor, site, found)
+        shift.take_from_biases(editor, site, found)
+    else:
+        floats = _rounded(editor, site, found, signed)
     promised = {}
     for product in site.products:
         weight = _weights(editor, product, half=signed)

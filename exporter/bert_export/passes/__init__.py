@@ -19,6 +19,7 @@ from bert_export.passes.fuse_gelu import fuse_gelu
 from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
 from bert_export.passes.fuse_skip_layer_normalization import fuse_skip_layer_normalization
 from bert_export.passes.optional_positions import optional_positions
+from bert_export.passes.split_key_transpose import split_key_transpose
 from bert_export.passes.split_skip_layer_normalization import split_skip_layer_normalization
 
 Pass = Callable[[ir.Model], int]
@@ -44,11 +45,14 @@ CPU: tuple[Pass, ...] = (*_FUSING, split_skip_layer_normalization, *_TIDYING)
 PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
 """To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
 
+OPENVINO: tuple[Pass, ...] = (fold, fold_query_scale, split_key_transpose, clean, canonical)
+"""To the same, in the order of axes that OpenVINO's attention reads."""
+
 PASSES: Mapping[str, tuple[Pass, ...]] = {
     "cpu": CPU,
     "cuda": CUDA,
     "tensorrt": PLAIN,
-    "openvino": PLAIN,
+    "openvino": OPENVINO,
     "portable": PLAIN,
 }
 
