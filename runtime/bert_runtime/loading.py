@@ -79,10 +79,11 @@ class Options:
             raise InputError(problems)
 
     def shared(self, target: str) -> tuple[int, int]:
-        """(threads of one run, how many runs at once) of an engine for `target`."""
+        """(threads of one run, how many runs at once beside the caller's thread) of an engine for `target`; in latency
+        mode the caller's thread waits for each run."""
         cpus = self.threads or available_cpus()
         if self.mode != "throughput":
-            return cpus, 1
+            return cpus, 0
         if target in ("cuda", "tensorrt"):
             return 1, 2  # a GPU is busy with one batch while the next is copied
         # OpenVINO's two threads share a run better than two runs share its weights: benchmarks/LOG.md.

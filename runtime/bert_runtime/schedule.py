@@ -42,16 +42,17 @@ class Budget:
 
 @dataclass(frozen=True)
 class Schedule:
-    """`budget` for each batch, of which `streams` run at once."""
+    """`budget` for each batch. As many threads as `streams` says run them beside the caller's own; 0: it runs them."""
 
     budget: Budget = Budget()
-    streams: int = 1
+    streams: int = 0
 
 
 def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
-    """Indices of `features` in batches; a row that exceeds the budget alone is a batch of its own.
+    """Indices of `features` in batches, the longest rows first; a row that exceeds the budget alone is its own batch.
 
-    Only rows with the same number of choices share a batch.
+    Only rows with the same number of choices share a batch. Memory for the longest serves all that come after, and
+    while they run there is time to encode what comes next.
     """
     if len(features) == 1:
         return [[0]]
@@ -69,7 +70,7 @@ def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
         else:
             batches.append([i])
             own = ids.size
-    return batches
+    return batches[::-1]
 
 
 def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:

@@ -149,7 +149,7 @@ class Session(Generic[RequestT, ResultT]):
         self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool
     ) -> Iterator[ResultT | InputError]:
         begun: deque[Iterator[ResultT | InputError]] = deque()
-        ahead = min(self._streams.count - 1, 1)  # in throughput mode the next chunk is encoded while this one runs
+        ahead = min(self._streams.count, 1)  # in throughput mode the next chunk is encoded while this one runs
         for chunk in self._chunks(requests):
             begun.append(self._answers(chunk))
             if len(begun) > ahead:
@@ -159,7 +159,7 @@ class Session(Generic[RequestT, ResultT]):
 
     def _chunks(self, requests: Iterator[RequestT | Mapping[str, object]]) -> Iterator[list[_Item[RequestT]]]:
         """The stream, encoded, in parts that are answered together. The end of a source that broke is its error."""
-        index, most = 0, LOOKAHEAD if self._streams.count == 1 else BULK
+        index, most = 0, BULK if self._streams.count else LOOKAHEAD
         while True:
             chunk: list[_Item[RequestT]] = []
             held = 0

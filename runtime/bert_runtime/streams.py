@@ -1,7 +1,7 @@
-"""Batches that run at once, each in a thread of its own: how bulk work keeps every CPU busy.
+"""Batches that run in threads of their own, several at once: how bulk work keeps every CPU busy.
 
 One run with many threads waits for the slowest of them after every operator. Runs of one thread each wait for nothing,
-and engines let go of Python's interpreter while they run.
+and engines let go of Python's interpreter while they run: meanwhile the caller's thread encodes and decodes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ AHEAD = 4
 
 
 class Streams:
-    """`count` threads; with one, everything is done by the caller's own, when its result is asked for."""
+    """`count` threads; with none, everything is done by the caller's own, when its result is asked for."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool = ThreadPoolExecutor(count, "bert-runtime") if count > 1 else None
+        self._pool = ThreadPoolExecutor(count, "bert-runtime") if count else None
 
     def start(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """The results in the items' order. With several threads the first items begin at once; never are more than
-        AHEAD for each thread begun and not taken, so that memory is bounded. What `function` raises comes in its turn.
+        """The results in the items' order. With threads the first items begin at once; never are more than AHEAD for
+        each thread begun and not taken, so that memory is bounded. What `function` raises comes in its turn.
 
         Raises:
             BackendError: `close` was called before everything had begun.

@@ -103,6 +103,11 @@ def test_batches_by_length_pad_less_than_batches_in_input_order() -> None:
     assert by_length - tokens < (in_order - tokens) / 4
 
 
+def test_the_longest_rows_are_first() -> None:
+    rows = [row(length) for length in (3, 300, 40, 300, 7, 160)]
+    assert plan(rows, Budget()) == [[1, 3], [5], [2], [0, 4]]
+
+
 def test_real_lengths_are_padded_by_less_than_a_twentieth() -> None:
     lengths = np.random.default_rng(1).gamma(2.0, 40.0, size=1024).astype(int) + 3  # as those of sentences and contexts
     rows = [row(int(length)) for length in lengths]
@@ -114,7 +119,7 @@ def test_real_lengths_are_padded_by_less_than_a_twentieth() -> None:
 
 
 def test_a_row_that_would_be_mostly_waited_for_runs_apart() -> None:
-    assert plan([row(100), row(384), row(384)], Budget()) == [[0], [1, 2]]
+    assert plan([row(100), row(384), row(384)], Budget()) == [[1, 2], [0]]
     assert plan([row(4), row(9), row(12)], Budget()) == [[0, 1, 2]]  # a few tokens are not worth a run
     assert plan([row(100), row(384), row(384)], Budget(padding=0.5)) == [[0, 1, 2]]
 

@@ -91,7 +91,7 @@ def test_a_stream_longer_than_the_lookahead_keeps_its_order(session: Session[Any
 def test_an_endless_stream_is_read_only_so_far_as_it_is_answered(session: Session[Any, Any]) -> None:
     read = itertools.count()
     next(session.predict({"text": "a"} for _ in read))
-    assert next(read) <= max(LOOKAHEAD + 1, 2 * BULK * (session._streams.count - 1))
+    assert next(read) <= max(LOOKAHEAD + 1, 2 * BULK * session._streams.count)
 
 
 def test_long_texts_are_not_read_ahead_of_the_memory_for_their_tokens(question_answering: Path) -> None:
@@ -120,6 +120,24 @@ def test_bulk_work_runs_in_as_many_streams_as_there_are_threads(
     assert len(met) == 2
 
 
+def test_bulk_work_of_one_thread_leaves_the_callers_own_to_encode(
+    classification: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = set[int]()
+    for mode, own in (("throughput", False), ("latency", True)):
+        with load(classification, options=Options(threads=1, mode=mode)) as session:
+            run = session.engine.run
+
+            def noting(*arguments: Any, run: Any = run) -> Any:
+                ran.add(threading.get_ident())
+                return run(*arguments)
+
+            monkeypatch.setattr(session.engine, "run", noting)
+            list(session.predict({"text": text} for text in ("a", "the film")))
+        assert (ran == {threading.get_ident()}) == own
+        ran.clear()
+
+
 def test_a_text_that_grows_token_by_token_has_no_bulk_mode(classification: Path) -> None:
     with pytest.raises(InputError, match="mode is 'throughput', expected latency"):
         load(classification.with_name("text-generation"), options=Options(mode="throughput"))
@@ -134,7 +152,7 @@ def test_throughput_shares_the_threads_among_runs() -> None:
         "cuda": (1, 2),
     }
     assert Options(threads=1, mode="throughput").shared("openvino") == (1, 1)
-    assert Options(threads=8).shared("cpu") == (8, 1)
+    assert Options(threads=8).shared("cpu") == (8, 0)
 
 
 def test_wrong_options_are_named_at_once() -> None:

@@ -12,7 +12,7 @@ from bert_runtime.errors import BackendError
 from bert_runtime.streams import AHEAD, Streams
 
 
-@pytest.fixture(params=[1, 3])
+@pytest.fixture(params=[0, 1, 3])
 def streams(request: pytest.FixtureRequest) -> Iterator[Streams]:
     made = Streams(request.param)
     yield made

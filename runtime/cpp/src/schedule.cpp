@@ -119,6 +119,7 @@ std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> feat
       own = size;
     }
   }
+  std::ranges::reverse(batches);
   return batches;
 }
 

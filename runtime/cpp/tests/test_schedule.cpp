@@ -32,13 +32,13 @@ FloatArray floats(Shape shape, std::vector<float> values) {
 
 TEST_CASE("rows of similar length share a batch within the budget") {
   const std::vector<Features> rows = {row(5), row(2), row(4), row(2), row(9)};
-  CHECK(plan(pointers(rows), {.tokens = 8, .rows = 64}) == Batches{{1, 3}, {2}, {0}, {4}});
-  CHECK(plan(pointers(rows), {.tokens = 100, .rows = 2}) == Batches{{1, 3}, {2, 0}, {4}});
+  CHECK(plan(pointers(rows), {.tokens = 8, .rows = 64}) == Batches{{4}, {0}, {2}, {1, 3}});
+  CHECK(plan(pointers(rows), {.tokens = 100, .rows = 2}) == Batches{{4}, {2, 0}, {1, 3}});
   CHECK(plan({}, {}).empty());
 }
 
 TEST_CASE("a row that would be mostly waited for runs apart") {
-  CHECK(plan(pointers({row(100), row(384), row(384)}), {}) == Batches{{0}, {1, 2}});
+  CHECK(plan(pointers({row(100), row(384), row(384)}), {}) == Batches{{1, 2}, {0}});
   CHECK(plan(pointers({row(4), row(9), row(12)}), {}) == Batches{{0, 1, 2}});  // a few tokens are not worth a run
   CHECK(plan(pointers({row(100), row(384), row(384)}), {.padding = 0.5}) == Batches{{0, 1, 2}});
 }
@@ -46,7 +46,7 @@ TEST_CASE("a row that would be mostly waited for runs apart") {
 TEST_CASE("rows with another number of choices never share a batch") {
   Features choices = row(4);
   choices.choices = 2;
-  CHECK(plan(pointers({row(2), choices, row(2)}), {}) == Batches{{0, 2}, {1}});
+  CHECK(plan(pointers({row(2), choices, row(2)}), {}) == Batches{{1}, {0, 2}});
 }
 
 TEST_CASE("a batch is padded on the right, choice by choice") {

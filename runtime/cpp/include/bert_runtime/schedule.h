@@ -24,7 +24,8 @@ struct Budget {
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
 };
 
-/// Indices of `features` in batches; a row that exceeds the budget alone is a batch of its own.
+/// Indices of `features` in batches, the longest rows first, so that memory for these serves all that come after; a row
+/// that exceeds the budget alone is a batch of its own.
 ///
 /// Padding is work without an answer: rows are sorted by length, so that a long row never widens many short ones. Only
 /// rows with the same number of choices share a batch.
