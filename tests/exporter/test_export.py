@@ -1,4 +1,4 @@
-"""An export is a bundle that answers as torch does, is the same every time, and is written whole or not at all."""
+"""An export is a bundle that answers as torch does, says what was proven, and is the same every time."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tests.exporter.conftest import LONGEST, TARGET_FLAGS, TinyBundle, TinyCheckpoint, fast_for
+from tests.exporter.exports import contents, options
 
 import bert_runtime
 from bert_export import artefacts as artefacts_module
-from bert_export.errors import CheckpointError, GateError, OptionError
+from bert_export.errors import CheckpointError, OptionError
 from bert_export.export import export
-from bert_export.options import ExportOptions
 from bert_export.passes.gate import RESIDUAL
 from bert_export.report import ExportReport
-from bert_export.saving import save
 from bert_export.verify.answers import same_answer
 from bert_runtime.schedule import split
 from bert_runtime.tasks import TASKS, find_task
@@ -51,10 +49,6 @@ FUSIONS = {
     "question-answering": ALL_TOKENS,
     "feature-extraction": ALL_TOKENS,
 }
-
-
-def options(model: Path, output: Path, **values: Any) -> ExportOptions:
-    return ExportOptions(model=str(model), output=output, targets=("portable",), **values)
 
 
 def answers_of_torch(checkpoint: Path, session: Any, requests: list[Mapping[str, Any]]) -> list[Any]:
@@ -83,10 +77,6 @@ def answerable(session: Any) -> list[Mapping[str, Any]]:
     """The task's examples; every one of them, since the tiny vocabulary holds the words that they name."""
     assert len(session.task.examples) > 5
     return list(session.task.examples)
-
-
-def contents(bundle: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in bundle.iterdir()}
 
 
 @pytest.mark.parametrize("target", ["cpu", "portable"])
@@ -243,71 +233,6 @@ def test_a_model_with_one_token_type_is_asked_about_single_texts(
     single = [example for example in find_task("text-classification").examples if "text_pair" not in example]
 
     assert report.artefacts[0].checks[0].cases == len(single)
-
-
-@pytest.fixture
-def broken(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every graph is written with one number of a weight changed; a good bundle was made before."""
-    tiny_bundle("question-answering", False)
-
-    def wrong(model: ir.Model, path: Path, largest: int) -> list[str]:
-        bias = model.graph.initializers["qa_outputs.bias"]
-        assert bias.const_value is not None
-        values = bias.const_value.numpy().copy()
-        values[0] += 0.01
-        bias.const_value = ir.tensor(values, name=bias.name)
-        return save(model, path, largest)
-
-    monkeypatch.setattr(artefacts_module, "save", wrong)
-
-
-@pytest.mark.usefixtures("broken")
-def test_a_failed_gate_leaves_nothing_behind(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
-    with pytest.raises(GateError, match="portable artefact"):
-        export(options(tiny_checkpoint("question-answering", {}), tmp_path / "a" / "b"))
-
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("broken")
-def test_a_failed_gate_leaves_the_old_bundle(
-    tiny_bundle: TinyBundle, tiny_checkpoint: TinyCheckpoint, tmp_path: Path
-) -> None:
-    old = contents(tiny_bundle("question-answering", False).bundle)
-    output = tmp_path / "b"
-    output.mkdir()
-    for name, content in old.items():
-        (output / name).write_bytes(content)
-    with pytest.raises(GateError):
-        export(options(tiny_checkpoint("question-answering", {}), output, force=True))
-
-    assert contents(output) == old
-    assert list(tmp_path.iterdir()) == [output]
-
-
-def test_an_interrupted_export_leaves_nothing(
-    tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
-
-    def interrupted(*_: object) -> None:
-        assert list(temporary.rglob("model.onnx"))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(artefacts_module, "verify", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
-
-    assert list(tmp_path.rglob("*")) == [temporary]
-
-
-def test_a_taken_place_is_refused_before_anything_is_loaded(tiny_bundle: TinyBundle, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError):
-        export(options(tmp_path, tmp_path / "b"))  # what loading says of an empty directory
-    with pytest.raises(OptionError, match="is a bundle already; replace it with --force"):
-        export(options(tmp_path, tiny_bundle("question-answering", False).bundle))
 
 
 def test_pooling_of_a_head_without_it_is_refused(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.exporter.conftest import TinyBundle, TinyCheckpoint
+from tests.exporter.exports import contents
 
 import bert_runtime
 from bert_calibration import measure
@@ -62,10 +63,6 @@ def made(fp32: Path, tmp_path: Path) -> Callable[..., ExportReport]:
         return requantize(ExportOptions(bundle=fp32, int8=True, output=tmp_path / name, **values), Stages())
 
     return make
-
-
-def contents(bundle: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in bundle.iterdir()}
 
 
 def test_the_choices_of_the_command_are_those_of_calibration() -> None:
