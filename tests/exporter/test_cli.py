@@ -25,6 +25,7 @@ from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
 from bert_runtime.tasks import TASKS
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 OF_THE_COMMAND = {"help", "json", "quiet", "version"}
 """What decides how the command speaks, not what it makes."""
 
@@ -250,28 +251,30 @@ def test_an_interrupted_export_exits_with_130_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == [temporary]
 
 
-def test_of_two_exports_to_one_place_one_wins_and_one_is_refused(
-    tiny_checkpoint: TinyCheckpoint, tmp_path: Path
-) -> None:
-    models = [str(tiny_checkpoint(task, {})) for task in ("question-answering", "feature-extraction")]
-    processes = [start(["--model", model, "--output", "b", "--quiet"], tmp_path) for model in models]
+def from_bundle(task: str) -> list[str]:
+    """The arguments of an export that takes a second: of a bundle in the tests, without torch."""
+    return ["--bundle", str(GOLDEN / task), "--int8"]
+
+
+def test_of_two_exports_to_one_place_one_wins_and_one_is_refused(tmp_path: Path) -> None:
+    tasks = ("question-answering", "token-classification")
+    processes = [start([*from_bundle(task), "--output", "b", "--quiet"], tmp_path) for task in tasks]
     errors = [process.communicate(timeout=200)[1] for process in processes]
     codes = [process.returncode for process in processes]
 
     assert sorted(codes) == [0, 2], errors
     assert "b: is a bundle already; replace it with --force, or name another output" in errors[codes.index(2)]
     with bert_runtime.load(tmp_path / "b") as session:
-        assert session.task.name == ("question-answering", "feature-extraction")[codes.index(0)]
+        assert session.task.name == tasks[codes.index(0)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "temporary"]
 
 
-def test_a_reader_that_goes_away_leaves_no_traceback(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint("next-sentence-prediction", {})
-    command = [sys.executable, "-m", "bert_export.cli", "--model", str(checkpoint), "--output", str(tmp_path / "b")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        shown = process.stderr.read()
-    assert (process.returncode, shown) == (141, "")
+def test_a_reader_that_goes_away_leaves_no_traceback(tmp_path: Path) -> None:
+    process = start([*from_bundle("question-answering"), "--output", "b"], tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    shown = process.stderr.read()
+
+    assert (process.wait(), shown) == (141, "")
     assert (tmp_path / "b" / "manifest.json").is_file()
