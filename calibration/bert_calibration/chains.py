@@ -1,10 +1,12 @@
-"""Chains of operators, followed from their end, where nothing else reads what is between."""
+"""Chains of operators, followed from their end, where nothing else reads what is between; and what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 HEADS_JOINED = ("Reshape", "Transpose")
 """The operators between attention's second product and what it gives, the last first."""
@@ -25,3 +27,10 @@ def only(value: ir.Value | None) -> ir.Node | None:
     if value is None or len(value.uses()) != 1 or value.is_graph_output():
         return None
     return value.producer()
+
+
+def constant(value: ir.Value | None) -> NDArray[np.float32] | None:
+    """The numbers of a value that is stored in the graph; None for any other."""
+    if value is None or value.const_value is None or not value.is_initializer():
+        return None
+    return value.const_value.numpy()

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from bert_calibration.chains import HEADS_JOINED, only, through
+from bert_calibration.chains import HEADS_JOINED, constant, only, through
 from bert_calibration.edit import Editor
 from bert_calibration.plans import Form
 from bert_calibration.products import ATTENTION, Product, Role, Site
@@ -94,16 +94,12 @@ def _values(site: Site) -> tuple[ir.Node, ir.Node, int] | None:
     if before is not None and before.op_type == ATTENTION:
         bias = before.inputs[2]
         past = before.inputs[_PAST] if len(before.inputs) > _PAST else None
-        return (before, before, 2) if past is None and _is_constant(bias) else None
+        return (before, before, 2) if past is None and constant(bias) is not None else None
     mixed = through(site.hidden, HEADS_JOINED)
     if mixed is None or mixed.op_type != "MatMul":
         return None
     added = through(mixed.inputs[1], _HEADS_SPLIT)
-    if added is None or added.op_type != "Add" or not _is_constant(added.inputs[1]):
+    if added is None or added.op_type != "Add" or constant(added.inputs[1]) is None:
         return None
     product = only(added.inputs[0])
     return (product, added, 1) if product is not None and product.op_type == "MatMul" else None
-
-
-def _is_constant(value: ir.Value | None) -> bool:
-    return value is not None and value.const_value is not None and value.is_initializer()

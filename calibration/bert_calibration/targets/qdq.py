@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import stored
-from bert_calibration.integers import half_scales, quantized
+from bert_calibration.integers import Integers, half_scales, quantized
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
 from bert_calibration.targets import shift
@@ -21,16 +21,20 @@ from bert_calibration.targets import shift
 def quantize_site(editor: Editor, site: Site, found: Range | None, target: str) -> dict[str, str]:
     """Replace a site's products; product -> the operator that each became. Without a range, weights alone are int8."""
     signed = target == "tensorrt"
-    if found is None:
-        floats = site.hidden
-    elif target == "openvino" and shift.is_possible(site):
-        floats = shift.rounded(editor, site, found)
-        shift.take_from_biases(editor, site, found)
+    moved = found if target == "openvino" and shift.is_possible(site) else None
+    if moved is not None:
+        floats = shift.rounded(editor, site, moved)
     else:
-        floats = _rounded(editor, site, found, signed)
+        floats = site.hidden if found is None else _rounded(editor, site, found, signed)
     promised = {}
     for product in site.products:
-        weight = _weights(editor, product, half=signed)
+        if product.transposed:
+            weight = _table(editor, product, half=signed)
+        else:
+            integers = quantized(product.matrix(), axis=1, half=signed)
+            weight = _matrix(editor, product, integers)
+            if moved is not None:
+                shift.take_from_bias(editor, product, moved, integers)
         result = editor.add(product.node, "MatMul", [floats, weight], f"{product.name}.int8")
         editor.replace(product.node, result)
         promised[f"{product.name}.int8"] = "MatMul"
@@ -47,14 +51,17 @@ def _rounded(editor: Editor, site: Site, found: Range, signed: bool) -> ir.Value
     return editor.add(before, "DequantizeLinear", [integers, scale, zero], place)
 
 
-def _weights(editor: Editor, product: Product, half: bool) -> ir.Value:
-    """The weights as floats of (inputs, outputs), stored as integers."""
+def _table(editor: Editor, product: Product, half: bool) -> ir.Value:
+    """Weights of (inputs, outputs) out of a table of (outputs, inputs) that others read too, stored as integers."""
     node, place = product.node, f"{product.name}.weight"
-    if product.transposed:
-        table, scales = stored(editor, product.weight, half)
-        rows = editor.add(node, "DequantizeLinear", [table, scales], place, axis=0)
-        return editor.add(node, "Transpose", [rows], place, perm=[1, 0])
-    integers = quantized(product.matrix(), axis=1, half=half)
+    table, scales = stored(editor, product.weight, half)
+    rows = editor.add(node, "DequantizeLinear", [table, scales], place, axis=0)
+    return editor.add(node, "Transpose", [rows], place, perm=[1, 0])
+
+
+def _matrix(editor: Editor, product: Product, integers: Integers) -> ir.Value:
+    """Weights of (inputs, outputs) as floats, stored as integers."""
+    place = f"{product.name}.weight"
     values = editor.constant(f"{place}.int8", integers.values)
     scales = editor.constant(f"{place}.scale", integers.scales)
-    return editor.add(node, "DequantizeLinear", [values, scales], place, axis=1)
+    return editor.add(product.node, "DequantizeLinear", [values, scales], place, axis=1)

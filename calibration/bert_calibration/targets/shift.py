@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
-from bert_calibration.chains import HEADS_JOINED, through
+from bert_calibration.chains import HEADS_JOINED, constant, through
 from bert_calibration.edit import Editor
-from bert_calibration.integers import quantized
+from bert_calibration.integers import Integers
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
 
@@ -48,21 +49,16 @@ def rounded(editor: Editor, site: Site, found: Range) -> ir.Value:
     return editor.add(before, "DequantizeLinear", [integers, scale, zero], place)
 
 
-def take_from_biases(editor: Editor, site: Site, found: Range) -> None:
-    """Subtract from each product's bias what moving the activation adds to its outputs."""
+def take_from_bias(editor: Editor, product: Product, found: Range, weights: Integers) -> None:
+    """Subtract from a product's bias what moving the activation adds to its outputs."""
+    addition = _addition(product)
     step, middle = found.unsigned()
-    up = float(step) * float(middle)
-    for product in site.products if middle else ():
-        addition = _addition(product)
-        assert addition is not None
-        node, place = addition
-        bias = node.inputs[place]
-        assert bias is not None
-        assert bias.const_value is not None
-        weights = quantized(product.matrix(), axis=1)
-        sums = weights.values.sum(axis=0, dtype=np.int64) * weights.scales.astype(np.float64)
-        moved = (bias.const_value.numpy().astype(np.float64) - up * sums).astype(np.float32)
-        node.replace_input_with(place, editor.constant(f"{product.name}.bias.shifted", moved))
+    if addition is None or not middle:
+        return
+    node, place, bias = addition
+    sums = weights.values.sum(axis=0, dtype=np.int64) * weights.scales.astype(np.float64)
+    moved = (bias.astype(np.float64) - float(step) * float(middle) * sums).astype(np.float32)
+    node.replace_input_with(place, editor.constant(f"{product.name}.bias.shifted", moved))
 
 
 def _within(attended: ir.Node) -> tuple[ir.Value, ir.Node]:
@@ -71,14 +67,12 @@ def _within(attended: ir.Node) -> tuple[ir.Value, ir.Node]:
     return attended.outputs[0], use.node
 
 
-def _addition(product: Product) -> tuple[ir.Node, int] | None:
-    """The Add of a product's bias, and the place of the bias among its inputs; None where there is none."""
+def _addition(product: Product) -> tuple[ir.Node, int, NDArray[np.float32]] | None:
+    """The Add of a product's bias, the place of the bias among its inputs, and the bias; None where there is none."""
     made = product.node.outputs[0]
     if len(made.uses()) != 1 or made.is_graph_output():
         return None
     (use,) = made.uses()
-    node, place = use.node, 1 - use.idx
-    bias = node.inputs[place] if node.op_type == "Add" else None
-    if bias is None or not bias.is_initializer() or bias.const_value is None:
-        return None
-    return (node, place) if tuple(bias.const_value.shape) == product.matrix().shape[1:] else None
+    place = 1 - use.idx
+    bias = constant(use.node.inputs[place]) if use.node.op_type == "Add" else None
+    return (use.node, place, bias) if bias is not None and bias.shape == product.matrix().shape[1:] else None

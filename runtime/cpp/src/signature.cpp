@@ -34,7 +34,7 @@ struct Compared {
 
 std::vector<Compared> places(const Artefact& artefact, const Task& task) {
   std::vector<Compared> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.source.has_value())},
-                            {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
+                               {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
   if (artefact.source && task.cross_attention) {
     all.push_back({"source.inputs", artefact.source->inputs, task.cross_attention->source_inputs});
     all.push_back({"source.outputs", artefact.source->outputs, task.cross_attention->source_outputs});

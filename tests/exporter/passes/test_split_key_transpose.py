@@ -1,4 +1,4 @@
-"""For OpenVINO keys are transposed in two steps: the same numbers, and none of it outside attention's kernel."""
+"""For OpenVINO keys are transposed in two steps: the same numbers, and the second inside attention's kernel."""
 
 from __future__ import annotations
 

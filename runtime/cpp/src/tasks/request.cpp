@@ -1,7 +1,6 @@
 #include "tasks/request.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 
 #include "bert_runtime/utf8.h"
