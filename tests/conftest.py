@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,27 +14,35 @@ from tests.tracing import KeptTraces
 
 from bert_export.cli import main
 
-LONGEST_FILES = ("test_readme.py", "exporter/test_export.py", "exporter/test_cli.py", "cpp/test_tokenizer.py")
-"""Begun first where tests run in several processes: the other ones have something to do to the end."""
+TESTS = Path(__file__).parent
+LONGEST = ("exporter", "cpp", ".", "exporter/passes", "runtime/generation/cross")
+"""Folders that are begun first where tests run in several processes: the other ones have something to do to the end."""
 
 torch.set_num_threads(1)  # tiny matrices: threads only wait for each other, and sum in another order
 gc.freeze()  # what was imported stays: the collector need not look at it again and again
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, the rest in its order; `--no-loadscope-reorder` leaves it like this."""
-    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST_FILES))
+    """A folder is tested by one process, which makes what its conftest shares once; `--no-loadscope-reorder` leaves the
+    folders in this order."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(folder_of(item)))
+    items.sort(key=lambda item: LONGEST.index(folder) if (folder := folder_of(item)) in LONGEST else len(LONGEST))
+
+
+def folder_of(item: pytest.Item) -> str:
+    """Where its file lies, below this folder."""
+    return item.path.parent.relative_to(TESTS).as_posix()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def kept_traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each network is traced once."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # then the folder above belongs to this run, and to all its processes
-        folder = folder.parent
+def kept_traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each network is traced once, kept where pytest keeps what one run tells the next."""
+    cache = request.config.cache
+    folder = cache.mkdir("traces") if cache is not None else tmp_path_factory.mktemp("traces")
     with pytest.MonkeyPatch.context() as patch:
-        (folder / "traces").mkdir(exist_ok=True)
-        patch.setattr(torch.onnx, "export", KeptTraces(folder / "traces"))
+        patch.setattr(torch.onnx, "export", KeptTraces(folder))
         yield
 
 
@@ -42,7 +51,7 @@ def one_cpu(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where tests run in several processes, each of those that make bundles keeps to a CPU: engines would have a thread
     on every one, and networks as small as these only let threads wait for each other."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    path = request.path.relative_to(Path(__file__).parent)
+    path = request.path.relative_to(TESTS)
     if not worker or path.parts[0] not in ("exporter", "calibration", "test_readme.py"):
         yield
         return
@@ -54,10 +63,14 @@ def one_cpu(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like the repository's root after `make demo`: build/demo-qa and examples/."""
+    """A folder like the repository's root after `make demo`: build/demo-qa and examples/. `make test` names the bundle
+    that it has made; without, it is made here."""
     folder = tmp_path_factory.mktemp("demo")
-    (folder / "examples").symlink_to(Path(__file__).parents[1] / "examples")
-    assert main(["--task", "qa", "--output", str(folder / "build" / "demo-qa"), "--quiet"]) == 0
+    (folder / "examples").symlink_to(TESTS.parent / "examples")
+    if "BERT_EXPORT_DEMO" in os.environ:
+        shutil.copytree(os.environ["BERT_EXPORT_DEMO"], folder / "build" / "demo-qa")
+    else:
+        assert main(["--task", "qa", "--output", str(folder / "build" / "demo-qa"), "--quiet"]) == 0
     return folder
 
 

@@ -22,7 +22,7 @@ from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
 from bert_export.masks import shares_weights
 from bert_export.options import HALF_AROUND_INTEGERS, Variant
-from bert_export.passes import optimize
+from bert_export.passes import fuse
 from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
 from bert_export.precision.around_integers import half_floats
 from bert_export.precision.emulate import emulated
@@ -50,13 +50,13 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
     """Fuse, convert, verify: one artefact, or two that differ in the masks that they answer.
 
     Args:
-        graph: the traced graph, which is changed.
+        graph: the traced and folded graph, which is changed.
 
     Raises:
         GateError: a fusion is missing, the artefact does not answer as torch does, or its engine refuses it.
     """
     with workshop.stages.stage("fuse"):
-        done = optimize(graph, variant.target)
+        done = fuse(graph, variant.target)
         network = Network.of(checkpoint.task, checkpoint.config, workshop.plain)
         check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))

@@ -18,6 +18,7 @@ from bert_export.engine.plan import require_tensorrt
 from bert_export.engine.profile import profile_of
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
+from bert_export.passes.fold import fold
 from bert_export.progress import Stages
 from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
@@ -122,9 +123,12 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
 
 
 def traced(checkpoint: Checkpoint, workshop: Workshop) -> ir.Model:
-    """The graph that every target starts from: tracing takes longer than all the rest."""
+    """The folded graph that every target starts from: tracing takes longer than all the rest."""
     with workshop.stages.stage("trace"):
-        return trace(rewrite(checkpoint.model, checkpoint.task, workshop.plain, checkpoint.settings))
+        graph = trace(rewrite(checkpoint.model, checkpoint.task, workshop.plain, checkpoint.settings))
+    with workshop.stages.stage("fuse"):
+        fold(graph)
+    return graph
 
 
 def _source(options: ExportOptions) -> Source:

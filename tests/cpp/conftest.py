@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import onnxruntime
 import pytest
+from tests.cpp.forked import ForkedCommand
 from tests.cpp.peer import Peer
 
 BUILD = Path(os.environ.get("BERT_RUNTIME_BUILD", Path(__file__).parents[2] / "build" / "cpp")).resolve()
@@ -78,6 +78,8 @@ def cpp(program: Callable[[str], Path]) -> Run:
 
 
 @pytest.fixture(scope="session")
-def python() -> Run:
+def python() -> Iterator[Run]:
     """The Python command."""
-    return lambda *arguments, text="": _run([sys.executable, "-m", "bert_runtime.cli", *arguments], text)
+    command = ForkedCommand()
+    yield command
+    command.close()

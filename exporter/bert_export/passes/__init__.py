@@ -25,7 +25,6 @@ from bert_export.passes.split_skip_layer_normalization import split_skip_layer_n
 Pass = Callable[[ir.Model], int]
 
 _FUSING: tuple[Pass, ...] = (
-    fold,
     fuse_attention,
     fuse_multi_head_attention,
     fuse_cached_attention,
@@ -42,10 +41,10 @@ CUDA: tuple[Pass, ...] = (*_FUSING, *_TIDYING)
 CPU: tuple[Pass, ...] = (*_FUSING, split_skip_layer_normalization, *_TIDYING)
 """To the same operators, but for one that is slow on a CPU."""
 
-PLAIN: tuple[Pass, ...] = (fold, fold_query_scale, clean, canonical)
+PLAIN: tuple[Pass, ...] = (fold_query_scale, clean, canonical)
 """To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
 
-OPENVINO: tuple[Pass, ...] = (fold, fold_query_scale, split_key_transpose, clean, canonical)
+OPENVINO: tuple[Pass, ...] = (fold_query_scale, split_key_transpose, clean, canonical)
 """To the same, in the order of axes that OpenVINO's attention reads."""
 
 PASSES: Mapping[str, tuple[Pass, ...]] = {
@@ -71,7 +70,17 @@ class FusionReport:
 
 
 def optimize(model: ir.Model, target: str) -> FusionReport:
-    """Rewrite a traced graph in place for `target`.
+    """Rewrite a traced graph in place for `target`: `fold`, then `fuse`.
+
+    Raises:
+        OptionError: the target is unknown.
+    """
+    fold(model)
+    return fuse(model, target)
+
+
+def fuse(model: ir.Model, target: str) -> FusionReport:
+    """Rewrite a folded graph in place for `target`; all targets start from the same.
 
     Raises:
         OptionError: the target is unknown.

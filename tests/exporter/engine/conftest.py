@@ -16,6 +16,7 @@ from bert_export.artefacts import make
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source
 from bert_export.engine.profile import Bounds
 from bert_export.options import Quantizing, Variant
+from bert_export.passes.fold import fold
 from bert_export.progress import Stages
 from bert_export.rewrite import rewrite
 from bert_export.source_graph import write_source
@@ -60,7 +61,9 @@ def make_artefact(tiny_checkpoint: TinyCheckpoint) -> MakeArtefact:
         changes: Config = READS_ENCODER if head == READER else {}
         task = find_task("text-generation" if head == READER else head)
         found = checkpoints.load(Source(str(tiny_checkpoint(task.name, changes))), task, LoadOptions())
-        return found, trace(rewrite(found.model, task, False, found.settings))
+        graph = trace(rewrite(found.model, task, False, found.settings))
+        fold(graph)
+        return found, graph
 
     def get(head: str, precision: str, folder: Path, profile: Mapping[str, Bounds] | None = None) -> Made:
         checkpoint, graph = traced(head)
