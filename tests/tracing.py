@@ -28,9 +28,9 @@ from bert_export import trace
 
 PASSING = re.compile(
     r" at 0x[0-9a-f]+|\('name_or_path', '[^']*'\)"
-    r'|"initializer_range": [0-9.]+|"problem_type": "\w+"|"(id2label|label2id)": \{[^}]*\}'
+    r'|\n *"(architectures|dtype|id2label|initializer_range|label2id|problem_type)": (\[[^]]*\]|\{[^}]*\}|[^,\n]*),?'
 )
-"""What differs between processes, folders and weights, and means nothing to the tracer."""
+"""What differs between processes, folders, weights and labels, and means nothing to the tracer."""
 LARGEST = 2**28
 """Networks of more bytes are traced each time."""
 WEIGHT = ir.tensor(np.zeros((), dtype=np.float32))

@@ -10,30 +10,35 @@ import onnx_ir as ir
 import pytest
 import torch
 import transformers
+from tests.exporter.conftest import LONGEST, VOCABULARY
 
 from bert_export.rewrite import rewrite
 from bert_export.trace import trace
 from bert_runtime.tasks.task import HeadSettings, Task
 
 Model = Any
+LABELLED = ("BertForSequenceClassification", "BertForTokenClassification")
 torch.set_num_threads(1)  # tiny matrices: threads only wait for each other
 
 
 @functools.cache
-def tiny_model(model_class: str, activation: str = "gelu", labels: int = 2, reads_encoder: bool = False) -> Model:
+def tiny_model(
+    model_class: str, activation: str = "gelu", labels: int | None = None, reads_encoder: bool = False
+) -> Model:
+    """Of the shape of the tiny checkpoints, so that one trace serves both."""
     torch.manual_seed(7)
     config = transformers.BertConfig(
-        vocab_size=600,
+        vocab_size=len(VOCABULARY),
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=64,
-        max_position_embeddings=64,
+        max_position_embeddings=LONGEST,
         hidden_act=activation,
         is_decoder=model_class == "BertLMHeadModel",
         add_cross_attention=reads_encoder,
     )
-    config.num_labels = labels
+    config.num_labels = labels or (3 if model_class in LABELLED else 2)
     config._attn_implementation = "eager"
     model = getattr(transformers, model_class)(config).eval()
     for parameter in model.parameters():

@@ -20,7 +20,7 @@ from bert_runtime.tasks.text_generation import TEXT_GENERATION
 
 Array = np.ndarray[Any, Any]
 Graph = Callable[..., ir.Model]
-HEADS, SIZE, VOCABULARY = 4, 8, 600
+HEADS, SIZE, VOCABULARY = 4, 8, 113
 
 
 def session(model: ir.Model) -> onnxruntime.InferenceSession:
