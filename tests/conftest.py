@@ -46,19 +46,14 @@ def kept_traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_cpu(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where tests run in several processes, each of those that make bundles keeps to a CPU: engines would have a thread
-    on every one, and networks as small as these only let threads wait for each other."""
+@pytest.fixture(scope="session", autouse=True)
+def one_cpu() -> None:
+    """Where tests run in several processes, each keeps to a CPU: engines would have a thread on every one, which for
+    networks as small as these only waits, and takes the other tests' time with it."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    path = request.path.relative_to(TESTS)
-    if not worker or path.parts[0] not in ("exporter", "calibration", "test_readme.py"):
-        yield
-        return
-    usable = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {usable[int(worker.removeprefix("gw")) % len(usable)]})
-    yield
-    os.sched_setaffinity(0, usable)
+    if worker:
+        usable = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {usable[int(worker.removeprefix("gw")) % len(usable)]})
 
 
 @pytest.fixture(scope="session")
