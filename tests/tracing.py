@@ -96,7 +96,7 @@ def with_weights(model: ir.Model, module: torch.nn.Module) -> ir.Model:
     for name, value in model.graph.initializers.items():
         if name in named:
             weight = ir.tensor(named[name].numpy(force=True).copy(), name=name)
-            value.const_value, value.shape, value.dtype = weight, ir.Shape(weight.shape), weight.dtype
+            value.const_value, value.shape, value.dtype = weight, ir.Shape(tuple(named[name].shape)), weight.dtype
     return model
 
 
