@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 import pytest
+from tests.exporter.conftest import VOCABULARY
 
 from bert_export.errors import GateError
 from bert_export.passes import optimize
@@ -20,7 +21,7 @@ from bert_runtime.tasks.text_generation import TEXT_GENERATION
 
 Array = np.ndarray[Any, Any]
 Graph = Callable[..., ir.Model]
-HEADS, SIZE, VOCABULARY = 4, 8, 113
+HEADS, SIZE = 4, 8
 
 
 def session(model: ir.Model) -> onnxruntime.InferenceSession:
@@ -37,7 +38,7 @@ def feeds(batch: int, sequence: int, past: int, padding: int) -> dict[str, Array
     mask[0, :padding] = 0
     names = [f"past_key_values.{layer}.{part}" for layer in (0, 1) for part in ("key", "value")]
     cache = {name: random.standard_normal((batch, HEADS, past, SIZE)).astype(np.float32) for name in names}
-    return {"input_ids": random.integers(0, VOCABULARY, (batch, sequence)), "attention_mask": mask, **cache}
+    return {"input_ids": random.integers(0, len(VOCABULARY), (batch, sequence)), "attention_mask": mask, **cache}
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -13,6 +13,7 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 import torch
+from tests.exporter.conftest import LONGEST, VOCABULARY
 
 from bert_export.errors import OptionError
 from bert_export.passes import optimize
@@ -75,12 +76,12 @@ def feeds(task: Task[Any, Any, Any], plain: bool) -> list[dict[str, Array]]:
     """Batches, lengths and numbers of choices that were never traced, with every kind of mask."""
     made = []
     kinds = itertools.cycle(["none", "right", "left", "holes", "all padding"])
-    sizes = itertools.product((1, 3), (1, 2, 5) if task.choices else (1,), (2, 7, 33, 160))
+    sizes = itertools.product((1, 3), (1, 2, 5) if task.choices else (1,), (2, 7, 33, LONGEST))
     for (batch, choices, sequence), kind in zip(sizes, kinds, strict=False):
         random = np.random.default_rng(batch * 1000 + sequence)
         shape = (batch, choices, sequence) if task.choices else (batch, sequence)
         feed = {
-            "input_ids": random.integers(0, 113, shape),
+            "input_ids": random.integers(0, len(VOCABULARY), shape),
             "attention_mask": mask_of(kind, shape),
             "token_type_ids": random.integers(0, 2, shape),
         }

@@ -10,6 +10,7 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 import torch
+from tests.exporter.conftest import VOCABULARY
 
 from bert_export.passes import optimize
 from bert_export.passes.optional_positions import optional_positions
@@ -19,7 +20,7 @@ from bert_runtime.tasks.task import Task
 from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
 
 Graph = Callable[..., ir.Model]
-IDS = np.random.default_rng(3).integers(0, 113, (3, 9))
+IDS = np.random.default_rng(3).integers(0, len(VOCABULARY), (3, 9))
 FEEDS = {"input_ids": IDS, "attention_mask": np.ones_like(IDS), "token_type_ids": np.zeros_like(IDS)}
 POSITIONS = np.array([[1, 2], [3, 8], [0, 5]])
 

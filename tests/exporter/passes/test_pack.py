@@ -113,7 +113,8 @@ def test_one_token_more_or_less_would_show(graph: Callable[..., ir.Model], tmp_p
     mask[0, -1] = 0
     got = answers(model, feeds | {"attention_mask": mask}, tmp_path)
     shown = mask[0].astype(bool)
-    assert np.abs(got["start_logits"][0][shown] - expected["start_logits"][0][shown]).max() > 10 * 1e-5
+    # ten times what the tests above allow
+    assert np.abs(got["start_logits"][0][shown] - expected["start_logits"][0][shown]).max() > 1e-4
 
 
 def test_an_attention_with_the_raw_mask_is_not_packed_and_fails_the_gate(graph: Callable[..., ir.Model]) -> None:
