@@ -100,8 +100,7 @@ def build(peers: Sequence[str], model: Model, folder: Path) -> None:
     subprocess.run(_command("checkpoint", peers[0], model, folder, 0), check=True, stdout=subprocess.DEVNULL)
     for peer in peers:
         stall = folder / model.name / peer
-        stamp = stall / "built-by"
-        if stamp.exists() and stamp.read_text(encoding="utf-8") == PEERS[peer].version:
+        if _version(stall) == PEERS[peer].version:
             continue
         shutil.rmtree(stall, ignore_errors=True)
         print(f"building {model.name} for {PEERS[peer].name}", file=sys.stderr, flush=True)
@@ -116,20 +115,30 @@ def build(peers: Sequence[str], model: Model, folder: Path) -> None:
                 raise
             print(f"{peer} is skipped: {error}", file=sys.stderr, flush=True)
             continue
-        stamp.write_text(PEERS[peer].version, encoding="utf-8")
+        (stall / "built-by").write_text(PEERS[peer].version, encoding="utf-8")
 
 
 def built(peers: Sequence[str], model: Model, folder: Path) -> tuple[str, ...]:
-    """Those that have an artefact and an interpreter; the others are named on standard error."""
+    """Those that have an artefact and an interpreter. The others are named on standard error, and so are those of another
+    version, which `build` would make again."""
     found = [
         peer
         for peer in peers
-        if (folder / model.name / peer / "built-by").exists() and (peer not in ELSEWHERE or ELSEWHERE[peer].is_made)
+        if _version(folder / model.name / peer) is not None and (peer not in ELSEWHERE or ELSEWHERE[peer].is_made)
     ]
     missing = [peer for peer in peers if peer not in found]
     if missing:
         print(f"{model.name}: not built, skipped: {', '.join(missing)}", file=sys.stderr, flush=True)
+    outdated = [peer for peer in found if _version(folder / model.name / peer) != PEERS[peer].version]
+    if outdated:
+        print(f"{model.name}: outdated, raced as they are: {', '.join(outdated)}", file=sys.stderr, flush=True)
     return tuple(found)
+
+
+def _version(stall: Path) -> str | None:
+    """The version that a peer's artefact was made by; None without one."""
+    stamp = stall / "built-by"
+    return stamp.read_text(encoding="utf-8") if stamp.exists() else None
 
 
 @contextlib.contextmanager

@@ -33,9 +33,9 @@ class BertExport:
 
     @property
     def version(self) -> str:
-        """A digest of the exporter's sources: the graph is made by them."""
-        digest = hashlib.sha256()
-        for path in sorted((Path(__file__).parents[2] / "exporter").rglob("*.py")):
+        """A digest of the sources that make the graph."""
+        digest, root = hashlib.sha256(), Path(__file__).parents[2]
+        for path in sorted(path for folder in ("exporter", "calibration") for path in (root / folder).rglob("*.py")):
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 

@@ -15,11 +15,11 @@ from benchmarks.latency import RACED, TASKS, chosen, heats, subject, usual_threa
 from benchmarks.memory import Program, first_answer
 from benchmarks.peers import BASELINE, PEERS
 from benchmarks.peers.text import TEXT_PEERS, entered
-from benchmarks.race import Plan, Process, in_turns
+from benchmarks.race import Plan, Process, built, in_turns
 from benchmarks.roofline import operations
 from benchmarks.text_worker import handler
 from benchmarks.texts import Kind
-from benchmarks.workload import SIZES
+from benchmarks.workload import SIZES, Model
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
@@ -46,6 +46,18 @@ def test_a_race_whose_time_is_up_has_three_rounds_all_the_same() -> None:
 def test_a_process_that_ends_is_named() -> None:
     with pytest.raises(RuntimeError, match="broken: the process ended with 3"):
         Process("broken", [sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_an_artefact_of_other_sources_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = Model("text-classification", "tiny")
+    for peer, version in ((BASELINE, PEERS[BASELINE].version), ("bert-export", "other")):
+        (tmp_path / model.name / peer).mkdir(parents=True)
+        (tmp_path / model.name / peer / "built-by").write_text(version, encoding="utf-8")
+    assert built((BASELINE, "bert-export", "torch-eager"), model, tmp_path) == (BASELINE, "bert-export")
+    assert capsys.readouterr().err.splitlines() == [
+        "text-classification-tiny: not built, skipped: torch-eager",
+        "text-classification-tiny: outdated, raced as they are: bert-export",
+    ]
 
 
 def test_every_head_and_size_is_raced_in_every_precision_against_a_baseline_of_its_own() -> None:
