@@ -1,11 +1,13 @@
 """Which rows run together: batches of similar length under a token budget, and the way there and back.
 
 Padding is work without an answer. Rows of many requests are sorted by length and cut into batches that hold at most
-`tokens` tokens, padding included, so that a long row never widens many short ones.
+`tokens` tokens, padding included, so that a long row never widens many short ones. For an engine that prepares itself
+for each shape that it meets, widths are multiples of a few tokens and numbers of rows round: few shapes, met again.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,16 +23,24 @@ SLACK = 16
 
 @dataclass(frozen=True)
 class Budget:
-    """How work is cut: at most `tokens` tokens, padding included, and at most `rows` rows in a batch; a row that would
-    make more than the share `padding` of a batch padding begins another."""
+    """How work is cut.
+
+    Attributes:
+        tokens, rows: the most in a batch, padding included.
+        padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
+            up by does not count.
+        multiple: widths are multiples of so many tokens, or as long as the model takes, and of several rows a round
+            number runs together; 1: as they come; None: as is best for the engine.
+    """
 
     tokens: int = 2048
     rows: int = 64
     padding: float = 0.05
+    multiple: int | None = None
 
     def __post_init__(self) -> None:
-        least = {"tokens": 1, "rows": 1, "padding": 0}
-        values = vars(self)
+        least = {"tokens": 1, "rows": 1, "padding": 0, "multiple": 1}
+        values = {**vars(self), "multiple": 1 if self.multiple is None else self.multiple}
         problems = [
             f"{name} is {values[name]}, expected at least {low}"
             for name, low in least.items()
@@ -38,6 +48,11 @@ class Budget:
         ]
         if problems:
             raise InputError(problems)
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether batches have round shapes."""
+        return (self.multiple or 1) > 1
 
 
 @dataclass(frozen=True)
@@ -58,19 +73,30 @@ def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
         return [[0]]
     order = sorted(range(len(features)), key=lambda i: (features[i].ids.shape, _masks(features[i])))
     batches: list[list[int]] = []
-    own = 0  # tokens of the last batch, padding left out
-    for i in order:
-        ids = features[i].ids
-        last = batches[-1] if batches else None
-        alike = last is not None and ids.shape[:-1] == features[last[0]].ids.shape[:-1]
-        # Sorted by length: the new row is the longest, so it decides the width of the whole batch.
-        if last and alike and _fits(budget, len(last) + 1, ids.size, own + ids.size):
-            last.append(i)
-            own += ids.size
-        else:
-            batches.append([i])
-            own = ids.size
+    begun = 0
+    while begun < len(order):
+        count = _together([features[i].ids.shape for i in order[begun : begun + budget.rows]], budget)
+        batches.append(order[begun : begun + count])
+        begun += count
     return batches[::-1]
+
+
+def _together(shapes: Sequence[tuple[int, ...]], budget: Budget) -> int:
+    """How many of the first rows are one batch; the shapes of their ids are sorted, so the last decides the width."""
+    own = count = 0  # tokens without padding, but for what widths are rounded up by; rows
+    for shape in shapes:
+        size = math.prod(shape[:-1]) * width(shape[-1], budget)
+        own += size
+        if count and not (shape[:-1] == shapes[0][:-1] and _fits(budget, count + 1, size, own)):
+            break
+        count += 1
+    return _round(count) if budget.is_coarse else count
+
+
+def width(length: int, budget: Budget) -> int:
+    """Of a batch whose longest row has `length` tokens."""
+    multiple = budget.multiple or 1
+    return -(-length // multiple) * multiple
 
 
 def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:
@@ -79,12 +105,19 @@ def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:
     return rows <= budget.rows and whole <= budget.tokens and whole - own <= max(SLACK, budget.padding * whole)
 
 
-def collate(rows: Sequence[Features], pad_id: int) -> dict[str, IntArray]:
-    """The graph's inputs for one batch, right padded: int64 of (batch, sequence) or (batch, choices, sequence)."""
+def _round(count: int) -> int:
+    """The largest of 1, 2, 3, 4, 6, 8, 12, 16, 24, ... that is not above `count`."""
+    power = 1 << (count.bit_length() - 1)
+    return power + power // 2 if count >= power + power // 2 else power
+
+
+def collate(rows: Sequence[Features], pad_id: int, least: int = 0) -> dict[str, IntArray]:
+    """The graph's inputs for one batch, right padded to the longest row, or to `least` tokens if that is more: int64 of
+    (batch, sequence) or (batch, choices, sequence)."""
     feeds = {
-        "input_ids": _pad([row.ids for row in rows], pad_id),
-        "attention_mask": _pad([row.mask for row in rows], 0),
-        "token_type_ids": _pad([row.type_ids for row in rows], 0),
+        "input_ids": _pad([row.ids for row in rows], pad_id, least),
+        "attention_mask": _pad([row.mask for row in rows], 0, least),
+        "token_type_ids": _pad([row.type_ids for row in rows], 0, least),
     }
     positions = [row.positions for row in rows if row.positions is not None]
     if positions:
@@ -96,8 +129,6 @@ def split(
     outputs: Outputs, rows: Sequence[Features], specs: Sequence[TensorSpec]
 ) -> list[dict[str, NDArray[np.float32]]]:
     """Each row's own outputs, without the batch axis and without what padding added."""
-    if len(rows) == 1:  # nothing was padded
-        return [{name: output[0] for name, output in outputs.items()}]
     return [
         {spec.name: outputs[spec.name][i][_own(spec, row)] for spec in specs if spec.name in outputs}
         for i, row in enumerate(rows)
@@ -113,11 +144,11 @@ def _masks(row: Features) -> int:
     return 0 if row.positions is None else len(row.positions)
 
 
-def _pad(arrays: Sequence[IntArray], value: int) -> IntArray:
-    """Stack arrays whose last axes differ in length."""
-    if len(arrays) == 1:
+def _pad(arrays: Sequence[IntArray], value: int, least: int = 0) -> IntArray:
+    """Stack arrays whose last axes differ in length, or are shorter than `least`."""
+    width = max(least, *(array.shape[-1] for array in arrays))
+    if len(arrays) == 1 and arrays[0].shape[-1] == width:
         return arrays[0][np.newaxis]
-    width = max(array.shape[-1] for array in arrays)
     batch = np.full((len(arrays), *arrays[0].shape[:-1], width), value, dtype=np.int64)
     for i, array in enumerate(arrays):
         batch[i, ..., : array.shape[-1]] = array

@@ -16,7 +16,7 @@ from bert_runtime.backends.engine import Running
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Manifest
-from bert_runtime.schedule import Schedule, collate, plan, split
+from bert_runtime.schedule import Schedule, collate, plan, split, width
 from bert_runtime.streams import Streams
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Features, Head, Outputs, Task
@@ -126,7 +126,8 @@ class Session(Generic[RequestT, ResultT]):
 
         def run(indices: list[int]) -> Iterator[tuple[int, Outputs]]:
             batch = [rows[i] for i in indices]
-            feeds = collate(batch, self.text.pad_id)
+            longest = max(row.ids.shape[-1] for row in batch)
+            feeds = collate(batch, self.text.pad_id, min(width(longest, self._budget), self.text.max_length))
             outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
             return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_runtime.errors import InputError
-from bert_runtime.schedule import Budget, collate, plan, split
+from bert_runtime.schedule import Budget, collate, plan, split, width
 from bert_runtime.tasks.task import Features, TensorSpec
 
 PAD = 9
@@ -26,7 +26,7 @@ def row(*shape: int, masks: int | None = None, first: int = 100) -> Features:
 
 
 sizes = st.lists(st.tuples(st.sampled_from([(), (2,), (4,)]), st.integers(1, 40)), max_size=60)
-budgets = st.builds(Budget, tokens=st.integers(1, 300), rows=st.integers(1, 20))
+budgets = st.builds(Budget, tokens=st.integers(1, 300), rows=st.integers(1, 20), multiple=st.sampled_from([None, 1, 8]))
 
 
 @given(sizes, budgets)
@@ -41,7 +41,8 @@ def test_a_batch_of_several_rows_keeps_the_budget_with_its_padding(
 ) -> None:
     rows = [row(*choices, length) for choices, length in shapes]
     for batch in plan(rows, budget):
-        padded = collate([rows[i] for i in batch], PAD)["input_ids"]
+        longest = max(rows[i].ids.shape[-1] for i in batch)
+        padded = collate([rows[i] for i in batch], PAD, width(longest, budget))["input_ids"]
         assert len(batch) <= budget.rows
         assert len(batch) == 1 or padded.size <= budget.tokens
 
@@ -122,6 +123,42 @@ def test_a_row_that_would_be_mostly_waited_for_runs_apart() -> None:
     assert plan([row(100), row(384), row(384)], Budget()) == [[1, 2], [0]]
     assert plan([row(4), row(9), row(12)], Budget()) == [[0, 1, 2]]  # a few tokens are not worth a run
     assert plan([row(100), row(384), row(384)], Budget(padding=0.5)) == [[0, 1, 2]]
+
+
+def test_an_engine_that_prepares_for_each_shape_meets_few() -> None:
+    lengths = np.random.default_rng(1).gamma(2.0, 40.0, size=4096).astype(int) + 3
+    met: dict[int | None, set[tuple[int, int]]] = {None: set(), 16: set()}
+    for multiple, shapes in met.items():
+        budget = Budget(multiple=multiple)
+        for first in range(0, len(lengths), 1024):
+            rows = [row(int(length)) for length in lengths[first : first + 1024]]
+            for batch in plan(rows, budget):
+                shapes.add((len(batch), width(max(rows[i].ids.size for i in batch), budget)))
+    assert {columns % 16 for _, columns in met[16]} == {0}
+    assert {count for count, _ in met[16]} <= {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}
+    assert len(met[16]) < len(met[None]) / 2
+
+
+def test_without_a_multiple_batches_are_as_full_as_the_budget_lets_them_be() -> None:
+    rows = [row(10) for _ in range(21)]
+    for multiple in (None, 1):
+        assert [len(batch) for batch in plan(rows, Budget(multiple=multiple))] == [21]
+    assert [len(batch) for batch in plan(rows, Budget(multiple=2))] == [1, 4, 16]
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), min_size=1, max_size=20), st.integers(0, 40))
+def test_a_width_beyond_the_longest_row_is_cut_off_again(shapes: list[tuple[int, int]], least: int) -> None:
+    rows = [row(length, masks=masks, first=100 * i) for i, (length, masks) in enumerate(shapes)]
+    feeds = collate(rows, PAD, least)
+    assert feeds["input_ids"].shape[1] == max(least, *(one.ids.size for one in rows))
+    outputs = {"tokens": feeds["input_ids"].astype(np.float32)}
+    for own, one in zip(split(outputs, rows, [SEQUENCE]), rows, strict=True):
+        np.testing.assert_array_equal(own["tokens"], one.ids)
+
+
+def test_a_multiple_of_none_is_refused() -> None:
+    with pytest.raises(InputError, match="multiple is 0, expected at least 1"):
+        Budget(multiple=0)
 
 
 def test_a_budget_below_one_names_every_wrong_number() -> None:

@@ -23,6 +23,7 @@ from bert_runtime.backends import openvino
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import Options, load
+from bert_runtime.schedule import Budget
 from bert_runtime.tasks import TASKS
 
 CLASSIFICATION = GOLDEN / "text-classification" / "model.onnx"
@@ -67,6 +68,28 @@ def test_every_golden_answer_is_the_same(task: str, retarget: Retarget) -> None:
         assert other.engine.name.startswith("openvino ")
         for request in requests:
             assert same_answer(one(request), other(request), 1e-5)
+
+
+@pytest.mark.parametrize(("budget", "widths"), [(Budget(), {16, 32}), (Budget(multiple=20), {20, 32})])
+@pytest.mark.parametrize("task", ["token-classification", "text-classification"])
+def test_texts_of_any_length_are_few_shapes_and_the_same_answers(
+    task: str, budget: Budget, widths: set[int], retarget: Retarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [{"text": " ".join(["the film"] * words)} for words in range(1, 40)]
+    with (
+        load(GOLDEN / task) as one,
+        load(retarget(task, "openvino:fp32"), options=Options("openvino", 1, budget)) as other,
+    ):
+        run, met = other.engine.run, set[int]()
+
+        def watched(given: Any, fetch: Any) -> Any:
+            met.add(given["input_ids"].shape[1])
+            return run(given, fetch)
+
+        monkeypatch.setattr(other.engine, "run", watched)
+        for request in asked:
+            assert same_answer(one(request), other(request), 1e-5)
+        assert met == widths  # the model takes 32 tokens
 
 
 def test_fp32_is_never_bf16_and_bf16_is_no_fp32(engine: OpenVinoEngine) -> None:
