@@ -66,6 +66,7 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("bert-export int8, faithful", (*INT8, "--plan", "faithful")),
     Variant("bert-export int8, dynamic", ("--int8", "--method", "dynamic")),
     Variant("bert-export int8, OpenVINO", (*INT8, "--target", "openvino"), "openvino"),
+    Variant("bert-export int8, fast, OpenVINO", (*INT8, "--plan", "fast", "--target", "openvino"), "openvino"),
     Variant("bert-export bf16, OpenVINO", ("--bf16",), "openvino"),
 )
 """What `bert-export` is asked for. One that it refuses is kept in the results with its words."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from benchmarks.accuracy import FOLDER, export_variant
 from benchmarks.accuracy_heads import HEADS, VARIANTS, samples_files
 from benchmarks.checkpoints import copy_tokenizer
+from benchmarks.peers.bert_export import exporter_version
 
 
 def bundle(head: str, variant: str) -> Path:
-    """The bundle of a head that `bert-export` makes for a variant; made unless it is there."""
+    """The bundle of a head that `bert-export` makes for a variant; made again when the sources that made it change."""
     folder = FOLDER / head
     path = folder / variant.replace(" ", "-").replace(",", "")
-    if not (path / "manifest.json").exists():
+    stamp, version = path.with_name(f"{path.name}.built-by"), exporter_version()
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != version:
+        shutil.rmtree(path, ignore_errors=True)
         measured = HEADS[head]
         _, calibration = samples_files(measured, folder, 1)
         (made,) = (each for each in VARIANTS if each.name == variant)
         refused = export_variant(measured, measured.source(), made, calibration, path)
         if refused:
             raise SystemExit(f"{head}, {variant}: {refused}")
+        stamp.write_text(version, encoding="utf-8")
     return path
 
 

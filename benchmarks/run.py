@@ -31,7 +31,7 @@ SHORT: Sequence[Step] = (
     (latency.main, [*BASE, "--precisions", "int8", "--limit", "60"]),
     (latency.main, [*BASE, "--precisions", "fp32", "bf16", "--cases", "b1 s128", "b8 s128", "--limit", "60"]),
     (latency.main, ["--models", "fill-mask-bert-base", "--precisions", "fp32", "--cases", "b1 s128", "--limit", "60"]),
-    (bulk.main, ["--texts", "512", "--rounds", "3"]),
+    (bulk.main, ["--texts", "512"]),
     (memory.main, ["--processes", "3"]),
     (roofline.main, ["--rounds", "3"]),
     (real_text.main, ["--limit", "40"]),

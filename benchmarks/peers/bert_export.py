@@ -17,6 +17,14 @@ from benchmarks.peers.peer import Run, Stall, masked
 from benchmarks.workload import Feeds
 
 
+def exporter_version() -> str:
+    """A digest of the sources that make bundles."""
+    digest, root = hashlib.sha256(), Path(__file__).parents[2]
+    for path in sorted(path for folder in ("exporter", "calibration") for path in (root / folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class BertExport:
     """The bundle; `plain` keeps the signature of the class in transformers, without rewrites for the head.
@@ -33,11 +41,8 @@ class BertExport:
 
     @property
     def version(self) -> str:
-        """A digest of the sources that make the graph."""
-        digest, root = hashlib.sha256(), Path(__file__).parents[2]
-        for path in sorted(path for folder in ("exporter", "calibration") for path in (root / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-        return digest.hexdigest()[:16]
+        """Of what makes the graph."""
+        return exporter_version()
 
     def build(self, stall: Stall) -> None:
         """See Peer."""

@@ -154,6 +154,9 @@ TEXT_PEERS: Mapping[str, TextPeer] = {
     "bert-export-openvino-int8": BertExportText(
         "bert-export, openvino int8 faithful", "bert-export int8, OpenVINO", "openvino"
     ),
+    "bert-export-openvino-int8-fast": BertExportText(
+        "bert-export, openvino int8 fast", "bert-export int8, fast, OpenVINO", "openvino"
+    ),
     "optimum-pipeline": Pipeline("Optimum pipeline, ORTModel O2", "O2", OPTIMUM),
     "optimum-pipeline-quantised": Pipeline("Optimum pipeline, ORTModel quantised", "quantised", OPTIMUM),
     "transformers-pipeline": Pipeline("transformers pipeline, torch fp32"),
