@@ -134,9 +134,10 @@ def test_an_engine_that_prepares_for_each_shape_meets_few() -> None:
             rows = [row(int(length)) for length in lengths[first : first + 1024]]
             for batch in plan(rows, budget):
                 shapes.add((len(batch), width(max(rows[i].ids.size for i in batch), budget)))
-    assert {columns % 16 for _, columns in met[16]} == {0}
+    assert {columns % 16 for _, columns in met[16] if columns > 64} == {0}
+    assert {columns % 8 for _, columns in met[16]} == {0}
     assert {count for count, _ in met[16]} <= {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}
-    assert len(met[16]) < len(met[None]) / 2
+    assert len(met[16]) < 0.6 * len(met[None])
 
 
 def test_without_a_multiple_batches_are_as_full_as_the_budget_lets_them_be() -> None:

@@ -70,7 +70,7 @@ def test_every_golden_answer_is_the_same(task: str, retarget: Retarget) -> None:
             assert same_answer(one(request), other(request), 1e-5)
 
 
-@pytest.mark.parametrize(("budget", "widths"), [(Budget(), {16, 32}), (Budget(multiple=20), {20, 32})])
+@pytest.mark.parametrize(("budget", "widths"), [(Budget(), {8, 16, 24, 32}), (Budget(multiple=40), {20, 32})])
 @pytest.mark.parametrize("task", ["token-classification", "text-classification"])
 def test_texts_of_any_length_are_few_shapes_and_the_same_answers(
     task: str, budget: Budget, widths: set[int], retarget: Retarget, monkeypatch: pytest.MonkeyPatch
