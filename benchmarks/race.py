@@ -119,8 +119,8 @@ def build(peers: Sequence[str], model: Model, folder: Path) -> None:
 
 
 def built(peers: Sequence[str], model: Model, folder: Path) -> tuple[str, ...]:
-    """Those that have an artefact and an interpreter. The others are named on standard error, and so are those of another
-    version, which `build` would make again."""
+    """Those that have an artefact and an interpreter. The others are named on standard error, and so are those of
+    another version, which `build` would make again."""
     found = [
         peer
         for peer in peers

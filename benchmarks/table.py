@@ -13,7 +13,7 @@ from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
 from benchmarks.results import Result, ResultsError, read_all
 from benchmarks.speed_table import latency, memory, real_text, roofline
-from benchmarks.summary import speed_up, typical
+from benchmarks.summary import percentiles, speed_up, typical
 
 README = Path(__file__).parent / "README.md"
 LIBRARY = "tokenizers, encode"
@@ -192,6 +192,16 @@ def bulk(measurements: Mapping[str, Any]) -> Iterator[str]:
     yield f"{told}; of the tokens in our own batches, {parts} are padding."
 
 
+def new_lengths(measurements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Ways by what a request took of a length that may be new, and the memory after the last."""
+    rows = []
+    for each in measurements:
+        times = [time for calls in each["rounds"] for time in calls]
+        told = [f"{time:.1f}" for time in (statistics.mean(times), *percentiles(each["rounds"]))]
+        rows.append([each["way"], *told, f"{statistics.median(each['mib']):.0f}"])
+    yield from markdown(["way", "mean, ms", "p50", "p90", "p99", "MiB at the end"], rows)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "latency": latency,
     "cpu_time": latency,
@@ -205,6 +215,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "finetune": finetune,
     "cpp_session": cpp_session,
     "bulk": bulk,
+    "new_lengths": new_lengths,
     "gpu": gpu.table,
     "gpu_rehearsal": gpu.table,
     "real_text": real_text,

@@ -53,6 +53,15 @@ def test_a_table_of_real_texts_tells_how_often_the_answers_are_those_of_fp32() -
     ]
 
 
+def test_a_table_of_new_lengths_tells_mean_percentiles_and_memory() -> None:
+    measured = [{"way": "ours", "rounds": [[10.0, 30.0], [20.0, 140.0]], "mib": [300.0, 310.0]}]
+    assert list(table.new_lengths(measured)) == [
+        "| way | mean, ms | p50 | p90 | p99 | MiB at the end |",
+        "|---|---:|---:|---:|---:|---:|",
+        "| ours | 50.0 | 20.0 | 140.0 | 140.0 | 305 |",
+    ]
+
+
 def test_a_memory_table_compares_processes_with_the_first_and_tells_how_bulk_work_grows() -> None:
     starts = {
         "ours": [{"seconds": 0.5, "peak_mib": 100.0}, {"seconds": 0.7, "peak_mib": 102.0}],
