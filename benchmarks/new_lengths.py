@@ -2,7 +2,8 @@
 
 OpenVINO prepares itself for each shape that it meets, and keeps what it prepared; a race at five shapes never sees
 that. Here each way answers one request after another in a fresh process, as long as real texts of mixed lengths are,
-once. Measurements: {"way", "rounds", "mib"}: the milliseconds of each request in each round, the resident memory at its end.
+once. Measurements: {"way", "rounds", "mib"}: the milliseconds of each request in each round, and the resident memory at
+its end.
 """
 
 from __future__ import annotations
