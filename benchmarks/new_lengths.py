@@ -98,9 +98,11 @@ def serve(way: Way, model: Model, asked: Sequence[int], threads: int) -> dict[st
 def measure(model: Model, asked: Sequence[int], rounds: int, threads: int) -> list[dict[str, Any]]:
     """All ways in turn, each time in a new process."""
     ready = built([way.peer for way in WAYS], model, WORK)
-    found = [{"way": way.name, "rounds": [], "mib": []} for way in WAYS if way.peer in ready]
+    found: dict[int, dict[str, Any]] = {
+        index: {"way": way.name, "rounds": [], "mib": []} for index, way in enumerate(WAYS) if way.peer in ready
+    }
     for _ in range(rounds):
-        for index, each in zip([i for i, way in enumerate(WAYS) if way.peer in ready], found, strict=True):
+        for index, each in found.items():
             peer = WAYS[index].peer
             python = str(ELSEWHERE[peer].interpreter if peer in ELSEWHERE else Path(sys.executable))
             command = [python, "-m", "benchmarks.new_lengths", "--serve", str(index), "--threads", str(threads)]
@@ -117,7 +119,7 @@ def measure(model: Model, asked: Sequence[int], rounds: int, threads: int) -> li
             each["mib"].append(told["mib"])
             mean = sum(told["milliseconds"]) / len(asked)
             print(f"{each['way']:40} {mean:8.1f} ms in the mean {told['mib']:8.0f} MiB", file=sys.stderr, flush=True)
-    return found
+    return list(found.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
