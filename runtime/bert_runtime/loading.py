@@ -37,10 +37,11 @@ ResultT = TypeVar("ResultT")
 _CHOICES = 16
 """The most choices of a question that a TensorRT engine is built for where no profile is given."""
 
-_MULTIPLES = {"openvino": 16}
+_MULTIPLES = {"openvino": (32, 16)}
 """Targets whose engine prepares itself for each shape that it meets, in several times what an answer takes, and keeps
-what it prepared -> the multiple of widths. It computes in tiles of 16 rows, so that widths between cost as much.
-Measured: benchmarks/LOG.md."""
+what it prepared -> the multiple of widths in latency mode, where one row of a few tokens more takes as long, and in
+throughput mode, where they are work. It computes in tiles of 16 rows, so that widths between cost as much. Measured:
+benchmarks/LOG.md."""
 
 _log = logging.getLogger("bert_runtime")
 
@@ -147,8 +148,9 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     if running.active_target == "tensorrt":  # the engine takes no more rows than it is built for
         most = _profile(bundle, running.artefact, options).axes.get("batch", (1, 1, budget.rows))[2]
         budget = replace(budget, rows=min(budget.rows, most))
-    if budget.multiple is None:
-        budget = replace(budget, multiple=_MULTIPLES.get(running.active_target))
+    if budget.multiple is None and running.active_target in _MULTIPLES:
+        latency, throughput = _MULTIPLES[running.active_target]
+        budget = replace(budget, multiple=throughput if streams else latency)
     task, schedule = find_task(bundle.manifest.task), Schedule(budget, streams)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)

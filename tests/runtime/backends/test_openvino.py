@@ -70,15 +70,21 @@ def test_every_golden_answer_is_the_same(task: str, retarget: Retarget) -> None:
             assert same_answer(one(request), other(request), 1e-5)
 
 
-@pytest.mark.parametrize(("budget", "widths"), [(Budget(), {8, 16, 24, 32}), (Budget(multiple=40), {20, 32})])
+@pytest.mark.parametrize(
+    ("mode", "multiple", "widths"),
+    [("latency", None, {16, 32}), ("throughput", None, {8, 16, 24, 32}), ("latency", 40, {20, 32})],
+)
 @pytest.mark.parametrize("task", ["token-classification", "text-classification"])
 def test_texts_of_any_length_are_few_shapes_and_the_same_answers(
-    task: str, budget: Budget, widths: set[int], retarget: Retarget, monkeypatch: pytest.MonkeyPatch
+    task: str, mode: str, multiple: int | None, widths: set[int], retarget: Retarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = [{"text": " ".join(["the film"] * words)} for words in range(1, 40)]
     with (
         load(GOLDEN / task) as one,
-        load(retarget(task, "openvino:fp32"), options=Options("openvino", 1, budget)) as other,
+        load(
+            retarget(task, "openvino:fp32"),
+            options=Options("openvino", 1, Budget(multiple=multiple), mode=mode),
+        ) as other,
     ):
         run, met = other.engine.run, set[int]()
 
