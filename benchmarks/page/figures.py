@@ -79,6 +79,17 @@ def generation(measurements: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
     )
 
 
+def new_lengths(measurements: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
+    """The mean cost of a request by the number of requests before it, averaged over neighbours."""
+    drawn = [Line(each["way"], *_smooth(0, np.mean(each["rounds"], axis=0), 41)) for each in measurements]
+    yield Drawn(
+        "new-lengths",
+        "The cost of a request while an engine meets new lengths",
+        "A new process, real texts one by one; the mean of the rounds, averaged over 41 neighbours. Lower is faster.",
+        lines(drawn, Axis("requests before it"), Axis("ms for a request")),
+    )
+
+
 def real_text(measurements: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
     """Requests one by one and at once: a time is that of one request, so that only ratios are drawn."""
     race = race_of(measurements)
@@ -125,6 +136,7 @@ FIGURES: Mapping[str, Callable[[Any], Iterator[Drawn]]] = {
     "accuracy": accuracy,
     "bulk": bulk,
     "generation": generation,
+    "new_lengths": new_lengths,
     "real_text": real_text,
     "memory": memory,
     "roofline": roofline,

@@ -23,7 +23,8 @@ class Picture:
 
 
 PICTURES: Mapping[str, Picture] = {
-    "speed.svg": Picture("int8_speed_2", "text-classification-bert-base", "ratio"),
+    "speed.svg": Picture("latency", "text-classification-bert-base-int8", "ratio"),
+    "new-lengths.svg": Picture("new_lengths", "text-classification-bert-base", "new-lengths"),
     "bulk.svg": Picture("bulk", "text-classification-minilm-l6", "bulk"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from benchmarks.machine import Machine
 from benchmarks.page.figure import Drawn
 from benchmarks.page.figures import figures
@@ -64,6 +65,19 @@ def test_real_texts_are_compared_and_their_shares_of_a_batch_not_taken_for_throu
     found = drawn("real_text", texts)
     assert set(found) == {"ratio"}
     assert [axes.get_title(loc="left") for axes in found["ratio"].figure.axes] == ["one by one", "512 at once"]
+
+
+def test_requests_of_new_lengths_are_a_line_of_means_for_each_way() -> None:
+    ways = [
+        {"way": "ours", "rounds": [[10.0] * 50, [30.0] * 50], "mib": [300.0, 300.0]},
+        {"way": "theirs", "rounds": [[40.0] * 50, [80.0] * 50], "mib": [900.0, 900.0]},
+    ]
+    (figure,) = drawn("new_lengths", ways).values()
+    of_ways = figure.figure.axes[0].get_lines()[:2]  # their labels have lines too
+    starts = [
+        (float(points[0, 0]), float(points[0, 1])) for points in (np.array(each.get_xydata()) for each in of_ways)
+    ]
+    assert starts == [(21.0, pytest.approx(20.0)), (21.0, pytest.approx(60.0))]
 
 
 def test_processes_are_drawn_by_time_and_memory() -> None:
