@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from benchmarks.machine import Machine
 from benchmarks.page.figure import Drawn
 from benchmarks.page.figures import figures
