@@ -37,11 +37,10 @@ ResultT = TypeVar("ResultT")
 _CHOICES = 16
 """The most choices of a question that a TensorRT engine is built for where no profile is given."""
 
-_MULTIPLES = {"openvino": (32, 16)}
+_MULTIPLES = {"openvino": (16, 8)}
 """Targets whose engine prepares itself for each shape that it meets, in several times what an answer takes, and keeps
-what it prepared -> the multiple of widths in latency mode, where one row of a few tokens more takes as long, and in
-throughput mode, where they are work. It computes in tiles of 16 rows, so that widths between cost as much. Measured:
-benchmarks/LOG.md."""
+what it prepared -> the multiple of widths in latency mode, where a row of a few tokens more takes as long, and in
+throughput mode, where they are work. Measured: benchmarks/LOG.md."""
 
 _log = logging.getLogger("bert_runtime")
 

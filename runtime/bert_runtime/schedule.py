@@ -2,7 +2,7 @@
 
 Padding is work without an answer. Rows of many requests are sorted by length and cut into batches that hold at most
 `tokens` tokens, padding included, so that a long row never widens many short ones. For an engine that prepares itself
-for each shape that it meets, widths are multiples of a few tokens and numbers of rows round: few shapes, met again.
+for each shape that it meets, widths and numbers of tokens are round: few shapes, which are met again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 SLACK = 16
 """Tokens of padding in a batch that are always fine: a batch more would cost as much."""
 
-SHORT = 4
-"""Up to so many times the multiple of widths, half of it is the multiple: of 20 tokens, 12 more would be too much."""
-
 
 @dataclass(frozen=True)
 class Budget:
@@ -32,8 +29,9 @@ class Budget:
         tokens, rows: the most in a batch, padding included.
         padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
             up by does not count.
-        multiple: widths are multiples of so many tokens, of half as many where a row is SHORT, or as long as the model
-            takes, and of several rows a round number runs together; 1: as they come; None: as is best for the engine.
+        multiple: widths are multiples of so many tokens and round, or as long as the model takes, and as many rows run
+            together as have a round number of tokens; 1: as they come; None: as is best for the engine. A number is
+            round if its first three binary digits are all that are not 0: there are four from 256 to 511.
     """
 
     tokens: int = 2048
@@ -88,32 +86,42 @@ def _together(shapes: Sequence[tuple[int, ...]], budget: Budget) -> int:
     """How many of the first rows are one batch; the shapes of their ids are sorted, so the last decides the width."""
     own = count = 0  # tokens without padding, but for what widths are rounded up by; rows
     for shape in shapes:
-        size = math.prod(shape[:-1]) * width(shape[-1], budget)
+        size = _size(shape, budget)
         own += size
         if count and not (shape[:-1] == shapes[0][:-1] and _fits(budget, count + 1, size, own)):
             break
         count += 1
-    return _round(count) if budget.is_coarse else count
+    if budget.is_coarse:
+        return next((rows for rows in range(count, 1, -1) if _is_round(rows * _size(shapes[rows - 1], budget))), 1)
+    return count
+
+
+def _size(shape: tuple[int, ...], budget: Budget) -> int:
+    """Tokens of a row whose ids have this shape, in a batch of rows that are no longer."""
+    return math.prod(shape[:-1]) * width(shape[-1], budget)
 
 
 def width(length: int, budget: Budget) -> int:
     """Of a batch whose longest row has `length` tokens."""
-    multiple = budget.multiple or 1
-    if length <= SHORT * multiple:
-        multiple = max(1, multiple // 2)
-    return -(-length // multiple) * multiple
+    if not budget.is_coarse:
+        return length
+    step = max(budget.multiple or 1, _step(length))
+    return -(-length // step) * step
+
+
+def _is_round(number: int) -> bool:
+    return number % _step(number) == 0
+
+
+def _step(number: int) -> int:
+    """From a round number to the next."""
+    return int(1 << max(0, number.bit_length() - 3))
 
 
 def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:
     """Whether `rows` rows of `size` tokens, `own` of them no padding, are one batch."""
     whole = rows * size
     return rows <= budget.rows and whole <= budget.tokens and whole - own <= max(SLACK, budget.padding * whole)
-
-
-def _round(count: int) -> int:
-    """The largest of 1, 2, 3, 4, 6, 8, 12, 16, 24, ... that is not above `count`."""
-    power = 1 << (count.bit_length() - 1)
-    return power + power // 2 if count >= power + power // 2 else power
 
 
 def collate(rows: Sequence[Features], pad_id: int, least: int = 0) -> dict[str, IntArray]:

@@ -134,10 +134,17 @@ def test_an_engine_that_prepares_for_each_shape_meets_few() -> None:
             rows = [row(int(length)) for length in lengths[first : first + 1024]]
             for batch in plan(rows, budget):
                 shapes.add((len(batch), width(max(rows[i].ids.size for i in batch), budget)))
-    assert {columns % 16 for _, columns in met[16] if columns > 64} == {0}
-    assert {columns % 8 for _, columns in met[16]} == {0}
-    assert {count for count, _ in met[16]} <= {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}
-    assert len(met[16]) < 0.6 * len(met[None])
+    round_numbers = {digits << power for power in range(10) for digits in (4, 5, 6, 7)} | {1, 2, 3}
+    assert {columns for _, columns in met[16]} <= {columns for columns in round_numbers if columns % 16 == 0}
+    assert {count * columns for count, columns in met[16]} <= round_numbers
+    assert len(met[16]) < len(met[None]) / 2
+    assert len({count * columns for count, columns in met[16]}) < 25
+
+
+def test_a_width_is_rounded_up_by_no_more_than_a_quarter_beyond_the_multiple() -> None:
+    budget = Budget(multiple=8)
+    assert [width(length, budget) for length in (1, 8, 9, 64, 65, 129, 257, 512)] == [8, 8, 16, 64, 80, 160, 320, 512]
+    assert all(length <= width(length, budget) <= max(length + 7, 1.25 * length) for length in range(1, 600))
 
 
 def test_without_a_multiple_batches_are_as_full_as_the_budget_lets_them_be() -> None:
