@@ -122,7 +122,7 @@ def measure(count: int, rounds: int, threads: int) -> Mapping[str, Any]:
             print(f"{name:52} {seconds[name][-1]:7.2f} s", file=sys.stderr, flush=True)
     padding, tokens = {}, 0
     for target, variant in (("cpu", VARIANT_OF["fp32"]), ("openvino", OPENVINO_OF["bf16"])):
-        with bert_runtime.load(bundle(HEAD, variant), options=Options(target)) as session:
+        with bert_runtime.load(bundle(HEAD, variant), options=Options(target, mode="throughput")) as session:
             tokens, share = lengths(texts[count:], session)
         padding[target] = round(share, 4)
     return {"texts": count, "tokens": tokens // rounds, "padding": padding, "ways": seconds}

@@ -41,6 +41,7 @@ BAD_FLAGS = [
     ["--rows", "0", "--tokens", "-1"],
     ["--padding", "-0.5"],
     ["--padding", "much"],
+    ["--multiple", "0"],
     ["--mode", "fast"],
     ["--target", "cuda"],
     ["--target"],

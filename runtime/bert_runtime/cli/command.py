@@ -85,7 +85,7 @@ def parse(arguments: Sequence[str]) -> Command:
     if not (fields or files or parsed.describe):
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
-    budget = Budget(parsed.tokens, parsed.rows, parsed.padding)
+    budget = Budget(parsed.tokens, parsed.rows, parsed.padding, parsed.multiple)
     mode, gpu = _mode(parsed, task), gpu_options(parsed)
     options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, gpu, mode)
     return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed))
@@ -167,6 +167,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default=budget.padding,
         metavar="SHARE",
         help=f"of a batch, at most (default: {budget.padding})",
+    )
+    loading.add_argument(
+        "--multiple",
+        type=int,
+        metavar="N",
+        help="widths are round multiples of N tokens; 1: as they come (default: on openvino 16, or 8 for throughput)",
     )
     add_gpu_flags(parser)
 

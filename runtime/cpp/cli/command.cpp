@@ -31,6 +31,7 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--tokens", "tokens"},
                                   {"--rows", "rows"},
                                   {"--padding", "padding"},
+                                  {"--multiple", "multiple"},
                                   {"--mode", "mode"}};
 constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
 
@@ -52,8 +53,9 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
   --padding SHARE        of a batch, at most
   --mode M               latency: a batch at a time, with all threads; throughput: several batches at once; auto
                          (default): throughput for a file, latency for a request and for what comes through a pipe
-  --json, --cache DIR    for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
-                         here compiles what could be kept
+  --json, --cache DIR, --multiple N
+                         for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
+                         here compiles what could be kept, or prepares itself for each width
   --encoder DIR          for a decoder that reads an encoder: the bundle that reads --source
   --version, --help
 
@@ -128,6 +130,7 @@ Options options(const Given& given, const Task& task) {
   found.budget.tokens = integer(given, "tokens").value_or(found.budget.tokens);
   found.budget.rows = integer(given, "rows").value_or(found.budget.rows);
   found.budget.padding = number(given, "padding").value_or(found.budget.padding);
+  found.budget.multiple = integer(given, "multiple");
   raise_input_problems(found.budget.problems());
   found.mode = mode(given, task);
   raise_input_problems(found.problems());

@@ -94,6 +94,9 @@ std::vector<std::string> Budget::problems() const {
     if (value < 1) found.push_back(std::string(name) + " is " + std::to_string(value) + ", expected at least 1");
   }
   if (!(padding >= 0)) found.push_back("padding is " + repr(padding) + ", expected at least 0");
+  if (multiple.value_or(1) < 1) {
+    found.push_back("multiple is " + std::to_string(*multiple) + ", expected at least 1");
+  }
   return found;
 }
 

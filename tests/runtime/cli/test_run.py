@@ -215,6 +215,7 @@ def test_an_interrupt_ends_the_command_without_a_traceback_and_keeps_what_was_an
         (("--text", "a", "--threads", "0"), "threads is 0"),
         (("--text", "a", "--threads", "two"), "argument --threads: invalid int value: 'two'"),
         (("--text", "a", "--tokens", "0", "--rows", "-1"), "tokens is 0, expected at least 1; rows is -1"),
+        (("--text", "a", "--multiple", "0"), "multiple is 0, expected at least 1"),
         (("--text", "a", "--target", "cuda"), "'cuda' was asked for, but the bundle holds portable"),
         (("--text", "a", "--output", "x.jsonl"), "got --output without --input FILE"),
         (("--text", "a", "--errors", "skip"), "got --errors without --input FILE"),
