@@ -43,7 +43,7 @@ class Way:
 
 WAYS = (
     Way("bert-export, openvino int8 fast", "bert-export-openvino-int8-fast", 0),
-    Way("the same, widths as they come", "bert-export-openvino-int8-fast", 1),
+    Way("bert-export, openvino int8 fast, widths as they come", "bert-export-openvino-int8-fast", 1),
     Way("optimum-intel, OpenVINO + NNCF int8", "optimum-intel-int8"),
     Way("bert-export, cpu int8 fast", "bert-export-int8-fast", 0),
 )
