@@ -29,9 +29,9 @@ class Budget:
         tokens, rows: the most in a batch, padding included.
         padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
             up by does not count.
-        multiple: widths are multiples of so many tokens and round, or as long as the model takes, and as many rows run
-            together as have a round number of tokens; 1: as they come; None: as is best for the engine. A number is
-            round if its first three binary digits are all that are not 0: there are four from 256 to 511.
+        multiple: widths are multiples of so many tokens and, of a power of two, round, or as long as the model takes; as
+            many rows run together as have a round number of tokens; 1: as they come; None: as is best for the engine. A
+            number is round if its first three binary digits are all that are not 0: there are four from 256 to 511.
     """
 
     tokens: int = 2048
@@ -105,8 +105,12 @@ def width(length: int, budget: Budget) -> int:
     """Of a batch whose longest row has `length` tokens."""
     if not budget.is_coarse:
         return length
-    step = max(budget.multiple or 1, _step(length))
-    return -(-length // step) * step
+    step = _up(_step(length), budget.multiple or 1)
+    return _up(length, step)
+
+
+def _up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def _is_round(number: int) -> bool:

@@ -145,6 +145,7 @@ def test_a_width_is_rounded_up_by_no_more_than_a_quarter_beyond_the_multiple() -
     budget = Budget(multiple=8)
     assert [width(length, budget) for length in (1, 8, 9, 64, 65, 129, 257, 512)] == [8, 8, 16, 64, 80, 160, 320, 512]
     assert all(length <= width(length, budget) <= max(length + 7, 1.25 * length) for length in range(1, 600))
+    assert [width(length, Budget(multiple=20)) for length in (1, 21, 200, 201)] == [20, 40, 200, 240]
 
 
 def test_without_a_multiple_batches_are_as_full_as_the_budget_lets_them_be() -> None:
