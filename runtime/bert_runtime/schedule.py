@@ -29,9 +29,10 @@ class Budget:
         tokens, rows: the most in a batch, padding included.
         padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
             up by does not count.
-        multiple: widths are multiples of so many tokens and, of a power of two, round, or as long as the model takes; as
-            many rows run together as have a round number of tokens; 1: as they come; None: as is best for the engine. A
-            number is round if its first three binary digits are all that are not 0: there are four from 256 to 511.
+        multiple: widths are multiples of so many tokens and, of a power of two, round, or as long as the model takes;
+            as many rows run together as have a round number of tokens; 1: as they come; None: as is best for the
+            engine. A number is round if its first three binary digits are all that are not 0: there are four from 256
+            to 511.
     """
 
     tokens: int = 2048
