@@ -31,6 +31,14 @@ PACKAGES = (
 )
 
 
+def resident(field: str) -> float:
+    """MiB of this process: VmRSS, those that are resident, or VmHWM, the most that were. Not ru_maxrss, which a process
+    starts with its parent's of."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (kib,) = re.findall(rf"^{field}:\s+(\d+) kB$", status, flags=re.MULTILINE)
+    return int(kib) / 1024
+
+
 @dataclass(frozen=True)
 class Machine:
     """The machine and the software at the moment of a measurement.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from typing import Any
 
 from benchmarks.environments import variables
 from benchmarks.latency import WORK, usual_threads
+from benchmarks.machine import resident
 from benchmarks.peers import ELSEWHERE, PEERS
 from benchmarks.peers.bert_export import BertExport
 from benchmarks.peers.peer import Stall
@@ -49,15 +49,14 @@ WAYS = (
 )
 
 
-def lengths(count: int) -> list[int]:
+def real_lengths(count: int) -> list[int]:
     """Tokens of so many real texts, in an order that mixes them."""
     import bert_runtime  # noqa: PLC0415 - not in a peer's environment
     from benchmarks.heads import bundle  # noqa: PLC0415
-    from benchmarks.texts import mixed  # noqa: PLC0415
+    from benchmarks.texts import lengths, mixed  # noqa: PLC0415
 
     with bert_runtime.load(bundle("text-classification", "bert-export fp32")) as session:
-        encoder = session.text
-        return [len(encoder.row(encoder.truncate(encoder.pieces(text))[0]).ids) for text in mixed(count)]
+        return lengths(mixed(count), session.text)
 
 
 def ours(stall: Stall, target: str, multiple: int, threads: int) -> Answer:
@@ -90,9 +89,7 @@ def serve(way: Way, model: Model, asked: Sequence[int], threads: int) -> dict[st
         began = time.perf_counter()
         answer(feeds)
         milliseconds.append(round((time.perf_counter() - began) * 1e3, 3))
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    (kib,) = re.findall(r"^VmRSS:\s+(\d+) kB$", status, flags=re.MULTILINE)
-    return {"milliseconds": milliseconds, "mib": round(int(kib) / 1024, 1)}
+    return {"milliseconds": milliseconds, "mib": round(resident("VmRSS"), 1)}
 
 
 def measure(model: Model, asked: Sequence[int], rounds: int, threads: int) -> list[dict[str, Any]]:
@@ -141,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if not parsed.no_build:
         build(list(dict.fromkeys(way.peer for way in WAYS)), model, WORK)
-    found = measure(model, lengths(parsed.texts), parsed.rounds, parsed.threads)
+    found = measure(model, real_lengths(parsed.texts), parsed.rounds, parsed.threads)
     print(save("new_lengths", model.name, parsed.threads, found), file=sys.stderr)
 
 

@@ -25,7 +25,7 @@ from benchmarks.peers import PEERS
 from benchmarks.race import Plan, build, built, race, started
 from benchmarks.results import save
 from benchmarks.summary import typical
-from benchmarks.texts import mixed
+from benchmarks.texts import lengths, mixed
 from benchmarks.workload import SIZES, Case, Model, Size
 
 MODEL = Model("text-classification", "bert-base")
@@ -73,8 +73,7 @@ def bulk(peers: Sequence[str], texts: int, rounds: int, threads: int) -> Iterato
     for peer in peers:
         options = bert_runtime.Options(target=BULK[peer], threads=threads, mode="throughput")
         with bert_runtime.load(WORK / MODEL.name / peer / "bundle", options=options) as session:
-            encoder = session.text
-            lengths = [len(encoder.row(encoder.truncate(encoder.pieces(text))[0]).ids) for text in asked]
+            tokens = lengths(asked, session.text)
 
             def answer(session: Any = session) -> None:
                 for _ in session.predict({"text": text} for text in asked):
@@ -82,9 +81,9 @@ def bulk(peers: Sequence[str], texts: int, rounds: int, threads: int) -> Iterato
 
             answer()
             seconds = [round(_seconds(answer), 4) for _ in range(rounds)]
-        work = operations(SIZES[MODEL.size], lengths)
+        work = operations(SIZES[MODEL.size], tokens)
         print(f"bulk {peer:34} {work / min(seconds) / 1e12:7.3f} T/s", flush=True)
-        facts = {"texts": len(asked), "tokens": sum(lengths), "seconds": seconds}
+        facts = {"texts": len(asked), "tokens": sum(tokens), "seconds": seconds}
         precision = "int8" if "int8" in peer else "bf16"
         yield {"peer": peer, "precision": precision, "operations": work, **facts}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import resident
 from benchmarks.results import save
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.onnxruntime import import_onnxruntime, session_options
@@ -85,14 +85,7 @@ def one(graph: Path, option: str, threads: int) -> dict[str, Any]:
         began = time.perf_counter()
         session.run(None, feeds)
         calls.append((time.perf_counter() - began) * 1e3)
-    return {"load": load, "calls": calls[2:], "mib": _peak()}
-
-
-def _peak() -> float:
-    """The most MiB that were resident. Not ru_maxrss, which a process starts with its parent's of."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    (kib,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, flags=re.MULTILINE)
-    return int(kib) / 1024
+    return {"load": load, "calls": calls[2:], "mib": resident("VmHWM")}
 
 
 def _feed(name: str) -> Any:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from training.corpora import conll, rotten_tomatoes, sentiment_ratings, squad
 
+from bert_runtime.text import TextEncoder
+
 Record = Mapping[str, str]
 """A request as `bert-run` reads it."""
 
@@ -41,6 +43,11 @@ def mixed(count: int) -> list[str]:
     found = [text for source in sources for text in rng.sample(source, count // len(sources))]
     rng.shuffle(found)
     return found
+
+
+def lengths(texts: Sequence[str], encoder: TextEncoder) -> list[int]:
+    """Tokens of each text as one row, cut at what the model takes."""
+    return [len(encoder.row(encoder.truncate(encoder.pieces(text))[0]).ids) for text in texts]
 
 
 def _questions() -> list[Record]:

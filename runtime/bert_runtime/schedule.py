@@ -120,7 +120,7 @@ def _is_round(number: int) -> bool:
 
 def _step(number: int) -> int:
     """From a round number to the next."""
-    return int(1 << max(0, number.bit_length() - 3))
+    return 1 << max(0, number.bit_length() - 3)
 
 
 def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:

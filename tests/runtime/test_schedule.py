@@ -165,7 +165,7 @@ def test_a_width_beyond_the_longest_row_is_cut_off_again(shapes: list[tuple[int,
         np.testing.assert_array_equal(own["tokens"], one.ids)
 
 
-def test_a_multiple_of_none_is_refused() -> None:
+def test_a_multiple_of_zero_is_refused() -> None:
     with pytest.raises(InputError, match="multiple is 0, expected at least 1"):
         Budget(multiple=0)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bert_runtime.backends.options import GpuOptions
-from bert_runtime.cli.command import add_flags
+from bert_runtime.cli.command import add_flags, parse
 from bert_runtime.cli.flags import add_request_flags, flag_of, request_fields, summary
 from bert_runtime.cli.gpu_flags import USED_BY
 from bert_runtime.errors import InputError
@@ -60,6 +60,12 @@ def test_every_field_of_the_options_is_a_flag() -> None:
     names = {field.name for field in (*dataclasses.fields(Options), *dataclasses.fields(Budget))} - {"budget", "gpu"}
     assert names <= vars(parser.parse_args([])).keys()
     assert len(USED_BY) == len(dataclasses.fields(GpuOptions))
+
+
+def test_how_work_is_cut_is_what_the_flags_say(classification: Path) -> None:
+    flags = ["--tokens", "100", "--rows", "7", "--padding", "0.5", "--multiple", "16"]
+    assert parse([str(classification), "--text", "a", *flags]).options.budget == Budget(100, 7, 0.5, 16)
+    assert parse([str(classification), "--text", "a"]).options.budget == Budget()
 
 
 def test_fields_without_a_flag_are_left_to_their_defaults() -> None:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.cli import main
 from bert_runtime.loading import load
 from bert_runtime.session import LOOKAHEAD
@@ -64,26 +63,6 @@ def test_one_request_by_flags_is_answered_as_the_session_answers_it(run: Any, qu
     assert [(span["text"], span["score"]) for span in answer["answers"]] == [
         (a.text, a.score) for a in expected.answers
     ]
-
-
-def test_batches_of_round_shapes_give_the_same_answers(run: Any, classification: Path, tmp_path: Path) -> None:
-    path = requests(tmp_path / "in.jsonl", *(" ".join(["the film"] * words) for words in range(1, 9)))
-    as_they_come = run(classification, "--input", path).answers
-    widths = set[int]()
-
-    def watched(engine: OnnxRuntimeEngine, feeds: Any, fetch: Any) -> Any:
-        widths.add(feeds["input_ids"].shape[1])
-        return original(engine, feeds, fetch)
-
-    original = OnnxRuntimeEngine.run
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OnnxRuntimeEngine, "run", watched)
-        rounded = run(classification, "--input", path, "--multiple", 16).answers
-    assert widths == {16, 32}
-    assert [each["labels"][0]["label"] for each in rounded] == [each["labels"][0]["label"] for each in as_they_come]
-    assert [each["labels"][0]["score"] for each in rounded] == pytest.approx(
-        [each["labels"][0]["score"] for each in as_they_come], abs=1e-5
-    )
 
 
 def test_a_task_with_a_list_needs_no_code_of_its_own(run: Any, multiple_choice: Path) -> None:
