@@ -141,6 +141,15 @@ def test_an_engine_that_prepares_for_each_shape_meets_few() -> None:
     assert len({count * columns for count, columns in met[16]}) < 25
 
 
+@given(sizes)
+def test_several_rows_have_a_round_number_of_tokens_together(shapes: list[tuple[tuple[int, ...], int]]) -> None:
+    rows, budget = [row(*choices, length) for choices, length in shapes], Budget(rows=20, multiple=8, padding=1.0)
+    for batch in plan(rows, budget):
+        padded = collate([rows[i] for i in batch], PAD, width(max(rows[i].ids.shape[-1] for i in batch), budget))
+        tokens = padded["input_ids"].size
+        assert len(batch) == 1 or len(f"{tokens:b}".rstrip("0")) <= 3
+
+
 def test_a_width_is_rounded_up_by_no_more_than_a_quarter_beyond_the_multiple() -> None:
     budget = Budget(multiple=8)
     assert [width(length, budget) for length in (1, 8, 9, 64, 65, 129, 257, 512)] == [8, 8, 16, 64, 80, 160, 320, 512]
