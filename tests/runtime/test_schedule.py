@@ -150,6 +150,11 @@ def test_several_rows_have_a_round_number_of_tokens_together(shapes: list[tuple[
         assert len(batch) == 1 or len(f"{tokens:b}".rstrip("0")) <= 3
 
 
+def test_rows_that_are_left_for_the_next_batch_do_not_widen_this_one() -> None:
+    rows = [*(row(24) for _ in range(10)), row(32)]
+    assert [len(batch) for batch in plan(rows, Budget(multiple=8, padding=1.0))] == [3, 8]  # 10 of 24 are not round
+
+
 def test_a_width_is_rounded_up_by_no_more_than_a_quarter_beyond_the_multiple() -> None:
     budget = Budget(multiple=8)
     assert [width(length, budget) for length in (1, 8, 9, 64, 65, 129, 257, 512)] == [8, 8, 16, 64, 80, 160, 320, 512]
