@@ -130,4 +130,4 @@ class Subject:
 
     def quantised(self, file: Path) -> Artefact:
         """The record of the int8 variant in `file`."""
-        return replace(self.artefact, precision="int8", file=file.name, data=())
+        return replace(self.artefact, precision="int8", file=file.name, data=(), shared_rows=None)

@@ -32,6 +32,7 @@ from bert_export.precision.overflow import Feeds
 from bert_export.report import ArtefactReport
 from bert_export.right_padded import Start, by_masks
 from bert_export.saving import LARGEST_FILE, save
+from bert_export.shared_rows import share_rows_of
 from bert_export.source_graph import fixed_sizes
 from bert_export.trace import OPSET
 from bert_export.verify import Parity, Subject, verify
@@ -63,6 +64,8 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
     made = PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
     if variant.target in COMPILED:
         return (_with_profile(checkpoint, made, workshop),)
+    if variant.precision != "int8":  # whose second graph is made with it
+        made = _with_shared_rows(checkpoint, made, workshop)
     return by_masks(made, network, workshop, _Bench(checkpoint, variant, workshop).verify)
 
 
@@ -120,7 +123,8 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
     subject = QuantizationSubject(folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), floats)
     with workshop.stages.stage("quantize"):
         made = make_int8(subject, workshop.quantizing, bench.path)
-    return Made(made.artefact, made.files, base.sizes, dataclasses.replace(base.report, kept=kept, int8=made.report))
+    report = dataclasses.replace(base.report, kept=kept, int8=made.report, shared_rows=made.shared_rows)
+    return Made(made.artefact, made.files, base.sizes, report)
 
 
 def _floats(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Floats | None, str]:
@@ -136,6 +140,17 @@ def _floats(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop:
     except GateError:
         return None, "everything around the integers, as half precision does not answer as torch does"
     return half_floats(graph, rung.kept), rung.reason
+
+
+def _with_shared_rows(checkpoint: Checkpoint, made: Made, workshop: Workshop) -> Made:
+    """The artefact with the graph for texts that share a row, if its target gains by one."""
+    subject = QuantizationSubject(workshop.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    with workshop.stages.stage("verify"):
+        shared = share_rows_of(subject)
+    if shared is None:
+        return made
+    report = dataclasses.replace(made.report, shared_rows=shared.report)
+    return dataclasses.replace(made, artefact=shared.artefact, files=shared.files, report=report)
 
 
 Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]

@@ -22,6 +22,7 @@ from bert_calibration.wish import Wish
 from bert_export.errors import GateError
 from bert_export.options import Quantizing
 from bert_export.saving import divide
+from bert_export.shared_rows import SharedRowsReport, share_rows_of
 from bert_runtime.errors import InputError
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.request import Request
@@ -58,11 +59,12 @@ class Int8Report:
 
 @dataclass(frozen=True)
 class Int8:
-    """An int8 artefact on disk: its record, its files, and its report."""
+    """An int8 artefact on disk: its record, its files, its report, and that of its second graph, if it has one."""
 
     artefact: Artefact
     files: Mapping[str, Path]
     report: Int8Report
+    shared_rows: SharedRowsReport | None = None
 
 
 def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | None = None) -> Int8:
@@ -92,7 +94,11 @@ def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | 
     graph = divide(output)
     files = {name: output.with_name(name) for name in graph}
     artefact = dataclasses.replace(subject.quantised(output), data=tuple(graph[1:]))
-    return Int8(artefact, {**files, **_written(made, subject.artefact.target, output.parent)}, report)
+    files |= _written(made, subject.artefact.target, output.parent)
+    shared = share_rows_of(dataclasses.replace(subject, directory=output.parent, artefact=artefact, floats=None))
+    if shared is None:
+        return Int8(artefact, files, report)
+    return Int8(shared.artefact, {**files, **shared.files}, report, shared.report)
 
 
 def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bert_export.int8 import Int8Report
+    from bert_export.shared_rows import SharedRowsReport
     from bert_export.tuning.report import Tuning
     from bert_export.verify.report import Check, Parity
 
@@ -26,6 +27,7 @@ class ArtefactReport:
         kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
         profile: what an engine of TensorRT is to be built for, as in its file; None for other targets.
         int8: what quantisation did and cost; None for other precisions.
+        shared_rows: what was found of the graph for texts that share a row; None where there is none.
     """
 
     fusions: Mapping[str, int]
@@ -34,6 +36,7 @@ class ArtefactReport:
     kernels: str = ""
     profile: Mapping[str, Any] | None = None
     int8: Int8Report | None = None
+    shared_rows: SharedRowsReport | None = None
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -42,7 +45,8 @@ class ArtefactReport:
 
     def to_manifest(self) -> dict[str, Any]:
         """What a bundle says under `verification`; quantisation is told under `quality`, a profile in its own file."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in ("int8", "profile")}
+        absent = {"int8", "profile"} | (set() if self.shared_rows else {"shared_rows"})
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
 
 
 @dataclass(frozen=True)

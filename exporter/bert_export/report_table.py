@@ -36,6 +36,8 @@ def show(report: ExportReport, console: Console | None = None) -> None:
             _show_int8(artefact.int8, console)
         if artefact.kernels:
             console.print(artefact.kernels, markup=False)
+        if artefact.shared_rows is not None:
+            console.print(str(artefact.shared_rows), markup=False, soft_wrap=True)
         if artefact.profile is not None:
             _show_profile(artefact.profile, console)
     if report.tuning is not None:

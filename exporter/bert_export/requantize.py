@@ -77,7 +77,7 @@ class _Made:
     def report(self) -> ArtefactReport:
         """Without parity: there was no torch to compare with."""
         if self.compiled is None:
-            return ArtefactReport({}, None, int8=self.int8.report)
+            return ArtefactReport({}, None, int8=self.int8.report, shared_rows=self.int8.shared_rows)
         told, record = self.compiled.told, self.compiled.record
         return ArtefactReport({}, None, self.kept, told, record, self.int8.report)
 
@@ -108,5 +108,5 @@ def _floats(subject: Subject) -> tuple[Floats | None, str]:
 
 def kept_files(bundle: bundles.Bundle) -> list[str]:
     """The files that are not of an artefact: the tokenizer, and what other tools read."""
-    graphs = {name for artefact in bundle.manifest.artefacts for name in (artefact.file, *artefact.data)}
+    graphs = {name for artefact in bundle.manifest.artefacts for name in artefact.files}
     return [name for name in bundle.manifest.files if name not in graphs and not CALIBRATED.fullmatch(name)]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from typing import TypeVar
 
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import Artefact, Graph, Manifest
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -14,7 +14,7 @@ Item = TypeVar("Item", bound=Hashable)
 def contradictions(manifest: Manifest, own_name: str) -> list[str]:
     """Names that clash, files that are named but not listed; `own_name` is the manifest's, which no file may have."""
     graphs = {
-        f"artefacts[{i}]{'.source' if graph is artefact.source else ''}": graph
+        f"artefacts[{i}]{_place(artefact, graph)}": graph
         for i, artefact in enumerate(manifest.artefacts)
         for graph in artefact.graphs
     }
@@ -37,6 +37,11 @@ def contradictions(manifest: Manifest, own_name: str) -> list[str]:
         problems += [f"{where}: two tensors are named {name!r}, expected one" for name in _repeated(tensors)]
         problems += [f"{where}.data lists {name!r} twice, expected once" for name in _repeated(graph.data)]
     return problems
+
+
+def _place(artefact: Artefact, graph: Graph) -> str:
+    """Of a graph in its artefact."""
+    return ".source" if graph is artefact.source else ".shared_rows" if graph is artefact.shared_rows else ""
 
 
 def _clashing_artefacts(manifest: Manifest) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.by_mask import EngineByMask
-from bert_runtime.backends.engine import Engine, Running
+from bert_runtime.backends.engine import Engine, Running, Sharing
+from bert_runtime.backends.on_demand import EngineOnDemand
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
@@ -42,6 +43,10 @@ _MULTIPLES = {"openvino": (16, 8)}
 what it prepared -> the multiple of widths in latency mode, where a row of a few tokens more takes as long, and in
 throughput mode, where they are work. Measured: benchmarks/LOG.md."""
 
+_SHARING = ("openvino",)
+"""Targets whose engine is faster on rows that texts share. ONNX Runtime prepares itself for no shape, and 2% of its
+batches are padding."""
+
 _log = logging.getLogger("bert_runtime")
 
 
@@ -63,7 +68,7 @@ class Options:
         gpu: what engines on a GPU are told.
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
-            soon done; auto is latency.
+            soon done, and where the artefact has a graph for it texts share rows; auto is latency.
     """
 
     target: str = "auto"
@@ -160,7 +165,11 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
 def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, Running]:
     """The engine of the choice, or with `auto` of the next one where a GPU's cannot be started after all."""
     try:
-        engine = _engine(bundle, choice, options)
+        sharing = _sharing(bundle, choice, options)
+        if sharing is None:
+            engine = _engine(bundle, choice, options)
+        else:
+            engine = EngineOnDemand(sharing.engine.name, lambda: _engine(bundle, choice, options))
     except BackendError as error:
         if choice.otherwise is None:
             raise
@@ -168,7 +177,18 @@ def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Ch
         other = choice.otherwise
         warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=4)  # the caller of `load`
         return _start(bundle, replace(other, reason=f"{other.reason}; {failure}"), options)
-    return choice, Running(choice.artefact, engine, choice.active_target, choice.reason, choice.right_padded)
+    artefact, target, reason = choice.artefact, choice.active_target, choice.reason
+    return choice, Running(artefact, engine, target, reason, choice.right_padded, sharing)
+
+
+def _sharing(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sharing | None:
+    """What answers texts that share rows, in throughput mode on an engine that this is faster on."""
+    artefact = choice.artefact.shared_artefact
+    is_wanted = options.mode == "throughput" and choice.active_target in _SHARING
+    if not is_wanted or artefact is None or choice.artefact.shared_rows is None:
+        return None
+    engine = choice.start(bundle.directory, artefact, _engine_options(bundle, choice, artefact, options))
+    return Sharing(choice.artefact.shared_rows, engine)
 
 
 def _engine(bundle: bundles.Bundle, choice: Choice, options: Options) -> Engine:

@@ -27,7 +27,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Artefact:
-    """One graph for one kind of engine; of a decoder that reads an encoder, two.
+    """One graph for one kind of engine; of a decoder that reads an encoder two, and two where texts can share a row.
 
     Attributes:
         target: cpu, cuda, tensorrt, openvino or portable.
@@ -39,6 +39,8 @@ class Artefact:
         plain: whether the signature is exactly that of the class in transformers.
         source: the graph that turns an encoder's states into inputs of this one, once for each text that the encoder
             read; None where no encoder is read. `mask`, `opset` and `plain` are of both.
+        shared_rows: the graph that answers the same for several texts in a row; None where there is none. `opset` is of
+            both.
     """
 
     target: str
@@ -51,20 +53,32 @@ class Artefact:
     opset: int
     plain: bool
     source: Graph | None = None
+    shared_rows: Graph | None = None
 
     @property
     def graphs(self) -> tuple[Graph, ...]:
-        """The artefact's own graph, and that of the source where there is one."""
+        """The artefact's own graph, and those of the source and of shared rows where there are any."""
         own = Graph(self.file, self.data, self.inputs, self.outputs)
-        return (own,) if self.source is None else (own, self.source)
+        return (own, *(graph for graph in (self.source, self.shared_rows) if graph is not None))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of all its graphs, each once."""
+        return tuple(dict.fromkeys(name for graph in self.graphs for name in (graph.file, *graph.data)))
 
     @property
     def source_artefact(self) -> Artefact | None:
         """The source's graph as an artefact of its own, for an engine to load."""
-        if self.source is None:
-            return None
-        graph = self.source
-        return replace(self, file=graph.file, data=graph.data, inputs=graph.inputs, outputs=graph.outputs, source=None)
+        return None if self.source is None else self._of(self.source)
+
+    @property
+    def shared_artefact(self) -> Artefact | None:
+        """The graph of shared rows as an artefact of its own, for an engine to load."""
+        return None if self.shared_rows is None else self._of(self.shared_rows)
+
+    def _of(self, graph: Graph) -> Artefact:
+        own = replace(self, file=graph.file, data=graph.data, inputs=graph.inputs, outputs=graph.outputs)
+        return replace(own, source=None, shared_rows=None)
 
 
 @dataclass(frozen=True)

@@ -162,20 +162,21 @@ def _artefact(record: Record) -> Artefact:
         mask=record.choice("mask", MASKS),
         opset=record.integer("opset", 1, 1000),
         plain=record.boolean("plain"),
-        source=_source(record.record("source")) if record.has("source") else None,
+        source=_second(record.record("source")) if record.has("source") else None,
+        shared_rows=_second(record.record("shared_rows")) if record.has("shared_rows") else None,
     )
     record.close()
     return artefact
 
 
-def _source(record: Record) -> Graph:
+def _second(record: Record) -> Graph:
     graph = _graph(record)
     record.close()
     return graph
 
 
 def _graph(record: Record) -> Graph:
-    """The fields that an artefact and its source have in common."""
+    """The fields that an artefact and its other graphs have in common."""
     return Graph(
         file=record.string("file", _ONNX_NAME, f"{PLAIN_NAME}, ending in .onnx"),
         data=record.strings("data", FILE_NAME, PLAIN_NAME),
@@ -210,11 +211,13 @@ def _files(record: Record) -> dict[str, FileRecord]:
 
 
 def _plain(value: object) -> object:
-    """Dataclasses and mappings as dicts; lists and scalars as they are. A source that is not there is not told."""
+    """Dataclasses and mappings as dicts; lists and scalars as they are. A graph that is not there is not told."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.asdict(value)
-        if isinstance(value, Artefact) and value.source is None:
-            del fields["source"]
+        if isinstance(value, Artefact):
+            for graph in ("source", "shared_rows"):
+                if fields[graph] is None:
+                    del fields[graph]
         return fields
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

@@ -17,6 +17,7 @@ from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Manifest
 from bert_runtime.schedule import Schedule, collate, plan, split, width
+from bert_runtime.shared_rows import Row, plan_shared, share, split_shared
 from bert_runtime.streams import Streams
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Features, Head, Outputs, Task
@@ -45,6 +46,7 @@ class Session(Generic[RequestT, ResultT]):
     Attributes:
         artefact, engine: what runs, and what runs it. Its `mask` says which attention masks `run` takes.
         right_padded: the artefact that runs in its place for right-padded masks; None where `artefact` runs alone.
+        sharing: what runs in its place for texts, several of which share a row; None where each has a row of its own.
         active_target: where it really runs, such as cuda; cpu where a file for another engine runs on the CPU.
         reason: why there.
     """
@@ -61,6 +63,7 @@ class Session(Generic[RequestT, ResultT]):
         self.manifest = manifest
         self.artefact = running.artefact
         self.right_padded = running.right_padded
+        self.sharing = running.sharing
         self.engine = running.engine
         self.active_target = running.active_target
         self.reason = running.reason
@@ -123,6 +126,7 @@ class Session(Generic[RequestT, ResultT]):
         Raises:
             BackendError: the engine failed.
         """
+        sharing = self.sharing
 
         def run(indices: list[int]) -> Iterator[tuple[int, Outputs]]:
             batch = [rows[i] for i in indices]
@@ -131,12 +135,21 @@ class Session(Generic[RequestT, ResultT]):
             outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
             return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
+        def run_shared(batch: list[Row]) -> Iterator[tuple[int, Outputs]]:
+            assert sharing is not None
+            feeds, places = share(batch, rows, self.text.pad_id, sharing.graph.inputs)
+            return split_shared(sharing.engine.run(feeds, fetch), places, rows, sharing.graph.outputs)
+
+        if sharing is not None:
+            return itertools.chain.from_iterable(self._streams.start(run_shared, plan_shared(rows, self._budget)))
         return itertools.chain.from_iterable(self._streams.start(run, plan(rows, self._budget)))
 
     def close(self) -> None:
         """Free the model; using the session afterwards is a BackendError."""
         self._streams.close()
         self.engine.close()
+        if self.sharing is not None:
+            self.sharing.engine.close()
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
         for problem in _signature_problems(artefact, task, manifest.sizes.get("layers")):
             yield f"artefacts[{i}]{problem}"
     yield from _source_problems(manifest, task)
+    yield from _shared_rows_problems(manifest, task)
     yield from _settings_problems(manifest.settings, task)
     labels = len(manifest.settings.labels)
     if "labels" in task.settings and manifest.sizes.get("labels") != labels:
@@ -68,6 +69,10 @@ def _templates(artefact: Artefact, task: Task[Any, Any, Any]) -> list[tuple[str,
     if source is not None and reading is not None:
         expected.append(("source.inputs", source.inputs, reading.source_inputs))
         expected.append(("source.outputs", source.outputs, reading.source_outputs))
+    shared, sharing = artefact.shared_rows, task.shared_rows
+    if shared is not None and sharing is not None:
+        expected.append(("shared_rows.inputs", shared.inputs, sharing.inputs))
+        expected.append(("shared_rows.outputs", shared.outputs, sharing.outputs))
     return expected
 
 
@@ -79,6 +84,14 @@ def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[
     elif 0 < len(with_source) < len(manifest.artefacts):
         without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.source is None)
         yield f"artefacts[{without}].source is missing, expected one in every artefact or in none"
+
+
+def _shared_rows_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
+    """A graph for shared rows where the task has none."""
+    for i, artefact in enumerate(manifest.artefacts):
+        if artefact.shared_rows is not None and (task.shared_rows is None or artefact.plain):
+            whose = f"{task.name}{' (plain)' if artefact.plain else ''}"
+            yield f"artefacts[{i}].shared_rows is given, expected none: texts of {whose} share no row"
 
 
 def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reading the constants of a graph."""
+"""Reading and writing the constants of a graph."""
 
 from __future__ import annotations
 
@@ -36,3 +36,12 @@ def produced_by(value: ir.Value | None, operator: str) -> ir.Node | None:
     """The node that computes `value`, if it is that operator of the ONNX standard."""
     node = value.producer() if value is not None else None
     return node if node is not None and node.op_type == operator and node.domain == "" else None
+
+
+def integers(graph: ir.Graph, name: str, numbers: list[int]) -> ir.Value:
+    """The int64 vector of this name; it is made if it is not there."""
+    if name not in graph.initializers:
+        tensor = ir.tensor(np.array(numbers, dtype=np.int64), name=name)
+        kind = ir.TensorType(tensor.dtype)
+        graph.register_initializer(ir.Value(name=name, shape=ir.Shape([len(numbers)]), type=kind, const_value=tensor))
+    return graph.initializers[name]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from bert_export.passes.constants import integers
+
 INPUT = "positions"
 POSITION_TABLE = "position_embeddings.weight"
 
@@ -35,7 +37,7 @@ def optional_positions(model: ir.Model) -> int:
 def _fitted(graph: ir.Graph, positions: ir.Value) -> list[ir.Node]:
     """positions[:, :sequence], repeated for every row of the batch: changes nothing in positions that were given."""
     ids = graph.inputs[0]
-    zero, one = (_constant(graph, f"{INPUT}/{number}", [number]) for number in (0, 1))
+    zero, one = (integers(graph, f"{INPUT}/{number}", [number]) for number in (0, 1))
     batch = _node("Shape", [ids], "batch", start=0, end=1)
     sequence = _node("Shape", [ids], "sequence", start=1, end=2)
     first = _node("Slice", [positions, zero, sequence.outputs[0], one], "first")
@@ -47,10 +49,3 @@ def _node(operator: str, inputs: list[ir.Value], name: str, **attributes: int) -
     node = ir.node(operator, inputs, attributes=attributes, name=f"{INPUT}/{name}")
     node.outputs[0].name = f"{INPUT}/{name}:0"
     return node
-
-
-def _constant(graph: ir.Graph, name: str, numbers: list[int]) -> ir.Value:
-    tensor = ir.tensor(np.array(numbers, dtype=np.int64), name=name)
-    value = ir.Value(name=name, shape=ir.Shape([len(numbers)]), type=ir.TensorType(tensor.dtype), const_value=tensor)
-    graph.register_initializer(value)
-    return value

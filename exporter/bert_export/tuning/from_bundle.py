@@ -59,6 +59,6 @@ class FromBundle:
         held = {(artefact.target, artefact.precision): artefact for artefact in self.manifest.artefacts}
         artefact = held[candidate.target, candidate.precision]
         manifest = dataclasses.replace(self.manifest, artefacts=(artefact,), files={}, quality=None)
-        names = (*kept_files(self._bundle), artefact.file, *artefact.data)
+        names = (*kept_files(self._bundle), *artefact.files)
         files: dict[str, bytes | Path] = {name: self._bundle.directory / name for name in names}
         return Entrant(candidate, Bundle(self._bundle.directory, manifest), files, ArtefactReport({}, None))

@@ -50,8 +50,7 @@ class Judging:
         """
         folder = self._folder / f"{candidate.name.replace(' ', '-')}{'-mixed' if mixtures else ''}"
         folder.mkdir()
-        graphs = {base.artefact.file, *base.artefact.data}
-        common = {name: source for name, source in base.files.items() if name not in graphs}
+        common = {name: source for name, source in base.files.items() if name not in base.artefact.files}
         for name, source in common.items():
             (folder / name).write_bytes(source if isinstance(source, bytes) else source.read_bytes())
         plan = None if candidate.plan == UNCALIBRATED else candidate.plan
@@ -66,7 +65,7 @@ class Judging:
                 self._ranges[candidate.target] = path
         quality = quality_of([(made.artefact, made.report)])
         manifest = dataclasses.replace(base.bundle.manifest, artefacts=(made.artefact,), quality=quality)
-        report = dataclasses.replace(base.report, int8=made.report)
+        report = dataclasses.replace(base.report, int8=made.report, shared_rows=made.shared_rows)
         trials = made.report.quantization["trials"]
         drop = float(trials[-1]["drop"]) if trials else None
         return Entrant(candidate, Bundle(folder, manifest), {**common, **made.files}, report, drop, drop is not None)

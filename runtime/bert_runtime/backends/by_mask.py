@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Array, Engine
-from bert_runtime.errors import BackendError
+from bert_runtime.backends.on_demand import EngineOnDemand
 
 
 def first_not_right_padded(mask: NDArray[np.int64]) -> int | None:
@@ -25,10 +24,7 @@ class EngineByMask:
     def __init__(self, right_padded: Engine, start_any: Callable[[], Engine]) -> None:
         """`right_padded` is loaded; `start_any` loads the other one, and may raise BackendError, or later succeed."""
         self.name = right_padded.name
-        self._right_padded, self._start_any = right_padded, start_any
-        self._any: Engine | None = None
-        self._closed = False
-        self._lock = threading.Lock()
+        self._right_padded, self._any = right_padded, EngineOnDemand(right_padded.name, start_any)
 
     def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine."""
@@ -40,11 +36,8 @@ class EngineByMask:
 
     def close(self) -> None:
         """See Engine."""
-        with self._lock:
-            self._closed = True
-            self._right_padded.close()
-            if self._any is not None:
-                self._any.close()
+        self._right_padded.close()
+        self._any.close()
 
     def engine_of(self, feeds: Mapping[str, Array]) -> Engine:
         """The one that answers this batch right; loaded, if it was not yet.
@@ -54,9 +47,4 @@ class EngineByMask:
         """
         if first_not_right_padded(feeds["attention_mask"]) is None:
             return self._right_padded
-        with self._lock:
-            if self._closed:
-                raise BackendError("the session is closed; load the bundle again")
-            if self._any is None:
-                self._any = self._start_any()
-            return self._any
+        return self._any.engine()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.errors import BackendError
-from bert_runtime.manifest import Artefact
+from bert_runtime.manifest import Artefact, Graph
 
 Array = NDArray[Any]
 
@@ -46,6 +46,14 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
+class Sharing:
+    """The graph for texts that share rows, and the engine that runs it."""
+
+    graph: Graph
+    engine: Engine
+
+
+@dataclass(frozen=True)
 class Running:
     """An artefact and the engine that runs it.
 
@@ -54,6 +62,7 @@ class Running:
             ONNX Runtime's CPU provider.
         reason: why this target, and what kept those that `auto` tries before it from running.
         right_padded: the artefact that runs in place of `artefact` for right-padded masks; None where that runs alone.
+        sharing: what answers rows of texts; None where each text has a row of its own.
     """
 
     artefact: Artefact
@@ -61,6 +70,7 @@ class Running:
     active_target: str
     reason: str
     right_padded: Artefact | None = None
+    sharing: Sharing | None = None
 
     @classmethod
     def of(cls, artefact: Artefact, engine: Engine) -> Self:

@@ -42,6 +42,7 @@ def _artefact(artefact: Artefact) -> dict[str, Json]:
         "inputs": _tensors(artefact.inputs),
         "outputs": _tensors(artefact.outputs),
         **({"source": source.file, "source_inputs": _tensors(source.inputs)} if source is not None else {}),
+        **({"shared_rows": artefact.shared_rows.file} if artefact.shared_rows is not None else {}),
     }
 
 

@@ -30,7 +30,7 @@ class Reads(Enum):
     LAST_TOKEN = "last-token"
 
 
-REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks", "past", "total", "source", "sources"})
+REQUEST_AXES = frozenset({"batch", "choices", "sequence", "masks", "texts", "past", "total", "source", "sources"})
 """Axes that change with the request; the manifest's `sizes` give every other one."""
 
 
@@ -39,8 +39,8 @@ class TensorSpec:
     """A tensor of the graph: its name, its dtype (numpy's name), and the name of each axis.
 
     Axis names mean the same everywhere: those of REQUEST_AXES change with the request (past: tokens in the cache;
-    total: past and sequence; sources: texts that an encoder read, each shared by equally many rows of the batch;
-    source: tokens of such a text); labels, vocabulary, hidden, heads and size (of a head)
+    total: past and sequence; texts: texts that share a row; sources: texts that an encoder read, each shared by equally
+    many rows of the batch; source: tokens of such a text); labels, vocabulary, hidden, heads and size (of a head)
     belong to the checkpoint; classes are the two of the next sentence head, 0 for "is next".
 
     A name that holds `{layer}` is a template: it stands for one tensor in each layer; see `expand`.
@@ -82,6 +82,14 @@ class CrossAttention:
     inputs: tuple[TensorSpec, ...]
     source_inputs: tuple[TensorSpec, ...]
     source_outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class SharedRows:
+    """The tensors of a graph that answers several texts in each row; see `Task.shared_rows`."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True)
@@ -212,6 +220,28 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         if self.reads is Reads.MASKED_POSITIONS and not plain:
             specs += (TensorSpec("positions", "int64", ("batch", "masks")),)
         return specs
+
+    @property
+    def shared_rows(self) -> SharedRows | None:
+        """The tensors of the graph for texts that share a row; None where the task has no such graph.
+
+        For each token its id, its type, which text of the row it belongs to (`sequence_ids`: from 1 on, 0 for padding),
+        and its place in that text (`position_ids`). Where a text has an output of its own, `positions` are the places
+        in the row of the texts' first tokens; of a task that reads masks, those of the masks.
+        """
+        if self.choices or self.is_autoregressive:
+            return None
+        outputs = tuple(
+            spec if spec.axes[1] in ("sequence", "masks") else replace(spec, axes=("batch", "texts", *spec.axes[1:]))
+            for spec in self.outputs
+        )
+        read = {spec.axes[1] for spec in outputs} - {"sequence"}
+        if len(read) > 1:  # a text's own output beside those of its masks
+            return None
+        names = ("input_ids", "token_type_ids", "sequence_ids", "position_ids")
+        inputs = [TensorSpec(name, "int64", ("batch", "sequence")) for name in names]
+        inputs += [TensorSpec("positions", "int64", ("batch", axis)) for axis in read]
+        return SharedRows(tuple(inputs), outputs)
 
     def graph_outputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
         """The graph's outputs in order, per-layer ones as templates; `plain` keeps those of transformers' class."""
