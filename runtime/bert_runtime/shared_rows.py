@@ -48,7 +48,7 @@ def plan_shared(features: Sequence[Features], budget: Budget) -> list[list[Row]]
     that exceeds the budget alone is its own batch. `budget.rows` counts rows, `padding` and `multiple` do not matter.
     """
     lengths = [len(row.ids) for row in features]
-    rows = fill(lengths)
+    rows = fill(lengths, min(WIDTH, budget.tokens))
     used = [sum(lengths[i] for i in row) for row in rows]
     order = sorted(range(len(rows)), key=lambda n: used[n], reverse=True)
     batches: list[list[Row]] = []
@@ -59,9 +59,9 @@ def plan_shared(features: Sequence[Features], budget: Budget) -> list[list[Row]]
     return batches
 
 
-def fill(lengths: Sequence[int]) -> list[Row]:
+def fill(lengths: Sequence[int], width: int = WIDTH) -> list[Row]:
     """Texts of these lengths in rows: the longest first, each into the row where it leaves least room (best fit
-    decreasing), or into a new one of WIDTH tokens, twice as many if it has more, and so on."""
+    decreasing), or into a new one of `width` tokens, twice as many if it has more, and so on."""
     rows: list[Row] = []
     with_room: dict[int, list[int]] = {}  # tokens of room -> rows
     rooms = 0  # bit n: there are rows with room for n tokens
@@ -72,7 +72,7 @@ def fill(lengths: Sequence[int]) -> list[Row]:
             n = with_room[room].pop()
             rooms ^= 0 if with_room[room] else 1 << room
         else:
-            room, n = _new_row(lengths[i]), len(rows)
+            room, n = _new_row(lengths[i], width), len(rows)
             rows.append([])
         rows[n].append(i)
         left = room - lengths[i]
@@ -81,9 +81,8 @@ def fill(lengths: Sequence[int]) -> list[Row]:
     return rows
 
 
-def _new_row(length: int) -> int:
+def _new_row(length: int, width: int) -> int:
     """Tokens that a row has room for, whose first text has `length`."""
-    width = WIDTH
     while width < length:
         width *= 2
     return width

@@ -92,6 +92,16 @@ GOLDENS = (
         ("bad", "good", "neither"),
     ),
     Golden(
+        "text-classification",
+        ("openvino",),
+        (
+            {"text": "The film."},
+            {"text": "A café 🎬?", "text_pair": "the good film", "top_k": 2},
+        ),
+        ("bad", "good", "neither"),
+        variety="shared-rows",
+    ),
+    Golden(
         "token-classification",
         ("cpu",),
         (

@@ -99,12 +99,18 @@ class _Rewriting:
                 read = _input(node)
                 if self.reads is not Reads.FIRST_TOKEN:
                     read = self._at_positions(read, "pooled")
-                node.outputs[0].replace_all_uses_with(self._node("Reshape", [read, flat], "pooled/flat"))
+                self._pooled(node, self._node("Reshape", [read, flat], "pooled/flat"))
             elif (tokens := _averaged(node)) is not None:
                 means = self._means(tokens)
-                node.outputs[0].replace_all_uses_with(self._node("Reshape", [means, flat], "means/flat"))
+                self._pooled(node, self._node("Reshape", [means, flat], "means/flat"))
             elif node.op_type == "Expand":  # of a norm, to the vectors that it divides: division does that itself
                 node.outputs[0].replace_all_uses_with(_input(node))
+
+    def _pooled(self, node: ir.Node, vectors: ir.Value) -> None:
+        """Vectors of texts in place of those of rows."""
+        old = node.outputs[0]
+        vectors.shape, vectors.type = old.shape, old.type
+        old.replace_all_uses_with(vectors, replace_graph_outputs=True)
 
     def _means(self, tokens: ir.Value) -> ir.Value:
         """The mean of the tokens of each text, (batch, texts, hidden)."""
@@ -138,8 +144,9 @@ class _Rewriting:
 
     def _with_axis(self, value: ir.Value, axis: int) -> ir.Value:
         """With one more axis, of size 1."""
-        where = integers(self.graph, f"{NAME}/axis_{axis % 10}", [axis])
-        return self._once("Unsqueeze", [value, where], f"{str(value.name).removeprefix(f'{NAME}/')}/axis_{axis % 10}")
+        last = f"axis_{axis}" if axis >= 0 else "last_axis"
+        where = integers(self.graph, f"{NAME}/{last}", [axis])
+        return self._once("Unsqueeze", [value, where], f"{str(value.name).removeprefix(f'{NAME}/')}/{last}")
 
     def _once(self, operator: str, inputs: Sequence[ir.Value], name: str) -> ir.Value:
         """The node's output; one that was asked for before is not made again."""

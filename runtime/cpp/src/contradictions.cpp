@@ -55,11 +55,11 @@ using Named = std::vector<std::pair<std::string, Graph>>;
 Named graphs(const Manifest& manifest) {
   Named found;
   for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
-    std::string where = "artefacts[" + std::to_string(i) + "]";
-    for (Graph& graph : manifest.artefacts[i].graphs()) {
-      found.emplace_back(where, std::move(graph));
-      where += ".source";
-    }
+    const std::string where = "artefacts[" + std::to_string(i) + "]";
+    const Artefact& artefact = manifest.artefacts[i];
+    found.emplace_back(where, artefact.graphs().front());
+    if (artefact.source) found.emplace_back(where + ".source", *artefact.source);
+    if (artefact.shared_rows) found.emplace_back(where + ".shared_rows", *artefact.shared_rows);
   }
   return found;
 }

@@ -139,7 +139,7 @@ std::vector<TensorSpec> tensors(const std::vector<Record>& records) {
   return found;
 }
 
-/// The fields that an artefact and its source have in common.
+/// The fields that an artefact and its other graphs have in common.
 Graph graph(Record& record) {
   Graph found;
   found.file = record.string("file", is_onnx_name, kPlainName + ", ending in .onnx");
@@ -149,7 +149,7 @@ Graph graph(Record& record) {
   return found;
 }
 
-Graph source(Record record) {
+Graph second(Record record) {
   Graph found = graph(record);
   record.close();
   return found;
@@ -167,7 +167,8 @@ Artefact artefact(Record record) {
   found.mask = record.choice("mask", kMasks);
   found.opset = record.integer("opset", 1, 1000);
   found.plain = record.boolean("plain");
-  if (record.has("source")) found.source = source(record.record("source"));
+  if (record.has("source")) found.source = second(record.record("source"));
+  if (record.has("shared_rows")) found.shared_rows = second(record.record("shared_rows"));
   record.close();
   return found;
 }

@@ -39,6 +39,11 @@ std::vector<Compared> places(const Artefact& artefact, const Task& task) {
     all.push_back({"source.inputs", artefact.source->inputs, task.cross_attention->source_inputs});
     all.push_back({"source.outputs", artefact.source->outputs, task.cross_attention->source_outputs});
   }
+  const std::optional<SharedRows> sharing = task.shared_rows();
+  if (artefact.shared_rows && sharing) {
+    all.push_back({"shared_rows.inputs", artefact.shared_rows->inputs, sharing->inputs});
+    all.push_back({"shared_rows.outputs", artefact.shared_rows->outputs, sharing->outputs});
+  }
   return all;
 }
 
@@ -81,6 +86,16 @@ void source_problems(const Manifest& manifest, const Task& task, Problems& probl
     problems.push_back(place(first) + ".source is given, expected none: " + task.name + " reads no encoder");
   } else if (without != artefacts.end()) {
     problems.push_back(place(without) + ".source is missing, expected one in every artefact or in none");
+  }
+}
+
+/// A graph for shared rows where the task has none.
+void shared_rows_problems(const Manifest& manifest, const Task& task, Problems& problems) {
+  for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
+    const Artefact& artefact = manifest.artefacts[i];
+    if (!artefact.shared_rows || (task.shared_rows() && !artefact.plain)) continue;
+    problems.push_back("artefacts[" + std::to_string(i) + "].shared_rows is given, expected none: texts of " +
+                       task.name + (artefact.plain ? " (plain)" : "") + " share no row");
   }
 }
 
@@ -222,6 +237,7 @@ std::vector<std::string> task_problems(const Manifest& manifest, const Task& tas
     signature_problems(manifest.artefacts[i], task, manifest.sizes, "artefacts[" + std::to_string(i) + "]", problems);
   }
   source_problems(manifest, task, problems);
+  shared_rows_problems(manifest, task, problems);
   settings_problems(manifest.settings, task, problems);
   label_problems(manifest, task, problems);
   size_problems(manifest, problems);

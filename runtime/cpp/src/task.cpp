@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <utility>
 
 namespace bert_runtime {
 namespace {
 
-constexpr std::array<std::string_view, 8> kRequestAxes = {"batch", "choices", "sequence", "masks",
+constexpr std::array<std::string_view, 9> kRequestAxes = {"batch", "choices", "sequence", "masks",  "texts",
                                                           "past",  "total",   "source",   "sources"};
 constexpr std::string_view kLayer = "{layer}";
 
@@ -37,6 +39,23 @@ std::vector<TensorSpec> Task::inputs(bool plain, bool reads_source) const {
 
 std::vector<TensorSpec> Task::graph_outputs(bool plain) const {
   return plain && !plain_outputs.empty() ? plain_outputs : outputs;
+}
+
+std::optional<SharedRows> Task::shared_rows() const {
+  if (choices || is_autoregressive) return std::nullopt;
+  SharedRows found;
+  std::set<std::string> read;
+  for (TensorSpec spec : outputs) {
+    if (spec.axes[1] != "sequence" && spec.axes[1] != "masks") spec.axes.insert(spec.axes.begin() + 1, "texts");
+    if (spec.axes[1] != "sequence") read.insert(spec.axes[1]);
+    found.outputs.push_back(std::move(spec));
+  }
+  if (read.size() > 1) return std::nullopt;  // a text's own output beside those of its masks
+  for (const char* name : {"input_ids", "token_type_ids", "sequence_ids", "position_ids"}) {
+    found.inputs.push_back({name, "int64", {"batch", "sequence"}});
+  }
+  for (const std::string& axis : read) found.inputs.push_back({"positions", "int64", {"batch", axis}});
+  return found;
 }
 
 std::vector<TensorSpec> expand(const std::vector<TensorSpec>& specs, std::int64_t layers) {

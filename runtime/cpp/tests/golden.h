@@ -14,11 +14,14 @@ inline const std::string kFromSource = "text-generation-from-source";
 /// Two artefacts for one target, which share their weights: one for right-padded masks, one for any.
 inline const std::string kByMask = "token-classification-by-mask";
 
+/// A graph for rows that texts share beside the artefact's own.
+inline const std::string kSharedRows = "text-classification-shared-rows";
+
 inline std::string path(const std::string& name) { return std::string(BERT_RUNTIME_GOLDEN) + "/" + name; }
 
 /// Every golden bundle: one of each task, and those above.
 inline std::vector<std::string> names() {
-  std::vector<std::string> all = {kFromSource, kByMask};
+  std::vector<std::string> all = {kFromSource, kByMask, kSharedRows};
   for (const bert_runtime::Task* task : bert_runtime::tasks()) all.push_back(task->name);
   return all;
 }

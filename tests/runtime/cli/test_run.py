@@ -311,6 +311,12 @@ def test_a_bundle_is_described_for_people_and_for_programs(run: Any, classificat
         assert word in text
 
 
+def test_a_second_graph_is_described(run: Any, classification: Path) -> None:
+    shared = classification.with_name("text-classification-shared-rows")
+    record = json.loads(run(shared, "--describe", "--json").out)
+    assert record["artefacts"][0]["shared_rows"] == "model.shared_rows.onnx"
+
+
 def test_a_warning_is_one_line_without_its_source(run: Any, classification: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("bert_runtime.backends.select.ENGINES", {})
     ran = run(classification, "--text", "a")

@@ -26,7 +26,7 @@ struct Graph {
   std::vector<TensorSpec> outputs;
 };
 
-/// One graph for one kind of engine; of a decoder that reads an encoder, two.
+/// One graph for one kind of engine; of a decoder that reads an encoder two, and two where texts can share a row.
 struct Artefact {
   std::string target;                ///< cpu, cuda, tensorrt, openvino or portable.
   std::string precision;             ///< fp32, fp16, bf16 or int8.
@@ -38,11 +38,13 @@ struct Artefact {
   std::int64_t opset = 0;            ///< The version of the default ONNX operator set.
   bool plain = false;                ///< Whether the signature is exactly that of the class in transformers.
   std::optional<Graph> source;       ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
+  std::optional<Graph> shared_rows;  ///< What answers the same for several texts in a row; no engine here gains by it.
 
-  /// The artefact's own graph, and that of the source where there is one.
+  /// The artefact's own graph, and those of the source and of shared rows where there are any.
   [[nodiscard]] std::vector<Graph> graphs() const {
     std::vector<Graph> all = {{file, data, inputs, outputs}};
     if (source) all.push_back(*source);
+    if (shared_rows) all.push_back(*shared_rows);
     return all;
   }
 };

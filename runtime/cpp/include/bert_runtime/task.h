@@ -36,6 +36,12 @@ struct CrossAttention {
   std::vector<TensorSpec> source_outputs;
 };
 
+/// The tensors of a graph that answers several texts in each row; see Task::shared_rows.
+struct SharedRows {
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
 /// A head as a value: what its graph takes and gives, and which settings it uses.
 struct Task {
   std::string name;                            ///< Its name in the ecosystem, used in manifests and commands.
@@ -55,6 +61,10 @@ struct Task {
 
   /// The graph's outputs in order, per-layer ones as templates; `plain` keeps those of transformers' class.
   [[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> graph_outputs(bool plain = false) const;
+
+  /// The tensors of the graph for texts that share a row, as BUNDLE.md has them; nothing where the task has no such
+  /// graph.
+  [[nodiscard]] BERT_RUNTIME_API std::optional<SharedRows> shared_rows() const;
 };
 
 /// The tensors of a graph with `layers` layers, in order: templates that stand together stay together by layer.
