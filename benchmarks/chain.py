@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +54,20 @@ def chains(folder: Path, threads: int) -> Iterator[Chained]:
         session.close()
         time.sleep(0.2)
     yield from _torch_chains(weights, start, threads)
+
+
+@contextlib.contextmanager
+def openvino_chain(precision: str, threads: int) -> Iterator[Callable[[], object]]:
+    """OpenVINO's chain in fp32, bf16 or int8, kept loaded."""
+    random = np.random.default_rng(0)
+    weights = [(random.standard_normal(s) / np.sqrt(s[0])).astype(np.float32) for s in SHAPES]
+    feeds = {"x": random.standard_normal((TOKENS, _SIZE.hidden)).astype(np.float32)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chain.onnx"
+        onnx.save(integer_chain(weights) if precision == "int8" else float_chain(weights), path)
+        engine = OpenVinoEngine(path, precision, threads)
+        yield _bound(engine, feeds)
+        engine.close()
 
 
 def float_chain(weights: list[NDArray[np.float32]]) -> onnx.ModelProto:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,8 @@ def measure(graph: Path, rounds: int, threads: int) -> Iterator[dict[str, Any]]:
     found: dict[str, list[dict[str, Any]]] = {option: [] for option in OPTIONS}
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "optimised.onnx"
+        for weights in graph.parent.glob(f"{graph.name}.data"):  # what it makes of the graph reads some of them there
+            shutil.copy(weights, folder)
         optimised(graph, saved, threads)
         for _ in range(rounds):
             for option, runs in found.items():

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.markdown import markdown
 from benchmarks.peers import PEERS
 from benchmarks.peers.text import TEXT_PEERS
-from benchmarks.summary import percentiles, speed_up, typical
+from benchmarks.summary import percentiles, shares, speed_up, typical
 from benchmarks.workload import Case
 
 
@@ -98,5 +98,7 @@ def roofline(measurements: Mapping[str, Any]) -> Iterator[str]:
         )
         name = PEERS[each["peer"]].name if each["peer"] in PEERS else each["peer"]
         share = rate / max(peaks[each["precision"]].values())
+        if "peaks" in each:
+            share = statistics.median(shares(each["operations"], each["seconds"], each["peaks"]))
         rows.append([name, each["precision"], where, f"{rate:.3f}", f"{share:.0%}"])
     yield from markdown(["engine", "precision", "work", "1e12 operations a second", "of the peak"], rows)

@@ -79,3 +79,8 @@ def _medians(rounds: Rounds) -> list[float]:
             f"got {[len(calls) for calls in rounds]} calls a round, expected at least one round of one call"
         )
     return [statistics.median(calls) for calls in rounds]
+
+
+def shares(work: float, seconds: Sequence[float], peaks: Sequence[float]) -> list[float]:
+    """What each round of `work` operations reached of the peak around it, in 1e12 operations a second."""
+    return [work / each / 1e12 / most for each, most in zip(seconds, peaks, strict=True)]

@@ -118,10 +118,9 @@ def roofline(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
     for each in (*measurements["engines"], *measurements["bulk"]):
         work, rounds = ("mixed real texts in bulk", [[1e3 * s] for s in each["seconds"]]) if "seconds" in each else (
             "b8 s128", each["rounds"])  # fmt: skip
-        middle, low, high = (
-            100 * each["operations"] / (milliseconds * 1e9) / peaks[each["precision"]]
-            for milliseconds in spread(rounds)
-        )
+        most = each.get("peaks", [peaks[each["precision"]]] * len(rounds))
+        possible = [[1e9 * now * milliseconds for milliseconds in took] for took, now in zip(rounds, most, strict=True)]
+        middle, low, high = (100 * each["operations"] / operations for operations in spread(possible))
         works[work][f"{shown(each['peer'])} ({each['precision']})"] = Spread(middle, high, low)
     yield Drawn(
         "roofline",

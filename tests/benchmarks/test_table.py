@@ -90,6 +90,9 @@ def test_a_roofline_sets_every_engine_beside_the_fastest_chain_of_its_precision(
     assert "| int8 | 0.800 |  |" in lines
     assert "| torch eager | fp32 | b8 s128 | 0.100 | 50% |" in lines
     assert "| x | int8 | mixed real texts in bulk | 0.400 | 50% |" in lines
+    bulk |= {"seconds": [5.0, 5.0, 2.5], "peaks": [0.8, 0.5, 1.0]}  # of 50%, 80% and 80%
+    lines = list(speed_table.roofline({"peaks": peaks, "engines": [engine], "bulk": [bulk]}))
+    assert "| x | int8 | mixed real texts in bulk | 0.400 | 80% |" in lines
 
 
 def test_a_tokenising_table_compares_every_engine_with_the_tokenizers_library() -> None:

@@ -91,6 +91,9 @@ def test_a_roofline_shows_the_share_of_the_best_chain_in_the_same_precision() ->
     (figure,) = drawn("roofline", {"peaks": peaks, "engines": [engine], "bulk": [bulk]}).values()
     assert bars(figure) == {"torch eager (fp32)": 50.0}
     assert bars(figure, panel=1) == {"bert-export (int8)": 50.0}
+    bulk |= {"peaks": [1.0, 1.0]}  # what the chain reached while these texts were answered
+    (figure,) = drawn("roofline", {"peaks": peaks, "engines": [engine], "bulk": [bulk]}).values()
+    assert bars(figure, panel=1) == {"bert-export (int8)": 40.0}
 
 
 def gpu_run(peer: str, shape: tuple[int, int, float], milliseconds: float, floor: float | None = 0.5) -> dict[str, Any]:
