@@ -126,23 +126,11 @@ class Session(Generic[RequestT, ResultT]):
         Raises:
             BackendError: the engine failed.
         """
-        sharing = self.sharing
-
-        def run(indices: list[int]) -> Iterator[tuple[int, Outputs]]:
-            batch = [rows[i] for i in indices]
-            longest = max(row.ids.shape[-1] for row in batch)
-            feeds = collate(batch, self.text.pad_id, min(width(longest, self._budget), self.text.max_length))
-            outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
-            return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
-
-        def run_shared(batch: list[Row]) -> Iterator[tuple[int, Outputs]]:
-            assert sharing is not None
-            feeds, places = share(batch, rows, self.text.pad_id, sharing.graph.inputs)
-            return split_shared(sharing.engine.run(feeds, fetch), places, rows, sharing.graph.outputs)
-
-        if sharing is not None:
-            return itertools.chain.from_iterable(self._streams.start(run_shared, plan_shared(rows, self._budget)))
-        return itertools.chain.from_iterable(self._streams.start(run, plan(rows, self._budget)))
+        if self.sharing is None:
+            found = self._streams.start(lambda batch: self._padded(batch, rows, fetch), plan(rows, self._budget))
+        else:
+            found = self._streams.start(lambda batch: self._shared(batch, rows, fetch), plan_shared(rows, self._budget))
+        return itertools.chain.from_iterable(found)
 
     def close(self) -> None:
         """Free the model; using the session afterwards is a BackendError."""
@@ -158,6 +146,25 @@ class Session(Generic[RequestT, ResultT]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _padded(
+        self, indices: list[int], rows: Sequence[Features], fetch: Sequence[str]
+    ) -> Iterator[tuple[int, Outputs]]:
+        """A batch in which each text has a row of its own."""
+        batch = [rows[i] for i in indices]
+        longest = max(row.ids.shape[-1] for row in batch)
+        feeds = collate(batch, self.text.pad_id, min(width(longest, self._budget), self.text.max_length))
+        outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
+        return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
+
+    def _shared(
+        self, batch: list[Row], rows: Sequence[Features], fetch: Sequence[str]
+    ) -> Iterator[tuple[int, Outputs]]:
+        """A batch of rows that texts share."""
+        assert self.sharing is not None
+        feeds, places = share(batch, rows, self.text.pad_id, self.sharing.graph.inputs)
+        outputs = self.sharing.engine.run(feeds, fetch)
+        return split_shared(outputs, places, rows, self.sharing.graph.outputs)
 
     def _stream(
         self, requests: Iterator[RequestT | Mapping[str, object]], strict: bool

@@ -27,6 +27,12 @@ BUNDLES = [
 """The golden bundles: one of each head, a decoder that reads an encoder, whose requests bring the states, one with two
 artefacts for one target, and one with a graph for shared rows, which the C++ runtime has no use for."""
 
+ELSEWHERE = (
+    "bert-run: warning: the bundle holds only openvino; its openvino file runs on ONNX Runtime's CPU provider here, "
+    "slower than `bert-export --target cpu` would make it\n"
+)
+"""What the C++ runtime says, which has no OpenVINO; in Python texts share rows there."""
+
 BAD_LINES = [
     "",
     "   ",
@@ -92,7 +98,7 @@ def test_a_file_of_requests_gets_the_same_lines(head: str, cpp: Run, python: Run
     ours, theirs = cpp(*arguments), python(*arguments)
 
     assert ours[0] == theirs[0] == 0
-    assert ours[2] == theirs[2]
+    assert ours[2].removeprefix(ELSEWHERE) == theirs[2].removeprefix(ELSEWHERE)
     answers, expected = ours[1].splitlines(), theirs[1].splitlines()
     assert len(answers) == len(expected) == 2 * len(lines) + len(BAD_LINES) - 2
     for answer, line in zip(answers, expected, strict=True):

@@ -131,7 +131,11 @@ def test_the_report_is_in_the_manifest(task: str, tiny_bundle: TinyBundle) -> No
         assert parity["tolerance"] == {"absolute": 1e-4, "relative": 0.0, "others": 0.0}
         assert all(check["max_difference"] <= 1e-4 for check in parity["checks"])
     told = json.loads(json.dumps(report.to_json()))["artefacts"]
-    for elsewhere in ("int8", "profile"):  # told under quality, and in a file of its own
+    for elsewhere in (
+        "int8",
+        "profile",
+        "shared_rows",
+    ):  # told under quality, in a file of its own, and of no graph here
         assert [artefact.pop(elsewhere) for artefact in told] == [None] * len(parities)
     assert manifest["verification"]["artefacts"] == told
     assert manifest["quality"] is None

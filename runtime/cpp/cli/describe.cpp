@@ -31,6 +31,7 @@ Json shown(const Artefact& artefact) {
     record["source"] = artefact.source->file;
     record["source_inputs"] = shown(artefact.source->inputs);
   }
+  if (artefact.shared_rows) record["shared_rows"] = artefact.shared_rows->file;
   return record;
 }
 
