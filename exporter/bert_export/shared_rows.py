@@ -118,7 +118,7 @@ def _compared(subject: Subject, types: int) -> SharedRowsReport:
     worst, name = max((_difference(alone, together, name) / limits[name], name) for name in names)
     report = SharedRowsReport(
         texts=len(texts),
-        rows=sum(map(len, plan_shared(texts, Budget()))),
+        rows=sum(bool(row) for batch in plan_shared(texts, Budget()) for row in batch),
         max_difference=_difference(alone, together, name),
         tolerance=limits[name],
     )

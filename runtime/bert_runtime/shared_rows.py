@@ -20,8 +20,8 @@ WIDTH = 256
 """Tokens of a row, unless a text has more: attention costs the more the wider a row is, and little is left over where a
 row holds many texts. 128 was level on real texts: benchmarks/LOG.md."""
 
-GRAIN = 32
-"""Rows that are not full end at a multiple of so many tokens."""
+GRAIN = 64
+"""Rows that are not full end at a multiple of so many tokens: an engine keeps what it prepared for each shape."""
 
 Row = list[int]
 """Which texts a row holds, in order."""
@@ -46,6 +46,8 @@ class Place:
 def plan_shared(features: Sequence[Features], budget: Budget) -> list[list[Row]]:
     """Indices of `features` as rows, and these in batches of at most `budget.tokens` tokens, the widest first; a row
     that exceeds the budget alone is its own batch. `budget.rows` counts rows, `padding` and `multiple` do not matter.
+
+    A batch of what is left has as many rows as a power of two, some of nothing, so that its shape is met again.
     """
     lengths = [len(row.ids) for row in features]
     rows = fill(lengths, min(WIDTH, budget.tokens))
@@ -53,9 +55,10 @@ def plan_shared(features: Sequence[Features], budget: Budget) -> list[list[Row]]
     order = sorted(range(len(rows)), key=lambda n: used[n], reverse=True)
     batches: list[list[Row]] = []
     while order:
-        count = max(1, min(budget.rows, budget.tokens // width_of(used[order[0]])))
-        batches.append([rows[n] for n in order[:count]])
-        order = order[count:]
+        most = max(1, min(budget.rows, budget.tokens // width_of(used[order[0]])))
+        batch = [rows[n] for n in order[:most]]
+        batches.append(batch + [[]] * (min(most, 1 << (len(batch) - 1).bit_length()) - len(batch)))
+        order = order[most:]
     return batches
 
 

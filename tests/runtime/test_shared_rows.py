@@ -78,6 +78,15 @@ def test_batches_keep_the_budget(found: list[int], tokens: int, most: int) -> No
         assert len(batch) == 1 or len(batch) * widest <= tokens
 
 
+@given(st.lists(st.integers(1, 512), min_size=1, max_size=80))
+def test_what_is_left_has_one_of_few_shapes(found: list[int]) -> None:
+    *_, last = plan_shared([text(length) for length in found], Budget())
+    widest = width_of(max(sum(found[i] for i in row) for row in last))
+    assert last[0]
+    assert widest % 64 == 0
+    assert len(last) in (1, 2, 4, 8, 2048 // widest)
+
+
 @given(texts)
 def test_a_text_stands_in_one_place_and_knows_its_own_tokens(shapes: list[tuple[int, int]]) -> None:
     rows = [text(length, 100 * i, masks) for i, (length, masks) in enumerate(shapes)]
