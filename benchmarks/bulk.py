@@ -26,7 +26,7 @@ from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.loading import Options
 from bert_runtime.schedule import collate, plan, width
 from bert_runtime.session import BULK, Session
-from bert_runtime.shared_rows import plan_shared, width_of
+from bert_runtime.shared_rows import fullest, plan_shared
 from bert_runtime.tasks.task import Features
 
 HEAD = "text-classification"
@@ -100,16 +100,12 @@ def lengths(asked: Sequence[str], session: Session[Any, Any]) -> tuple[int, floa
     for first in range(0, len(rows), BULK):
         chunk = rows[first : first + BULK]
         if session.sharing is not None:
-            whole += sum(tokens_of(batch, chunk) for batch in plan_shared(chunk, budget))
+            batches = plan_shared(chunk, budget)
+            whole += sum(len(batch) * width(fullest(batch, chunk), budget) for batch in batches)
             continue
         for batch in plan(chunk, budget):
             whole += len(batch) * width(max(chunk[i].ids.size for i in batch), budget)
     return own, (whole - own) / whole
-
-
-def tokens_of(batch: Sequence[Sequence[int]], texts: Sequence[Features]) -> int:
-    """Of rows that texts share, with their padding."""
-    return len(batch) * width_of(max(sum(texts[i].ids.size for i in row) for row in batch))
 
 
 def measure(count: int, rounds: int, threads: int) -> Mapping[str, Any]:

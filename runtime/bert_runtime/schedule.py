@@ -106,12 +106,11 @@ def width(length: int, budget: Budget) -> int:
     """Of a batch whose longest row has `length` tokens."""
     if not budget.is_coarse:
         return length
-    step = round_up(_step(length), budget.multiple or 1)
-    return round_up(length, step)
+    step = _up(_step(length), budget.multiple or 1)
+    return _up(length, step)
 
 
-def round_up(number: int, multiple: int) -> int:
-    """The least multiple that is not below."""
+def _up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 

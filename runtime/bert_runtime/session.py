@@ -17,7 +17,7 @@ from bert_runtime.errors import BackendError, InputError
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Manifest
 from bert_runtime.schedule import Schedule, collate, plan, split, width
-from bert_runtime.shared_rows import Row, plan_shared, share, split_shared
+from bert_runtime.shared_rows import Row, fullest, plan_shared, share, split_shared
 from bert_runtime.streams import Streams
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Features, Head, Outputs, Task
@@ -162,7 +162,8 @@ class Session(Generic[RequestT, ResultT]):
     ) -> Iterator[tuple[int, Outputs]]:
         """A batch of rows that texts share."""
         assert self.sharing is not None
-        feeds, places = share(batch, rows, self.text.pad_id, self.sharing.graph.inputs)
+        tokens = width(fullest(batch, rows), self._budget)
+        feeds, places = share(batch, rows, self.text.pad_id, self.sharing.graph.inputs, tokens)
         outputs = self.sharing.engine.run(feeds, fetch)
         return split_shared(outputs, places, rows, self.sharing.graph.outputs)
 

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.schedule import Budget, round_up
+from bert_runtime.schedule import Budget, width
 from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 
 WIDTH = 256
 """Tokens of a row, unless a text has more: attention costs the more the wider a row is, and little is left over where a
 row holds many texts. 128 was level on real texts: benchmarks/LOG.md."""
-
-GRAIN = 64
-"""Rows that are not full end at a multiple of so many tokens: an engine keeps what it prepared for each shape."""
 
 Row = list[int]
 """Which texts a row holds, in order."""
@@ -45,9 +42,9 @@ class Place:
 
 def plan_shared(features: Sequence[Features], budget: Budget) -> list[list[Row]]:
     """Indices of `features` as rows, and these in batches of at most `budget.tokens` tokens, the widest first; a row
-    that exceeds the budget alone is its own batch. `budget.rows` counts rows, `padding` and `multiple` do not matter.
+    that exceeds the budget alone is its own batch. `budget.rows` counts rows, and `padding` does not matter.
 
-    A batch of what is left has as many rows as a power of two, some of nothing, so that its shape is met again.
+    Where shapes are to be few, a batch of what is left has as many rows as a power of two, some of nothing.
     """
     lengths = [len(row.ids) for row in features]
     rows = fill(lengths, min(WIDTH, budget.tokens))
@@ -55,16 +52,17 @@ def plan_shared(features: Sequence[Features], budget: Budget) -> list[list[Row]]
     order = sorted(range(len(rows)), key=lambda n: used[n], reverse=True)
     batches: list[list[Row]] = []
     while order:
-        most = max(1, min(budget.rows, budget.tokens // width_of(used[order[0]])))
+        most = max(1, min(budget.rows, budget.tokens // width(used[order[0]], budget)))
         batch = [rows[n] for n in order[:most]]
-        batches.append(batch + [[]] * (min(most, 1 << (len(batch) - 1).bit_length()) - len(batch)))
+        size = min(most, 1 << (len(batch) - 1).bit_length()) if budget.is_coarse else len(batch)
+        batches.append(batch + [[]] * (size - len(batch)))
         order = order[most:]
     return batches
 
 
-def fill(lengths: Sequence[int], width: int = WIDTH) -> list[Row]:
+def fill(lengths: Sequence[int], least: int = WIDTH) -> list[Row]:
     """Texts of these lengths in rows: the longest first, each into the row where it leaves least room (best fit
-    decreasing), or into a new one of `width` tokens, twice as many if it has more, and so on."""
+    decreasing), or into a new one of `least` tokens, twice as many if it has more, and so on."""
     rows: list[Row] = []
     with_room: dict[int, list[int]] = {}  # tokens of room -> rows
     rooms = 0  # bit n: there are rows with room for n tokens
@@ -75,7 +73,7 @@ def fill(lengths: Sequence[int], width: int = WIDTH) -> list[Row]:
             n = with_room[room].pop()
             rooms ^= 0 if with_room[room] else 1 << room
         else:
-            room, n = _new_row(lengths[i], width), len(rows)
+            room, n = _new_row(lengths[i], least), len(rows)
             rows.append([])
         rows[n].append(i)
         left = room - lengths[i]
@@ -84,29 +82,31 @@ def fill(lengths: Sequence[int], width: int = WIDTH) -> list[Row]:
     return rows
 
 
-def _new_row(length: int, width: int) -> int:
+def _new_row(length: int, least: int) -> int:
     """Tokens that a row has room for, whose first text has `length`."""
-    while width < length:
-        width *= 2
-    return width
+    room = least
+    while room < length:
+        room *= 2
+    return room
 
 
-def width_of(used: int) -> int:
-    """Of a batch whose fullest row holds `used` tokens."""
-    return round_up(used, GRAIN)
+def fullest(rows: Sequence[Row], features: Sequence[Features]) -> int:
+    """The tokens of the row that holds most."""
+    return max(sum(len(features[i].ids) for i in row) for row in rows)
 
 
 def share(
-    rows: Sequence[Row], features: Sequence[Features], pad_id: int, inputs: Sequence[TensorSpec]
+    rows: Sequence[Row], features: Sequence[Features], pad_id: int, inputs: Sequence[TensorSpec], least: int = 0
 ) -> tuple[dict[str, IntArray], dict[int, Place]]:
-    """The inputs of the graph for shared rows, int64 of (batch, sequence), and where each text stands.
+    """The inputs of the graph for shared rows, int64 of (batch, sequence) and padded to `least` tokens if no row has as
+    many, and where each text stands.
 
     `positions`, (batch, texts) or (batch, masks), has as many columns as a power of two, at the least; those that stand
     for nothing are 0.
     """
     places = {i: place for n, row in enumerate(rows) for i, place in _places(n, row, features)}
-    width = width_of(max(sum(len(features[i].ids) for i in row) for row in rows))
-    feeds = {spec.name: np.zeros((len(rows), width), np.int64) for spec in inputs if "sequence" in spec.axes}
+    shape = len(rows), max(least, fullest(rows, features))
+    feeds = {spec.name: np.zeros(shape, np.int64) for spec in inputs if "sequence" in spec.axes}
     feeds["input_ids"][:] = pad_id
     for i, place in places.items():
         text = features[i]
