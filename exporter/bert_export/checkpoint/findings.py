@@ -19,10 +19,12 @@ class Findings:
     Attributes:
         problems: sentences that stop the load.
         notes: sentences for the person who exports.
+        read: file of the checkpoint -> the keys that the bundle carries of it; see `bert_export.checkpoint.keys`.
     """
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise CheckpointError with every problem found so far, if there is one."""
