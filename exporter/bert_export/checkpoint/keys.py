@@ -1,4 +1,4 @@
-"""The keys of a checkpoint's files: each is carried into the bundle, ignored for a reason, or refused; none vanishes."""
+"""The keys of a checkpoint's files: carried into the bundle, ignored for a reason, or refused; none vanishes."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ TOKENIZER_JSON = KnownFile(
 
 VOCABULARY = KnownFile(
     "vocab.txt",
-    "One word piece a line, in UTF-8. It is read where there is no tokenizer.json; one that differs from tokenizer.json "
+    "One word piece a line, in UTF-8. It is read where there is no tokenizer.json; one that differs from it "
     "is named in a note.",
     (),
 )
