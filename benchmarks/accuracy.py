@@ -29,6 +29,7 @@ from benchmarks.accuracy_heads import HEADS, VARIANTS, MeasuredHead, Variant, sa
 from benchmarks.results import save
 from bert_calibration.quality import Measure, agreement, difference, measure_of, qualities
 from bert_calibration.samples import Samples, read_samples
+from bert_export.artefacts import text_of
 from bert_export.checkpoint import LoadOptions, Source, load
 from bert_export.demo import demo_checkpoint
 from bert_export.precision.emulate import emulated
@@ -79,9 +80,7 @@ def _torch(head: MeasuredHead, source: list[str]) -> Session[Any, Any]:
     flags = dict(zip(source[::2], source[1::2], strict=True))
     place = Source(flags["--model"], flags.get("--adapter")) if flags else demo_checkpoint(task.name)
     checkpoint = load(place, task, LoadOptions())
-    path = FOLDER / "tokenizer.json"
-    path.write_text(checkpoint.tokenizer.json, encoding="utf-8")
-    return torch_session(checkpoint.model, task, checkpoint.settings, path, checkpoint.tokenizer.max_length)
+    return torch_session(checkpoint.model, task, checkpoint.settings, text_of(checkpoint))
 
 
 def _half(graph: Path) -> OnnxRuntimeEngine:

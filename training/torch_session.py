@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,7 +11,7 @@ from transformers import PreTrainedModel
 
 from bert_export.verify.reference import Reference
 from bert_runtime.backends.engine import Running
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks.task import HeadSettings, Task
@@ -42,13 +41,12 @@ class TorchEngine:
 
 
 def torch_session(
-    model: PreTrainedModel, task: Task[Any, Any, Any], head: HeadSettings, tokenizer: Path, max_length: int = 512
+    model: PreTrainedModel, task: Task[Any, Any, Any], head: HeadSettings, text: TextEncoder
 ) -> Session[Any, Any]:
-    """A session that answers with `model`, in evaluation mode, for the head that `task` and `head` describe."""
+    """A session that answers with `model`, in evaluation mode, for the head that `task` and `head` describe; `text`
+    reads the texts."""
     model.eval()  # type: ignore[no-untyped-call]
-    text = TextEncoder.from_file(tokenizer, max_length)
     artefact = Artefact("torch", "fp32", "", (), task.inputs(), task.graph_outputs(), "any", 0, False)
-    record = TokenizerRecord(tokenizer.name, max_length, text.pad_id, text.mask_id)
-    manifest = Manifest(VERSION, task.name, head, {}, record, (artefact,), {}, {}, {})
+    manifest = Manifest(VERSION, task.name, head, {}, text.record, (artefact,), {}, {}, {})
     running = Running.of(artefact, TorchEngine(Reference(model, task, head, plain=False)))
     return Session(manifest, task, text, running, Schedule())

@@ -21,7 +21,7 @@ import torch
 from training.adapter import build_model, save
 from training.held_out import look
 from training.loop import train
-from training.recipe import BASE, Recipe, Settings
+from training.recipe import Recipe, Settings, text_encoder
 from training.recipes import RECIPES
 from training.registry import cache_dir
 from training.torch_session import torch_session
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     minutes = (time.monotonic() - began) / 60
     save(model, recipe, output)
     # a PeftModel passes what it does not know on to the model that it wraps
-    session = torch_session(model, recipe.task, recipe.head, BASE / "tokenizer.json")  # type: ignore[arg-type]
+    session = torch_session(model, recipe.task, recipe.head, text_encoder())  # type: ignore[arg-type]
     found = look(session, recipe.held_out())
     record = {
         **dataclasses.asdict(settings),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-from tokenizers import Tokenizer
 
 from bert_calibration.batches import encode
 from bert_calibration.errors import QuantizationError
@@ -74,8 +73,8 @@ class Subject:
                 f" export it again with --target {target}"
             )
         record = bundle.manifest.tokenizer
-        tokenizer = Tokenizer.from_file(str(bundle.directory / record.file))
-        return cls(bundle.directory, held[target], bundle.manifest, TextEncoder(tokenizer, record.max_length))
+        text = TextEncoder.from_file(bundle.directory / record.file, record)
+        return cls(bundle.directory, held[target], bundle.manifest, text)
 
     @property
     def path(self) -> Path:

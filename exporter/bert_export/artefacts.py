@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from bert_calibration.subject import Floats
 from bert_calibration.subject import Subject as QuantizationSubject
@@ -41,7 +40,7 @@ from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import collate
 from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
@@ -160,7 +159,6 @@ PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _ha
 
 def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
     """The manifest of these artefacts; the writer fills in its files."""
-    tokenizer = checkpoint.tokenizer
     provenance = dataclasses.asdict(checkpoint.provenance)
     provenance["versions"] |= {"bert-export": version("bert-export")}
     return Manifest(
@@ -168,7 +166,7 @@ def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
         task=checkpoint.task.name,
         settings=checkpoint.settings,
         sizes={axis: size for each in made for axis, size in each.sizes.items()},
-        tokenizer=TokenizerRecord("tokenizer.json", tokenizer.max_length, tokenizer.pad_id, tokenizer.mask_id),
+        tokenizer=checkpoint.tokenizer.record,
         artefacts=tuple(each.artefact for each in made),
         files={},
         provenance=provenance,
@@ -179,7 +177,8 @@ def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
 
 def text_of(checkpoint: Checkpoint) -> TextEncoder:
     """The checkpoint's tokenizer as a runtime reads it."""
-    return TextEncoder(Tokenizer.from_str(checkpoint.tokenizer.json), checkpoint.tokenizer.max_length)
+    tokenizer = checkpoint.tokenizer
+    return TextEncoder.from_json(tokenizer.json.encode(), tokenizer.record.file, tokenizer.record)
 
 
 class _Bench:
@@ -233,7 +232,7 @@ class _Bench:
         return found
 
     def _example_rows(self) -> Iterator[Features]:
-        for record in self._task.examples:
+        for record in self._task.examples_for(self._head.text):
             with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
                 yield from self._head.encode(self._task.request.from_record(record)).features
 

@@ -187,7 +187,7 @@ def answerable(subject: Subject) -> list[Request]:
     """The task's examples that this head can be asked."""
     head = subject.task.head(subject.text, subject.manifest.settings)
     found = []
-    for request in subject.requests(subject.task.examples):
+    for request in subject.requests(subject.task.examples_for(subject.text)):
         with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
             head.encode(request)
             found.append(request)

@@ -159,7 +159,7 @@ def _together(subject: Subject, engine: Engine, texts: Sequence[Features]) -> It
 def _texts(subject: Subject, types: int) -> Iterator[Features]:
     """The task's examples, and random tokens: texts of two tokens, of as many as there may be, and between."""
     head, text = subject.task.head(subject.text, subject.manifest.settings), subject.text
-    for request in subject.requests(subject.task.examples):
+    for request in subject.requests(subject.task.examples_for(subject.text)):
         with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
             rows = head.encode(request).features
             yield from (row for row in rows if row.type_ids.max(initial=0) < types)

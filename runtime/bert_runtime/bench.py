@@ -193,7 +193,7 @@ def _bulk(sessions: Mapping[str, Session[Any, Any]], plan: Plan) -> Iterator[Lin
 def _examples(session: Session[Any, Any]) -> Sequence[Mapping[str, Any]]:
     """Those examples that this bundle can answer: a vocabulary may lack their letters, a decoder wants a source."""
     answerable = []
-    for example in session.task.examples:
+    for example in session.task.examples_for(session.text):
         try:
             session._encoded(session._checked(example))
         except InputError:

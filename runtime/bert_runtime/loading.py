@@ -144,7 +144,8 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
         raise InputError(
             f"an encoder is given ({options.encoder}), expected none: the bundle in {bundle.directory} reads no encoder"
         )
-    text = _text_encoder(bundle)
+    record = bundle.manifest.tokenizer
+    text = TextEncoder.from_file(bundle.directory / record.file, record)
     choice, running = _start(bundle, choice, options)
     _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
     _, streams = options.shared(running.active_target)
@@ -249,14 +250,3 @@ def _compiled_folder(bundle: bundles.Bundle, artefact: Artefact, cache: Path) ->
         )
     digests = [bundle.manifest.files[name].sha256 for name in (artefact.file, *artefact.data)]
     return cache / hashlib.sha256(" ".join(digests).encode()).hexdigest()
-
-
-def _text_encoder(bundle: bundles.Bundle) -> TextEncoder:
-    record = bundle.manifest.tokenizer
-    text = TextEncoder.from_file(bundle.directory / record.file, record.max_length)
-    if (text.pad_id, text.mask_id) != (record.pad_id, record.mask_id):
-        raise BundleError(
-            f"{record.file}: the tokenizer has the pad and mask ids {text.pad_id} and {text.mask_id}, expected the "
-            f"manifest's {record.pad_id} and {record.mask_id}; export the bundle again"
-        )
-    return text

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
+from bert_runtime.text import TokenizerRecord
 
 FORMAT = "bert-export-bundle"
 VERSION = 1
@@ -100,16 +101,6 @@ class FileRecord:
 
     size: int
     sha256: str
-
-
-@dataclass(frozen=True)
-class TokenizerRecord:
-    """The tokenizer's file, the longest sequence the model takes, and the ids that padding and masks use."""
-
-    file: str
-    max_length: int
-    pad_id: int
-    mask_id: int | None
 
 
 @dataclass(frozen=True)

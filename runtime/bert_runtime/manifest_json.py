@@ -11,8 +11,9 @@ from bert_runtime import strict_json
 from bert_runtime.contradictions import contradictions
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
-from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest, TokenizerRecord
+from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
+from bert_runtime.text import TokenizerRecord
 
 NAME = "manifest.json"
 MAX_BYTES = 16 * 2**20
@@ -23,6 +24,8 @@ MASKS = ("any", RIGHT_PADDED)
 DTYPES = ("int64", "int32", "float32", "float16", "bool")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 POOLINGS = ("mean", "cls", "pooler")
+TRUNCATION_SIDES = ("right", "left")
+PAIR_TYPE_IDS = ((0, 1), (0, 0))
 
 FILE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 PLAIN_NAME = "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder"
@@ -137,9 +140,29 @@ def _tokenizer(record: Record) -> TokenizerRecord:
         max_length=record.integer("max_length", 1, _MAX_INT32),
         pad_id=record.integer("pad_id", 0, _MAX_INT32),
         mask_id=record.integer("mask_id", 0, _MAX_INT32) if record.has("mask_id") else None,
+        truncation_side=_truncation_side(record),
+        pair_type_ids=_pair_type_ids(record),
+        lower_case=record.boolean("lower_case") if record.has("lower_case") else False,
     )
     record.close()
     return tokenizer
+
+
+def _truncation_side(record: Record) -> str:
+    has_side = record.has("truncation_side")
+    return record.choice("truncation_side", TRUNCATION_SIDES) if has_side else TRUNCATION_SIDES[0]
+
+
+def _pair_type_ids(record: Record) -> tuple[int, int]:
+    if not record.has("pair_type_ids"):
+        return PAIR_TYPE_IDS[0]
+    allowed = [list(types) for types in PAIR_TYPE_IDS]
+
+    def fits(value: object) -> bool:
+        return value in allowed and isinstance(value, list) and all(type(item) is int for item in value)
+
+    first, second = record.value("pair_type_ids", fits, " or ".join(map(str, allowed)), allowed[0])
+    return first, second
 
 
 def _artefacts(record: Record) -> tuple[Artefact, ...]:
@@ -210,15 +233,19 @@ def _files(record: Record) -> dict[str, FileRecord]:
     return files
 
 
+_DEFAULTS: Mapping[type, Mapping[str, object]] = {
+    Artefact: {"source": None, "shared_rows": None},
+    TokenizerRecord: {"truncation_side": "right", "pair_type_ids": (0, 1), "lower_case": False},
+}
+"""What an absent key means: a field with this value is not written."""
+
+
 def _plain(value: object) -> object:
-    """Dataclasses and mappings as dicts; lists and scalars as they are. A graph that is not there is not told."""
+    """Dataclasses and mappings as dicts; lists and scalars as they are. What an absent key means is left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        defaults = _DEFAULTS.get(type(value), {})
         fields = dataclasses.asdict(value)
-        if isinstance(value, Artefact):
-            for graph in ("source", "shared_rows"):
-                if fields[graph] is None:
-                    del fields[graph]
-        return fields
+        return {key: item for key, item in fields.items() if key not in defaults or item != defaults[key]}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):

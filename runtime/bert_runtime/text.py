@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from bert_runtime.errors import BundleError, InputError
+from bert_runtime.lower_case import lower_case, original_offsets
+from bert_runtime.template import read_template
+from bert_runtime.tokenizer_json import failure, loading, read
 
 IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenizerRecord:
+    """What a manifest says of the tokenizer.
+
+    Attributes:
+        file: the name of its tokenizer.json in the bundle.
+        max_length: the longest sequence that the model takes, special tokens included.
+        pad_id: the id that stands for padding.
+        mask_id: the id of the mask token; None where there is none.
+        truncation_side: which end of a text is cut, right or left; of two texts that of the longer one.
+        pair_type_ids: the token types of the first text and of the second: (0, 1), or (0, 0) where all tokens
+            have the same type.
+        lower_case: whether a text is lower-cased, special tokens in it included, before the tokenizer reads it.
+    """
+
+    file: str
+    max_length: int
+    pad_id: int
+    mask_id: int | None
+    truncation_side: str = "right"
+    pair_type_ids: tuple[int, int] = (0, 1)
+    lower_case: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,14 +64,6 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Template:
-    """The special tokens around one text or two: what the tokenizer's post-processor adds, read off once."""
-
-    single: tuple[tuple[int, ...], tuple[int, ...]]
-    pair: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-
-
-@dataclass(frozen=True)
 class Row:
     """Token ids with special tokens: int64 arrays of shape (sequence,).
 
@@ -61,55 +79,87 @@ class Row:
 
 
 class TextEncoder:
-    """The bundle's tokenizer. Its configuration never changes after loading: safe in threads."""
+    """A tokenizer, used as a manifest's record of it says. Its configuration never changes after loading: safe in
+    threads.
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int) -> None:
-        """Take over `tokenizer`; `max_length` is the longest sequence the model takes, special tokens included."""
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+    Attributes:
+        record: the manifest's record.
+        template: the special tokens around one text and around two.
+        mask_token: how a text writes a mask; empty where there is none.
+        vocabulary_size: how many tokens there are.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, record: TokenizerRecord) -> None:
+        """Take over `tokenizer`.
+
+        Raises:
+            BundleError: the special tokens around a text are not BERT's or do not fit, or the tokenizer has no
+                token with an id of the record.
+        """
+        self.record = record
         self._tokenizer = tokenizer
-        self.max_length = max_length
-        self.template = _template(tokenizer)
+        with loading():
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            self.template = read_template(tokenizer)
+            self.vocabulary_size = tokenizer.get_vocab_size()
         self._single, self._pair = (
             [np.array(ids, np.int64) for ids in groups] for groups in (self.template.single, self.template.pair)
         )
-        if self.room(pair=True) < 0:
-            raise BundleError(
-                f"max_length is {max_length}, expected room for [CLS], [SEP] and [SEP]; export a BERT checkpoint"
-            )
-        self.pad_id = self.token_id("[PAD]") or 0
-        self.mask_token = "[MASK]"
-        self.mask_id = self.token_id(self.mask_token)
-        self.vocabulary_size = tokenizer.get_vocab_size()
+        self._raise_problems()
+        self.mask_token = "" if record.mask_id is None else self.token(record.mask_id)
 
     @classmethod
-    def from_file(cls, path: Path, max_length: int) -> TextEncoder:
+    def from_file(cls, path: Path, record: TokenizerRecord) -> TextEncoder:
         """Read a `tokenizer.json`.
 
         Raises:
-            BundleError: the file is unreadable, or its model is no WordPiece.
+            BundleError: the file is unreadable, has parts that are not BERT's, or contradicts the record.
         """
         try:
-            content = path.read_text(encoding="utf-8")
-            kind = (json.loads(content).get("model") or {}).get("type")
-        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            content = path.read_bytes()
+        except OSError as error:
             raise BundleError(f"{path.name}: {error}; expected a tokenizer.json; export the bundle again") from error
-        if kind != "WordPiece":
-            raise BundleError(
-                f"{path.name}: the tokenizer's model is {kind}, expected WordPiece; export a BERT checkpoint"
-            )
+        return cls.from_json(content, path.name, record)
+
+    @classmethod
+    def from_json(cls, content: bytes, name: str, record: TokenizerRecord) -> TextEncoder:
+        """The same from the file's content; `name` is the file's, for messages."""
+        tokenizer = read(content, name)
         try:
-            return cls(Tokenizer.from_str(content), max_length)
+            return cls(tokenizer, record)
         except BundleError as error:
-            raise BundleError(f"{path.name}: {error}") from error
-        except Exception as error:  # tokenizers raises plain Exception
-            raise BundleError(f"{path.name}: {error}; expected a tokenizer.json; export the bundle again") from error
+            raise BundleError(f"{name}: {error}") from error
+
+    @property
+    def max_length(self) -> int:
+        """The longest sequence that the model takes, special tokens included."""
+        return self.record.max_length
+
+    @property
+    def pad_id(self) -> int:
+        """The id that stands for padding."""
+        return self.record.pad_id
+
+    @property
+    def mask_id(self) -> int | None:
+        """The id of the mask token; None where there is none."""
+        return self.record.mask_id
 
     def pieces(self, text: str) -> Pieces:
-        """The word pieces of `text`; special tokens written in it (such as [MASK]) count as themselves."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        """The word pieces of `text`; special tokens written in it (such as a mask) count as themselves.
+
+        Raises:
+            InputError: the tokenizer fails on the text.
+        """
+        origins = None
+        if self.record.lower_case:
+            text, origins = lower_case(text)
+        encoding = self._encoding(text)
         words = [-1 if word is None else word for word in encoding.word_ids]
         offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        if origins is not None:
+            offsets = original_offsets(offsets, origins)
         return Pieces(np.array(encoding.ids, dtype=np.int64), offsets, np.array(words, dtype=np.int64))
 
     def row(self, first: Pieces, second: Pieces | None = None) -> Row:
@@ -121,8 +171,8 @@ class TextEncoder:
         before, middle, after = self._pair
         ids = np.concatenate((before, first.ids, middle, second.ids, after))
         split = len(before) + len(first) + len(middle)
-        type_ids = np.zeros(len(ids), np.int64)
-        type_ids[split:] = 1
+        type_ids = np.full(len(ids), self.record.pair_type_ids[0], np.int64)
+        type_ids[split:] = self.record.pair_type_ids[1]
         return Row(ids, type_ids, slice(len(before), len(before) + len(first)), slice(split, split + len(second)))
 
     def room(self, pair: bool = False) -> int:
@@ -130,10 +180,10 @@ class TextEncoder:
         return self.max_length - sum(map(len, self.template.pair if pair else self.template.single))
 
     def truncate(self, first: Pieces, second: Pieces | None = None) -> tuple[Pieces, Pieces | None]:
-        """Cut the end of the longer text until both fit (`longest_first` of the tokenizers library)."""
+        """Cut the longer text, at the record's side, until both fit (`longest_first` of the tokenizers library)."""
         room = self.room(second is not None)
         if second is None:
-            return first[:room], None
+            return self._cut(first, room), None
         if len(first) + len(second) <= room:
             return first, second
         short, long = sorted((len(first), len(second)))
@@ -141,7 +191,7 @@ class TextEncoder:
         if short + long > room:
             short, long = room // 2, room // 2 + room % 2
         keep_first, keep_second = (long, short) if len(first) > len(second) else (short, long)
-        return first[:keep_first], second[:keep_second]
+        return self._cut(first, keep_first), self._cut(second, keep_second)
 
     def windows(self, length: int, room: int, stride: int) -> Iterator[slice]:
         """Slices of at most `room` pieces that cover `length` pieces, neighbours sharing `stride` of them.
@@ -174,32 +224,22 @@ class TextEncoder:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
         return text
 
+    def _encoding(self, text: str) -> Encoding:
+        try:
+            return self._tokenizer.encode(text, add_special_tokens=False)
+        except BaseException as error:
+            raise InputError(f"the tokenizer fails on the text: {failure(error)}; change the text") from error
 
-def _template(tokenizer: Tokenizer) -> Template:
-    """Read the special tokens off an encoded probe: where they stand around one text and around two."""
-    single = tokenizer.encode("a")
-    pair = tokenizer.encode("a", "a")
-    one, two = (_groups(encoding.ids, encoding.special_tokens_mask) for encoding in (single, pair))
-    if len(one) != 2 or len(two) != 3 or list(pair.type_ids) != _expected_types(pair.special_tokens_mask):
-        raise BundleError(
-            "the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint"
-        )
-    return Template((one[0], one[1]), (two[0], two[1], two[2]))
+    def _cut(self, pieces: Pieces, keep: int) -> Pieces:
+        return pieces[:keep] if self.record.truncation_side == "right" else pieces[max(0, len(pieces) - keep) :]
 
-
-def _groups(ids: list[int], special: list[int]) -> list[tuple[int, ...]]:
-    """The runs of special tokens, separated by the runs of ordinary ones."""
-    groups: list[list[int]] = [[]]
-    for i, (token, is_special) in enumerate(zip(ids, special, strict=True)):
-        if is_special:
-            groups[-1].append(token)
-        elif i == 0 or special[i - 1]:
-            groups.append([])
-    return [tuple(group) for group in groups]
-
-
-def _expected_types(special: list[int]) -> list[int]:
-    """0 through the special tokens that end the first text, 1 from the second text on."""
-    starts = [i for i in range(1, len(special)) if special[i - 1] and not special[i]]
-    split = starts[-1] if len(starts) > 1 or not special[0] else len(special)
-    return [int(i >= split) for i in range(len(special))]
+    def _raise_problems(self) -> None:
+        problems = []
+        least = self.max_length - self.room(pair=True)
+        if self.max_length < least:
+            problems.append(f"max_length is {self.max_length}, expected at least {least}: a pair's special tokens")
+        for name, token_id in (("pad_id", self.pad_id), ("mask_id", self.mask_id)):
+            if token_id is not None and self._tokenizer.id_to_token(token_id) is None:
+                problems.append(f"the manifest's {name} is {token_id}, expected the id of a token of the tokenizer")
+        if problems:
+            raise BundleError("; ".join(problems) + "; export the bundle again")

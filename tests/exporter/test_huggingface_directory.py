@@ -28,7 +28,7 @@ def both(name: str) -> tuple[Any, TextEncoder]:
     """The directory's tokenizer as transformers reads it, and as the runtime does."""
     record = bundle.read(GOLDEN / name).manifest.tokenizer
     tokenizer = transformers.AutoTokenizer.from_pretrained(GOLDEN / name)
-    return tokenizer, TextEncoder.from_file(GOLDEN / name / record.file, record.max_length)
+    return tokenizer, TextEncoder.from_file(GOLDEN / name / record.file, record)
 
 
 QA_TOKENIZERS = both("question-answering")

@@ -238,7 +238,7 @@ def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
 def expectations(golden: Golden, output: Path, model: PreTrainedModel) -> list[dict[str, Any]]:
     """For each request: the inputs and torch's outputs of every row, and the answer decoded from them."""
     task, manifest = find_task(golden.task), bundles.read(output).manifest
-    text = TextEncoder.from_file(output / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    text = TextEncoder.from_file(output / manifest.tokenizer.file, manifest.tokenizer)
     head, specs = task.head(text, manifest.settings), task.graph_outputs()
     reference = Reference(model, task, manifest.settings, plain=False)
     cases = []
@@ -259,7 +259,7 @@ def expectations(golden: Golden, output: Path, model: PreTrainedModel) -> list[d
 def continuations(golden: Golden, output: Path, model: PreTrainedModel) -> list[dict[str, Any]]:
     """For each request: torch's outputs for its last tokens after the others, and what transformers' generate adds."""
     task, manifest = find_task(golden.task), bundles.read(output).manifest
-    text = TextEncoder.from_file(output / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    text = TextEncoder.from_file(output / manifest.tokenizer.file, manifest.tokenizer)
     head = TextGenerationHead(text, manifest.settings)
     reference = Reference(model, task, manifest.settings, plain=False)
     cases = []

@@ -12,9 +12,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bert_export import bundle_writer
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
+from bert_runtime.text import TokenizerRecord
 
 GOLDEN = Path(__file__).parents[1] / "golden/v1/text-classification"
 OPSET = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from tokenizers.processors import PostProcessor
 
 from bert_runtime.errors import BundleError, InputError
-from bert_runtime.text import Pieces, TextEncoder
+from bert_runtime.text import Pieces, TextEncoder, TokenizerRecord
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "cafe", "play", "##ing", "😀", "日", "##s", "!")
 IDS = {word: i for i, word in enumerate(WORDS)}
@@ -36,8 +37,11 @@ def tokenizer(post_processor: PostProcessor | None = TEMPLATE) -> Tokenizer:
     return made
 
 
+RECORD = TokenizerRecord("tokenizer.json", 16, IDS["[PAD]"], IDS["[MASK]"])
+
+
 def encoder(max_length: int = 16) -> TextEncoder:
-    return TextEncoder(tokenizer(), max_length)
+    return TextEncoder(tokenizer(), replace(RECORD, max_length=max_length))
 
 
 def spans(text: str) -> list[str]:
@@ -86,34 +90,44 @@ def test_windows_that_would_not_advance_are_refused() -> None:
     ids=["TemplateProcessing", "BertProcessing"],
 )
 def test_the_template_is_read_from_either_post_processor(post_processor: PostProcessor | None) -> None:
-    template = TextEncoder(tokenizer(post_processor), 16).template
+    template = TextEncoder(tokenizer(post_processor), RECORD).template
     assert template.single == ((CLS,), (SEP,))
     assert template.pair == ((CLS,), (SEP,), (SEP,))
+
+
+def template(single: str, pair: str) -> PostProcessor:
+    return processors.TemplateProcessing(single, pair, special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)])
 
 
 @pytest.mark.parametrize(
     "post_processor",
     [
         None,
-        processors.RobertaProcessing(("[SEP]", SEP), ("[CLS]", CLS)),
-        processors.TemplateProcessing(
-            single="[CLS] $A [SEP]",
-            pair="[CLS] $A [SEP] $B [SEP]",
-            special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)],
-        ),
+        template("[CLS] $A [SEP]", "[CLS] $A [SEP]:1 $B:1 [SEP]:1"),
+        template("[CLS] $A [SEP] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"),
     ],
-    ids=["none", "Roberta", "a pair of one type"],
+    ids=["none", "the type changes early", "one text twice"],
 )
 def test_another_template_than_berts_is_refused(post_processor: PostProcessor | None) -> None:
     with pytest.raises(BundleError, match=r"not BERT's \[CLS\] A \[SEP\] B \[SEP\]"):
-        TextEncoder(tokenizer(post_processor), 16)
+        TextEncoder(tokenizer(post_processor), RECORD)
+
+
+@pytest.mark.parametrize("types", [(0, 1), (0, 0)])
+def test_the_record_says_the_types_of_a_pair_whatever_the_template_says(types: tuple[int, int]) -> None:
+    of_one_type = tokenizer(template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]"))
+    for each in (tokenizer(), of_one_type):
+        own = TextEncoder(each, replace(RECORD, pair_type_ids=types))
+        row = own.row(own.pieces("a b"), own.pieces("cafe"))
+        assert row.type_ids.tolist() == [0, 0, 0, 0, types[1], types[1]]
+        assert own.row(own.pieces("a b")).type_ids.tolist() == [0, 0, 0, 0]
 
 
 def test_another_template_is_refused_with_the_files_name_and_one_advice(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizer(None).to_str())
     with pytest.raises(BundleError) as caught:
-        TextEncoder.from_file(path, 16)
+        TextEncoder.from_file(path, RECORD)
     assert str(caught.value).startswith("tokenizer.json: the tokenizer's post-processor")
     assert str(caught.value).count("export") == 1
 
@@ -127,7 +141,7 @@ def test_a_tokenizer_that_is_no_wordpiece_is_refused(tmp_path: Path, model: mode
     path = tmp_path / "tokenizer.json"
     path.write_text(Tokenizer(model).to_str())
     with pytest.raises(BundleError, match=f"model is {type(model).__name__}, expected WordPiece"):
-        TextEncoder.from_file(path, 16)
+        TextEncoder.from_file(path, RECORD)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"model": {"type": "WordPiece"}}', '{"model": 3}', "\xff"])
@@ -135,12 +149,12 @@ def test_a_broken_tokenizer_file_is_a_bundle_error(tmp_path: Path, content: str)
     path = tmp_path / "tokenizer.json"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(BundleError, match=r"^tokenizer\.json: "):
-        TextEncoder.from_file(path, 16)
+        TextEncoder.from_file(path, RECORD)
 
 
 def test_a_missing_tokenizer_file_is_a_bundle_error(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"^tokenizer\.json: "):
-        TextEncoder.from_file(tmp_path / "tokenizer.json", 16)
+        TextEncoder.from_file(tmp_path / "tokenizer.json", RECORD)
 
 
 def test_a_model_too_short_for_the_special_tokens_is_refused() -> None:
@@ -155,7 +169,7 @@ def test_padding_and_truncation_that_the_file_asks_for_are_switched_off(tmp_path
     path = tmp_path / "tokenizer.json"
     path.write_text(noisy.to_str())
     assert json.loads(path.read_text())["truncation"] is not None
-    assert len(TextEncoder.from_file(path, 16).pieces("a b a b a b")) == 6
+    assert len(TextEncoder.from_file(path, RECORD).pieces("a b a b a b")) == 6
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])

@@ -15,7 +15,7 @@ from training.corpora import Line, squad
 from training.dequantize_rampart import blocks
 from training.held_out import look
 from training.loop import batches, train
-from training.recipe import BASE, IGNORED, Example, Recipe, Settings, tensors
+from training.recipe import BASE, IGNORED, Example, Recipe, Settings, tensors, text_encoder
 from training.recipes import RECIPES
 from training.recipes.encode import drawn, encoded_examples
 from training.recipes.question_answering import featurize
@@ -133,7 +133,7 @@ def test_the_adapter_trains_the_head_whole_and_the_encoder_in_low_rank() -> None
 
     assert all("lora_" in name or "classifier.modules_to_save" in name for name in trained)
     assert model.config.id2label == {0: "negative", 1: "positive"}
-    session = torch_session(model, recipe.task, recipe.head, BASE / "tokenizer.json")  # type: ignore[arg-type]
+    session = torch_session(model, recipe.task, recipe.head, text_encoder())  # type: ignore[arg-type]
     found = look(session, [{"text": "good", "label": "positive"}, {"text": "good", "label": "negative"}])
     assert found["accuracy"].value == 0.5
 

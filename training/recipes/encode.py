@@ -9,9 +9,8 @@ from typing import Any
 from bert_calibration.quality import measure_of
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.task import Encoded, HeadSettings, IntArray, Task
-from bert_runtime.text import TextEncoder
 from training.corpora import Line
-from training.recipe import BASE, Example, Settings
+from training.recipe import Example, Settings, text_encoder
 
 Target = int | float | IntArray
 Targets = Callable[[Any, Any, HeadSettings], Mapping[str, Target]]
@@ -26,7 +25,7 @@ def encoded_examples(
     Raises:
         ValueError: a line has no gold that the head could learn.
     """
-    encoder = task.head(TextEncoder.from_file(BASE / "tokenizer.json", max_length), head)
+    encoder = task.head(text_encoder(max_length), head)
     measure = measure_of(task, head)
     examples = []
     for line in lines:

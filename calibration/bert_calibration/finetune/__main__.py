@@ -29,7 +29,7 @@ from bert_runtime import bundle
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import HeadSettings, Task
-from bert_runtime.text import TextEncoder
+from bert_runtime.text import TextEncoder, TokenizerRecord
 
 LEARNED_FILE = "learned_ranges.json"
 WEIGHTS = (".safetensors", ".bin", ".pt")
@@ -42,7 +42,7 @@ def tune(parsed: argparse.Namespace) -> None:
         raise CalibrationError(f"{source}: expected a checkpoint's directory with config.json and tokenizer.json")
     task = find_task(parsed.task)
     model = getattr(transformers, task.model_class).from_pretrained(source, local_files_only=True, weights_only=True)
-    text = TextEncoder.from_file(source / "tokenizer.json", model.config.max_position_embeddings)
+    text = _text(source, model.config)
     head = task.head(text, _settings(task, model.config))
     samples = read_samples(parsed.samples, task, head.settings, parsed.limit)
     for warning in samples.warnings:
@@ -73,6 +73,21 @@ def ranges(parsed: argparse.Namespace) -> None:
             f"{parsed.bundle} holds no fp32 artefact; export the fine-tuned checkpoint in fp32 first"
         )
     ranges_file.save(learned.ranges(found.directory / files[0]), parsed.output)
+
+
+def _text(source: Path, config: transformers.PretrainedConfig) -> TextEncoder:
+    """The checkpoint's own tokenizer, as a runtime would use it."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=True)
+    has_types = "token_type_ids" in tokenizer.model_input_names and config.type_vocab_size > 1
+    record = TokenizerRecord(
+        file="tokenizer.json",
+        max_length=min(config.max_position_embeddings, tokenizer.model_max_length),
+        pad_id=tokenizer.pad_token_id or 0,
+        mask_id=tokenizer.mask_token_id,
+        truncation_side=tokenizer.truncation_side,
+        pair_type_ids=(0, 1) if has_types else (0, 0),
+    )
+    return TextEncoder.from_json(tokenizer.backend_tokenizer.to_str().encode(), record.file, record)
 
 
 def _settings(task: Task[Any, Any, Any], config: transformers.PretrainedConfig) -> HeadSettings:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tokenizers import Tokenizer
-
 from bert_calibration.subject import Subject
 from bert_export.report import ArtefactReport
 from bert_export.tuning.candidates import Candidate
@@ -46,7 +44,7 @@ class Entrant:
     def subject(self) -> Subject:
         """The same, as quantisation takes it."""
         record, folder = self.bundle.manifest.tokenizer, self.bundle.directory
-        text = TextEncoder(Tokenizer.from_file(str(folder / record.file)), record.max_length)
+        text = TextEncoder.from_file(folder / record.file, record)
         return Subject(folder, self.artefact, self.bundle.manifest, text)
 
 

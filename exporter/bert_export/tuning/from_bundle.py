@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
@@ -43,7 +41,7 @@ class FromBundle:
                 f"{options.bundle} holds {held}, expected fp32 for {' or '.join(TARGETS)}: export it again with "
                 "--target cpu --target openvino, or give the checkpoint, --model"
             )
-        self.text = TextEncoder(Tokenizer.from_file(str(self._bundle.directory / record.file)), record.max_length)
+        self.text = TextEncoder.from_file(self._bundle.directory / record.file, record)
         self.output = Path(f"{options.bundle.resolve().name}-best")
         self.notes: tuple[str, ...] = ()
 

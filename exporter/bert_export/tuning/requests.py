@@ -64,7 +64,7 @@ def requests_of(samples: Samples | None, task: AnyTask, head: AnyHead) -> Reques
     if samples is not None:
         return _sorted(list(zip(samples.requests, encode(samples, head), strict=True)), samples.path.name)
     found: list[tuple[Request, Encoded]] = []
-    for record in task.examples:
+    for record in task.examples_for(head.text):
         request = task.request.from_record(record)
         with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
             found.append((request, head.encode(request)))

@@ -101,7 +101,7 @@ class _Comparison:
 
     def _requests(self) -> Iterator[tuple[Mapping[str, Any], Any, Encoded]]:
         """The examples that this checkpoint can be asked: few tokens lose masks, a vocabulary may lack a target."""
-        for record in self.subject.task.examples:
+        for record in self.subject.task.examples_for(self.subject.head.text):
             request = self.subject.task.request.from_record(record)
             try:
                 encoded = self.subject.head.encode(request)

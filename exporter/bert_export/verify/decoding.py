@@ -43,7 +43,7 @@ class DecodingComparison:
     def real_texts(self) -> Check:
         """The task's prompts, continued with torch's most probable tokens: the artefact must choose the same."""
         same, differences = 0, []
-        for record in self.subject.task.examples:
+        for record in self.subject.task.examples_for(self.subject.head.text):
             request = self.subject.task.request.from_record(record)
             try:
                 encoded = self.subject.head.encode(request)

@@ -1,4 +1,4 @@
-"""fill-mask: the words that fit where a text says [MASK]."""
+"""fill-mask: the words that fit where a text has a mask."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from bert_runtime.text import Pieces, TextEncoder
 
 @dataclass(frozen=True)
 class FillMaskRequest(Request):
-    """A text with one [MASK] or more.
+    """A text with one mask or more.
 
     Attributes:
-        text: the text; a missing word is written [MASK].
+        text: the text; the tokenizer's mask token, [MASK] in most, stands for a missing word.
         top_k: how many candidates to give for each mask.
         targets: entries of the vocabulary; the only candidates, where given. Their scores stay probabilities
             among the whole vocabulary.
@@ -62,7 +62,7 @@ class FillMaskEncoded(Encoded):
 
 
 class FillMaskHead(Head[FillMaskRequest, FillMaskEncoded, FillMaskResult]):
-    """Equal to transformers' fill-mask pipeline, but several masks leave [CLS] and [SEP] out of the texts, and a target
+    """Equal to transformers' fill-mask pipeline, but several masks leave special tokens out of the texts, and a target
     that is not in the vocabulary is an error."""
 
     def __init__(self, text: TextEncoder, settings: HeadSettings) -> None:

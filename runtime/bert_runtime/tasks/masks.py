@@ -21,7 +21,7 @@ class Candidate:
         token: the entry of the vocabulary; a piece that continues a word starts with ##.
         token_id: its id.
         score: its probability at this mask, among the whole vocabulary.
-        text: the text with this mask filled, as the tokenizer's decoder writes it; other masks stay [MASK].
+        text: the text with this mask filled, as the tokenizer's decoder writes it; other masks stay.
     """
 
     token: str
@@ -57,7 +57,7 @@ def mask_logits(logits: FloatArray, features: Features, name: str) -> FloatArray
 
 
 def mask_indices(text: TextEncoder, pieces: Pieces) -> IntArray:
-    """Which of the pieces are [MASK]: int64 of shape (masks,)."""
+    """Which of the pieces are masks: int64 of shape (masks,)."""
     return np.flatnonzero(pieces.ids == text.mask_id)
 
 
@@ -114,11 +114,9 @@ def lost_masks(text: TextEncoder, name: str, pieces: Pieces, kept: Pieces) -> li
 
 
 def require_mask_token(text: TextEncoder) -> None:
-    """Raise BundleError if the tokenizer cannot write a mask."""
+    """Raise BundleError if no text can hold a mask."""
     if text.mask_id is None:
-        raise BundleError(
-            f"tokenizer.json has no {text.mask_token}, expected it in the vocabulary; export a BERT checkpoint"
-        )
+        raise BundleError("the manifest has no tokenizer.mask_id, expected the id of a mask; export a BERT checkpoint")
 
 
 def _best(scores: Floats, top_k: int, target_ids: Sequence[int] | None) -> list[int]:

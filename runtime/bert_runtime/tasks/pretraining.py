@@ -26,10 +26,10 @@ from bert_runtime.text import Pieces, TextEncoder
 
 @dataclass(frozen=True)
 class PretrainingRequest(Request):
-    """A text with [MASK]s, or two texts with or without.
+    """A text with masks, or two texts with or without.
 
     Attributes:
-        text: the text; a missing word is written [MASK].
+        text: the text; the tokenizer's mask token, [MASK] in most, stands for a missing word.
         next_text: the text that may follow it.
         top_k: how many candidates to give for each mask.
     """

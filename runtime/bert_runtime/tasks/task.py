@@ -20,6 +20,9 @@ FloatArray = NDArray[np.float32]
 RequestT = TypeVar("RequestT", bound=Request)
 ResultT = TypeVar("ResultT")
 
+MASK = "[MASK]"
+"""How a task's examples write a mask, whatever a tokenizer calls it."""
+
 
 class Reads(Enum):
     """Which positions of the last layer a head reads: what the exporter may leave out without changing an answer."""
@@ -186,7 +189,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         graph_inputs: the graph's inputs, where they differ from those that every encoder takes; see `inputs`.
         cross_attention: what such a model has in addition where it reads an encoder; None where none can.
         settings: the fields of HeadSettings that the task uses.
-        examples: requests that exercise the head, used by the parity gate; JSON records for `request`.
+        examples: requests that exercise the head; JSON records for `request`, with MASK for a mask: see `examples_for`.
     """
 
     name: str
@@ -242,6 +245,14 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         inputs = [TensorSpec(name, "int64", ("batch", "sequence")) for name in names]
         inputs += [TensorSpec("positions", "int64", ("batch", axis)) for axis in read]
         return SharedRows(tuple(inputs), outputs)
+
+    def examples_for(self, text: TextEncoder) -> tuple[Mapping[str, Any], ...]:
+        """The examples, written for a tokenizer: with its own mask token."""
+
+        def written(value: Any) -> Any:
+            return value.replace(MASK, text.mask_token) if isinstance(value, str) else value
+
+        return tuple({key: written(value) for key, value in example.items()} for example in self.examples)
 
     def graph_outputs(self, plain: bool = False) -> tuple[TensorSpec, ...]:
         """The graph's outputs in order, per-layer ones as templates; `plain` keeps those of transformers' class."""

@@ -16,8 +16,9 @@ from bert_export.tuning.entrant import Entrant, Origin
 from bert_export.tuning.judging import DropError, Judging
 from bert_export.tuning.making import Making
 from bert_runtime.bundle import Bundle
-from bert_runtime.manifest import Manifest, TokenizerRecord
+from bert_runtime.manifest import Manifest
 from bert_runtime.tasks.task import HeadSettings
+from bert_runtime.text import TokenizerRecord
 
 NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
 FP32, FAST, FAITHFUL = Candidate("cpu", "fp32"), Candidate("cpu", "int8", "fast"), Candidate("cpu", "int8", "faithful")

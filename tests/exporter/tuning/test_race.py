@@ -16,8 +16,9 @@ from bert_export.tuning.entrant import Entrant
 from bert_export.tuning.race import Track, run_final, run_heats
 from bert_export.tuning.requests import Requests
 from bert_runtime.bundle import Bundle
-from bert_runtime.manifest import Manifest, TokenizerRecord
+from bert_runtime.manifest import Manifest
 from bert_runtime.tasks.task import HeadSettings
+from bert_runtime.text import TokenizerRecord
 
 NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
 SECONDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,7 @@ def texts(requests: Any) -> list[str]:
 def task_and_head(tiny_bundle: TinyBundle) -> tuple[AnyTask, AnyHead]:
     bundle = bundles.read(tiny_bundle("text-classification", False).bundle)
     task, record = find_task(bundle.manifest.task), bundle.manifest.tokenizer
-    return task, task.head(
-        TextEncoder.from_file(bundle.directory / record.file, record.max_length), bundle.manifest.settings
-    )
+    return task, task.head(TextEncoder.from_file(bundle.directory / record.file, record), bundle.manifest.settings)
 
 
 def test_a_few_requests_have_the_lengths_that_all_have() -> None:
@@ -86,6 +85,6 @@ def test_a_sample_that_cannot_be_asked_is_told_with_its_line(
 
 def test_a_model_that_no_example_fits_asks_for_texts(task_and_head: tuple[AnyTask, AnyHead]) -> None:
     task = find_task("question-answering")
-    short = TextEncoder(task_and_head[1].text._tokenizer, 3)
+    short = TextEncoder(task_and_head[1].text._tokenizer, replace(task_and_head[1].text.record, max_length=3))
     with pytest.raises(OptionError, match="give texts with --calibrate FILE"):
         requests_of(None, task, task.head(short, HeadSettings()))

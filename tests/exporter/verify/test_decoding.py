@@ -54,7 +54,7 @@ def sides(
     task, plain = TEXT_GENERATION, request.param
     bundle = read(tiny_bundle(task.name, plain).bundle)
     manifest = bundle.manifest
-    text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer)
     model = transformers.BertLMHeadModel.from_pretrained(tiny_checkpoint(task.name, {})).train(False)
     engine = start(bundle.directory, manifest.artefacts[0], 1)
     subject = Subject(task, task.head(text, manifest.settings), manifest.artefacts[0], engine)

@@ -33,7 +33,7 @@ def sides(request: pytest.FixtureRequest, source_bundle: SourceBundle, tiny_chec
     task, plain = TEXT_GENERATION, request.param
     bundle = read(source_bundle(plain).bundle)
     manifest = bundle.manifest
-    text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer)
     checkpoint = tiny_checkpoint(task.name, READS_ENCODER)
     model = transformers.BertLMHeadModel.from_pretrained(checkpoint).train(False)
     artefact = manifest.artefacts[0]

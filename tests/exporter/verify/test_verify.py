@@ -57,7 +57,7 @@ def answering(tiny_bundle: TinyBundle, tiny_checkpoint: TinyCheckpoint) -> tuple
 def sides(name: str, tiny_bundle: TinyBundle, tiny_checkpoint: TinyCheckpoint) -> tuple[Subject, Reference]:
     task, bundle = find_task(name), read(tiny_bundle(name, False).bundle)
     manifest = bundle.manifest
-    text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer.max_length)
+    text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer)
     model = getattr(transformers, task.model_class).from_pretrained(tiny_checkpoint(name, {})).eval()
     engine = start(bundle.directory, manifest.artefacts[0], 1)
     subject = Subject(task, task.head(text, manifest.settings), manifest.artefacts[0], engine)

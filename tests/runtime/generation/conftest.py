@@ -16,11 +16,11 @@ from transformers import BertConfig, BertLMHeadModel, DynamicCache
 
 from bert_runtime.backends.engine import Array, Running
 from bert_runtime.generation.session import GenerationSession
-from bert_runtime.manifest import VERSION, Artefact, Manifest, TokenizerRecord
+from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import Schedule
 from bert_runtime.tasks.task import HeadSettings, expand
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
-from bert_runtime.text import TextEncoder
+from bert_runtime.text import TextEncoder, TokenizerRecord
 
 CASES = Path(__file__).parents[2] / "cases"
 LAYERS, HEADS, HIDDEN = 2, 2, 32
@@ -104,7 +104,7 @@ def tokenizer_json() -> str:
 @pytest.fixture(scope="session")
 def words(tokenizer_json: str) -> TextEncoder:
     """The same, for 32 tokens."""
-    return TextEncoder(Tokenizer.from_str(tokenizer_json), max_length=32)
+    return TextEncoder(Tokenizer.from_str(tokenizer_json), TokenizerRecord("tokenizer.json", 32, pad_id=0, mask_id=4))
 
 
 @pytest.fixture(scope="session")
@@ -164,7 +164,7 @@ def case(model: Any, text: TextEncoder) -> Case:
         task=TEXT_GENERATION.name,
         settings=HeadSettings(),
         sizes={"layers": LAYERS, "heads": HEADS, "size": HIDDEN // HEADS, "vocabulary": text.vocabulary_size},
-        tokenizer=TokenizerRecord("tokenizer.json", text.max_length, text.pad_id, text.mask_id),
+        tokenizer=text.record,
         artefacts=(artefact,),
         files={},
         provenance={},

@@ -10,6 +10,7 @@ import torch
 from tests.runtime.generation.conftest import Case
 
 from bert_runtime import GenerationSettings
+from bert_runtime.text import TextEncoder
 
 PROMPTS = ("the cat", "", "it rained", "the young king counted the", "unhappiness")
 NEW = 16
@@ -36,11 +37,17 @@ def expected(case: Case, prompts: tuple[str, ...], settings: GenerationSettings)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
     shared = {field.name for field in fields(settings)} - {"seed", "eos", "special_tokens", "top_k", "temperature"}
     given = {name: getattr(settings, name) for name in shared - {"top_p"}}
-    eos = case.text.token_id(settings.eos) if settings.eos else None
+    eos = eos_id(case.text, settings)
     found = case.model.generate(ids, attention_mask=mask, pad_token_id=0, eos_token_id=eos, **given)
     new = [until(row, eos) for row in found[:, width:].tolist()]
     count = settings.num_return_sequences
     return [new[i : i + count] for i in range(0, len(new), count)]
+
+
+def eos_id(text: TextEncoder, settings: GenerationSettings) -> int | None:
+    """[SEP] unless the settings name another entry, or none."""
+    eos = "[SEP]" if settings.eos is None else settings.eos
+    return text.token_id(eos) if eos else None
 
 
 def until(ids: list[int], eos: int | None) -> tuple[int, ...]:

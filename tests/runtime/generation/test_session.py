@@ -153,7 +153,7 @@ def test_settings_that_contradict_themselves_are_refused_all_at_once(
         ),
         (
             {"prompt": "the", "eos": "[END]", "max_new_tokens": 1},
-            "eos '[END]' is not in the vocabulary, expected an entry such as [SEP], or ''",
+            "eos '[END]' is not in the vocabulary, expected one of its entries, or ''",
         ),
     ],
 )

@@ -38,6 +38,12 @@ def test_rule_36_a_tokenizer_that_adds_no_special_tokens_is_refused(
 
 
 @pytest.mark.parametrize("name", ["pad_id", "mask_id"])
-def test_rule_37_ids_that_are_not_the_tokenizers_are_refused(name: str, edit: Edit, refused: Refused) -> None:
-    edit(lambda manifest: manifest["tokenizer"].update({name: 7}))
-    assert "7" in refused(37)
+def test_rule_37_ids_that_the_tokenizer_has_no_token_for_are_refused(name: str, edit: Edit, refused: Refused) -> None:
+    edit(lambda manifest: manifest["tokenizer"].update({name: 7000}))
+    assert f"{name} is 7000" in refused(37)
+
+
+def test_rule_37_all_that_does_not_fit_is_told_at_once(edit: Edit, refused: Refused) -> None:
+    edit(lambda manifest: manifest["tokenizer"].update({"pad_id": 7000, "mask_id": 8000, "max_length": 2}))
+    text = refused(37)
+    assert all(part in text for part in ("max_length is 2, expected at least 3", "pad_id is 7000", "mask_id is 8000"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.tokenizer_files import text_encoder
 from transformers import BertConfig
 
 from bert_runtime.text import TextEncoder
@@ -26,7 +27,7 @@ def minilm() -> Path:
 @pytest.fixture(scope="session")
 def text(minilm: Path) -> TextEncoder:
     """The uncased English tokenizer of BERT, for 64 tokens."""
-    return TextEncoder.from_file(minilm / "tokenizer.json", max_length=64)
+    return text_encoder(minilm / "tokenizer.json", 64)
 
 
 @pytest.fixture(scope="module")

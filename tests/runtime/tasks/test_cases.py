@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BertError
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
@@ -20,7 +21,6 @@ from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.task import Features, HeadSettings, Outputs, Task
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
-from bert_runtime.text import TextEncoder
 
 CASES = Path(__file__).parents[2] / "cases"
 TASKS: tuple[Task[Any, Any, Any], ...] = (
@@ -56,7 +56,7 @@ def read() -> Iterator[Any]:
 
 def answered(task: Task[Any, Any, Any], case: Case) -> tuple[list[Features], dict[str, Any]]:
     """The rows, and the result as JSON keeps it."""
-    text = TextEncoder.from_file(CASES / "tiny_tokenizer.json", case.max_length)
+    text = text_encoder(CASES / "tiny_tokenizer.json", case.max_length)
     head = task.head(text, HeadSettings(**case.settings))
     request = task.request.from_record(case.request)
     encoded = head.encode(request)

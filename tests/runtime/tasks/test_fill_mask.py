@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, pipeline
 
 from bert_runtime.errors import BackendError, BundleError, InputError
@@ -182,10 +181,10 @@ def test_a_target_beyond_the_vocabulary_of_the_logits_is_refused(head: FillMaskH
         head.decode(request, head.encode(request), [{"logits": np.zeros((1, 9), np.float32)}])
 
 
-def test_a_tokenizer_without_a_mask_is_refused(minilm: Path) -> None:
-    content = (minilm / "tokenizer.json").read_text("utf-8").replace("[MASK]", "[GONE]")
-    with pytest.raises(BundleError, match=r"no \[MASK\]"):
-        FillMaskHead(TextEncoder(Tokenizer.from_str(content), 64), HeadSettings())
+def test_a_tokenizer_without_a_mask_is_refused(minilm: Path, text: TextEncoder) -> None:
+    maskless = TextEncoder.from_file(minilm / "tokenizer.json", replace(text.record, mask_id=None))
+    with pytest.raises(BundleError, match="the id of a mask"):
+        FillMaskHead(maskless, HeadSettings())
 
 
 def test_the_positions_are_those_of_the_masks(head: FillMaskHead) -> None:

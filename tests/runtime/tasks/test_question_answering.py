@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.tasks.question_answering import (
@@ -26,7 +27,7 @@ from bert_runtime.tasks.question_answering import (
 from bert_runtime.tasks.question_answering.head import ContextWindow
 from bert_runtime.tasks.question_answering.spans import answer_characters
 from bert_runtime.tasks.task import HeadSettings, Outputs
-from bert_runtime.text import Pieces, TextEncoder
+from bert_runtime.text import Pieces
 
 CASES = json.loads(
     (Path(__file__).parents[2] / "cases" / "question_answering.json").read_text(encoding="utf-8"),
@@ -45,7 +46,7 @@ def tokenizer_path() -> Path:
 
 @functools.cache
 def head(max_length: int = 512) -> QuestionAnsweringHead:
-    return QuestionAnsweringHead(TextEncoder.from_file(tokenizer_path(), max_length), HeadSettings())
+    return QuestionAnsweringHead(text_encoder(tokenizer_path(), max_length), HeadSettings())
 
 
 def ask(question: str = "Where?", context: str = CONTEXT, **fields: Any) -> QuestionAnsweringRequest:

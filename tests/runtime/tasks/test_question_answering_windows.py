@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tokenizer_files import text_encoder
 from tokenizers import Tokenizer
 
 from bert_runtime.errors import InputError
@@ -21,7 +22,6 @@ from bert_runtime.tasks.question_answering import (
     QuestionAnsweringRequest,
 )
 from bert_runtime.tasks.task import HeadSettings, Outputs
-from bert_runtime.text import TextEncoder
 
 CONTEXT = "Ada lived in London. Bob lived in London. Eve lived in Bath."
 
@@ -35,7 +35,7 @@ def tokenizer_path() -> Path:
 
 @functools.cache
 def head(max_length: int = 512) -> QuestionAnsweringHead:
-    return QuestionAnsweringHead(TextEncoder.from_file(tokenizer_path(), max_length), HeadSettings())
+    return QuestionAnsweringHead(text_encoder(tokenizer_path(), max_length), HeadSettings())
 
 
 def ask(question: str = "Where?", context: str = CONTEXT, **fields: Any) -> QuestionAnsweringRequest:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.task import HeadSettings
@@ -58,7 +59,7 @@ def model_directory() -> Path:
 
 @functools.cache
 def encoder(max_length: int = 512) -> TextEncoder:
-    return TextEncoder.from_file(model_directory() / "tokenizer.json", max_length)
+    return text_encoder(model_directory() / "tokenizer.json", max_length)
 
 
 @functools.cache

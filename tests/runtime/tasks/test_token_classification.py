@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.entities import AGGREGATIONS, Entity
@@ -48,7 +49,7 @@ def model_directory() -> Path:
 
 @functools.cache
 def encoder(max_length: int = 512) -> TextEncoder:
-    return TextEncoder.from_file(model_directory() / "tokenizer.json", max_length)
+    return text_encoder(model_directory() / "tokenizer.json", max_length)
 
 
 def head(labels: tuple[str, ...] = BIO, max_length: int = 512) -> TokenClassificationHead:

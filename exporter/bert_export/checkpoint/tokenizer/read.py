@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
 from bert_export.errors import CheckpointError
 from bert_runtime.errors import BundleError
-from bert_runtime.text import TextEncoder
+from bert_runtime.text import TextEncoder, TokenizerRecord
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 # tokenizer_config.json -> the normalizer's field in tokenizer.json
@@ -50,6 +50,11 @@ class TokenizerFile:
     mask_id: int | None
     lower_case: bool
 
+    @property
+    def record(self) -> TokenizerRecord:
+        """What the manifest says of it."""
+        return TokenizerRecord("tokenizer.json", self.max_length, self.pad_id, self.mask_id)
+
 
 def read_tokenizer(folder: Path, positions: int, max_length: int | None, findings: Findings) -> TokenizerFile:
     """Read tokenizer.json, or build it from vocab.txt; `max_length` goes before the tokenizer's own.
@@ -64,8 +69,7 @@ def read_tokenizer(folder: Path, positions: int, max_length: int | None, finding
         tokenizer = Tokenizer.from_str(json.dumps(content | {"truncation": None, "padding": None}))
     pad, unk, cls, sep = _special_ids(tokenizer)
     length = _max_length(settings, positions, max_length)
-    _check_template(tokenizer, length)
-    return TokenizerFile(
+    found = TokenizerFile(
         json=tokenizer.to_str(pretty=False),
         config=_config_file(content, length),
         max_length=length,
@@ -77,6 +81,8 @@ def read_tokenizer(folder: Path, positions: int, max_length: int | None, finding
         mask_id=tokenizer.token_to_id("[MASK]"),
         lower_case=bool(content["normalizer"]["lowercase"]),
     )
+    _ask_runtime(found)
+    return found
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -153,12 +159,12 @@ def _special_ids(tokenizer: Tokenizer) -> tuple[int, int, int, int]:
     return pad, unk, cls, sep
 
 
-def _check_template(tokenizer: Tokenizer, max_length: int) -> None:
+def _ask_runtime(tokenizer: TokenizerFile) -> None:
     """Ask the runtime itself whether it can use this tokenizer."""
     try:
-        TextEncoder(tokenizer, max_length)
+        TextEncoder.from_json(tokenizer.json.encode(), tokenizer.record.file, tokenizer.record)
     except BundleError as error:
-        raise CheckpointError(f"tokenizer.json: {error}") from error
+        raise CheckpointError(str(error)) from error
 
 
 def _max_length(settings: Mapping[str, Any], positions: int, chosen: int | None) -> int:

@@ -82,10 +82,10 @@ class TextGenerationHead(Head[TextGenerationRequest, Prompt, TextGenerationResul
         if request.special_tokens != "both":
             after = ()
         ids = np.concatenate([before, self.text.pieces(request.prompt).ids, after]).astype(np.int64)
-        eos_id = self.text.token_id(request.eos) if request.eos else None
+        eos_id = self._eos_id(request.eos)
         problems = list(self._length_problems(len(ids), request.max_new_tokens))
         if request.eos and eos_id is None:
-            problems.append(f"eos {request.eos!r:.60} is not in the vocabulary, expected an entry such as [SEP], or ''")
+            problems.append(f"eos {request.eos!r:.60} is not in the vocabulary, expected one of its entries, or ''")
         if problems:
             raise InputError(problems)
         return Prompt((Features(ids, np.zeros_like(ids), np.ones_like(ids)),), ids, eos_id)
@@ -106,6 +106,12 @@ class TextGenerationHead(Head[TextGenerationRequest, Prompt, TextGenerationResul
         before = self.text.decode(prompt.ids.tolist())
         whole = self.text.decode([*prompt.ids.tolist(), *ids])
         return whole.removeprefix(before) if whole.startswith(before) else self.text.decode(list(ids))
+
+    def _eos_id(self, eos: str | None) -> int | None:
+        """The id that ends a text: of an entry of the vocabulary, or what the tokenizer puts after a text."""
+        if eos is None:
+            return next(iter(self.text.template.single[1]), None)
+        return self.text.token_id(eos) if eos else None
 
     def _text(self, prompt: Prompt, continuation: Continuation) -> GeneratedText:
         ids = continuation.ids

@@ -31,9 +31,10 @@ class GenerationSettings(Request):
         length_penalty: with beams, the power of the length that a score is divided by: above 0 favours long ones.
         early_stopping: with beams, stop as soon as there are num_beams whole continuations.
         repetition_penalty: what the logits of tokens that the text has already are divided by (times, below zero).
-        eos: the entry of the vocabulary that ends a text; empty: none does.
-        special_tokens: what is put around the prompt: start ([CLS] before it), none, or both ([SEP] after it as well,
-            as the tokenizer itself does).
+        eos: the entry of the vocabulary that ends a text; left out, what the tokenizer puts after a text, [SEP] in
+            most; empty: none does.
+        special_tokens: what is put around the prompt: start (the tokenizer's [CLS] before it), none, or both (its [SEP]
+            after it as well, as the tokenizer itself does).
     """
 
     max_new_tokens: int = 50
@@ -47,7 +48,7 @@ class GenerationSettings(Request):
     length_penalty: float = 1.0
     early_stopping: bool = False
     repetition_penalty: float = 1.0
-    eos: str = "[SEP]"
+    eos: str | None = None
     special_tokens: str = "start"
 
     def problems(self) -> Iterator[str]:
@@ -87,7 +88,7 @@ class TextGenerationRequest(GenerationSettings):
     """A text to go on with, and how.
 
     Attributes:
-        prompt: the text; empty, the model starts from [CLS] alone.
+        prompt: the text; empty, the model starts from the tokenizer's [CLS] alone.
         source: for a decoder that reads an encoder: the text that the encoder reads, or its states.
     """
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from tests.runtime.generation.conftest import SENTENCES, config
-from tests.runtime.generation.test_oracle import until
+from tests.runtime.generation.test_oracle import eos_id, until
 from transformers import BertLMHeadModel, BertModel, EncoderDecoderModel
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -152,7 +152,7 @@ def _expected(
         "top_p",
         "temperature",
     }
-    eos = pair.text.token_id(settings.eos) if settings.eos else None
+    eos = eos_id(pair.text, settings)
     found = pair.model.generate(
         encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
         attention_mask=mask,

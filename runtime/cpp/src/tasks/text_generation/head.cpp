@@ -72,7 +72,7 @@ Prompt TextGenerationHead::encode(const TextGenerationRequest& request) const {
                        text().max_length(), problems);
   if (!eos.empty() && !prompt.eos_id) {
     problems.push_back("eos " + cut(repr(std::string_view(eos))) +
-                       " is not in the vocabulary, expected an entry such as [SEP], or ''");
+                       " is not in the vocabulary, expected one of its entries, or ''");
   }
   raise_input_problems(problems);
   const std::vector<std::int64_t> zeros(prompt.ids.size(), 0), ones(prompt.ids.size(), 1);
