@@ -6,18 +6,21 @@ Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.prot
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bert_runtime import onnx_messages as onnx
 from bert_runtime.errors import BundleError
-from bert_runtime.protobuf import Span, Value, Wire
+from bert_runtime.external_data import ExternalData, external_data
+from bert_runtime.protobuf import Message, Span, Value, Wire, signed
 
 Dimension = int | str | None
 """A fixed size, the name of a size that changes with the request, or nothing known."""
 
 MAX_BYTES = 2**31 - 1
 MAX_NESTING = 16
+ORT_FORMAT = b"ORTM"
+"""What stands at byte 4 of a model in ONNX Runtime's own format, which it can tell from these bytes alone."""
 
 # TensorProto.DataType -> numpy's name
 DTYPES = {
@@ -40,16 +43,6 @@ class GraphTensor:
     name: str
     dtype: str
     shape: tuple[Dimension, ...] | None
-
-
-@dataclass(frozen=True)
-class ExternalData:
-    """A tensor whose bytes [offset, offset + length) lie in the file `location`; a length of None runs to its end."""
-
-    tensor: str
-    location: str
-    offset: int
-    length: int | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +76,8 @@ def read(path: Path) -> OnnxFile:
             if not path.stat().st_size:
                 raise BundleError("is empty")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+                if buffer[4:8] == ORT_FORMAT:
+                    raise BundleError("is a model in ONNX Runtime's own format")
                 return _Reader(Wire(buffer)).model()
     except BundleError as error:
         raise BundleError(f"{path.name}: {error}; expected an ONNX model: export the bundle again") from error
@@ -94,7 +89,7 @@ def read(path: Path) -> OnnxFile:
 
 @dataclass
 class _Reader:
-    """Walks every message that can hold a tensor; collects as it goes."""
+    """Walks every message of the file; collects as it goes."""
 
     wire: Wire
     inputs: list[GraphTensor] = field(default_factory=list)
@@ -104,143 +99,153 @@ class _Reader:
     operators: set[str] = field(default_factory=set)
 
     def model(self) -> OnnxFile:
-        opset, graphs = None, 0
-        for number, value in self.wire.fields(self.wire.whole, (7, 8, 25)):
+        opsets, graphs = dict[str, int](), 0
+        for number, value in self.wire.fields(self.wire.whole, onnx.MODEL):
             if number == 7:
                 graphs += 1
-                self.graph(_message(value), 0)
+                self.graph(_span(value), 0)
             elif number == 8:
-                domain, version = _operator_set(self.wire, _message(value))
-                opset = version if domain in ("", "ai.onnx") else opset
+                self.operator_set(_span(value), opsets)
             elif number == 25:
-                self.function(_message(value))
+                self.function(_span(value))
+            else:
+                self.other(number, value, onnx.MODEL)
         if not graphs:
             raise BundleError("holds no graph")
         inputs, outputs = tuple(self.inputs), tuple(self.outputs)
         external, operators = tuple(self.external), frozenset(self.operators)
-        return OnnxFile(opset, inputs, outputs, frozenset(self.initializers), external, operators)
+        return OnnxFile(opsets.get(""), inputs, outputs, frozenset(self.initializers), external, operators)
 
-    def graph(self, message: Span, depth: int) -> None:
+    def graph(self, span: Span, depth: int) -> None:
         if depth > MAX_NESTING:
             raise BundleError(f"nests graphs more than {MAX_NESTING} deep")
-        for number, value in self.wire.fields(message, (1, 5, 11, 12, 15)):
+        for number, value in self.wire.fields(span, onnx.GRAPH):
             if number == 1:
-                self.node(_message(value), depth)
+                self.node(_span(value), depth)
             elif number == 5:
-                name = self.tensor(_message(value))
+                name = self.tensor(_span(value))
                 if depth == 0:
                     self.initializers.add(name)
             elif number == 15:
-                self.sparse_tensor(_message(value))
+                self.sparse_tensor(_span(value))
             elif number in (11, 12) and depth == 0:
-                (self.inputs if number == 11 else self.outputs).append(_graph_tensor(self.wire, _message(value)))
-
-    def function(self, message: Span) -> None:
-        for number, value in self.wire.fields(message, (7, 11)):
-            if number == 7:
-                self.node(_message(value), 0)
+                (self.inputs if number == 11 else self.outputs).append(self.graph_tensor(_span(value)))
             else:
-                self.attribute(_message(value), 0)
+                self.other(number, value, onnx.GRAPH)
 
-    def node(self, message: Span, depth: int) -> None:
-        for number, value in self.wire.fields(message, (4, 5)):
+    def function(self, span: Span) -> None:
+        for number, value in self.wire.fields(span, onnx.FUNCTION):
+            if number == 7:
+                self.node(_span(value), 0)
+            elif number == 11:
+                self.attribute(_span(value), 0)
+            else:
+                self.other(number, value, onnx.FUNCTION)
+
+    def node(self, span: Span, depth: int) -> None:
+        for number, value in self.wire.fields(span, onnx.NODE):
             if number == 4:
                 self.operators.add(self.wire.text(value))
-            else:
-                self.attribute(_message(value), depth)
+            elif number == 5:
+                self.attribute(_span(value), depth)
+            elif number == 9:
+                self.other(number, value, onnx.NODE)
 
-    def attribute(self, message: Span, depth: int) -> None:
-        for number, value in self.wire.fields(message, (5, 6, 10, 11, 22, 23)):
+    def attribute(self, span: Span, depth: int) -> None:
+        for number, value in self.wire.fields(span, onnx.ATTRIBUTE):
             if number in (6, 11):
-                self.graph(_message(value), depth + 1)
+                self.graph(_span(value), depth + 1)
             elif number in (5, 10):
-                self.tensor(_message(value))
+                self.tensor(_span(value))
+            elif number in (22, 23):
+                self.sparse_tensor(_span(value))
             else:
-                self.sparse_tensor(_message(value))
+                self.other(number, value, onnx.ATTRIBUTE)
 
-    def sparse_tensor(self, message: Span) -> None:
-        for _, value in self.wire.fields(message, (1, 2)):
-            self.tensor(_message(value))
+    def sparse_tensor(self, span: Span) -> None:
+        for number, value in self.wire.fields(span, onnx.SPARSE_TENSOR):
+            if number in (1, 2):
+                self.tensor(_span(value))
 
-    def tensor(self, message: Span) -> str:
+    def tensor(self, span: Span) -> str:
         """Note a TensorProto's external data; return its name."""
         name, external, entries = "", False, list[tuple[str, str]]()
-        for number, value in self.wire.fields(message, (8, 13, 14)):
+        for number, value in self.wire.fields(span, onnx.TENSOR):
             if number == 8:
                 name = self.wire.text(value)
             elif number == 13:
-                entries.append(_strings(self.wire, _message(value), 1, 2))
-            else:
-                external = external or value == 1
+                entries.append(self.entry(_span(value)))
+            elif number == 14:
+                external = external or value != 0
+            elif number == 16:
+                self.other(number, value, onnx.TENSOR)
         # Either one counts: readers differ in whether they trust the entries or data_location.
         if external or entries:
-            self.external.append(_external_data(name, entries))
+            self.external.append(external_data(name, entries))
         return name
 
+    def entry(self, span: Span) -> tuple[str, str]:
+        """The key and the value of a StringStringEntryProto."""
+        found = {1: "", 2: ""}
+        for number, value in self.wire.fields(span, onnx.STRING_ENTRY):
+            found[number] = self.wire.text(value)
+        return found[1], found[2]
 
-def _external_data(name: str, entries: list[tuple[str, str]]) -> ExternalData:
-    values = dict(entries)
-    if len(values) < len(entries):
-        raise BundleError(f"gives the external data of tensor {name!r:.80} twice")
-    numbers = {key: values.get(key, "0") for key in ("offset", "length")}
-    for key, text in numbers.items():
-        if not (text.isascii() and text.isdigit() and len(text) <= 19):
-            raise BundleError(
-                f"gives {text!r:.40} as {key} of the external data of tensor {name!r:.80}, expected a number"
-            )
-    length = int(numbers["length"]) if "length" in values else None
-    return ExternalData(name, values.get("location", ""), int(numbers["offset"]), length)
+    def operator_set(self, span: Span, opsets: dict[str, int]) -> None:
+        """Add an OperatorSetIdProto: domain -> version; the default domain has two names."""
+        domain, version = "", 0
+        for number, value in self.wire.fields(span, onnx.OPERATOR_SET):
+            if number == 1:
+                domain = self.wire.text(value)
+            elif isinstance(value, int):
+                version = signed(value)
+        domain = "" if domain == "ai.onnx" else domain
+        if domain in opsets:
+            raise BundleError(f"gives the version of the operator set {domain!r:.80} twice")
+        opsets[domain] = version
 
-
-def _graph_tensor(wire: Wire, message: Span) -> GraphTensor:
-    """A ValueInfoProto: name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 } } }."""
-    name, dtype, shape = "", "", None
-    for _, value in wire.fields(message, (1,)):
-        name = wire.text(value)
-    for tensor_type in _inside(wire, _inside(wire, [message], 2), 1):
-        for number, value in wire.fields(tensor_type, (1, 2)):
-            if number == 1 and isinstance(value, int):
-                dtype = DTYPES.get(value, f"ONNX type {value}")
+    def graph_tensor(self, span: Span) -> GraphTensor:
+        """A ValueInfoProto: name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 } } }."""
+        name, dtype, shape = "", "", None
+        for number, value in self.wire.fields(span, onnx.VALUE_INFO):
+            if number == 1:
+                name = self.wire.text(value)
             elif number == 2:
-                shape = tuple(_dimension(wire, dim) for dim in _inside(wire, [_message(value)], 1))
-    return GraphTensor(name, dtype, shape)
+                for inner, tensor_type in self.wire.fields(_span(value), onnx.TYPE):
+                    if inner == 1:
+                        dtype, shape = self.tensor_type(_span(tensor_type))
+            else:
+                self.other(number, value, onnx.VALUE_INFO)
+        return GraphTensor(name, dtype, shape)
+
+    def tensor_type(self, span: Span) -> tuple[str, tuple[Dimension, ...] | None]:
+        dtype, shape = "", None
+        for number, value in self.wire.fields(span, onnx.TENSOR_TYPE):
+            if number == 1 and isinstance(value, int):
+                dtype = DTYPES.get(value, f"ONNX type {signed(value)}")
+            elif number == 2:
+                shape = tuple(self.dimension(_span(dim)) for _, dim in self.wire.fields(_span(value), onnx.SHAPE))
+        return dtype, shape
+
+    def dimension(self, span: Span) -> Dimension:
+        """TensorShapeProto.Dimension: dim_value 1 or dim_param 2, the last one counts."""
+        found: Dimension = None
+        for number, value in self.wire.fields(span, onnx.DIMENSION):
+            if number == 1 and isinstance(value, int):
+                found = signed(value)
+            elif number == 2:
+                found = self.wire.text(value)
+        return found
+
+    def other(self, number: int, value: Value, holder: Message) -> None:
+        """Walk a message that says nothing of interest: it must be well-formed, for the engine reads it too."""
+        name = holder.fields[number].message
+        if name:
+            message = onnx.MESSAGES[name]
+            for inner, part in self.wire.fields(_span(value), message):
+                self.other(inner, part, message)
 
 
-def _dimension(wire: Wire, message: Span) -> Dimension:
-    """TensorShapeProto.Dimension: dim_value 1 or dim_param 2, the last one counts."""
-    found: Dimension = None
-    for number, value in wire.fields(message, (1, 2)):
-        if number == 1 and isinstance(value, int):
-            found = value
-        elif number == 2:
-            found = wire.text(value)
-    return found
-
-
-def _operator_set(wire: Wire, message: Span) -> tuple[str, int]:
-    domain, version = "", 0
-    for number, value in wire.fields(message, (1, 2)):
-        if number == 1:
-            domain = wire.text(value)
-        elif number == 2 and isinstance(value, int):
-            version = value
-    return domain, version
-
-
-def _strings(wire: Wire, message: Span, first: int, second: int) -> tuple[str, str]:
-    """Two string fields of a message; the last of each counts, as protocol buffers have it."""
-    found = {first: "", second: ""}
-    for number, value in wire.fields(message, found):
-        found[number] = wire.text(value)
-    return found[first], found[second]
-
-
-def _inside(wire: Wire, messages: Iterable[Span], number: int) -> Iterator[Span]:
-    """The messages that the field `number` of these messages holds."""
-    return (_message(value) for message in messages for _, value in wire.fields(message, (number,)))
-
-
-def _message(value: Value) -> Span:
-    if isinstance(value, int):
-        raise BundleError("is no protocol buffer of ONNX: a number where a message belongs")
+def _span(value: Value) -> Span:
+    assert isinstance(value, Span), "the table of messages says where messages are"
     return value

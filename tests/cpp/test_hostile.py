@@ -17,6 +17,7 @@ import pytest
 import bert_runtime
 from bert_runtime import bundle, manifest_json, onnx_file
 from bert_runtime.errors import BertError
+from bert_runtime.onnx_file import OnnxFile
 
 HOSTILE = Path(__file__).parents[1] / "runtime" / "hostile"
 LEAST = 2000
@@ -32,7 +33,7 @@ class Peer:
         self.asked = 0
 
     def outcome(self, verb: str, what: Path | bytes) -> object:
-        """`fine`, or the class and the text of an error."""
+        """`fine` or what was read, or the class and the text of an error."""
         assert self._process.stdin
         assert self._process.stdout
         path = what if isinstance(what, Path) else self._scratch
@@ -67,12 +68,23 @@ class BothLanguages:
         def reading(what: Any) -> Any:
             theirs = self._peer.outcome(verb, what)
             value, error = _read(read, what)
-            assert theirs == ("fine" if error is None else [type(error).__name__, str(error)])
+            ours = _reading(value) if isinstance(value, OnnxFile) else "fine"
+            assert theirs == (ours if error is None else [type(error).__name__, str(error)])
             if error is not None:
                 raise error
             return value
 
         return reading
+
+
+def _reading(found: OnnxFile) -> list[object]:
+    """What a graph says of itself, as the C++ program prints it."""
+    inputs, outputs = (
+        [[tensor.name, tensor.dtype, None if tensor.shape is None else list(tensor.shape)] for tensor in tensors]
+        for tensors in (found.inputs, found.outputs)
+    )
+    external = [[each.tensor, each.location, each.offset, each.length] for each in found.external]
+    return [found.opset, inputs, outputs, sorted(found.initializers), external, sorted(found.operators)]
 
 
 def _read(read: Callable[[Any], Any], what: Any) -> tuple[Any, BertError | None]:

@@ -38,3 +38,10 @@ def test_a_table_that_was_changed_is_told(name: str, tmp_path: Path) -> None:
     (tmp_path / "src" / name).write_text("".join(lines[:3] + lines[4:]), encoding="ascii")
     done = check(tmp_path)
     assert (done.returncode, done.stderr) == (1, f"{name} is not what {SCRIPT} writes; run it\n")
+
+
+def test_the_messages_of_onnx_are_what_their_script_writes() -> None:
+    command = [sys.executable, str(CPP / "tools" / "make_onnx_messages.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

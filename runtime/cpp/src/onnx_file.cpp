@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "bert_runtime/errors.h"
 #include "files.h"
+#include "onnx_messages.h"
 #include "protobuf.h"
 #include "python_repr.h"
 
@@ -14,12 +17,17 @@ namespace bert_runtime {
 namespace {
 
 constexpr int kMaxNesting = 16;
+/// What stands at byte 4 of a model in ONNX Runtime's own format, which it can tell from these bytes alone.
+constexpr std::string_view kOrtFormat = "ORTM";
+constexpr std::size_t kOrtFormatAt = 4;
+/// An engine may know more, such as ONNX Runtime's prepacked weights at places of their own: no writer here has them.
+const std::set<std::string> kExternalKeys = {"location", "offset", "length"};
 
 using StringEntry = std::pair<std::string, std::string>;
 
 /// numpy's name of a TensorProto.DataType.
-std::string dtype_name(std::uint64_t type) {
-  static const std::map<std::uint64_t, std::string> kNames = {
+std::string dtype_name(std::int64_t type) {
+  static const std::map<std::int64_t, std::string> kNames = {
       {1, "float32"}, {2, "uint8"},    {3, "int8"},     {6, "int32"},    {7, "int64"},
       {9, "bool"},    {10, "float16"}, {11, "float64"}, {16, "bfloat16"}};
   const auto found = kNames.find(type);
@@ -47,80 +55,102 @@ ExternalData external_data(const std::string& tensor, const std::vector<StringEn
   if (values.size() < entries.size()) {
     throw BundleError("gives the external data of tensor " + cut(repr(tensor), 80) + " twice");
   }
+  for (const auto& [key, value] : values) {
+    if (kExternalKeys.contains(key)) continue;
+    throw BundleError("gives " + cut(repr(key), 40) + " for the external data of tensor " + cut(repr(tensor), 80) +
+                      ", expected only location, offset, length");
+  }
   ExternalData found = {.tensor = tensor, .location = values["location"], .offset = 0, .length = std::nullopt};
   if (values.contains("offset")) found.offset = offset_or_length(tensor, "offset", values["offset"]);
   if (values.contains("length")) found.length = offset_or_length(tensor, "length", values["length"]);
   return found;
 }
 
-/// Walks every message that can hold a tensor; collects as it goes.
+/// Walks every message of the file; collects as it goes.
 class ModelReader {
  public:
   explicit ModelReader(std::span<const unsigned char> bytes) : wire_(bytes) {}
 
   OnnxFile model() {
     int graphs = 0;
-    wire_.fields(wire_.whole(), FieldNumbers(7, 8, 25), [&](const WireField& field) {
+    wire_.fields(wire_.whole(), kModelProto, [&](const WireField& field) {
       if (field.number == 7) {
         ++graphs;
-        graph(field.message(), 0);
+        graph(field.bytes, 0);
       } else if (field.number == 8) {
-        operator_set(field.message());
+        operator_set(field.bytes);
+      } else if (field.number == 25) {
+        function(field.bytes);
       } else {
-        function(field.message());
+        other(field, kModelProto);
       }
     });
     if (graphs == 0) throw BundleError("holds no graph");
+    if (const auto found = opsets_.find(""); found != opsets_.end()) file_.opset = found->second;
     return std::move(file_);
   }
 
  private:
   void graph(Bytes message, int depth) {
     if (depth > kMaxNesting) throw BundleError("nests graphs more than " + std::to_string(kMaxNesting) + " deep");
-    wire_.fields(message, FieldNumbers(1, 5, 11, 12, 15), [&](const WireField& field) {
+    wire_.fields(message, kGraphProto, [&](const WireField& field) {
       if (field.number == 1) {
-        node(field.message(), depth);
+        node(field.bytes, depth);
       } else if (field.number == 5) {
-        std::string name = tensor(field.message());
+        std::string name = tensor(field.bytes);
         if (depth == 0) file_.initializers.insert(std::move(name));
       } else if (field.number == 15) {
-        sparse_tensor(field.message());
-      } else if (depth == 0) {
-        (field.number == 11 ? file_.inputs : file_.outputs).push_back(graph_tensor(field.message()));
+        sparse_tensor(field.bytes);
+      } else if ((field.number == 11 || field.number == 12) && depth == 0) {
+        (field.number == 11 ? file_.inputs : file_.outputs).push_back(graph_tensor(field.bytes));
+      } else {
+        other(field, kGraphProto);
       }
     });
   }
 
   void function(Bytes message) {
-    wire_.fields(message, FieldNumbers(7, 11), [&](const WireField& field) {
-      field.number == 7 ? node(field.message(), 0) : attribute(field.message(), 0);
+    wire_.fields(message, kFunctionProto, [&](const WireField& field) {
+      if (field.number == 7) {
+        node(field.bytes, 0);
+      } else if (field.number == 11) {
+        attribute(field.bytes, 0);
+      } else {
+        other(field, kFunctionProto);
+      }
     });
   }
 
   void node(Bytes message, int depth) {
-    wire_.fields(message, FieldNumbers(4, 5), [&](const WireField& field) {
+    wire_.fields(message, kNodeProto, [&](const WireField& field) {
       if (field.number == 4) {
         file_.operators.insert(wire_.text(field));
+      } else if (field.number == 5) {
+        attribute(field.bytes, depth);
       } else {
-        attribute(field.message(), depth);
+        other(field, kNodeProto);
       }
     });
   }
 
   void attribute(Bytes message, int depth) {
-    wire_.fields(message, FieldNumbers(5, 6, 10, 11, 22, 23), [&](const WireField& field) {
+    wire_.fields(message, kAttributeProto, [&](const WireField& field) {
       if (field.number == 6 || field.number == 11) {
-        graph(field.message(), depth + 1);
+        graph(field.bytes, depth + 1);
       } else if (field.number == 5 || field.number == 10) {
-        tensor(field.message());
+        tensor(field.bytes);
+      } else if (field.number == 22 || field.number == 23) {
+        sparse_tensor(field.bytes);
       } else {
-        sparse_tensor(field.message());
+        other(field, kAttributeProto);
       }
     });
   }
 
   void sparse_tensor(Bytes message) {
-    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) { tensor(field.message()); });
+    wire_.fields(message, kSparseTensorProto, [&](const WireField& field) {
+      if (field.number == 1 || field.number == 2) tensor(field.bytes);
+    });
   }
 
   /// Notes a TensorProto's external data; returns its name.
@@ -128,13 +158,15 @@ class ModelReader {
     std::string name;
     bool is_external = false;
     std::vector<StringEntry> entries;
-    wire_.fields(message, FieldNumbers(8, 13, 14), [&](const WireField& field) {
+    wire_.fields(message, kTensorProto, [&](const WireField& field) {
       if (field.number == 8) {
         name = wire_.text(field);
       } else if (field.number == 13) {
-        entries.push_back(strings(field.message()));
+        entries.push_back(entry(field.bytes));
+      } else if (field.number == 14) {
+        is_external = is_external || field.value != 0;
       } else {
-        is_external = is_external || (!field.is_bytes && field.value == 1);
+        other(field, kTensorProto);
       }
     });
     // Either one counts: readers differ in whether they trust the entries or data_location.
@@ -142,25 +174,57 @@ class ModelReader {
     return name;
   }
 
+  /// The key and the value of a StringStringEntryProto.
+  StringEntry entry(Bytes message) {
+    StringEntry found;
+    wire_.fields(message, kStringStringEntryProto, [&](const WireField& field) {
+      (field.number == 1 ? found.first : found.second) = wire_.text(field);
+    });
+    return found;
+  }
+
+  /// Notes an OperatorSetIdProto; the default domain has two names.
+  void operator_set(Bytes message) {
+    std::string domain;
+    std::int64_t version = 0;
+    wire_.fields(message, kOperatorSetIdProto, [&](const WireField& field) {
+      if (field.number == 1) {
+        domain = wire_.text(field);
+      } else {
+        version = static_cast<std::int64_t>(field.value);
+      }
+    });
+    if (domain == "ai.onnx") domain.clear();
+    if (!opsets_.emplace(domain, version).second) {
+      throw BundleError("gives the version of the operator set " + cut(repr(domain), 80) + " twice");
+    }
+  }
+
   /// A ValueInfoProto: name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 } } }.
   GraphTensor graph_tensor(Bytes message) {
     GraphTensor found;
-    wire_.fields(message, FieldNumbers(1), [&](const WireField& field) { found.name = wire_.text(field); });
-    wire_.fields(message, FieldNumbers(2), [&](const WireField& type) {
-      wire_.fields(type.message(), FieldNumbers(1),
-                   [&](const WireField& inner) { tensor_type(inner.message(), found); });
+    wire_.fields(message, kValueInfoProto, [&](const WireField& field) {
+      if (field.number == 1) {
+        found.name = wire_.text(field);
+      } else if (field.number == 2) {
+        wire_.fields(field.bytes, kTypeProto, [&](const WireField& inner) {
+          if (inner.number == 1) tensor_type(inner.bytes, found);
+        });
+      } else {
+        other(field, kValueInfoProto);
+      }
     });
     return found;
   }
 
   void tensor_type(Bytes message, GraphTensor& found) {
-    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
-      if (field.number == 2) {
+    wire_.fields(message, kTypeProtoTensor, [&](const WireField& field) {
+      if (field.number == 1) {
+        found.dtype = dtype_name(static_cast<std::int64_t>(field.value));
+      } else {
         found.shape.emplace();
-        wire_.fields(field.message(), FieldNumbers(1),
-                     [&](const WireField& axis) { found.shape->push_back(dimension(axis.message())); });
-      } else if (!field.is_bytes) {
-        found.dtype = dtype_name(field.value);
+        wire_.fields(field.bytes, kTensorShapeProto,
+                     [&](const WireField& axis) { found.shape->push_back(dimension(axis.bytes)); });
       }
     });
   }
@@ -168,40 +232,27 @@ class ModelReader {
   /// TensorShapeProto.Dimension: dim_value 1 or dim_param 2, the last one counts.
   Dimension dimension(Bytes message) {
     Dimension found;
-    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
-      if (field.number == 2) {
-        found = wire_.text(field);
-      } else if (!field.is_bytes) {
-        found = field.value;
-      }
-    });
-    return found;
-  }
-
-  void operator_set(Bytes message) {
-    std::string domain;
-    std::uint64_t version = 0;
-    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
+    wire_.fields(message, kTensorShapeProtoDimension, [&](const WireField& field) {
       if (field.number == 1) {
-        domain = wire_.text(field);
-      } else if (!field.is_bytes) {
-        version = field.value;
+        found = static_cast<std::int64_t>(field.value);
+      } else if (field.number == 2) {
+        found = wire_.text(field);
       }
     });
-    if (domain.empty() || domain == "ai.onnx") file_.opset = version;
+    return found;
   }
 
-  /// A StringStringEntryProto; the last of each counts, as protocol buffers have it.
-  StringEntry strings(Bytes message) {
-    StringEntry found;
-    wire_.fields(message, FieldNumbers(1, 2), [&](const WireField& field) {
-      (field.number == 1 ? found.first : found.second) = wire_.text(field);
-    });
-    return found;
+  /// Walks a message that says nothing of interest: it must be well-formed, for the engine reads it too.
+  void other(const WireField& field, const Message& holder) {
+    const int index = holder.field(field.number).message;
+    if (index < 0) return;
+    const Message& message = *kMessages[index];
+    wire_.fields(field.bytes, message, [&](const WireField& inner) { other(inner, message); });
   }
 
   Wire wire_;
   OnnxFile file_;
+  std::map<std::string, std::int64_t> opsets_;
 };
 
 }  // namespace
@@ -210,8 +261,13 @@ OnnxFile read_onnx(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   try {
     const MappedFile file(path);
-    if (file.bytes().empty()) throw BundleError("is empty");
-    return ModelReader(file.bytes()).model();
+    const auto bytes = file.bytes();
+    if (bytes.empty()) throw BundleError("is empty");
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text.substr(std::min(kOrtFormatAt, text.size())).starts_with(kOrtFormat)) {
+      throw BundleError("is a model in ONNX Runtime's own format");
+    }
+    return ModelReader(bytes).model();
   } catch (const BundleError& error) {
     throw BundleError(name + ": " + error.what() + "; expected an ONNX model: export the bundle again");
   } catch (const FileError& error) {

@@ -14,7 +14,7 @@
 namespace bert_runtime {
 
 /// Nothing known, a fixed size, or the name of a size that changes with the request.
-using Dimension = std::variant<std::monostate, std::uint64_t, std::string>;
+using Dimension = std::variant<std::monostate, std::int64_t, std::string>;
 
 inline constexpr std::int64_t kMaxGraphBytes = (std::int64_t{1} << 31) - 1;
 
@@ -35,7 +35,7 @@ struct ExternalData {
 
 /// The outside of a model.
 struct OnnxFile {
-  std::optional<std::uint64_t> opset;   ///< Of the default operator set; nothing where the file names none.
+  std::optional<std::int64_t> opset;    ///< Of the default operator set; nothing where the file names none.
   std::vector<GraphTensor> inputs;      ///< Of the main graph; may include initializers, which are then defaults.
   std::vector<GraphTensor> outputs;
   std::set<std::string> initializers;   ///< The names of the main graph's initializers.

@@ -1,13 +1,19 @@
-// The wire format of protocol buffers, read without a schema: enough to look into an ONNX file before an engine does.
+// The wire format of protocol buffers, read by a table of messages: a look into an ONNX file before an engine has it.
 //
-// The format is that of https://protobuf.dev/programming-guides/encoding. Payloads are skipped, not copied, so that a
-// file of gigabytes costs as little as the number of its fields.
+// The format is that of https://protobuf.dev/programming-guides/encoding. Readers differ in what they make of unusual
+// bytes: some cut a tag to 32 bits, merge a message that stands twice, or skip a field that they do not know. A file is
+// therefore refused unless it is written as every writer does, in fields of the table: every reader then reads the same.
+// Payloads are skipped, not copied, so that a file of gigabytes costs as little as the number of its fields.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace bert_runtime {
 
@@ -17,30 +23,38 @@ struct Bytes {
   std::size_t stop = 0;
 };
 
-/// A varint, or a length-delimited field.
+/// A varint, or a length-delimited field; the table of messages says which.
 struct WireField {
   std::uint64_t number = 0;
-  bool is_bytes = false;
   std::uint64_t value = 0;
   Bytes bytes = {};
+};
 
-  /// The message that it holds. Throws BundleError where it is a number.
-  [[nodiscard]] Bytes message() const;
+/// What one field of a message may be.
+struct Field {
+  unsigned wire_types = 0;  ///< Those that it may have, as bits; none: there is no such field.
+  bool is_single = false;   ///< It stands at most once.
+  bool is_narrow = false;   ///< Its integers have 32 bits.
+  unsigned packed = 0;      ///< The width of the numbers that may stand packed in it: 1 for varints, 4, 8; 0: none.
+  int message = -1;         ///< Of the message that it holds, an index into the table of messages.
+};
+
+/// The fields of one kind of message, by number.
+struct Message {
+  std::string_view name;
+  std::array<Field, 32> fields = {};
+
+  constexpr Message(std::string_view name, std::initializer_list<std::pair<std::size_t, Field>> numbered) : name(name) {
+    for (const auto& [number, field] : numbered) fields[number] = field;
+  }
+  /// A field that accepts nothing where the table has none.
+  [[nodiscard]] constexpr Field field(std::uint64_t number) const {
+    return number < fields.size() ? fields[number] : Field{};
+  }
 };
 
 inline constexpr std::int64_t kMaxFields = std::int64_t{1} << 20;
 inline constexpr std::size_t kMaxString = std::size_t{1} << 16;
-
-/// A set of field numbers below 64.
-class FieldNumbers {
- public:
-  template <class... Numbers>
-  explicit constexpr FieldNumbers(Numbers... numbers) : bits_((... | (std::uint64_t{1} << numbers))) {}
-  [[nodiscard]] constexpr bool has(std::uint64_t number) const { return number < 64 && (bits_ >> number & 1) != 0; }
-
- private:
-  std::uint64_t bits_;
-};
 
 /// One file's bytes, which outlive it. It counts the fields that are read: a file made of empty fields must not take
 /// for ever.
@@ -50,24 +64,25 @@ class Wire {
 
   [[nodiscard]] Bytes whole() const { return {0, buffer_.size()}; }
 
-  /// Calls `see` with each varint or length-delimited field of a message whose number is wanted.
+  /// Calls `see` with each varint or length-delimited field of a message.
   ///
-  /// Throws BundleError: the message is cut off, is no protocol buffer, or makes the file exceed `kMaxFields`.
+  /// Throws BundleError: the message is cut off, is no protocol buffer, holds what its table does not, or makes the file
+  /// exceed `kMaxFields`.
   template <class See>
-  void fields(Bytes message, FieldNumbers wanted, See see) {
+  void fields(Bytes bytes, const Message& message, See see) {
     WireField field;
-    for (std::size_t place = message.start; next(place, message.stop, field);) {
-      if (wanted.has(field.number)) see(field);
-    }
+    std::uint32_t seen = 0;
+    for (std::size_t place = bytes.start; next(place, bytes.stop, message, seen, field);) see(field);
   }
 
   /// A string field. Throws BundleError: it is no UTF-8, or too long for a name.
   [[nodiscard]] std::string text(const WireField& field) const;
 
  private:
-  /// Reads the field at `place`, and skips those of fixed width; false at the end.
-  bool next(std::size_t& place, std::size_t stop, WireField& field);
+  /// Reads the field at `place`, and skips those of fixed width; false at the end. `seen` has a bit for each number.
+  bool next(std::size_t& place, std::size_t stop, const Message& message, std::uint32_t& seen, WireField& field);
   std::uint64_t varint(std::size_t& place, std::size_t stop) const;
+  void check_packed(Bytes bytes, unsigned width) const;
   static std::size_t end(std::size_t start, std::uint64_t length, std::size_t stop);
 
   std::span<const unsigned char> buffer_;

@@ -184,9 +184,9 @@ void shape_problems(const TensorSpec& spec, const std::vector<Dimension>& shape,
     return;
   }
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    const auto* fixed = std::get_if<std::uint64_t>(&shape[i]);
+    const auto* fixed = std::get_if<std::int64_t>(&shape[i]);
     const auto size = sizes.find(spec.axes[i]);
-    if (!fixed || (size != sizes.end() && static_cast<std::uint64_t>(size->second) == *fixed)) continue;
+    if (!fixed || (size != sizes.end() && size->second == *fixed)) continue;
     const std::string expected =
         size == sizes.end() ? "a size that changes with the request" : std::to_string(size->second);
     problems.push_back("the axis " + spec.axes[i] + " of " + name + " is " + std::to_string(*fixed) +
@@ -250,7 +250,7 @@ std::vector<std::string> graph_problems(const Artefact& artefact, const Graph& g
   if (found.operators.contains("EPContext")) {
     problems.push_back("holds an EPContext operator, which loads a compiled engine; expected ONNX operators only");
   }
-  if (!found.opset || *found.opset != static_cast<std::uint64_t>(artefact.opset)) {
+  if (!found.opset || *found.opset != artefact.opset) {
     problems.push_back("has opset " + (found.opset ? std::to_string(*found.opset) : "None") +
                        ", expected the manifest's " + std::to_string(artefact.opset));
   }

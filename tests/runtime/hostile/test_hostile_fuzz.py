@@ -92,8 +92,8 @@ def test_every_cut_of_a_graph_is_refused(start: int, tmp_path: Path) -> None:
 def test_reading_a_large_graph_takes_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     content = (GOLDEN / "model.onnx").read_bytes()
-    with path.open("wb") as file:  # a sparse payload of 256 MiB in an unknown field before the graph
-        file.write(b"\xa2\x06\x80\x80\x80\x80\x01")
+    with path.open("wb") as file:  # a sparse payload of 256 MiB in the model's doc_string
+        file.write(b"\x32\x80\x80\x80\x80\x01")
         file.seek(2**28, 1)
         file.write(content)
     tracemalloc.start()

@@ -61,7 +61,7 @@ def test_rule_27_what_is_no_onnx_model_is_refused(content: bytes, put: Put, refu
 
 
 def test_rule_28_a_graph_of_endless_tiny_fields_is_refused(put: Put, refused: Refused) -> None:
-    put("model.onnx", b"\x08\x00" * (protobuf.MAX_FIELDS + 1))
+    put("model.onnx", b"\x72\x00" * (protobuf.MAX_FIELDS + 1))
 
     assert "has more than 1048576 fields" in refused(28)
 

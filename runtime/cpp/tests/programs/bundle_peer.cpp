@@ -2,9 +2,12 @@
 // class and the text of the error.
 //
 //   load: a session of the bundle at path      read: the bundle alone
-//   manifest: the file as a manifest.json      graph: the file as an ONNX model
+//   manifest: the file as a manifest.json      graph: the file as an ONNX model, and in place of "fine" what was read
 #include <iostream>
 #include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
 
 #include "any_session.h"
 #include "files.h"
@@ -16,7 +19,40 @@ using namespace bert_runtime;
 
 namespace {
 
-void look(const std::string& verb, const std::string& path) {
+Json tensors(const std::vector<GraphTensor>& all) {
+  Json list = Json::array();
+  for (const GraphTensor& tensor : all) {
+    Json shape = nullptr;
+    if (tensor.shape) {
+      shape = Json::array();
+      for (const Dimension& axis : *tensor.shape) {
+        shape.push_back(std::visit(
+            [](const auto& size) -> Json {
+              if constexpr (std::is_same_v<std::decay_t<decltype(size)>, std::monostate>) {
+                return nullptr;
+              } else {
+                return size;
+              }
+            },
+            axis));
+      }
+    }
+    list.push_back(Json::array({tensor.name, tensor.dtype, shape}));
+  }
+  return list;
+}
+
+Json reading(const OnnxFile& file) {
+  Json external = Json::array();
+  for (const ExternalData& each : file.external) {
+    const Json length = each.length ? Json(*each.length) : Json(nullptr);
+    external.push_back(Json::array({each.tensor, each.location, each.offset, length}));
+  }
+  const Json opset = file.opset ? Json(*file.opset) : Json(nullptr);
+  return Json::array({opset, tensors(file.inputs), tensors(file.outputs), file.initializers, external, file.operators});
+}
+
+Json look(const std::string& verb, const std::string& path) {
   if (verb == "load") {
     (void)start_any(read_bundle(path), {.target = "auto", .threads = 1});
   } else if (verb == "read") {
@@ -24,14 +60,14 @@ void look(const std::string& verb, const std::string& path) {
   } else if (verb == "manifest") {
     (void)parse_manifest(read_file(path, kMaxManifestBytes + 1));
   } else {
-    (void)read_onnx(path);
+    return reading(read_onnx(path));
   }
+  return "fine";
 }
 
 Json outcome(const std::string& verb, const std::string& path) {
   try {
-    look(verb, path);
-    return "fine";
+    return look(verb, path);
   } catch (const BundleError& error) {
     return {"BundleError", error.what()};
   } catch (const BackendError& error) {
