@@ -129,6 +129,11 @@ def _add_source(flags: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--allow-random-head", action="store_true", help="export a head that the checkpoint lacks, seeded at random"
     )
+    source.add_argument(
+        "--ignore-auto-map",
+        action="store_true",
+        help="load the stock class where config.json names its author's code, which may answer otherwise",
+    )
     source.add_argument("--max-length", type=int, metavar="TOKENS", help="a longest sequence below the model's own")
     source.add_argument(
         "--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: what makes one vector"
@@ -236,6 +241,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         packing=parsed.packing,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
+        ignore_auto_map=parsed.ignore_auto_map,
         max_length=parsed.max_length,
         pooling=parsed.pooling,
         normalize=parsed.normalize,

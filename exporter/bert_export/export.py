@@ -86,7 +86,13 @@ def load_checkpoint(options: ExportOptions, stages: Stages) -> Checkpoint:
     task = None if options.task == "auto" else find_task(options.task)
     source = _source(options)
     with stages.stage("load"):
-        loading = LoadOptions(options.pooling, options.normalize, options.max_length, options.allow_random_head)
+        loading = LoadOptions(
+            options.pooling,
+            options.normalize,
+            options.max_length,
+            options.allow_random_head,
+            options.ignore_auto_map,
+        )
         checkpoint = checkpoints.load(source, task, loading)
     _check_fit(options, checkpoint)
     return checkpoint

@@ -128,6 +128,8 @@ class ExportOptions:
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
+        ignore_auto_map: load the stock class of that name where config.json names its author's own code, although
+            that code may answer otherwise.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
         pooling, normalize: for feature-extraction; None takes what the checkpoint says.
 
@@ -159,6 +161,7 @@ class ExportOptions:
     packing: bool = False
     plain: bool = False
     allow_random_head: bool = False
+    ignore_auto_map: bool = False
     max_length: int | None = None
     pooling: str | None = None
     normalize: bool | None = None

@@ -1,85 +1,103 @@
-"""A PEFT adapter: what it brings, and its merging into the base model."""
+"""A PEFT adapter's files: its settings, its weights, and what it brings besides: a head, labels, new tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bert_export.checkpoint.findings import Findings, listing, read_object, reading
-from bert_export.checkpoint.weights import ADAPTER_FILES, find_weights, weight_names
+from bert_export.checkpoint.adapter_keys import ADAPTER_CONFIG, config_problems
+from bert_export.checkpoint.findings import Findings, listing, read_object
+from bert_export.checkpoint.folder import Folder
+from bert_export.checkpoint.keys import account, shown
+from bert_export.checkpoint.shapes import WORDS, check_filled
+from bert_export.checkpoint.weights import ADAPTER_FILES, Saved, find_weights, read_header
 from bert_export.errors import CheckpointError
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
 PREFIX = "base_model.model."
+HEADS = ("classifier.weight", "classifier.bias", "qa_outputs.weight", "qa_outputs.bias")
 HEAD_FIELDS = ("id2label", "label2id", "num_labels", "problem_type")
 
 
-def adapter_weights(folder: Path, findings: Findings) -> tuple[tuple[Path, ...], set[str]]:
-    """The adapter's weight files and the names in them, without PEFT's prefix: whole modules keep the model's names.
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter that lies on this machine, checked as far as its files alone allow.
+
+    Attributes:
+        folder: its directory.
+        config: the content of adapter_config.json.
+        files: its weight files.
+        saved: what they hold, without PEFT's prefix: whole modules have the model's own names.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    files: tuple[Path, ...]
+    saved: Mapping[str, Saved]
+
+    @property
+    def vocabulary(self) -> int | None:
+        """The number of word embeddings, where the adapter brings them all."""
+        return next((tensor.shape[0] for name, tensor in self.saved.items() if name.endswith(WORDS)), None)
+
+    @property
+    def keeps_bases_head(self) -> bool:
+        """Whether it was saved without a head, as transformers' add_adapter does, which trains none."""
+        return not self.config.get("modules_to_save") and not any(name in self.saved for name in HEADS)
+
+    @property
+    def has_own_labels(self) -> bool:
+        """Whether a config.json that names labels lies beside it."""
+        return (self.folder / "config.json").is_file()
+
+
+def read_adapter(folder: Path, findings: Findings) -> Adapter:
+    """Read an adapter's settings and the names and shapes of its weights.
 
     Raises:
-        CheckpointError: the directory holds no adapter, or one that asks for code.
+        CheckpointError: the directory holds no adapter.
     """
     if not (folder / "adapter_config.json").is_file():
         raise CheckpointError(
             f"no adapter_config.json in the adapter: found {listing(folder)}; expected a directory that peft saved"
         )
-    if read_object(folder / "adapter_config.json").get("megatron_config"):
-        # peft would import the module that the adapter names
-        raise CheckpointError("the adapter has a megatron_config; expected one trained on a Hugging Face model")
+    config = read_object(folder / "adapter_config.json")
     files = find_weights(folder, ADAPTER_FILES)
-    return files, {name.removeprefix(PREFIX) for name in weight_names(files, findings)}
+    saved = {name.removeprefix(PREFIX): tensor for name, tensor in read_header(files, findings).items()}
+    check_filled(saved, findings)
+    account(ADAPTER_CONFIG, {name: value for name, value in config.items() if ADAPTER_CONFIG.key(name)}, findings)
+    findings.problems += config_problems(config, saved)
+    return Adapter(folder, config, files, saved)
 
 
-def with_head_of(folder: Path, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The base model's configuration with the labels and the problem type of the adapter's own config.json, if it has
-    one: a base model knows nothing of the head that was trained on it.
+def note_base(adapter: Adapter, base: Folder, raw: Mapping[str, Any], findings: Findings) -> None:
+    """Say where the adapter was trained on a model of another name: that the shapes fit proves nothing."""
+    trained, given = adapter.config.get("base_model_name_or_path"), {base.name, raw.get("_name_or_path")}
+    if not isinstance(trained, str) or not trained:
+        return
+    if _last(trained) not in {_last(str(name)) for name in given if name}:
+        findings.notes.append(
+            f"the adapter was trained on {shown(_last(trained))}, the base given is {shown(base.name)}: where these "
+            "are not the same weights, the answers mean nothing"
+        )
+
+
+def with_head_of(adapter: Adapter, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The base model's configuration with the labels and the problem type of the adapter's head, where it has one.
 
     Raises:
-        CheckpointError: that config.json cannot be read.
+        CheckpointError: the config.json beside the adapter cannot be read.
     """
-    if not (folder / "config.json").is_file():
-        return dict(raw)
-    own = read_object(folder / "config.json")
     kept = {key: value for key, value in raw.items() if key not in HEAD_FIELDS}
-    return kept | {key: own[key] for key in HEAD_FIELDS if own.get(key) is not None}
+    if adapter.has_own_labels:
+        own = read_object(adapter.folder / "config.json")
+        return kept | {key: own[key] for key in HEAD_FIELDS if own.get(key) is not None}
+    classifier, labels = adapter.saved.get("classifier.weight"), raw.get("id2label")
+    is_other = classifier is not None and isinstance(labels, dict) and len(labels) != classifier.shape[0]
+    return kept if is_other else dict(raw)
 
 
-def merge(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """The base model with the adapter's weights merged into it, in fp32.
-
-    Raises:
-        CheckpointError: an adapter that cannot be merged, or was trained on another model.
-    """
-    try:
-        from peft import PeftModel, get_peft_model_state_dict  # noqa: PLC0415 - seconds, for adapters alone
-    except ImportError as error:
-        raise CheckpointError("an adapter was given but peft is not installed; run `pip install peft`") from error
-    with reading("the adapter", "expected one that peft saved for this model: give its own base model"):
-        adapted = PeftModel.from_pretrained(model, str(folder), torch_device="cpu", local_files_only=True)
-        expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    merging = getattr(adapted.base_model, "merge_and_unload", None)
-    if not callable(merging):
-        kind = read_object(folder / "adapter_config.json").get("peft_type")
-        raise CheckpointError(
-            f"an adapter of type {kind} cannot be merged into the weights; expected LoRA or another that can"
-        )
-    found = weight_names(find_weights(folder, ADAPTER_FILES), Findings())
-    _compare(found, expected)
-    with reading("the adapter", "expected finite weights: train it again"):
-        merged: PreTrainedModel = merging(safe_merge=True)
-    return merged
-
-
-def _compare(found: set[str], expected: set[str]) -> None:
-    """peft only warns of weights that are missing, and drops in silence those that fit nowhere."""
-    missing, strange = sorted(expected - found), sorted(found - expected)
-    parts = [f"lacks {', '.join(missing)}"] if missing else []
-    parts += [f"has {', '.join(strange)}, which fit nowhere in this model"] if strange else []
-    if parts:
-        raise CheckpointError(
-            f"the adapter {' and '.join(parts)}; expected an adapter of this model: give its own base"
-        )
+def _last(name: str) -> str:
+    """A hub id's or a path's last part: paths of other machines are nobody's business."""
+    return name.rstrip("/\\").replace("\\", "/").rpartition("/")[2].lower()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from transformers import BertConfig
 
+from bert_export.checkpoint.config_keys import CONFIG, FOR_TRANSFORMERS, value_problems
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
+from bert_export.checkpoint.foreign import check_foreign_code
+from bert_export.checkpoint.keys import account, shown
+from bert_export.checkpoint.printable import printable
 from bert_export.checkpoint.values import AnyTask
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks.task import HeadSettings
@@ -52,8 +56,15 @@ def read_config(folder: Path, findings: Findings) -> dict[str, Any]:
         findings.notes.append("config.json names no model_type: read as bert, as its architectures say")
     elif kind == "encoder-decoder":
         raise CheckpointError(SPLIT)
+    elif kind is None:
+        raise CheckpointError(
+            "config.json names no model_type, nor architectures that begin with Bert; expected model_type 'bert': add "
+            "it if the weights are a BERT's"
+        )
     elif kind != "bert":
-        raise CheckpointError(f"config.json says model_type {kind!r}, expected 'bert': no other model is supported")
+        raise CheckpointError(
+            f"config.json says model_type {printable(repr(kind), 80)}, expected 'bert': no other model is supported"
+        )
     return raw
 
 
@@ -82,40 +93,44 @@ def task_of(raw: Mapping[str, Any], adapter: Path | None, tasks: Sequence[AnyTas
     return found
 
 
-def build_config(raw: Mapping[str, Any], task: AnyTask, findings: Findings) -> BertConfig:
-    """The configuration for the task's class; what cannot be served exactly becomes a problem.
+def build_config(raw: Mapping[str, Any], task: AnyTask, ignore_auto_map: bool, findings: Findings) -> BertConfig | None:
+    """The configuration for the task's class, of the keys that decide answers alone; None where there are problems.
 
     Raises:
         CheckpointError: values that transformers refuses.
     """
-    findings.problems += _unsupported(raw)
+    found = Findings()
+    account(CONFIG, raw, found)
+    found.problems += [*value_problems(raw), *_decoder_problems(raw, task)]
+    if raw.get("position_embedding_type") not in (None, "absolute"):
+        found.problems.append(
+            f"position_embedding_type is {shown(raw['position_embedding_type'])}, expected 'absolute', the only kind "
+            "left"
+        )
+    check_foreign_code(raw, ignore_auto_map, found)
+    findings.add(found)
+    if found.problems:
+        return None
+    values = {key: value for key, value in raw.items() if key in FOR_TRANSFORMERS}
+    is_decoder = task.model_class in DECODERS
+    with reading("config.json", "expected the configuration of a BERT: correct it"):
+        return BertConfig.from_dict({**values, "is_decoder": is_decoder, "architectures": [task.model_class]})
+
+
+def _decoder_problems(raw: Mapping[str, Any], task: AnyTask) -> Iterator[str]:
     decoder = task.model_class in DECODERS
     if decoder and not raw.get("is_decoder"):
-        findings.problems.append(
+        yield (
             f"config.json does not say is_decoder, expected true for {task.name}: an encoder, which reads both sides "
             "of a token, writes noise from left to right; give a decoder, or set is_decoder if it was trained as one"
         )
     if not decoder and raw.get("is_decoder"):
-        findings.problems.append(
-            f"config.json says is_decoder, expected false for {task.name}: such a model reads only what comes before"
+        yield f"config.json says is_decoder, expected false for {task.name}: such a model reads only what comes before"
+    elif not decoder and raw.get("add_cross_attention"):
+        yield (
+            f"config.json says add_cross_attention, expected false for {task.name}: only a decoder, one with "
+            "is_decoder, reads an encoder; remove it, or export the model as text-generation"
         )
-    # Not what a stranger's config may decide: private paths, code to import, the type in memory.
-    dropped = {"_name_or_path", "auto_map", "torch_dtype", "dtype", "quantization_config"}
-    values = {key: value for key, value in raw.items() if key not in dropped}
-    with reading("config.json", "expected the configuration of a BERT: correct it"):
-        return BertConfig.from_dict({**values, "is_decoder": decoder, "architectures": [task.model_class]})
-
-
-def _unsupported(raw: Mapping[str, Any]) -> list[str]:
-    """Settings that transformers would ignore in silence or that change what the weights mean."""
-    problems = []
-    if raw.get("position_embedding_type", "absolute") != "absolute":
-        problems.append(
-            f"position_embedding_type is {raw['position_embedding_type']!r}, expected 'absolute', the only kind left"
-        )
-    if raw.get("quantization_config"):
-        problems.append("the weights are quantised (quantization_config); expected floating point: give the original")
-    return problems
 
 
 def config_file(config: BertConfig, settings: HeadSettings) -> str:

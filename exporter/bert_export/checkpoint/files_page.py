@@ -11,9 +11,10 @@ HEAD = """\
 # What is read from every file of a checkpoint
 
 The exporter accounts for every key of the files below. A key is **carried** into the bundle, **ignored** because it
-decides no answer, or **refused**: the export ends with a message that names it. A refused key passes with the values
-that stand beside it, and with null. A key that no table lists is named in a note of the export; the text gate still
-compares the checkpoint's own tokenizer with the bundle's.
+decides no answer, **dropped**, which is the same with a note that names it, or **refused**: the export ends with a
+message that names it. A refused or dropped key passes in silence with the values that stand beside it, and with null.
+A key that no table lists is named in a note of the export; the text gate still compares the checkpoint's own tokenizer
+with the bundle's.
 
 This page is generated: `python -m bert_export.checkpoint.files_page > docs/checkpoint-files.md`.
 """

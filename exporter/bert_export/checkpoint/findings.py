@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bert_export.checkpoint.printable import printable
 from bert_export.errors import CheckpointError
+
+REASON = 400  # characters of another library's message
 
 
 @dataclass
@@ -32,6 +35,12 @@ class Findings:
             raise CheckpointError(self.problems[0])
         if self.problems:
             raise CheckpointError("\n".join([f"{len(self.problems)} problems:", *(f"- {p}" for p in self.problems)]))
+
+    def add(self, others: Findings) -> None:
+        """Take over what another step found."""
+        self.problems += others.problems
+        self.notes += others.notes
+        self.read |= others.read
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -56,15 +65,19 @@ def reading(what: str, advice: str) -> Iterator[None]:
     except (
         Exception
     ) as error:  # each library has its own: OSError, SafetensorError, KeyError, StrictDataclassError, ...
-        raise CheckpointError(f"{what}: {first_line(error)}; {advice}") from error
+        raise CheckpointError(f"{what}: {reason(error)}; {advice}") from error
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, at most 200 characters; its type where the message says too little."""
-    lines = str(error).strip().splitlines()
-    if not lines or isinstance(error, KeyError):
-        return f"{type(error).__name__} {lines[0] if lines else ''}".strip()
-    return lines[0][:200]
+def reason(error: BaseException) -> str:
+    """What an exception says, in one line of printable characters; its type where the message says too little.
+
+    Libraries put the cause on the first line, on the last, or after a module's whole description: a long message keeps
+    both of its ends.
+    """
+    text = " ".join(str(error).split())
+    if not text or isinstance(error, KeyError):
+        text = f"{type(error).__name__} {text}".strip()
+    return printable(text, REASON).rstrip(" .;:,")
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -83,7 +96,7 @@ def read_json(path: Path) -> Any:
     """The JSON value in a file; raises CheckpointError where there is none."""
     with reading(path.name, "expected a JSON file; fetch it again"):
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin files with a mark
         except OSError as error:  # its own message would show the path twice
             raise CheckpointError(f"{path.name}: {error.strerror}; expected a readable file") from error
 

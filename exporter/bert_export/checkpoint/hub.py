@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-from bert_export.checkpoint.findings import Findings, first_line
+from bert_export.checkpoint.findings import Findings, reason
 from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.quiet import quiet
 from bert_export.errors import CheckpointError
@@ -68,13 +68,13 @@ def _cached(repository: str, revision: str | None) -> Folder | None:
 def _refused(repository: str, revision: str | None, error: Exception) -> str:
     at = f" at revision {revision!r}" if revision else ""
     return (
-        f"{repository!r}{at} is no directory here, the hub refused it ({type(error).__name__}: {first_line(error)}); "
+        f"{repository!r}{at} is no directory here, the hub refused it ({type(error).__name__}: {reason(error)}); "
         "expected a public model, or one that your token may read: check the name and the revision, or log in"
     )
 
 
 def _unreachable(repository: str, error: Exception) -> str:
     return (
-        f"{repository!r} is no directory here; the hub is out of reach ({type(error).__name__}: {first_line(error)}) "
+        f"{repository!r} is no directory here; the hub is out of reach ({type(error).__name__}: {reason(error)}) "
         "and the local cache does not hold it; download the model where there is a network and give its directory"
     )

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.printable import printable
 
 
 class Use(Enum):
@@ -17,6 +18,7 @@ class Use(Enum):
 
     CARRIED = "carried"
     IGNORED = "ignored"
+    DROPPED = "dropped"
     REFUSED = "refused"
 
 
@@ -29,7 +31,8 @@ class Key:
         use: what an export does with it.
         reason: of a carried key where it goes, of an ignored one why it decides nothing, of a refused one what would
             be lost without it and what to do.
-        harmless: values with which a refused key decides nothing, so that they pass; null always does.
+        harmless: values with which a refused key decides nothing, so that they pass, and with which a dropped key is
+            not worth a note; null is always one of them.
     """
 
     name: str
@@ -61,28 +64,35 @@ def ignored(name: str, reason: str) -> Key:
     return Key(name, Use.IGNORED, reason)
 
 
+def dropped(name: str, reason: str, *harmless: Any) -> Key:
+    """A key that decides no answer, but that its author may have meant to: a note names it."""
+    return Key(name, Use.DROPPED, reason, harmless)
+
+
 def refused(name: str, reason: str, *harmless: Any) -> Key:
     """A key that the bundle cannot carry, unless its value is one of `harmless` or null."""
     return Key(name, Use.REFUSED, reason, harmless)
 
 
 def account(file: KnownFile, content: Mapping[str, Any], findings: Findings) -> None:
-    """Account for every key that `file` holds: what was read, what is unknown (a note), what is refused (a problem)."""
+    """Account for every key that `file` holds: what was read, what is unknown or dropped (notes), what is refused."""
     known = {name: file.key(name) for name in content}
     findings.read[file.name] = tuple(sorted(name for name, key in known.items() if key and key.use is Use.CARRIED))
     unknown = sorted(name for name, key in known.items() if key is None)
     if unknown:
         findings.notes.append(f"{file.name}: not read, as the exporter does not know what it means: {_some(unknown)}")
-    for name, key in known.items():
-        value = content[name]
-        if key and key.use is Use.REFUSED and value is not None and not _among(value, key.harmless):
-            findings.problems.append(f"{file.name} says {name} {shown(value)}: {key.reason}")
+    meant = {name: key for name, key in known.items() if key and not _among(content[name], (None, *key.harmless))}
+    lost = [name for name, key in meant.items() if key.use is Use.DROPPED]
+    if lost:
+        findings.notes.append(f"{file.name}: dropped, as they decide no answer: {_some(lost)}")
+    for name, key in meant.items():
+        if key.use is Use.REFUSED:
+            findings.problems.append(f"{file.name} says {name} {shown(content[name])}: {key.reason}")
 
 
 def shown(value: Any) -> str:
     """A JSON value for a message, 80 characters at most."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return printable(json.dumps(value, ensure_ascii=False, default=str), 80)
 
 
 def _among(value: Any, harmless: Sequence[Any]) -> bool:

@@ -8,9 +8,10 @@ import torch
 import transformers
 from transformers import BertConfig, PreTrainedModel
 
-from bert_export.checkpoint.adapter import merge
+from bert_export.checkpoint.adapter import Adapter
 from bert_export.checkpoint.findings import Findings, reading
 from bert_export.checkpoint.gate import Loaded, check_meaning, check_weights, note_unused
+from bert_export.checkpoint.merging import fit_vocabulary, merge
 
 SEED = 0  # of weights that --allow-random-head permits
 
@@ -68,13 +69,14 @@ def gate(
     note_unused(loaded, findings)
 
 
-def finish(model: PreTrainedModel, adapter: Path | None, findings: Findings) -> PreTrainedModel:
+def finish(model: PreTrainedModel, adapter: Adapter | None, findings: Findings) -> PreTrainedModel:
     """The model ready to trace: adapter merged, no dropout, no gradients, every weight a finite number.
 
     Raises:
         CheckpointError: the adapter does not fit, or weights that are NaN or infinite.
     """
     if adapter is not None:
+        fit_vocabulary(model, adapter)
         model = merge(model, adapter)
     broken = [name for name, weight in model.named_parameters() if not bool(weight.isfinite().all())]
     if broken:

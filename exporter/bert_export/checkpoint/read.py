@@ -9,27 +9,44 @@ from typing import Any
 
 from transformers import BertConfig, PreTrainedModel
 
-from bert_export.checkpoint.adapter import adapter_weights, with_head_of
+from bert_export.checkpoint.adapter import Adapter, note_base, with_head_of
 from bert_export.checkpoint.architecture import architectures, build_config, config_file, read_config, task_of
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.folder import Folder
+from bert_export.checkpoint.labels import with_labels
+from bert_export.checkpoint.layout import Layout, lay_out
+from bert_export.checkpoint.left_out import note_left_out
+from bert_export.checkpoint.merging import check_kind
 from bert_export.checkpoint.model import drop_pooler, finish, gate, load_base
 from bert_export.checkpoint.quiet import offline, quiet
 from bert_export.checkpoint.sentence import SentenceSettings, read_sentence_settings
 from bert_export.checkpoint.settings import Known, LoadOptions, head_settings
+from bert_export.checkpoint.shapes import check_names, check_sizes, label_rows
 from bert_export.checkpoint.source import Places
 from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
-from bert_export.checkpoint.weights import MODEL_FILES, digests, find_weights, weight_names
+from bert_export.checkpoint.weights import MODEL_FILES, Saved, digests, find_weights, read_header
 from bert_runtime.tasks.task import HeadSettings, Reads
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What the files say before any weight is loaded."""
+    """What the files say before any weight is loaded.
+
+    Attributes:
+        task: the task asked for, or the one found.
+        layout: which directory each file is read from.
+        raw: config.json as written, with the labels settled.
+        base: the configuration of the model's own weights.
+        config: that of the model with the adapter merged, which may have more tokens.
+        settings: what the head needs.
+        tokenizer: the tokenizer's file and facts.
+    """
 
     task: AnyTask
+    layout: Layout
     raw: Mapping[str, Any]
+    base: BertConfig
     config: BertConfig
     settings: HeadSettings
     tokenizer: TokenizerFile
@@ -39,13 +56,18 @@ def read(
     places: Places, task: AnyTask | None, options: LoadOptions, tasks: Sequence[AnyTask], findings: Findings
 ) -> Checkpoint:
     """The checkpoint at `places`; see `bert_export.checkpoint.load`."""
-    adapter = places.adapter
-    raw = read_config(places.model.path, findings)
-    task = task or task_of(raw, adapter.path if adapter else None, tasks)
-    raw = with_head_of(adapter.path, raw) if adapter else raw
+    layout = lay_out(places, findings)
+    adapter = layout.adapter
+    raw = read_config(layout.model, findings)
+    task = task or task_of(raw, adapter.folder if adapter else None, tasks)
+    if adapter:
+        check_kind(adapter, findings)
+        note_base(adapter, places.model, raw, findings)
+        raw = with_head_of(adapter, raw)
+    note_left_out(places.model.path, findings)
     with quiet(), offline():
-        facts = _facts(places.model, raw, task, options, findings)
-        model, sums = _proven_model(places, facts, options, findings)
+        facts = _facts(layout, raw, task, options, findings)
+        model = _proven_model(facts, options, findings)
     return Checkpoint(
         task,
         model,
@@ -54,7 +76,19 @@ def read(
         facts.tokenizer,
         _bundle_files(facts),
         tuple(findings.notes),
-        Provenance(places.name, places.model.revision, adapter.name if adapter else None, *sums, _versions(adapter)),
+        _provenance(places, layout),
+    )
+
+
+def _provenance(places: Places, layout: Layout) -> Provenance:
+    adapter = places.adapter
+    return Provenance(
+        places.name,
+        places.model.revision,
+        adapter.name if adapter else None,
+        digests(find_weights(layout.model, MODEL_FILES)),
+        digests(layout.adapter.files if layout.adapter else ()),
+        _versions(adapter),
     )
 
 
@@ -67,28 +101,56 @@ def _bundle_files(facts: _Facts) -> dict[str, str]:
     }
 
 
-def _facts(folder: Folder, raw: Mapping[str, Any], task: AnyTask, options: LoadOptions, findings: Findings) -> _Facts:
+def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadOptions, findings: Findings) -> _Facts:
     """Read the settings and the tokenizer; raises CheckpointError with the problems of all of them."""
-    config = settings = tokenizer = None
-    with findings.collecting():
-        config = build_config(raw, task, findings)
+    settings = tokenizer = None
+    raw, base = _base_config(layout, raw, task, options, findings)
+    config = _with_vocabulary(base, layout.adapter)
     sentence: SentenceSettings | None = None
     if "pooling" in task.settings:
         with findings.collecting():
-            sentence = read_sentence_settings(folder.path, findings)
+            sentence = read_sentence_settings(layout.sentence, findings)
     if config is not None:
         settings = head_settings(task.settings, Known(raw, config, sentence, options), findings)
         with findings.collecting():
             length = options.max_length or (sentence.max_length if sentence else None)
-            tokenizer = read_tokenizer(folder.path, config.max_position_embeddings, length, findings)
+            tokenizer = read_tokenizer(layout.tokenizer, config.max_position_embeddings, length, findings)
             _check_fit(tokenizer, config, task, findings)
-    with findings.collecting():
-        weight_names(find_weights(folder.path, MODEL_FILES), findings)
     findings.check()
-    assert config is not None  # else there was a problem, and check() has raised
+    assert base is not None  # else there was a problem, and check() has raised
+    assert config is not None
     assert settings is not None
     assert tokenizer is not None
-    return _Facts(task, raw, config, settings, tokenizer)
+    return _Facts(task, layout, raw, base, config, settings, tokenizer)
+
+
+def _base_config(
+    layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadOptions, findings: Findings
+) -> tuple[Mapping[str, Any], BertConfig | None]:
+    """config.json with the labels settled, and the configuration made of it, once the weights are known to fit it."""
+    saved: Mapping[str, Saved] = {}
+    is_named = False
+    with findings.collecting():
+        saved = read_header(find_weights(layout.model, MODEL_FILES), findings)
+        is_named = bool(saved) and check_names(saved, findings)
+    before = len(findings.problems)
+    if "labels" in task.settings:
+        own = label_rows(layout.adapter.saved) if layout.adapter else None
+        raw = with_labels(raw, own or label_rows(saved), own is not None, findings)
+    config = None
+    if len(findings.problems) == before:
+        with findings.collecting():
+            config = build_config(raw, task, options.ignore_auto_map, findings)
+    if config is not None and is_named:
+        check_sizes(config, saved, findings)
+    return raw, config
+
+
+def _with_vocabulary(base: BertConfig | None, adapter: Adapter | None) -> BertConfig | None:
+    """The configuration of the merged model."""
+    if base is None or adapter is None or adapter.vocabulary is None:
+        return base
+    return BertConfig.from_dict({**base.to_dict(), "vocab_size": adapter.vocabulary})
 
 
 def _check_fit(tokenizer: TokenizerFile, config: BertConfig, task: AnyTask, findings: Findings) -> None:
@@ -106,19 +168,15 @@ def _check_fit(tokenizer: TokenizerFile, config: BertConfig, task: AnyTask, find
         findings.notes.append("type_vocab_size is 1: this model cannot be asked about two texts at once")
 
 
-def _proven_model(
-    places: Places, facts: _Facts, options: LoadOptions, findings: Findings
-) -> tuple[PreTrainedModel, tuple[dict[str, str], dict[str, str]]]:
-    """The model past the checkpoint gate, and the digests of its files and of the adapter's."""
-    folder, adapter = places.model, places.adapter
-    files, supplied = adapter_weights(adapter.path, findings) if adapter else ((), set[str]())
-    findings.check()
-    model, loaded = load_base(folder.path, facts.task.model_class, facts.config)
+def _proven_model(facts: _Facts, options: LoadOptions, findings: Findings) -> PreTrainedModel:
+    """The model past the checkpoint gate, with the adapter merged."""
+    adapter = facts.layout.adapter
+    model, loaded = load_base(facts.layout.model, facts.task.model_class, facts.base)
     if facts.settings.pooling not in (None, "pooler"):
         loaded = drop_pooler(model, loaded)
+    supplied = set(adapter.saved) if adapter else set[str]()
     gate(model, loaded, architectures(facts.raw), supplied, options.allow_random_head, findings)
-    model = finish(model, adapter.path if adapter else None, findings)
-    return model, (digests(find_weights(folder.path, MODEL_FILES)), digests(files))
+    return finish(model, adapter, findings)
 
 
 def _versions(adapter: Folder | None) -> dict[str, str]:

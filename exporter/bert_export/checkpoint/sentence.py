@@ -1,19 +1,29 @@
 """What a sentence-transformers directory says of pooling, normalising and length.
 
-Its modules.json lists the steps from tokens to a vector; each step's folder holds its settings.
+Its modules.json lists the steps from tokens to a vector; each step's folder holds its settings. The order counts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bert_export.checkpoint.findings import Findings, read_json, read_object
+from bert_export.checkpoint.keys import KnownFile, account, carried, ignored, refused, shown
+from bert_export.checkpoint.printable import listed
 from bert_export.errors import CheckpointError
 
+NAMESPACE = "sentence_transformers."
+# Where the library kept its classes: models.* before version 5.4, and the folders of 5.4 and of 6 since then.
+PLACES = ("models", "sentence_transformer.modules", "base.modules")
 KINDS = ("Transformer", "Pooling", "Normalize")
+STEPS = (("Transformer", "Pooling"), ("Transformer", "Pooling", "Normalize"))
+EXPECTED = "expected Transformer, Pooling and perhaps Normalize, in this order"
+# Directories of old versions, whose numbers are the order of the steps.
+OLD_FOLDER = re.compile(r"(\d)_(BERT|Transformer|Pooling|Normalize|Dense|Dropout)")
 LEGACY_MODES = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -22,6 +32,38 @@ LEGACY_MODES = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
+
+MODULES = KnownFile(
+    "modules.json",
+    "The steps of a sentence-transformers model, in order: Transformer, Pooling and perhaps Normalize, all of them the "
+    "library's own classes under their names of any version; Dropout, which does nothing outside training, is skipped.",
+    (
+        carried("type", "the kind of step: others are refused by name"),
+        carried("path", "the step's folder, inside the checkpoint"),
+        ignored("idx", "the entries are in order"),
+        ignored("name", "a name"),
+        refused("kwargs", "arguments of the caller that reach this step; save the model without them", []),
+    ),
+)
+POOLING = KnownFile(
+    "1_Pooling/config.json",
+    "How the vectors of the tokens become one.",
+    (
+        carried("pooling_mode", "the graph: mean or cls; others are refused by name"),
+        *(carried(name, "the graph: the older spelling of pooling_mode") for name in LEGACY_MODES),
+        carried("include_prompt", "refused where it is false and a default prompt is set"),
+        ignored("word_embedding_dimension", "the model's width"),
+        ignored("embedding_dimension", "the model's width"),
+    ),
+)
+NORMALIZE = KnownFile(
+    "2_Normalize/config.json",
+    "What is scaled to unit length.",
+    (
+        refused("module_input_name", "only the pooled vector is scaled", "sentence_embedding"),
+        refused("module_output_name", "only the pooled vector is scaled", "sentence_embedding"),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -39,48 +81,96 @@ class SentenceSettings:
     max_length: int | None
 
 
+@dataclass(frozen=True)
+class Step:
+    """One entry of modules.json: the class's name and the step's folder."""
+
+    kind: str
+    folder: Path
+
+
+def transformer_folder(folder: Path) -> Path:
+    """Where the model's own files lie: the directory itself, or its sub-directory for the Transformer.
+
+    Raises:
+        CheckpointError: modules.json cannot be read, or names a folder that is not inside the checkpoint.
+    """
+    steps = _steps(folder)
+    return steps[0].folder if steps and steps[0].kind == "Transformer" else folder
+
+
 def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings | None:
     """The settings, or None where the directory is not of sentence-transformers.
 
     Raises:
         CheckpointError: files that cannot be read, or steps that the exported graph would lack.
     """
-    if not (folder / "modules.json").is_file():
+    steps = [step for step in _steps(folder) if step.kind != "Dropout"]
+    if not steps:
         return None
-    modules = _modules(folder)
-    strange = [kind for kind in modules if kind not in KINDS]
-    if strange or "Pooling" not in modules:
+    kinds = tuple(step.kind for step in steps)
+    if kinds not in STEPS:
+        foreign = [kind for kind in kinds if kind not in KINDS]
         raise CheckpointError(
-            f"modules.json lists {', '.join(modules)}; expected Transformer, Pooling and perhaps Normalize: "
-            "other steps would be lost; give another model, or remove modules.json to export the encoder alone"
+            f"modules.json lists {listed(kinds)}; {EXPECTED}: "
+            + (f"the exported model has no {listed(foreign)}" if foreign else "the result depends on the order")
+            + "; give another model, or remove modules.json to export the encoder alone"
         )
     _note_prompt(folder, findings)
-    pooling = _pooling(read_object(_inside(folder, modules["Pooling"]) / "config.json"))
-    return SentenceSettings(pooling, "Normalize" in modules, _max_length(folder))
+    pooling = read_object(steps[1].folder / "config.json")
+    account(POOLING, pooling, findings)
+    if len(steps) > 2 and (steps[2].folder / "config.json").is_file() and steps[2].folder != folder:
+        account(NORMALIZE, read_object(steps[2].folder / "config.json"), findings)
+    return SentenceSettings(_mode(pooling), len(steps) > 2, _max_length(steps[0].folder))
 
 
-def _modules(folder: Path) -> dict[str, str]:
-    """Kind of module (the class's own name) -> its folder, in order."""
+def _steps(folder: Path) -> list[Step]:
+    """The entries of modules.json; where an old directory has none, its numbered sub-directories."""
+    if not (folder / "modules.json").is_file():
+        return _numbered(folder)
     entries = read_json(folder / "modules.json")
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
         raise CheckpointError("modules.json is no list of modules; fetch the checkpoint again")
-    return {str(entry.get("type")).rpartition(".")[2]: str(entry.get("path", "")) for entry in entries}
+    return [Step(_kind(entry.get("type")), _inside(folder, entry.get("path", ""))) for entry in entries]
 
 
-def _inside(folder: Path, name: str) -> Path:
+def _numbered(folder: Path) -> list[Step]:
+    names = sorted(each.name for each in folder.iterdir() if each.is_dir() and OLD_FOLDER.fullmatch(each.name))
+    kinds = [name.partition("_")[2].replace("BERT", "Transformer") for name in names]
+    return (
+        [Step(*pair) for pair in zip(kinds, map(folder.joinpath, names), strict=True)] if "Transformer" in kinds else []
+    )
+
+
+def _kind(type_name: object) -> str:
+    """The class's own name where it is the library's; the whole name of a foreign class."""
+    place, _, kind = str(type_name).rpartition(".")
+    if kind == "BERT" and place == f"{NAMESPACE}models":
+        return "Transformer"  # its name before version 0.3
+    known = any(place == NAMESPACE + each or place == f"{NAMESPACE}{each}.{kind.lower()}" for each in PLACES)
+    return kind if known else str(type_name)
+
+
+def _inside(folder: Path, name: object) -> Path:
     """A sub-directory, which must not lead out of the checkpoint."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise CheckpointError(f"modules.json names the folder {name!r}, expected one inside the checkpoint")
-    return path
+    if isinstance(name, str) and "\0" not in name:
+        path = (folder / name).resolve()
+        if path.is_relative_to(folder.resolve()):
+            return path
+    raise CheckpointError(f"modules.json names the folder {shown(name)}, expected one inside the checkpoint")
 
 
-def _pooling(config: Mapping[str, Any]) -> str:
+def _mode(config: Mapping[str, Any]) -> str:
     """The mode of a Pooling module, in the old spelling (one flag for each mode) or the new one."""
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for key, mode in LEGACY_MODES.items() if config.get(key)] or ["mean"]
-    return modes if isinstance(modes, str) else "+".join(map(str, modes))
+    modes = [modes] if isinstance(modes, str) else modes
+    if not isinstance(modes, list) or not modes or not all(isinstance(mode, str) for mode in modes):
+        raise CheckpointError(
+            f"the Pooling's config.json says pooling_mode {shown(modes)}, expected a mode such as 'mean': correct it"
+        )
+    return "+".join(modes)
 
 
 def _max_length(folder: Path) -> int | None:

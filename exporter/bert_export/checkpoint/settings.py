@@ -26,12 +26,15 @@ class LoadOptions:
         normalize: whether vectors get unit length; None takes the checkpoint's.
         max_length: the longest sequence in tokens; None takes the checkpoint's.
         allow_random_head: give head weights that the checkpoint lacks seeded random values (for trials of speed only).
+        ignore_auto_map: load the stock class of that name where config.json names its author's own code, although
+            that code may answer otherwise.
     """
 
     pooling: str | None = None
     normalize: bool | None = None
     max_length: int | None = None
     allow_random_head: bool = False
+    ignore_auto_map: bool = False
 
 
 @dataclass(frozen=True)

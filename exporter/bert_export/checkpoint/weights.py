@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import safe_open
 
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
+from bert_export.checkpoint.printable import listed
 from bert_export.errors import CheckpointError
 
 # In the order in which transformers and peft look for them.
 MODEL_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
+FLOATS = ("F64", "F32", "F16", "BF16")  # as safetensors writes them; 8-bit floats need scales from elsewhere
+OTHER_FORMATS = ("tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "bert_model.ckpt.index", "model.onnx")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """One tensor of a file, known without reading its values.
+
+    Attributes:
+        shape: its sizes.
+        is_floating: whether it holds floating-point numbers of 16 bits or more.
+    """
+
+    shape: tuple[int, ...]
+    is_floating: bool
 
 
 def find_weights(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
@@ -24,9 +41,11 @@ def find_weights(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
     """
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None:
-        raise CheckpointError(
-            f"no weights: found {listing(folder)}; expected {' or '.join(names)}: use save_pretrained"
+        other = next((name for name in OTHER_FORMATS if (folder / name).is_file()), None)
+        cure = (
+            f"load {other} with the library that wrote it, and use save_pretrained" if other else "use save_pretrained"
         )
+        raise CheckpointError(f"no weights: found {listing(folder)}; expected {' or '.join(names)}: {cure}")
     return _shards(found) if found.name.endswith(".index.json") else (found,)
 
 
@@ -47,14 +66,14 @@ def _shards(index: Path) -> tuple[Path, ...]:
     return tuple(index.parent / name for name in names)
 
 
-def weight_names(files: tuple[Path, ...], findings: Findings) -> set[str]:
-    """The names of all weights; opens every file, and each broken one becomes a problem of its own."""
-    names: set[str] = set()
+def read_header(files: tuple[Path, ...], findings: Findings) -> dict[str, Saved]:
+    """What is saved under each name; opens every file, and each broken one becomes a problem of its own."""
+    found: dict[str, Saved] = {}
     for path in files:
         with findings.collecting():
             _refuse_pointer(path)
-            names |= _safetensors_names(path) if path.suffix == ".safetensors" else _pickle_names(path)
-    return names
+            found |= _of_safetensors(path) if path.suffix == ".safetensors" else _of_pickle(path)
+    return found
 
 
 def _refuse_pointer(path: Path) -> None:
@@ -64,14 +83,15 @@ def _refuse_pointer(path: Path) -> None:
         raise CheckpointError(f"{path.name} is a Git LFS pointer, expected the weights: run `git lfs pull`")
 
 
-def _safetensors_names(path: Path) -> set[str]:
+def _of_safetensors(path: Path) -> dict[str, Saved]:
     damaged = "expected whole safetensors; the file is damaged or cut short: fetch it again"
     with reading(path.name, damaged), safe_open(path, framework="pt") as file:
-        return set(file.keys())
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        return {name: Saved(tuple(each.get_shape()), each.get_dtype() in FLOATS) for name, each in slices.items()}
 
 
-def _pickle_names(path: Path) -> set[str]:
-    """Names in a torch pickle, read without running anything in it."""
+def _of_pickle(path: Path) -> dict[str, Saved]:
+    """The tensors in a torch pickle, read without running anything in it."""
     import torch  # noqa: PLC0415 - safetensors are read without it
 
     with reading(path.name, "expected a file of tensors written by torch.save; it is damaged: fetch it again"):
@@ -82,20 +102,13 @@ def _pickle_names(path: Path) -> set[str]:
                 f"{path.name} is no plain file of tensors: it asks for Python objects, which could run code, and "
                 "was not executed; expected tensors alone: where you trust it, load it there and save it as safetensors"
             ) from error
-    return _tensor_names(path, content)
-
-
-def _tensor_names(path: Path, content: object) -> set[str]:
-    import torch  # noqa: PLC0415 - safetensors are read without it
-
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.name} holds a {type(content).__name__}, expected a dictionary of tensors")
     others = sorted(str(name) for name, value in content.items() if not isinstance(value, torch.Tensor))
     if others:
-        raise CheckpointError(
-            f"{path.name} holds more than tensors: {', '.join(others[:10])}; save the state_dict alone"
-        )
-    return {str(name) for name in content}
+        raise CheckpointError(f"{path.name} holds more than tensors: {listed(others)}; save the state_dict alone")
+    floats = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+    return {str(name): Saved(tuple(value.shape), value.dtype in floats) for name, value in content.items()}
 
 
 def digests(files: tuple[Path, ...]) -> dict[str, str]:

@@ -1,0 +1,22 @@
+"""Files beside a checkpoint that decide answers where their own library reads them, and that no bundle holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bert_export.checkpoint.findings import Findings
+
+# File -> what is lost without it, and what to do.
+LEFT_OUT = {
+    "model_head.pkl": (
+        "the classifier of SetFit, a pickle, which is never read; the export holds the encoder alone, without labels: "
+        "apply the classifier to its vectors, or train SetFit with a head of torch and save a "
+        "BertForSequenceClassification"
+    ),
+    "model_head.skops": "a scikit-learn classifier, which is not read; the export holds the encoder alone",
+}
+
+
+def note_left_out(folder: Path, findings: Findings) -> None:
+    """Name each such file."""
+    findings.notes += [f"{name} is left out: {reason}" for name, reason in LEFT_OUT.items() if (folder / name).exists()]
