@@ -2,10 +2,11 @@
 
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.profile import Profile
-from bert_runtime.errors import BackendError, BertError, BundleError, InputError
+from bert_runtime.errors import BackendError, BertError, BundleError, InputError, InternalError, ItemError
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.loading import Options, load
+from bert_runtime.pauses import PAUSE, live
 from bert_runtime.schedule import Budget
 from bert_runtime.session import Session
 from bert_runtime.tasks import TASKS, find_task
@@ -29,6 +30,7 @@ __all__ = [
     "FILL_MASK",
     "MULTIPLE_CHOICE",
     "NEXT_SENTENCE_PREDICTION",
+    "PAUSE",
     "PRETRAINING",
     "QUESTION_ANSWERING",
     "TASKS",
@@ -45,10 +47,13 @@ __all__ = [
     "GenerationSettings",
     "GpuOptions",
     "InputError",
+    "InternalError",
+    "ItemError",
     "Options",
     "Profile",
     "Session",
     "TextGenerationRequest",
     "find_task",
+    "live",
     "load",
 ]

@@ -33,15 +33,18 @@ class Budget:
             as many rows run together as have a round number of tokens; 1: as they come; None: as is best for the
             engine. A number is round if its first three binary digits are all that are not 0: there are four from 256
             to 511.
+        wait: seconds. Once `predict` has waited so long for its source, it answers what it has read, however small the
+            batch. A list has nothing to wait for.
     """
 
     tokens: int = 2048
     rows: int = 64
     padding: float = 0.05
     multiple: int | None = None
+    wait: float = 0.05
 
     def __post_init__(self) -> None:
-        least = {"tokens": 1, "rows": 1, "padding": 0, "multiple": 1}
+        least = {"tokens": 1, "rows": 1, "padding": 0, "multiple": 1, "wait": 0}
         values = {**vars(self), "multiple": 1 if self.multiple is None else self.multiple}
         problems = [
             f"{name} is {values[name]}, expected at least {low}"

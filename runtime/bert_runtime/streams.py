@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from bert_runtime.errors import BackendError
+from bert_runtime.process import Process
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,6 +29,7 @@ class Streams:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self._process = Process()
         self._pool = ThreadPoolExecutor(count, "bert-runtime") if count else None
 
     def start(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -35,13 +37,15 @@ class Streams:
         each thread begun and not taken, so that memory is bounded. What `function` raises comes in its turn.
 
         Raises:
-            BackendError: `close` was called before everything had begun.
+            BackendError: `close` was called before everything had begun, or this process was forked from that of the
+                threads.
         """
         pool = self._pool
         if pool is None:
             return map(function, items)
+        self._process.check()
         futures = (_begun(pool, function, item) for item in items)
-        return _taken(deque(islice(futures, AHEAD * self.count)), futures)
+        return self._taken(deque(islice(futures, AHEAD * self.count)), futures)
 
     def close(self) -> None:
         """Wait for what runs, and begin nothing more."""
@@ -49,19 +53,19 @@ class Streams:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
 
+    def _taken(self, begun: deque[Future[R]], more: Iterator[Future[R]]) -> Iterator[R]:
+        while begun:
+            self._process.check()
+            try:
+                result = begun.popleft().result()
+            except CancelledError as error:
+                raise BackendError(CLOSED) from error
+            begun.extend(islice(more, 1))
+            yield result
+
 
 def _begun(pool: ThreadPoolExecutor, function: Callable[[T], R], item: T) -> Future[R]:
     try:
         return pool.submit(function, item)
     except RuntimeError as error:  # the pool is shut down
         raise BackendError(CLOSED) from error
-
-
-def _taken(begun: deque[Future[R]], more: Iterator[Future[R]]) -> Iterator[R]:
-    while begun:
-        try:
-            result = begun.popleft().result()
-        except CancelledError as error:
-            raise BackendError(CLOSED) from error
-        begun.extend(islice(more, 1))
-        yield result

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.targets import CONFLICT
+from bert_runtime.process import Process
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
 """What ONNX Runtime reads when it starts: packages of 1.31 keep a number for the device and a database of events in the
@@ -83,6 +84,8 @@ class OrtEngine:
         """`session` is open; see Engine for `name`."""
         self._session = session
         self.name = name
+        self._process = Process()
+        self._process.keep(session)
 
     def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine. The lock of the Python interpreter is released while the graph runs."""
@@ -105,9 +108,11 @@ class OrtEngine:
     def close(self) -> None:
         """See Engine."""
         self._session = None
+        self._process.release()
 
     def opened(self) -> Any:
-        """The session; a BackendError once it is closed."""
+        """The session; a BackendError once it is closed, and in a process that was forked from the one it is of."""
+        self._process.check()
         session = self._session  # another thread may close the engine meanwhile
         if session is None:
             raise BackendError("the session is closed; load the bundle again")

@@ -18,6 +18,7 @@ from bert_runtime.backends.openvino_graph import fused_attentions, table_rows
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.system import is_importable
+from bert_runtime.process import Process
 
 DEVICE = "CPU"
 ARITHMETIC = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}
@@ -112,6 +113,8 @@ class OpenVinoEngine:
             )
         quantised = "int8 and " if precision == "int8" else ""
         self.name = f"openvino {version} {DEVICE} {quantised}{computed}"
+        self._process = Process()
+        self._process.keep(self._compiled)
         self._tensor = openvino.Tensor
         self._inputs = {value.get_any_name() for value in self._compiled.inputs}
         executed = self._compiled.get_runtime_model()
@@ -137,9 +140,11 @@ class OpenVinoEngine:
     def close(self) -> None:
         """See Engine."""
         self._compiled = None
+        self._process.release()
 
     def _ran(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> Any:
         """A request that has run. Each call makes its own, in microseconds, so that threads share nothing."""
+        self._process.check()
         compiled = self._compiled  # another thread may close the engine meanwhile
         if compiled is None:
             raise BackendError("the session is closed; load the bundle again")

@@ -24,12 +24,16 @@ from bert_runtime.tasks.task import Task
 
 DESCRIPTION = "Answer with a bundle that bert-export made: one request by flags, or a file of them."
 FILES = """\
-Lines are answered in their order and in constant memory, in batches of similar length; a pipe gets its answers
-batch by batch. Each answer is one line. JSON Lines (.jsonl, .ndjson): an object a line, blank lines are skipped.
-CSV (.csv): a header with the field names; an empty cell takes the field's default, a list is written as JSON; in
-the output, lists and objects are JSON in their cell. An output file appears under its name once it is whole, in
-place of an older one; after a failure, what was answered is in FILE.part. Parquet is not supported yet."""
-EXIT_CODES = "exit codes: 0 done, 2 the input is wrong, 130 interrupted, 141 the reader of the output went away"
+Lines are answered in their order and in constant memory, in batches of similar length; what comes through a pipe
+is answered and written whenever the next line is not there yet. Each answer is one line. JSON Lines (.jsonl,
+.ndjson): an object a line, blank lines are skipped. CSV (.csv): a header with the field names; an empty cell takes
+the field's default, a list is written as JSON; in the output, lists and objects are JSON in their cell. An output
+file appears under its name once it is whole, in place of an older one; after a failure, what was answered is in
+FILE.part. Parquet is not supported yet."""
+EXIT_CODES = (
+    "exit codes: 0 done, 2 the input is wrong or no line of it could be answered, 3 some lines were skipped, "
+    "130 interrupted, 141 the reader of the output went away"
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=ERRORS,
         default="fail",
         help="fail (default): stop at the first line that cannot be answered, with all before it answered; skip: write "
-        '{"error": ..., "line": N} in its place and exit with 0; both name the line on standard error',
+        '{"error": ..., "line": N} in its place; both name the line on standard error',
     )
     options, budget = Options(), Options().budget
     loading = parser.add_argument_group("loading")

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import stat
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from bert_runtime.cli.progress import Progress
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, ItemError
+from bert_runtime.pauses import Pause, live
 from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, Writer, to_json
 from bert_runtime.records import Line, format_of, read_lines
 from bert_runtime.session import LOOKAHEAD, Session
 
 ERRORS = ("fail", "skip")
+SOME_SKIPPED = 3
+"""The exit code where lines were skipped and others answered."""
 REPORTED = 20
 """How many skipped lines are named on standard error; the output names them all."""
 
@@ -61,6 +66,13 @@ class Outcome:
     answered: int
     skipped: int
 
+    @property
+    def exit_code(self) -> int:
+        """0: every line was answered; 3: some were; 2: there were lines, and none of them was."""
+        if not self.skipped:
+            return 0
+        return SOME_SKIPPED if self.answered else 2
+
 
 def answer_file(
     session: Session[Any, Any], files: Files, defaults: Mapping[str, object], progress: Progress
@@ -69,19 +81,20 @@ def answer_file(
 
     Raises:
         InputError: a line cannot be answered and `files.errors` is fail; what came before it is written.
-        BackendError: the engine failed.
+        BackendError: a line that the engine fails on, likewise; or the engine runs nothing any more.
         OSError: a file cannot be read or written.
     """
     answered = skipped = 0
     with _opened(files.input) as source, _written(files.output) as target:
         writer = _writer(target, files)
         lines = read_lines(source, files.input_format or format_of(files.input), session.task.request)
+        stream = _Stream(lines if _is_file(source) else live(lines), defaults, files.allow_extra, target.flush)
         try:
-            for line, answer in _answers(session, lines, defaults, files.allow_extra):
-                if isinstance(answer, InputError):
+            for line, answer in stream.answers(session):
+                if isinstance(answer, ItemError):
                     skipped += 1
                     _report(line, answer, skipped, files)
-                answered += not isinstance(answer, InputError)
+                answered += not isinstance(answer, ItemError)
                 writer.write(_record(line, answer, files.with_input))
                 if (answered + skipped) % LOOKAHEAD == 0:
                     target.flush()
@@ -109,31 +122,45 @@ class _NoRequest(Mapping[str, object]):
         raise self._error
 
 
-def _answers(
-    session: Session[Any, Any], lines: Iterable[Line], defaults: Mapping[str, object], allow_extra: bool
-) -> Iterator[tuple[Line, Any]]:
-    """Each line with its result or InputError, in order."""
-    known = {field.name for field in dataclasses.fields(session.task.request)}
-    read: deque[Line] = deque()
+class _Stream:
+    """The lines of a file as a stream of requests."""
 
-    def requests() -> Iterator[Mapping[str, object]]:
-        for line in lines:
-            read.append(line)
+    def __init__(
+        self,
+        lines: Iterable[Line | Pause],
+        defaults: Mapping[str, object],
+        allow_extra: bool,
+        on_pause: Callable[[], None],
+    ) -> None:
+        """`on_pause` is called once everything is answered that came before a pause, and before more is read."""
+        self._lines, self._defaults, self._allow_extra, self._on_pause = lines, defaults, allow_extra, on_pause
+        self._read: deque[Line] = deque()
+
+    def answers(self, session: Session[Any, Any]) -> Iterator[tuple[Line, Any]]:
+        """Each line with its result or error, in order."""
+        known = {field.name for field in dataclasses.fields(session.task.request)}
+        for answer in session.predict(self._requests(known), errors="return"):
+            yield self._read.popleft(), answer
+
+    def _requests(self, known: set[str]) -> Iterator[Mapping[str, object] | Pause]:
+        for line in self._lines:
+            if isinstance(line, Pause):
+                yield line
+                self._on_pause()
+                continue
+            self._read.append(line)
             if isinstance(line.content, InputError):
                 yield _NoRequest(line.content)
             else:
-                own = {name: value for name, value in line.content.items() if not allow_extra or name in known}
-                yield {**defaults, **own}
-
-    for answer in session.predict(requests(), errors="return"):
-        yield read.popleft(), answer
+                own = {name: value for name, value in line.content.items() if not self._allow_extra or name in known}
+                yield {**self._defaults, **own}
 
 
-def _report(line: Line, error: InputError, skipped: int, files: Files) -> None:
+def _report(line: Line, error: ItemError, skipped: int, files: Files) -> None:
     """Name the line on standard error, or raise where errors are not skipped."""
     message = f"{files.input} line {line.number}: {'; '.join(error.problems)}"
     if files.errors == "fail":
-        raise InputError(message)
+        raise type(error)(message)
     if skipped <= REPORTED:
         more = "; further lines are named in the output only" if skipped == REPORTED else ""
         print(f"bert-run: skipped {message}{more}", file=sys.stderr)
@@ -142,7 +169,7 @@ def _report(line: Line, error: InputError, skipped: int, files: Files) -> None:
 def _record(line: Line, answer: Any, with_input: bool) -> dict[str, Json]:
     echoed = with_input and not isinstance(line.content, InputError)
     record: dict[str, Json] = {"request": cast(Json, line.content)} if echoed else {}
-    if isinstance(answer, InputError):
+    if isinstance(answer, ItemError):
         return {**record, "error": "; ".join(answer.problems), "line": line.number}
     result = to_json(answer)
     return {**record, **result} if isinstance(result, dict) else {**record, "result": result}
@@ -178,10 +205,19 @@ def _position(source: BinaryIO) -> int:
         return 0
 
 
+def _is_file(source: BinaryIO) -> bool:
+    """Whether all that will be read is there already, as it is not in a pipe or a terminal."""
+    try:
+        return stat.S_ISREG(os.fstat(source.fileno()).st_mode)
+    except OSError:  # a stream that is not the system's
+        return True
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     if path == "-":
-        yield sys.stdin.buffer
+        # An object of its own: at the interpreter's end, a thread that still waits in `sys.stdin` would abort it.
+        yield open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115 - nor may leaving here wait for that thread
         return
     with Path(path).open("rb") as stream:
         yield stream

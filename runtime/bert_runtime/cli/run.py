@@ -26,11 +26,12 @@ DONE, WRONG_INPUT, INTERRUPTED, READER_GONE = 0, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0 done, 2 the input is wrong, 130 interrupted, 141 nobody reads the output."""
+    """Run the command; see EXIT_CODES of `command`, which `--help` shows."""
+    code = DONE
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: print(f"bert-run: warning: {message}", file=sys.stderr)
-            _run(parse(sys.argv[1:] if argv is None else argv))
+            code = _run(parse(sys.argv[1:] if argv is None else argv))
             sys.stdout.flush()
     except SystemExit:  # argparse has answered --help or --version
         return DONE
@@ -44,23 +45,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), error, WRONG_INPUT)
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), error, WRONG_INPUT)
-    return DONE
+    return code
 
 
-def _run(command: Command) -> None:
+def _run(command: Command) -> int:
     if command.describe:
         _print(describe(command.bundle), as_json=command.json)
-        return
+        return DONE
     with start_session(command.bundle, command.options) as session:
         check_gpu_flags(command.gpu, session.active_target, session.reason)
         if command.files is not None:
-            _answer_file(session, command.files, command.fields)
-            return
+            return _answer_file(session, command.files, command.fields)
         as_json = command.json or not sys.stdout.isatty()
         if not as_json and isinstance(session, GenerationSession) and _stream(session, command.fields):
-            return
+            return DONE
         answer = to_json(session(dict(command.fields)))
         _print(answer if isinstance(answer, dict) else {"result": answer}, as_json)
+    return DONE
 
 
 def _stream(session: GenerationSession, fields: Mapping[str, object]) -> bool:
@@ -77,7 +78,7 @@ def _stream(session: GenerationSession, fields: Mapping[str, object]) -> bool:
     return True
 
 
-def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str, object]) -> None:
+def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str, object]) -> int:
     began = time.perf_counter()
     with progress(files.input) as tell:
         outcome = answer_file(session, files, defaults, tell)
@@ -88,6 +89,7 @@ def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str
         seconds, artefact = time.perf_counter() - began, session.artefact
         by = f"{artefact.target} {artefact.precision}, {session.engine.name}"
         print(f"bert-run: {outcome.answered} lines answered in {seconds:.1f} s by {by}", file=sys.stderr)
+    return outcome.exit_code
 
 
 def _print(record: Mapping[str, Json], as_json: bool) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import overload
 
+import numpy as np
+
 from bert_runtime.backends.engine import Running
-from bert_runtime.errors import BackendError, InputError
+from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.feeds import Feeds
 from bert_runtime.generation import loop
 from bert_runtime.generation.batches import Extent, lanes, plan, size
@@ -88,7 +90,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
                 )
             return self(_request(prompts, settings, source))
         sources = _sources(len(prompts), source)
-        requests = (_request(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True))
+        requests = [_request(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True)]
         return tuple(self.predict(requests))
 
     def stream(self, request: TextGenerationRequest | Mapping[str, object]) -> Iterator[str]:
@@ -154,30 +156,38 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
                 yield text[len(told) :]
                 told = text
 
+    def _probe(self) -> None:
+        source = EncoderStates.whole(np.zeros((1, self.manifest.sizes["hidden"]), np.float32))
+        request = TextGenerationRequest("", source if self._sources is not None else None, max_new_tokens=1)
+        self._answer(request, self._encoded(request))
+
     def _answer(self, request: TextGenerationRequest, encoded: Encoded) -> TextGenerationResult:
         """One request's answer; raises BackendError."""
-        answer = self._decoded([(request, encoded)])[0]
-        if isinstance(answer, BackendError):
+        (answer,) = self._decoded([(request, encoded)])
+        if isinstance(answer, ItemError):
             raise answer
         return answer
 
     def _decoded(
         self, items: Sequence[tuple[TextGenerationRequest, Encoded]]
-    ) -> list[TextGenerationResult | BackendError]:
-        """Each request's answer; requests of similar length run together."""
-        answers: dict[int, TextGenerationResult | BackendError] = {}
+    ) -> list[TextGenerationResult | ItemError]:
+        """Each request's answer, or what its batch met; requests of similar length run together."""
+        answers: dict[int, TextGenerationResult | ItemError] = {}
         for batch in plan([_extent(request, _prompt(encoded)) for request, encoded in items], self._budget):
-            requests, prompts = [items[i][0] for i in batch], [_prompt(items[i][1]) for i in batch]
-            searches = [loop.start(prompt, request) for request, prompt in zip(requests, prompts, strict=True)]
             try:
-                for _ in self._run(requests, prompts, searches):
-                    pass
-            except BackendError as error:  # raised in its turn: the answers before it come first
-                answers |= dict.fromkeys(batch, error)
-                continue
-            found = zip(batch, prompts, searches, strict=True)
-            answers |= {i: self._texts.result(prompt, search.continuations()) for i, prompt, search in found}
+                answers |= zip(batch, self._generated([items[i] for i in batch]), strict=True)
+            except Exception as error:
+                answers |= dict.fromkeys(batch, item_error(error))
         return [answers[i] for i in range(len(items))]
+
+    def _generated(self, items: Sequence[tuple[TextGenerationRequest, Encoded]]) -> list[TextGenerationResult]:
+        """The answers of one batch."""
+        requests, prompts = [request for request, _ in items], [_prompt(encoded) for _, encoded in items]
+        searches = [loop.start(prompt, request) for request, prompt in zip(requests, prompts, strict=True)]
+        for _ in self._run(requests, prompts, searches):
+            pass
+        found = zip(prompts, searches, strict=True)
+        return [self._texts.result(prompt, search.continuations()) for prompt, search in found]
 
     def _run(
         self, requests: Sequence[TextGenerationRequest], prompts: Sequence[Prompt], searches: Sequence[Search]

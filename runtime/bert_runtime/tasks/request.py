@@ -1,4 +1,4 @@
-"""What every request has in common: fields with plain types, checked when it is made, readable from a JSON record."""
+"""What every request has in common: fields with plain types, checked when it is its turn, readable from JSON."""
 
 from __future__ import annotations
 
@@ -13,30 +13,40 @@ from typing import Self
 from bert_runtime.errors import InputError
 
 
-@dataclass(frozen=True)
-class Request:
-    """The base of every task's request: a frozen dataclass whose fields are str, int, float, bool, tuple[str, ...],
-    a dataclass that checks itself, or a union of these and None.
+class Checked:
+    """What is judged when it is its turn, not when it is made."""
 
-    Raises:
-        InputError: on construction, with every field that has the wrong type or a value out of range.
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the values; a subclass overrides this."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class Request(Checked):
+    """The base of every task's request: a frozen dataclass whose fields are str, int, float, bool, tuple[str, ...],
+    Checked, or a union of these and None; `problems` may rely on their types.
+
+    Any values make a request, and a session judges them when it is the request's turn: a generator that raised while it
+    makes one would be over, and the rest of its stream lost.
     """
 
-    def __post_init__(self) -> None:
+    def check(self) -> Self:
+        """The request itself, once it is right.
+
+        Raises:
+            InputError: every field that has the wrong type or, where all types are right, a value out of range.
+        """
         problems = [
             problem for name, hint in _hints(type(self)) for problem in _mistakes(name, getattr(self, name), hint)
         ]
         problems = problems or list(self.problems())
         if problems:
             raise InputError(problems)
-
-    def problems(self) -> Iterator[str]:
-        """What is wrong with the values, once every type is right; a task's request overrides this."""
-        return iter(())
+        return self
 
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> Self:
-        """The request that a JSON object describes; lists become tuples.
+        """The request that a JSON object describes, checked; lists become tuples.
 
         Raises:
             InputError: missing or unknown keys, and every wrong type or value.
@@ -49,9 +59,12 @@ class Request:
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
         for name, hint in _hints(cls):
             problems += _mistakes(name, values[name], hint) if name in values else []
+        if not problems:
+            made = cls(**values)
+            problems = list(made.problems())
         if problems:
             raise InputError(problems)
-        return cls(**values)
+        return made
 
 
 _WORDS: Mapping[type, str] = {str: "a string"}
@@ -78,10 +91,16 @@ def _mistakes(name: str, value: object, hint: object) -> list[str]:
         return _text_mistakes(name, value)
     if hint is float:
         return [] if _is_number(value) else [_expected(name, value, "a finite number")]
-    kind = typing.cast(type, hint)
+    return _kind_mistakes(name, value, typing.cast(type, hint))
+
+
+def _kind_mistakes(name: str, value: object, kind: type) -> list[str]:
+    """The same where the type is an ordinary class."""
     # A bool is an int to Python, and a mistake to whoever wrote `"top_k": true`.
     right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    return [] if right else [_expected(name, value, f"a value of type {kind.__name__}")]
+    if not right:
+        return [_expected(name, value, f"a value of type {kind.__name__}")]
+    return list(value.problems()) if isinstance(value, Checked) else []
 
 
 def _union_mistakes(name: str, value: object, options: tuple[type, ...]) -> list[str]:

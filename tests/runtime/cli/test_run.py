@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.spoilt import BEYOND, NOT_A_NUMBER, spoil
 
 from bert_runtime.cli import main
+from bert_runtime.cli.files import SOME_SKIPPED
 from bert_runtime.loading import load
 from bert_runtime.session import LOOKAHEAD
 
@@ -126,13 +128,60 @@ def test_a_failure_leaves_an_older_output_alone(run: Any, classification: Path, 
     assert not (tmp_path / "out.jsonl.part").exists()
 
 
+def test_a_line_that_the_engine_cannot_answer_is_named(run: Any, tmp_path: Path) -> None:
+    bundle = spoil("text-classification", tmp_path / "bundle")
+    source = requests(tmp_path / "in.jsonl", "a film", NOT_A_NUMBER, "bad", f"a {BEYOND}", "good")
+    skipped = run(bundle, "--input", source, "--errors", "skip")
+    assert (skipped.code, ["labels" in answer for answer in skipped.answers]) == (3, [True, False, True, False, True])
+    assert f"skipped {source} line 2: " in skipped.err
+    assert [answer["line"] for answer in skipped.answers if "error" in answer] == [2, 4]
+    failed = run(bundle, "--input", source)
+    assert (failed.code, len(failed.answers)) == (2, 1)
+    assert failed.err.startswith(f"bert-run: {source} line 2: ")
+
+
+def read_line(process: subprocess.Popen[bytes]) -> Any:
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize("mode", ["latency", "throughput"])
+def test_lines_of_a_pipe_are_answered_as_they_come(classification: Path, kind: str, mode: str) -> None:
+    process = start(
+        classification, "--input", "-", "--input-format", kind, "--mode", mode,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    with process:
+        process.stdin.write(b"text\n" if kind == "csv" else b"")
+        for burst in (1, 1, 3, 1):  # each waits for its answers before the next is written
+            process.stdin.write((b"a film\n" if kind == "csv" else b'{"text": "a film"}\n') * burst)
+            process.stdin.flush()
+            assert all(read_line(process)["labels"] for _ in range(burst))
+        process.stdin.close()
+        assert process.wait(timeout=20) == 0
+
+
+def test_a_bad_line_of_a_pipe_ends_the_command_while_the_pipe_is_open(classification: Path) -> None:
+    process = start(classification, "--input", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    with process:
+        process.stdin.write(b'{"text": "a film"}\n{"text": 5}\n{"te')
+        process.stdin.flush()
+        assert read_line(process)["labels"]
+        assert process.wait(timeout=20) == 2
+        assert process.stderr.read() == b"bert-run: - line 2: text is 5 (int), expected a string\n"
+
+
 BROKEN = b'{"text": "a"}\n{broken\n["list"]\n{"tex": "a"}\n{"text": "\xff"}\n\n{"text": "b"}\n'
 
 
 def test_skipped_lines_stand_in_their_place_with_their_number(run: Any, classification: Path, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes(BROKEN)
     ran = run(classification, "--input", tmp_path / "in.jsonl", "--errors", "skip")
-    assert ran.code == 0
+    assert ran.code == SOME_SKIPPED
     assert ["labels" in answer for answer in ran.answers] == [True, False, False, False, False, True]
     assert [answer["line"] for answer in ran.answers if "error" in answer] == [2, 3, 4, 5]
     assert "bert-run: 4 of 6 lines skipped" in ran.err
@@ -141,7 +190,7 @@ def test_skipped_lines_stand_in_their_place_with_their_number(run: Any, classifi
 
 def test_only_so_many_skipped_lines_are_named_on_standard_error(run: Any, classification: Path, tmp_path: Path) -> None:
     ran = run(classification, "--input", requests(tmp_path / "in.jsonl", *range(1000)), "--errors", "skip")
-    assert len(ran.answers) == 1000
+    assert (ran.code, len(ran.answers)) == (2, 1000)
     assert len(ran.err.splitlines()) < 30
     assert "1000 of 1000 lines skipped" in ran.err
 

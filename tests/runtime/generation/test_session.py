@@ -132,7 +132,7 @@ def test_settings_that_contradict_themselves_are_refused_all_at_once(
     given: dict[str, Any], problems: tuple[str, ...]
 ) -> None:
     with pytest.raises(InputError) as caught:
-        TextGenerationRequest("the", **given)
+        TextGenerationRequest("the", **given).check()
     assert caught.value.problems == problems
 
 

@@ -156,7 +156,7 @@ def test_every_problem_of_a_request_is_named_at_once(head: FillMaskHead) -> None
 
 def test_no_candidates_and_no_targets_are_refused() -> None:
     with pytest.raises(InputError) as caught:
-        FillMaskRequest("[MASK]", top_k=0, targets=())
+        FillMaskRequest("[MASK]", top_k=0, targets=()).check()
     assert [problem.split(",")[0] for problem in caught.value.problems] == ["top_k is 0", "targets is empty"]
 
 

@@ -80,7 +80,7 @@ def test_one_cut_choice_marks_the_answer_as_cut(head: MultipleChoiceHead) -> Non
 
 def test_no_choices_are_refused() -> None:
     with pytest.raises(InputError, match="choices is empty, expected at least one text"):
-        MultipleChoiceRequest("prompt", ())
+        MultipleChoiceRequest("prompt", ()).check()
 
 
 def test_choices_that_are_no_strings_are_refused_by_name() -> None:

@@ -122,7 +122,7 @@ def test_a_pair_that_is_too_long_is_marked_as_cut(words: int, truncated: bool, h
 
 def test_no_candidates_are_refused() -> None:
     with pytest.raises(InputError, match="top_k is -1, expected at least 1"):
-        PretrainingRequest("[MASK]", top_k=-1)
+        PretrainingRequest("[MASK]", top_k=-1).check()
 
 
 @pytest.mark.parametrize("name", ["prediction_logits", "seq_relationship_logits"])

@@ -94,7 +94,14 @@ def test_a_lone_surrogate_is_refused_with_its_place() -> None:
 
 def test_a_request_made_in_python_is_checked_like_a_record() -> None:
     with pytest.raises(InputError, match=re.escape("parts is a list, expected a tuple")):
-        Example("a", ["b"])  # type: ignore[arg-type]  # what a caller without a type checker may do
+        Example("a", ["b"]).check()  # type: ignore[arg-type]  # what a caller without a type checker may do
+
+
+def test_any_values_make_a_request_so_that_a_generator_of_requests_goes_on() -> None:
+    made = [Example("a", count=count) for count in (0, 1)]
+    assert made[1].check() is made[1]
+    with pytest.raises(InputError, match="count is 0"):
+        made[0].check()
 
 
 def test_a_long_value_is_shortened_in_the_message() -> None:

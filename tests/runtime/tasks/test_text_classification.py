@@ -209,7 +209,7 @@ def test_settings_that_make_no_classifier_are_refused(problem_type: str, labels:
 
 def test_wrong_values_are_named_together() -> None:
     with pytest.raises(InputError) as caught:
-        TextClassificationRequest("a", top_k=0, threshold=1.5)
+        TextClassificationRequest("a", top_k=0, threshold=1.5).check()
     assert caught.value.problems == (
         "top_k is 0, expected 1 or more, or none for all labels",
         "threshold is 1.5, expected a score in 0..1",

@@ -242,7 +242,7 @@ def test_a_bundle_without_named_labels_is_refused(labels: tuple[str, ...], got: 
 
 def test_wrong_values_are_named_together_with_the_choices() -> None:
     with pytest.raises(InputError) as caught:
-        TokenClassificationRequest("a", aggregation="mean", stride=-1)
+        TokenClassificationRequest("a", aggregation="mean", stride=-1).check()
     assert caught.value.problems == (
         "aggregation is 'mean', expected one of none, simple, first, average, max",
         "stride is -1, expected 0 or more tokens",

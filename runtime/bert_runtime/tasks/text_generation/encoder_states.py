@@ -10,34 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.errors import InputError
+from bert_runtime.tasks.request import Checked
 from bert_runtime.tasks.task import FloatArray, IntArray
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class EncoderStates:
+class EncoderStates(Checked):
     """The last hidden states of one text.
 
     Attributes:
         hidden: float32 of shape (source, hidden), one row for each of the text's tokens.
         mask: int64 of shape (source,): 1 for a token, 0 for padding, which is not read.
 
-    Raises:
-        InputError: on construction, with everything that is wrong with either.
+    Like a request, they are checked when it is their turn.
     """
 
     hidden: FloatArray
     mask: IntArray
 
-    def __post_init__(self) -> None:
-        problems = [
+    def problems(self) -> Iterator[str]:
+        """Everything that is wrong with either."""
+        types = [
             *_array_problems("hidden", self.hidden, np.float32, ("source", "hidden")),
             *_array_problems("mask", self.mask, np.int64, ("source",)),
         ]
-        problems = problems or list(self._problems())
-        if problems:
-            raise InputError(problems)
+        yield from types or self._value_problems()
 
     @classmethod
     def whole(cls, hidden: FloatArray) -> Self:
@@ -49,7 +48,7 @@ class EncoderStates:
         """The states that a JSON object describes: `hidden` as lists of numbers, and `mask`, which may be left out.
 
         Raises:
-            InputError: other keys, what is no list of numbers, and all that is wrong with the values.
+            InputError: other keys, or what is no list of numbers.
         """
         problems = [
             f"unknown field 'source.{key}'; the fields are hidden, mask" for key in record.keys() - _SHAPES.keys()
@@ -64,7 +63,7 @@ class EncoderStates:
             return cls.whole(hidden)
         return cls(hidden, _numbers("mask", record["mask"], "i").astype(np.int64))
 
-    def _problems(self) -> Iterator[str]:
+    def _value_problems(self) -> Iterator[str]:
         """What is wrong with arrays of the right types."""
         tokens, width = self.hidden.shape
         if not tokens or not width:

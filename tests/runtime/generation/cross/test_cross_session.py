@@ -147,9 +147,9 @@ NONE: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("hidden", "mask", "problem"), NONE, ids=range(len(NONE)))
-def test_states_that_are_none_are_refused_when_they_are_made(hidden: Any, mask: Any, problem: str) -> None:
+def test_states_that_are_none_are_refused_when_it_is_their_turn(hidden: Any, mask: Any, problem: str) -> None:
     with pytest.raises(InputError) as caught:
-        EncoderStates(hidden, mask)
+        TextGenerationRequest("the", EncoderStates(hidden, mask)).check()
     assert caught.value.problems == (problem,)
 
 

@@ -1,0 +1,133 @@
+"""A loaded graph: rows of token ids through its engine, in batches of similar length."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bert_runtime.backends.engine import Running
+from bert_runtime.errors import InputError, ItemError, item_error
+from bert_runtime.feeds import Feeds, feed_problems
+from bert_runtime.manifest import Manifest
+from bert_runtime.schedule import Schedule, collate, plan, split, width
+from bert_runtime.shared_rows import Row, fullest, plan_shared, share, split_shared
+from bert_runtime.streams import Streams
+from bert_runtime.tasks.task import Features, Outputs
+from bert_runtime.text import TextEncoder
+
+
+class Model:
+    """What a session runs. Every method may be called from several threads at once; use it in `with`, or close it.
+
+    Attributes:
+        artefact, engine: what runs, and what runs it. Its `mask` says which attention masks `run` takes.
+        right_padded: the artefact that runs in its place for right-padded masks; None where `artefact` runs alone.
+        sharing: what runs in its place for texts, several of which share a row; None where each has a row of its own.
+        active_target: where it really runs, such as cuda; cpu where a file for another engine runs on the CPU.
+        reason: why there.
+    """
+
+    def __init__(self, manifest: Manifest, text: TextEncoder, running: Running, schedule: Schedule) -> None:
+        """Put the parts together."""
+        self.manifest = manifest
+        self.artefact = running.artefact
+        self.right_padded = running.right_padded
+        self.sharing = running.sharing
+        self.engine = running.engine
+        self.active_target = running.active_target
+        self.reason = running.reason
+        self.text = text
+        self._budget = schedule.budget
+        self._streams = Streams(schedule.streams)
+
+    def run(self, arrays: Feeds) -> dict[str, NDArray[np.float32]]:
+        """The raw level: the graph's inputs by name, with the dtypes and axes that the manifest names, to its outputs.
+
+        Raises:
+            InputError: every name, dtype or shape that the graph does not take.
+            BackendError: the engine failed.
+        """
+        problems = feed_problems(arrays, self.artefact, self.text.max_length)
+        if problems:
+            raise InputError(problems)
+        return self.engine.run(arrays, [spec.name for spec in self.artefact.outputs])
+
+    def outputs(self, rows: Sequence[Features], fetch: Sequence[str]) -> Iterator[tuple[int, Outputs]]:
+        """Rows as the head encodes them, to each one's index and those of its outputs that `fetch` names, by batches.
+        In throughput mode the first batches have begun when this returns.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        return map(_whole, self._tried(rows, fetch))
+
+    def _tried(self, rows: Sequence[Features], fetch: Sequence[str]) -> Iterator[tuple[int, Outputs | ItemError]]:
+        """The same, where each row of a batch that failed has the error in place of its outputs."""
+        if self.sharing is None:
+            found = self._streams.start(
+                lambda batch: _tried(lambda: self._padded(batch, rows, fetch), batch), plan(rows, self._budget)
+            )
+        else:
+            found = self._streams.start(
+                lambda batch: _tried(lambda: self._shared(batch, rows, fetch), itertools.chain.from_iterable(batch)),
+                plan_shared(rows, self._budget),
+            )
+        return itertools.chain.from_iterable(found)
+
+    def close(self) -> None:
+        """Free the model; using the session afterwards is a BackendError."""
+        self._streams.close()
+        self.engine.close()
+        if self.sharing is not None:
+            self.sharing.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _padded(
+        self, indices: list[int], rows: Sequence[Features], fetch: Sequence[str]
+    ) -> Iterator[tuple[int, Outputs]]:
+        """A batch in which each text has a row of its own."""
+        batch = [rows[i] for i in indices]
+        longest = max(row.ids.shape[-1] for row in batch)
+        feeds = collate(batch, self.text.pad_id, min(width(longest, self._budget), self.text.max_length))
+        outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
+        return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
+
+    def _shared(
+        self, batch: list[Row], rows: Sequence[Features], fetch: Sequence[str]
+    ) -> Iterator[tuple[int, Outputs]]:
+        """A batch of rows that texts share."""
+        assert self.sharing is not None
+        tokens = width(fullest(batch, rows), self._budget)
+        feeds, places = share(batch, rows, self.text.pad_id, self.sharing.graph.inputs, tokens)
+        outputs = self.sharing.engine.run(feeds, fetch)
+        return split_shared(outputs, places, rows, self.sharing.graph.outputs)
+
+
+def _tried(
+    run: Callable[[], Iterable[tuple[int, Outputs]]], rows: Iterable[int]
+) -> list[tuple[int, Outputs | ItemError]]:
+    """A batch's outputs by row, or for each of its rows what it met."""
+    try:
+        return [*run()]
+    except Exception as error:
+        failure = item_error(error)
+        return [(i, failure) for i in rows]
+
+
+def _whole(row: tuple[int, Outputs | ItemError]) -> tuple[int, Outputs]:
+    i, own = row
+    if isinstance(own, ItemError):
+        raise own
+    return i, own
