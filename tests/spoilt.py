@@ -40,6 +40,7 @@ def spoil(name: str, output: Path) -> Path:
 
 def _table(model: onnx.ModelProto) -> onnx.TensorProto:
     """What the token ids are looked up in. It is no decoder's weight as well, which would spoil every answer."""
+    table: onnx.TensorProto
     (table,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("word_embeddings.weight"))
     return table
 

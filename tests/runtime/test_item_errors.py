@@ -200,7 +200,7 @@ def test_a_batch_that_fails_for_its_size_is_answered_item_by_item(session: Sessi
 
 
 def test_a_session_that_is_closed_while_it_streams_says_so_in_its_turn(session: Session[Any, Any]) -> None:
-    answers = session.predict(({"text": "a"} for _ in itertools.count()), errors="return")
+    answers = session.predict({"text": "a"} for _ in itertools.count())
     assert next(answers).labels
     session.close()
     with pytest.raises(BackendError, match="the session is closed"):
@@ -235,7 +235,7 @@ def test_any_mixture_gets_the_answers_of_one_by_one(
             return error
 
     requests: list[Any] = [ITEMS[name] for name in names]
-    answers = list(session.predict(requests if as_list else iter(requests), errors="return"))
+    answers: list[Any] = list(session.predict(requests if as_list else iter(requests), errors="return"))
     assert len(answers) == len(names)
     for i, (name, answer) in enumerate(zip(names, answers, strict=True)):
         expected = alone(name)
