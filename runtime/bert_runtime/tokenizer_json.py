@@ -1,32 +1,37 @@
-"""What a tokenizer.json says, checked before the tokenizers library reads it."""
+"""A tokenizer.json, checked part by part before the tokenizers library reads it: rule 36 of BUNDLE.md.
+
+The library reads tokenizers of every kind, and some of their settings make it panic, run for ever or use up the memory.
+What it is given here is written anew from the parts that BERT's tokenizers have.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
 
 from tokenizers import Tokenizer
 
+from bert_runtime import strict_json
+from bert_runtime.added_tokens import added_token_problem
 from bert_runtime.errors import BundleError
+from bert_runtime.tokenizer_parts import Parts
 
 
 def read(content: bytes, name: str) -> Tokenizer:
     """The tokenizer that a tokenizer.json describes; `name` is the file's, for messages.
 
     Raises:
-        BundleError: the content is none, or its model is no WordPiece.
+        BundleError: the content is no JSON, has parts that are not BERT's, or contradicts itself.
     """
+    parts = Parts(strict_json.loads(content, name), name)
+    checked = parts.read()
     try:
-        text = content.decode("utf-8")
-        kind = (json.loads(text).get("model") or {}).get("type")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BundleError(f"{name}: {error}; expected a tokenizer.json; export the bundle again") from error
-    if kind != "WordPiece":
-        raise BundleError(f"{name}: the tokenizer's model is {kind}, expected WordPiece; export a BERT checkpoint")
-    try:
+        _check_ids(checked)
         with loading():
-            return Tokenizer.from_str(text)
+            return Tokenizer.from_str(json.dumps(checked))
     except BundleError as error:
         raise BundleError(f"{name}: {error}") from error
 
@@ -48,3 +53,43 @@ def failure(error: BaseException) -> str:
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         raise error
     return str(error)
+
+
+def _check_ids(content: Mapping[str, Any]) -> None:
+    """Each token has an id of its own, and whatever is named is there."""
+    model = content["model"]
+    vocabulary: dict[str, int] = model["vocab"]
+    tokens = {token_id: token for token, token_id in vocabulary.items()}
+    if len(tokens) < len(vocabulary):
+        raise BundleError(f"the vocabulary gives {_twice(vocabulary)}, expected one token for each id; {_AGAIN}")
+    if model["unk_token"] not in vocabulary:
+        raise BundleError(f"the vocabulary lacks the unknown token '{model['unk_token']}'; {_AGAIN}")
+    problem = added_token_problem(content["added_tokens"], vocabulary, content["normalizer"])
+    if problem:
+        raise BundleError(f"{problem}; {_AGAIN}")
+    known = tokens.keys() | {token["id"] for token in content["added_tokens"]}
+    for token_id in _template_ids(content["post_processor"]):
+        if token_id not in known:
+            raise BundleError(f"the post-processor adds id {token_id}, expected one of the vocabulary; {_AGAIN}")
+
+
+_AGAIN = "export the bundle again"
+
+
+def _twice(vocabulary: Mapping[str, int]) -> str:
+    """The smallest id that two tokens have, and the first two of them."""
+    pairs = sorted((token_id, token.encode()) for token, token_id in vocabulary.items())
+    (token_id, one), (_, other) = next((a, b) for a, b in pairwise(pairs) if a[0] == b[0])
+    return f"id {token_id} to '{one.decode()}' and to '{other.decode()}'"
+
+
+def _template_ids(part: Mapping[str, Any] | None) -> Iterator[int]:
+    if part is None:
+        return
+    if part["type"] == "BertProcessing":
+        yield from (part["cls"][1], part["sep"][1])
+        return
+    for key in ("single", "pair"):
+        for element in part[key]:
+            if "SpecialToken" in element:
+                yield from part["special_tokens"][element["SpecialToken"]["id"]]["ids"]

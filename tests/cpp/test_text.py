@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cpp.peer import MINILM, Json, Peer, added, changed, written
-from tests.tokenizer_files import text_encoder
+from tests.tokenizer_files import record_of, text_encoder
 from tokenizers import Tokenizer, processors
 
 from bert_runtime.errors import BundleError, InputError
@@ -42,7 +42,7 @@ def words(generator: random.Random, most: int) -> str:
 def test_rows_are_cut_and_filled_as_in_python(peer: Peer, max_length: int) -> None:
     generator, encoder = random.Random(max_length), text_encoder(MINILM, max_length)
     pairs = [(words(generator, 40), generator.choice([None, words(generator, 40)])) for _ in range(200)]
-    answers = peer(MINILM, [{"verb": "row", "first": a, "second": b} for a, b in pairs], max_length=max_length)
+    answers = peer(MINILM, [{"verb": "row", "first": a, "second": b} for a, b in pairs], encoder.record)
     for (first, second), answer in zip(pairs, answers, strict=True):
         kept = encoder.truncate(encoder.pieces(first), None if second is None else encoder.pieces(second))
         row = encoder.row(*kept)
@@ -98,17 +98,17 @@ def test_templates_are_read_or_refused_as_in_python(peer: Peer, tmp_path: Path, 
             [list(group) for group in groups] for groups in (encoder.template.single, encoder.template.pair)
         )
         rooms = {"room": encoder.room(), "pair_room": encoder.room(pair=True)}
-        ids = {"pad_id": encoder.pad_id, "mask_id": encoder.mask_id, "size": encoder.vocabulary_size}
+        ids = {"mask_token": encoder.mask_token, "size": encoder.vocabulary_size}
         expected = {"single": single, "pair": pair, **rooms, **ids}
     except BundleError as error:
         expected = {"bundle_error": str(error)}
-    assert peer(path, [{"verb": "facts"}], max_length=64) == [expected]
+    assert peer(path, [{"verb": "facts"}], record_of(path, 64)) == [expected]
 
 
 def test_a_model_too_short_for_the_special_tokens_is_refused_in_the_same_words(peer: Peer) -> None:
     with pytest.raises(BundleError) as caught:
         text_encoder(MINILM, 2)
-    assert peer(MINILM, [{"verb": "facts"}], max_length=2) == [{"bundle_error": str(caught.value)}]
+    assert peer(MINILM, [{"verb": "facts"}], record_of(MINILM, 2)) == [{"bundle_error": str(caught.value)}]
 
 
 def test_tokens_and_ids_are_looked_up_alike(peer: Peer, tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ class Record {
   /// `value` may be null: an object that is missing, which has been told already.
   Record(const nlohmann::json* value, std::string path, std::vector<std::string>& problems);
 
+  using Fits = std::function<bool(const nlohmann::json&)>;
+
+  /// The field `key` once it fits; else null, and a problem.
+  const nlohmann::json* value(const std::string& key, const Fits& fits, const std::string& expected);
+
   /// An integer of `low` to `high`; true, 1.0 and "1" are none.
   std::int64_t integer(const std::string& key, std::int64_t low, std::int64_t high);
 
@@ -54,10 +59,6 @@ class Record {
   [[nodiscard]] std::vector<std::string>& problems() const { return *problems_; }
 
  private:
-  using Fits = std::function<bool(const nlohmann::json&)>;
-
-  /// The field `key` once it fits; else null, and a problem.
-  const nlohmann::json* value(const std::string& key, const Fits& fits, const std::string& expected);
   [[nodiscard]] std::string at(const std::string& key) const;
 
   const nlohmann::json* values_;

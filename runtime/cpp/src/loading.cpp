@@ -16,19 +16,6 @@
 namespace bert_runtime {
 namespace {
 
-std::string shown(const std::optional<std::int64_t>& id) { return id ? std::to_string(*id) : "None"; }
-
-TextEncoder text_encoder(const Bundle& bundle) {
-  const TokenizerRecord& record = bundle.manifest.tokenizer;
-  TextEncoder text = TextEncoder::from_file(bundle.directory / record.file, record.max_length);
-  if (text.pad_id() != record.pad_id || text.mask_id() != record.mask_id) {
-    throw BundleError(record.file + ": the tokenizer has the pad and mask ids " + std::to_string(text.pad_id()) +
-                      " and " + shown(text.mask_id()) + ", expected the manifest's " + std::to_string(record.pad_id) +
-                      " and " + shown(record.mask_id) + "; export the bundle again");
-  }
-  return text;
-}
-
 void refuse_needless_encoder(const Bundle& bundle, const Artefact& artefact, const Options& options) {
   if (!options.encoder || artefact.source) return;
   throw InputError("an encoder is given (" + options.encoder->string() + "), expected none: the bundle in " +
@@ -92,7 +79,8 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   // The graph and the vocabulary take equally long: each on a thread of its own. What is wrong with the text is told first.
   std::future<std::shared_ptr<const Engine>> loading =
       std::async(std::launch::async, [&] { return engine_of(bundle, choice, placement); });
-  TextEncoder text = text_encoder(bundle);
+  const TokenizerRecord& record = bundle.manifest.tokenizer;
+  TextEncoder text = TextEncoder::from_file(bundle.directory / record.file, record);
   std::shared_ptr<const Engine> engine = loading.get();
   auto read = sources(bundle, artefact, options, placement);
   return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,

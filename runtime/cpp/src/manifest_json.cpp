@@ -1,6 +1,7 @@
 #include "manifest_json.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <limits>
 #include <utility>
@@ -22,6 +23,7 @@ const std::vector<std::string> kDtypes = {"int64", "int32", "float32", "float16"
 const std::vector<std::string> kProblemTypeNames = {"single_label_classification", "multi_label_classification",
                                                 "regression"};
 const std::vector<std::string> kPoolingNames = {"mean", "cls", "pooler"};
+const std::vector<std::string> kTruncationSides = {"right", "left"};
 const std::string kPlainName =
     "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder";
 
@@ -114,12 +116,27 @@ std::map<std::string, std::int64_t> sizes(Record record) {
   return found;
 }
 
+std::array<std::int64_t, 2> pair_type_ids(Record& record) {
+  const auto is_zero_or_one = [](const nlohmann::json& value) {
+    return value.is_number_integer() && (value == 0 || value == 1);
+  };
+  const auto fits = [&](const nlohmann::json& value) {
+    return value.is_array() && value.size() == 2 && std::ranges::all_of(value, is_zero_or_one) && value[0] == 0;
+  };
+  if (!record.has("pair_type_ids")) return {0, 1};
+  const nlohmann::json* found = record.value("pair_type_ids", fits, "[0, 1] or [0, 0]");
+  return {0, found ? (*found)[1].get<std::int64_t>() : 1};
+}
+
 TokenizerRecord tokenizer(Record record) {
   TokenizerRecord found;
   found.file = record.string("file", is_file_name, kPlainName);
   found.max_length = record.integer("max_length", 1, kMaxInt32);
   found.pad_id = record.integer("pad_id", 0, kMaxInt32);
   if (record.has("mask_id")) found.mask_id = record.integer("mask_id", 0, kMaxInt32);
+  if (record.has("truncation_side")) found.truncation_side = record.choice("truncation_side", kTruncationSides);
+  found.pair_type_ids = pair_type_ids(record);
+  if (record.has("lower_case")) found.lower_case = record.boolean("lower_case");
   record.close();
   return found;
 }

@@ -4,6 +4,8 @@
 
 #include "bert_runtime/errors.h"
 #include "files.h"
+#include "lower_case.h"
+#include "texts.h"
 
 namespace bert_runtime {
 namespace {
@@ -61,7 +63,8 @@ Ids expected_types(const std::vector<bool>& special) {
 Template read_template(const PostProcessor& post_processor) {
   const Probe pair = probe(post_processor.pair);
   std::vector<Ids> one = groups(probe(post_processor.single)), two = groups(pair);
-  if (one.size() != 2 || two.size() != 3 || pair.type_ids != expected_types(pair.special)) {
+  const bool has_types = std::ranges::any_of(pair.type_ids, [](std::int64_t type) { return type != 0; });
+  if (one.size() != 2 || two.size() != 3 || (has_types && pair.type_ids != expected_types(pair.special))) {
     throw BundleError("the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint");
   }
   return {{std::move(one[0]), std::move(one[1])}, {std::move(two[0]), std::move(two[1]), std::move(two[2])}};
@@ -90,19 +93,15 @@ std::pair<std::int64_t, std::int64_t> longest_first(std::int64_t shorter, std::i
 
 }  // namespace
 
-TextEncoder::TextEncoder(Tokenizer tokenizer, std::int64_t max_length)
+TextEncoder::TextEncoder(Tokenizer tokenizer, TokenizerRecord record)
     : tokenizer_(std::move(tokenizer)),
-      max_length_(max_length),
+      record_(std::move(record)),
       template_(read_template(tokenizer_.post_processor())),
-      pad_id_(token_id("[PAD]").value_or(0)),
-      mask_id_(token_id(mask_token_)) {
-  if (room(true) < 0) {
-    throw BundleError("max_length is " + std::to_string(max_length) +
-                      ", expected room for [CLS], [SEP] and [SEP]; export a BERT checkpoint");
-  }
+      mask_token_(record_.mask_id ? token(*record_.mask_id) : "") {
+  raise_problems();
 }
 
-TextEncoder TextEncoder::from_file(const std::filesystem::path& path, std::int64_t max_length) {
+TextEncoder TextEncoder::from_file(const std::filesystem::path& path, const TokenizerRecord& record) {
   const std::string name = path.filename().string();
   const auto refuse = [&](const std::string& reason) {
     return BundleError(name + ": " + reason + "; expected a tokenizer.json; export the bundle again");
@@ -114,45 +113,47 @@ TextEncoder TextEncoder::from_file(const std::filesystem::path& path, std::int64
     throw refuse(error.reason);
   }
   if (content.size() > kLargestFile) throw refuse("is larger than " + std::to_string(kLargestFile) + " bytes");
-  return from_json(content, name, max_length);
+  return from_json(content, name, record);
 }
 
-TextEncoder TextEncoder::from_json(std::string_view content, std::string_view name, std::int64_t max_length) {
+TextEncoder TextEncoder::from_json(std::string_view content, std::string_view name, const TokenizerRecord& record) {
   Tokenizer tokenizer = Tokenizer::from_json(content, name);
   try {
-    return TextEncoder(std::move(tokenizer), max_length);
+    return TextEncoder(std::move(tokenizer), record);
   } catch (const BundleError& error) {
     throw BundleError(std::string(name) + ": " + error.what());
   }
 }
 
-Pieces TextEncoder::pieces(std::string_view text) const { return tokenizer_.encode(text); }
+Pieces TextEncoder::pieces(std::string_view text) const {
+  return record_.lower_case ? lower_case_pieces(tokenizer_, text) : tokenizer_.encode(text);
+}
 
 Row TextEncoder::row(const Pieces& first, const Pieces* second) const {
   Row made;
   append_ids(made.ids, second == nullptr ? template_.single[0] : template_.pair[0]);
   made.first = append_ids(made.ids, first.ids);
   append_ids(made.ids, second == nullptr ? template_.single[1] : template_.pair[1]);
-  made.type_ids.assign(made.ids.size(), 0);
+  made.type_ids.assign(made.ids.size(), record_.pair_type_ids[0]);
   if (second == nullptr) return made;
   made.second = append_ids(made.ids, second->ids);
   append_ids(made.ids, template_.pair[2]);
-  made.type_ids.resize(made.ids.size(), 1);
+  made.type_ids.resize(made.ids.size(), record_.pair_type_ids[1]);
   return made;
 }
 
 std::int64_t TextEncoder::room(bool pair) const {
-  return max_length_ - (pair ? count(template_.pair) : count(template_.single));
+  return record_.max_length - (pair ? count(template_.pair) : count(template_.single));
 }
 
-Pieces TextEncoder::truncate(const Pieces& first) const { return first.part({0, room()}); }
+Pieces TextEncoder::truncate(const Pieces& first) const { return cut(first, room()); }
 
 std::pair<Pieces, Pieces> TextEncoder::truncate(const Pieces& first, const Pieces& second) const {
   if (first.size() + second.size() <= room(true)) return {first, second};
   const auto [shorter, longer] = std::minmax({first.size(), second.size()});
   const auto [less, more] = longest_first(shorter, longer, room(true));
   const bool first_is_longer = first.size() > second.size();
-  return {first.part({0, first_is_longer ? more : less}), second.part({0, first_is_longer ? less : more})};
+  return {cut(first, first_is_longer ? more : less), cut(second, first_is_longer ? less : more)};
 }
 
 std::vector<Span> TextEncoder::windows(std::int64_t length, std::int64_t room, std::int64_t stride) {
@@ -165,6 +166,28 @@ std::vector<Span> TextEncoder::windows(std::int64_t length, std::int64_t room, s
     made.push_back({start, std::min(start + room, length)});
     if (start + room >= length) return made;
   }
+}
+
+Pieces TextEncoder::cut(const Pieces& pieces, std::int64_t keep) const {
+  const std::int64_t size = pieces.size();
+  return record_.truncation_side == "right" ? pieces.part({0, keep}) : pieces.part({size - keep, size});
+}
+
+void TextEncoder::raise_problems() const {
+  std::vector<std::string> problems;
+  const std::int64_t least = count(template_.pair);
+  if (record_.max_length < least) {
+    problems.push_back("max_length is " + std::to_string(record_.max_length) + ", expected at least " +
+                       std::to_string(least) + ": a pair's special tokens");
+  }
+  const auto check = [&](const std::string& name, std::int64_t id) {
+    if (tokenizer_.has_token(id)) return;
+    problems.push_back("the manifest's " + name + " is " + std::to_string(id) +
+                       ", expected the id of a token of the tokenizer");
+  };
+  check("pad_id", record_.pad_id);
+  if (record_.mask_id) check("mask_id", *record_.mask_id);
+  if (!problems.empty()) throw BundleError(joined(problems, "; ") + "; export the bundle again");
 }
 
 std::string TextEncoder::token(std::int64_t id) const { return tokenizer_.token(id); }

@@ -6,7 +6,9 @@
 
 #include "added_tokens.h"
 #include "bert_runtime/errors.h"
+#include "character_counter.h"
 #include "decoder.h"
+#include "lower_case.h"
 #include "normalizer.h"
 #include "tokenizer_json.h"
 #include "wordpiece.h"
@@ -15,29 +17,6 @@ namespace bert_runtime {
 namespace {
 
 constexpr std::size_t kLongestText = INT32_MAX;
-
-/// Gives character positions for byte positions of one text; quick when it is asked in their order.
-class CharacterCounter {
- public:
-  CharacterCounter(std::string_view text, bool ascii) : text_(text), ascii_(ascii) {}
-
-  std::int64_t operator()(std::size_t byte) {
-    if (ascii_) return static_cast<std::int64_t>(byte);
-    if (byte < at_) {
-      characters_ -= count_code_points(text_.substr(byte, at_ - byte));
-    } else {
-      characters_ += count_code_points(text_.substr(at_, byte - at_));
-    }
-    at_ = byte;
-    return characters_;
-  }
-
- private:
-  std::string_view text_;
-  bool ascii_;
-  std::size_t at_ = 0;
-  std::int64_t characters_ = 0;
-};
 
 }  // namespace
 
@@ -119,9 +98,7 @@ template <class State>
 class PieceEncoder {
  public:
   PieceEncoder(const State& state, std::string_view text)
-      : state_(state),
-        text_(text),
-        characters_(text, std::all_of(text.begin(), text.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; })) {}
+      : state_(state), text_(text), characters_(text) {}
 
   Pieces encode() {
     reserve(text_.size() / 4 + 1);
@@ -213,12 +190,16 @@ Tokenizer Tokenizer::from_json(std::string_view content, std::string_view name) 
   }
 }
 
-Pieces Tokenizer::encode(std::string_view text) const {
+void require_readable(std::string_view text) {
   if (text.size() > kLongestText) {
     throw InputError("text has " + std::to_string(text.size()) + " bytes, expected at most " +
                      std::to_string(kLongestText) + ": split it");
   }
   if (auto problem = utf8_problem("text", text)) throw InputError(*problem);
+}
+
+Pieces Tokenizer::encode(std::string_view text) const {
+  require_readable(text);
   return PieceEncoder<State>(*state_, text).encode();
 }
 
@@ -231,6 +212,8 @@ std::string Tokenizer::decode(std::span<const std::int64_t> ids, bool skip_speci
   }
   return state_->decoder.join(tokens);
 }
+
+bool Tokenizer::has_token(std::int64_t id) const { return state_->holds(id); }
 
 std::string Tokenizer::token(std::int64_t id) const {
   const std::string* found = state_->token(id);

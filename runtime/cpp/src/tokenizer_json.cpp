@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "bert_runtime/errors.h"
+#include "bert_runtime/utf8.h"
+#include "python_repr.h"
 #include "strict_json.h"
 
 namespace bert_runtime {
@@ -13,6 +15,9 @@ using Value = nlohmann::json;
 
 constexpr std::size_t kMostShown = 5;
 constexpr std::size_t kMostTemplateTokens = 1 << 16;
+constexpr std::size_t kMostAddedTokens = 1 << 16;
+/// Characters of a word that is cut into pieces: the time that it takes grows with the square of them.
+constexpr std::uint64_t kLongestWord = 1000;
 const Value kNull;
 
 const Value& member(const Value& record, const char* key) {
@@ -24,7 +29,7 @@ const Value& member(const Value& record, const char* key) {
 std::string shown(const Value& value) {
   if (value.is_binary()) return "an integer of more than 64 bits";
   const std::string text = value.dump(-1, ' ', false, Value::error_handler_t::replace);
-  return text.size() <= 60 ? text : text.substr(0, text.find_last_not_of("\x80\x81\x82\x83", 57)) + "...";
+  return count_code_points(text) <= 60 ? text : cut(text, 57) + "...";
 }
 
 /// A whole number that is not below 0, as the library's parser or another keeps it.
@@ -66,11 +71,12 @@ class FileReader {
     return value.is_string() ? value.get<std::string>() : std::string();
   }
 
-  std::uint64_t number(const Value& record, const std::string& where, const char* key) {
+  std::uint64_t number(const Value& record, const std::string& where, const char* key, std::uint64_t most) {
     const Value& value = member(record, key);
     const auto number = whole(value);
-    if (!number) wrong(where, key, value, "a whole number");
-    return number.value_or(0);
+    if (number && *number <= most) return *number;
+    wrong(where, key, value, "a whole number of at most " + std::to_string(most));
+    return 0;
   }
 
   /// An id: the tokenizers library's are of 32 bits.
@@ -81,7 +87,7 @@ class FileReader {
     return 0;
   }
 
-  void wrong(const std::string& where, const char* key, const Value& value, const char* expected) {
+  void wrong(const std::string& where, const char* key, const Value& value, const std::string& expected) {
     problem(where + "." + key + " is " + shown(value) + ", expected " + expected);
   }
 
@@ -111,6 +117,11 @@ NormalizerSettings normalizer(FileReader& reader, const Value& part) {
 std::vector<AddedToken> added_tokens(FileReader& reader, const Value& list) {
   std::vector<AddedToken> tokens;
   if (!list.is_array()) return reader.problem("added_tokens is " + shown(list) + ", expected a list"), tokens;
+  if (list.size() > kMostAddedTokens) {
+    reader.problem("added_tokens has " + std::to_string(list.size()) + " tokens, expected at most " +
+                   std::to_string(kMostAddedTokens));
+    return tokens;
+  }
   for (const Value& record : list) {
     const std::string where = "added_tokens[" + std::to_string(tokens.size()) + "]";
     tokens.push_back({reader.id(member(record, "id"), where + ".id"), reader.text(record, where, "content"),
@@ -129,7 +140,7 @@ void model(FileReader& reader, const Value& part, TokenizerFile& file) {
   }
   file.unknown_token = reader.text(part, "model", "unk_token");
   file.continuing_prefix = reader.text(part, "model", "continuing_subword_prefix");
-  file.max_input_chars_per_word = reader.number(part, "model", "max_input_chars_per_word");
+  file.max_input_chars_per_word = reader.number(part, "model", "max_input_chars_per_word", kLongestWord);
   const Value& vocabulary = member(part, "vocab");
   if (!vocabulary.is_object()) return reader.wrong("model", "vocab", vocabulary, "tokens with their ids");
   file.vocabulary.reserve(vocabulary.size());

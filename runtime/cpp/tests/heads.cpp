@@ -39,17 +39,19 @@ Json features_form(const Features& row) {
 }
 
 /// The same encoder for the same file: reading a vocabulary takes longer than answering.
-const TextEncoder& encoder_of(const std::string& path, std::int64_t max_length) {
-  static std::map<std::pair<std::string, std::int64_t>, TextEncoder> known;
-  const std::pair key(path, max_length);
+const TextEncoder& encoder_of(const std::string& path, const TokenizerRecord& record) {
+  static std::map<std::string, TextEncoder> known;
+  const Json shown = {path,          record.max_length,      record.pad_id,        record.mask_id.value_or(-1),
+                      record.file,   record.truncation_side, record.pair_type_ids, record.lower_case};
+  const std::string key = shown.dump();
   const auto found = known.find(key);
   if (found != known.end()) return found->second;
-  return known.emplace(key, TextEncoder::from_file(path, max_length)).first->second;
+  return known.emplace(key, TextEncoder::from_file(path, record)).first->second;
 }
 
 template <class T>
 HeadAnswer ask(const HeadQuestion& question) {
-  const typename T::Head head(encoder_of(question.tokenizer, question.max_length), settings_of(question.settings));
+  const typename T::Head head(encoder_of(question.tokenizer, question.record), settings_of(question.settings));
   const auto request = request_from_json<T>(question.request);
   const auto encoded = head.encode(request);
   HeadAnswer answer;

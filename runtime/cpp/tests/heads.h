@@ -12,12 +12,12 @@
 
 namespace bert_runtime {
 
-/// What one question to a head holds: its task, the tokenizer's file, the settings, the request, and the outputs of
+/// What one question to a head holds: its task, the tokenizer's file and its record, the settings, the request, and the outputs of
 /// each row, name -> nested lists of numbers (null: not a number), or {"shape", "values"} flat.
 struct HeadQuestion {
   std::string task;
   std::string tokenizer;
-  std::int64_t max_length = 0;
+  TokenizerRecord record;
   Json settings = Json::object();
   Json request = Json::object();
   Json outputs = Json::array();

@@ -6,6 +6,7 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/text.h"
+#include "tokenizer_record.h"
 
 using bert_runtime::Pieces;
 using bert_runtime::Span;
@@ -14,7 +15,8 @@ using bert_runtime::TextEncoder;
 namespace {
 
 TextEncoder tiny() {
-  return TextEncoder::from_file(std::filesystem::path(BERT_RUNTIME_CASES) / "tiny_tokenizer.json", 16);
+  return TextEncoder::from_file(std::filesystem::path(BERT_RUNTIME_CASES) / "tiny_tokenizer.json",
+                                bert_runtime::tiny_record(16));
 }
 
 bool same(const Pieces& a, const Pieces& b) {
@@ -58,5 +60,6 @@ TEST_CASE("eight threads on one encoder find what one finds") {
 }
 
 TEST_CASE("the message of a folder in place of a file names it") {
-  CHECK_THROWS_AS((void)TextEncoder::from_file(BERT_RUNTIME_CASES, 16), bert_runtime::BundleError);
+  CHECK_THROWS_AS((void)TextEncoder::from_file(BERT_RUNTIME_CASES, bert_runtime::tiny_record(16)),
+                  bert_runtime::BundleError);
 }

@@ -9,6 +9,7 @@
 
 #include "bert_runtime/task.h"
 #include "bert_runtime/tensor.h"
+#include "bert_runtime/text.h"
 
 namespace bert_runtime {
 
@@ -53,14 +54,6 @@ struct Artefact {
 struct FileRecord {
   std::int64_t size = 0;
   std::string sha256;
-};
-
-/// The tokenizer's file, the longest sequence the model takes, and the ids that padding and masks use.
-struct TokenizerRecord {
-  std::string file;
-  std::int64_t max_length = 0;
-  std::int64_t pad_id = 0;
-  std::optional<std::int64_t> mask_id;
 };
 
 /// The whole of `manifest.json` but its reports (provenance, verification, quality), which no answer needs.

@@ -56,13 +56,16 @@ class BERT_RUNTIME_API Tokenizer {
   /// `tokenizers` package would give it.
   [[nodiscard]] static Tokenizer from_json(std::string_view content, std::string_view name);
 
-  /// The word pieces of `text`; special tokens written in it (such as [MASK]) count as themselves.
+  /// The word pieces of `text`; special tokens written in it (such as a mask) count as themselves.
   ///
   /// Throws InputError when `text` is not UTF-8, or longer than 2 GiB.
   [[nodiscard]] Pieces encode(std::string_view text) const;
 
   /// The text that ids stand for, as the tokenizer's decoder writes it; ids outside the vocabulary are left out.
   [[nodiscard]] std::string decode(std::span<const std::int64_t> ids, bool skip_special_tokens = true) const;
+
+  /// Whether the vocabulary or an added token has this id.
+  [[nodiscard]] bool has_token(std::int64_t id) const;
 
   /// The vocabulary's entry for an id, or "".
   [[nodiscard]] std::string token(std::int64_t id) const;

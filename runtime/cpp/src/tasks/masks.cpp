@@ -111,8 +111,7 @@ void note_lost_masks(const TextEncoder& text, std::string_view name, const Piece
 
 void require_mask_token(const TextEncoder& text) {
   if (text.mask_id()) return;
-  throw BundleError("tokenizer.json has no " + text.mask_token() +
-                    ", expected it in the vocabulary; export a BERT checkpoint");
+  throw BundleError("the manifest has no tokenizer.mask_id, expected the id of a mask; export a BERT checkpoint");
 }
 
 }  // namespace bert_runtime

@@ -36,7 +36,7 @@ struct Fields<MaskResult> {
 [[nodiscard]] std::vector<std::span<const float>> mask_logits(const FloatArray& logits, const Features& features,
                                                               std::string_view name);
 
-/// Which of the ids are [MASK].
+/// Which of the ids are masks.
 [[nodiscard]] std::vector<std::int64_t> mask_indices(const TextEncoder& text, std::span<const std::int64_t> ids);
 
 /// What the candidates of a mask are chosen from: how many, and of which ids (nothing: the whole vocabulary).

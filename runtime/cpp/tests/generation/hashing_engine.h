@@ -14,6 +14,7 @@
 #include "bert_runtime/errors.h"
 #include "bert_runtime/manifest.h"
 #include "bert_runtime/tasks/text_generation.h"
+#include "tokenizer_record.h"
 
 namespace hashing {
 
@@ -128,7 +129,7 @@ inline const std::map<std::string, std::int64_t> kSizes = {
 
 inline const TextGenerationHead& head() {
   static const std::string kTokenizer = std::string(BERT_RUNTIME_CASES) + "/tiny_tokenizer.json";
-  static const TextGenerationHead kHead(TextEncoder::from_file(kTokenizer, 64), {});
+  static const TextGenerationHead kHead(TextEncoder::from_file(kTokenizer, tiny_record(64)), {});
   return kHead;
 }
 

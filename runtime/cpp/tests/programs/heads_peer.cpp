@@ -8,6 +8,7 @@
 
 #include "../heads.h"
 #include "../json_input.h"
+#include "../tokenizer_record.h"
 #include "bert_runtime/errors.h"
 #include "generation/random.h"
 #include "generation/search.h"
@@ -18,11 +19,11 @@ using namespace bert_runtime;
 
 namespace {
 
-/// {"task", "tokenizer", "max_length", "settings", "request", "outputs"} -> {"features", "result"}.
+/// {"task", "tokenizer", "record", "settings", "request", "outputs"} -> {"features", "result"}.
 Json decode(const Json& question) {
   const HeadQuestion asked = {question.at("task").get<std::string>(),
                               question.at("tokenizer").get<std::string>(),
-                              question.at("max_length").get<std::int64_t>(),
+                              record_of(question.at("record")),
                               question.at("settings"),
                               question.at("request"),
                               question.at("outputs")};

@@ -1,10 +1,13 @@
 // Answers JSON lines about one tokenizer.json, so that a test in Python can compare with the tokenizers library:
-//     tokenizer_peer TOKENIZER.json MAX_LENGTH < questions > answers
+// RECORD is what a manifest says of it, as JSON.
+//     tokenizer_peer TOKENIZER.json RECORD < questions > answers
 #include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "../json_input.h"
+#include "../tokenizer_record.h"
 #include "bert_runtime/errors.h"
 #include "bert_runtime/text.h"
 
@@ -57,8 +60,7 @@ json facts(const TextEncoder& encoder) {
   const auto& tokens = encoder.special_tokens();
   return {{"single", tokens.single},          {"pair", tokens.pair},
           {"room", encoder.room()},           {"pair_room", encoder.room(true)},
-          {"pad_id", encoder.pad_id()},       {"mask_id", encoder.mask_id().value_or(-1)},
-          {"size", encoder.vocabulary_size()}};
+          {"mask_token", encoder.mask_token()}, {"size", encoder.vocabulary_size()}};
 }
 
 json answer(const TextEncoder& encoder, const json& question) {
@@ -84,9 +86,10 @@ json guarded(const TextEncoder& encoder, const json& question) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 3) return std::cerr << "usage: tokenizer_peer TOKENIZER.json MAX_LENGTH\n", 2;
+  if (count != 3) return std::cerr << "usage: tokenizer_peer TOKENIZER.json RECORD\n", 2;
   try {
-    const TextEncoder encoder = TextEncoder::from_file(arguments[1], std::stoll(arguments[2]));
+    const TextEncoder encoder = TextEncoder::from_file(
+        arguments[1], bert_runtime::record_of(bert_runtime::json_of(arguments[2])));
     for (std::string line; std::getline(std::cin, line);) std::cout << guarded(encoder, json::parse(line)) << '\n';
   } catch (const bert_runtime::BundleError& error) {
     return std::cout << json{{"bundle_error", error.what()}} << '\n', 0;

@@ -11,6 +11,7 @@
 #include "tasks/json.h"
 #include "tasks/question_answering/spans.h"
 #include "tasks/token_classification.h"
+#include "tokenizer_record.h"
 
 using namespace bert_runtime;
 
@@ -73,6 +74,16 @@ void check_bytes(const std::string& text, std::int64_t start, std::int64_t end, 
   CHECK(code_points(text, {start, end}) == part);
 }
 
+/// The case's tokenizer, tiny_tokenizer.json unless it names another of tests/cases.
+std::string file_of(const Json& record) {
+  const Json tokenizer = record.value("tokenizer", Json::object());
+  return std::string(BERT_RUNTIME_CASES) + "/" + tokenizer.value("file", "tiny_tokenizer.json");
+}
+
+TokenizerRecord tokenizer_of(const Json& record) {
+  return record_of(record.value("tokenizer", Json::object()), tiny_record(record.at("max_length").get<std::int64_t>()));
+}
+
 }  // namespace
 
 TEST_CASE("a shared case gives its rows and its result or error") {
@@ -85,8 +96,8 @@ TEST_CASE("a shared case gives its rows and its result or error") {
       CAPTURE(task);
       CAPTURE(record.at("name").get<std::string>());
       const HeadQuestion question = {task,
-                                     kTokenizer,
-                                     record.at("max_length").get<std::int64_t>(),
+                                     file_of(record),
+                                     tokenizer_of(record),
                                      record.at("settings"),
                                      record.at("request"),
                                      record.value("outputs", Json::array())};
@@ -104,7 +115,7 @@ TEST_CASE("a shared case gives its rows and its result or error") {
 }
 
 TEST_CASE("a shared question-answering case decodes to its answers or its error") {
-  const QuestionAnsweringHead head(TextEncoder::from_file(kTokenizer, 512), {});
+  const QuestionAnsweringHead head(TextEncoder::from_file(kTokenizer, tiny_record(512)), {});
   for (const Json& record : cases("question_answering", "cases")) {
     CAPTURE(record.at("name").get<std::string>());
     const auto request = request_from_json<QuestionAnswering>(record.at("request"));
@@ -169,7 +180,7 @@ TEST_CASE("shared logits of a text give its labels or values") {
   for (const Json& record : cases("text_classification", "decode")) {
     CAPTURE(record.at("name").get<std::string>());
     const HeadQuestion question = {
-        "text-classification", kTokenizer, 512,
+        "text-classification", kTokenizer, tiny_record(512),
         {{"labels", record.at("labels")}, {"problem_type", record.at("problem_type")}},
         {{"text", "hello"}, {"top_k", record.at("top_k")}, {"threshold", record.at("threshold")}},
         Json::array({{{"logits", record.at("logits")}}})};

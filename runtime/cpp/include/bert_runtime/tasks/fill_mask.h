@@ -1,4 +1,4 @@
-// fill-mask: the words that fit where a text says [MASK].
+// fill-mask: the words that fit where a text has a mask.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace bert_runtime {
 
-/// A text with one [MASK] or more. A value that owns its texts.
+/// A text with one mask or more, written as the tokenizer's mask token, [MASK] in most. A value that owns its texts.
 struct FillMaskRequest {
   std::string text;
   std::int64_t top_k = 5;  ///< How many candidates to give for each mask.

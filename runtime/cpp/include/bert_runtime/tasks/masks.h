@@ -14,7 +14,7 @@ struct Candidate {
   std::string token;          ///< The entry of the vocabulary; a piece that continues a word starts with ##.
   std::int64_t token_id = 0;
   double score = 0;           ///< Its probability at this mask, among the whole vocabulary.
-  std::string text;           ///< The text with this mask filled; other masks stay [MASK].
+  std::string text;           ///< The text with this mask filled; other masks stay.
 };
 
 /// One mask: its code points [start, end) in the text, and its candidates, best first.

@@ -13,7 +13,7 @@
 
 namespace bert_runtime {
 
-/// A text with [MASK]s, or two texts with or without. A value that owns its texts.
+/// A text with masks, or two texts with or without. A value that owns its texts.
 struct PretrainingRequest {
   std::string text;
   std::optional<std::string> next_text = std::nullopt;  ///< The text that may follow it.

@@ -31,8 +31,10 @@ struct GenerationSettings {
   double length_penalty = 1.0;       ///< With beams, the power of the length that a score is divided by.
   bool early_stopping = false;       ///< With beams, stop as soon as there are num_beams whole continuations.
   double repetition_penalty = 1.0;   ///< What the logits of tokens that the text has already are divided by.
-  std::string eos = "[SEP]";         ///< The entry of the vocabulary that ends a text; empty: none does.
-  std::string special_tokens = "start";  ///< start ([CLS] before the prompt), none, or both ([SEP] after it).
+  /// The entry of the vocabulary that ends a text; nothing: what the tokenizer puts after a text; empty: none does.
+  std::optional<std::string> eos = std::nullopt;
+  /// start (the tokenizer's [CLS] before the prompt), none, or both (its [SEP] after it).
+  std::string special_tokens = "start";
 
   /// What is wrong with the settings, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
@@ -40,7 +42,7 @@ struct GenerationSettings {
 
 /// A text to go on with, and how. A value that owns its texts. In JSON the settings stand beside the prompt.
 struct TextGenerationRequest {
-  std::string prompt;  ///< Empty, the model starts from [CLS] alone.
+  std::string prompt;  ///< Empty, the model starts from the tokenizer's [CLS] alone.
   GenerationSettings settings = {};
   /// For a decoder that reads an encoder: the text that the encoder reads, or its states.
   std::optional<std::variant<std::string, EncoderStates>> source = std::nullopt;

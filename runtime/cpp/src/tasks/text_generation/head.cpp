@@ -53,6 +53,13 @@ std::vector<std::int64_t> prompt_ids(const TextEncoder& text, const TextGenerati
   return ids;
 }
 
+/// The id that ends a text: of an entry of the vocabulary, or what the tokenizer puts after a text.
+std::optional<std::int64_t> eos_id(const TextEncoder& text, const std::optional<std::string>& eos) {
+  if (eos) return eos->empty() ? std::nullopt : text.token_id(*eos);
+  const std::vector<std::int64_t>& after = text.special_tokens().single[1];
+  return after.empty() ? std::nullopt : std::optional(after.front());
+}
+
 }  // namespace
 
 std::int64_t Prompt::source_length() const {
@@ -65,11 +72,11 @@ Prompt TextGenerationHead::encode(const TextGenerationRequest& request) const {
   raise_input_problems(request.problems());
   Prompt prompt;
   prompt.ids = prompt_ids(text(), request);
-  const std::string& eos = request.settings.eos;
-  if (!eos.empty()) prompt.eos_id = text().token_id(eos);
+  prompt.eos_id = eos_id(text(), request.settings.eos);
   Problems problems;
   note_length_problems(static_cast<std::int64_t>(prompt.ids.size()), request.settings.max_new_tokens,
                        text().max_length(), problems);
+  const std::string eos = request.settings.eos.value_or("");
   if (!eos.empty() && !prompt.eos_id) {
     problems.push_back("eos " + cut(repr(std::string_view(eos))) +
                        " is not in the vocabulary, expected one of its entries, or ''");
