@@ -1,29 +1,33 @@
 """Answers from a BERT bundle, without PyTorch: `load(path)` gives a session, which gives labels, spans and text."""
 
-from bert_runtime.backends.options import GpuOptions
-from bert_runtime.backends.profile import Profile
-from bert_runtime.errors import BackendError, BertError, BundleError, InputError, InternalError, ItemError
-from bert_runtime.generation.encoder import Encoder
-from bert_runtime.generation.session import GenerationSession
-from bert_runtime.loading import Options, load
-from bert_runtime.pauses import PAUSE, live
-from bert_runtime.schedule import Budget
-from bert_runtime.session import Session
-from bert_runtime.tasks import TASKS, find_task
-from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
-from bert_runtime.tasks.fill_mask import FILL_MASK
-from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE
-from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
-from bert_runtime.tasks.pretraining import PRETRAINING
-from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
-from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
-from bert_runtime.tasks.text_generation import (
-    TEXT_GENERATION,
-    EncoderStates,
-    GenerationSettings,
-    TextGenerationRequest,
-)
-from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bert_runtime.backends.options import GpuOptions
+    from bert_runtime.backends.profile import Profile
+    from bert_runtime.errors import BackendError, BertError, BundleError, InputError, InternalError, ItemError
+    from bert_runtime.generation.encoder import Encoder
+    from bert_runtime.generation.session import GenerationSession
+    from bert_runtime.loading import Options, load
+    from bert_runtime.pauses import PAUSE, live
+    from bert_runtime.schedule import Budget
+    from bert_runtime.session import Session
+    from bert_runtime.tasks import TASKS, find_task
+    from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
+    from bert_runtime.tasks.fill_mask import FILL_MASK
+    from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE
+    from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
+    from bert_runtime.tasks.pretraining import PRETRAINING
+    from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
+    from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+    from bert_runtime.tasks.text_generation import (
+        TEXT_GENERATION,
+        EncoderStates,
+        GenerationSettings,
+        TextGenerationRequest,
+    )
+    from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
 
 __all__ = [
     "FEATURE_EXTRACTION",
@@ -57,3 +61,42 @@ __all__ = [
     "live",
     "load",
 ]
+
+_MODULES = {
+    "bert_runtime.backends.options": ("GpuOptions",),
+    "bert_runtime.backends.profile": ("Profile",),
+    "bert_runtime.errors": ("BackendError", "BertError", "BundleError", "InputError", "InternalError", "ItemError"),
+    "bert_runtime.generation.encoder": ("Encoder",),
+    "bert_runtime.generation.session": ("GenerationSession",),
+    "bert_runtime.loading": ("Options", "load"),
+    "bert_runtime.pauses": ("PAUSE", "live"),
+    "bert_runtime.schedule": ("Budget",),
+    "bert_runtime.session": ("Session",),
+    "bert_runtime.tasks": ("TASKS", "find_task"),
+    "bert_runtime.tasks.feature_extraction": ("FEATURE_EXTRACTION",),
+    "bert_runtime.tasks.fill_mask": ("FILL_MASK",),
+    "bert_runtime.tasks.multiple_choice": ("MULTIPLE_CHOICE",),
+    "bert_runtime.tasks.next_sentence_prediction": ("NEXT_SENTENCE_PREDICTION",),
+    "bert_runtime.tasks.pretraining": ("PRETRAINING",),
+    "bert_runtime.tasks.question_answering": ("QUESTION_ANSWERING",),
+    "bert_runtime.tasks.text_classification": ("TEXT_CLASSIFICATION",),
+    "bert_runtime.tasks.text_generation": (
+        "TEXT_GENERATION",
+        "EncoderStates",
+        "GenerationSettings",
+        "TextGenerationRequest",
+    ),
+    "bert_runtime.tasks.token_classification": ("TOKEN_CLASSIFICATION",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for: a command begins before numpy is imported, so that it can be interrupted meanwhile."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -80,7 +80,7 @@ def test_the_command_prints_a_table_or_json(multiple_choice: Path, capsys: pytes
         ([], "the following arguments are required: DIR"),
         (["nowhere"], "nowhere"),
         (["{bundle}", "--seconds", "0"], "seconds is 0.0, expected more than 0"),
-        (["{bundle}", "--lengths", "x"], "invalid int value: 'x'"),
+        (["{bundle}", "--lengths", "x"], "got 'x', expected a whole number"),
         (["{bundle}", "--threads", "0"], "threads is 0, expected at least 1"),
         (["{bundle}", "--target", "abacus"], "target 'abacus' was asked for"),
     ],

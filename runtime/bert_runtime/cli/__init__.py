@@ -1,5 +1,22 @@
 """`bert-run`: argparse around a session. Each flag is one field of Options, Budget, Files or the task's request."""
 
-from bert_runtime.cli.run import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from bert_runtime.cli.boundary import run_command
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `bert-run`; its `--help` lists the exit codes."""
+
+    def body(output: TextIO) -> int:
+        from bert_runtime.cli.run import run  # noqa: PLC0415 - inside the boundary: it imports numpy
+
+        return run(sys.argv[1:] if argv is None else argv, output)
+
+    return run_command("bert-run", body, is_process=argv is None)

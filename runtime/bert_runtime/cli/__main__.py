@@ -2,6 +2,6 @@
 
 import sys
 
-from bert_runtime.cli.run import main
+from bert_runtime.cli import main
 
 sys.exit(main())

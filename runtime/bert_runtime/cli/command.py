@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TextIO
 
 from bert_runtime import bundle as bundles
 from bert_runtime.cli.files import ERRORS, Files
 from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary
 from bert_runtime.cli.gpu_flags import add_gpu_flags, given_gpu_flags, gpu_options
+from bert_runtime.cli.parser import Parser, number, whole_number
 from bert_runtime.errors import InputError
 from bert_runtime.loading import MODES, Options
 from bert_runtime.records import FORMATS
@@ -34,6 +33,7 @@ EXIT_CODES = (
     "exit codes: 0 done, 2 the input is wrong or no line of it could be answered, 3 some lines were skipped, "
     "130 interrupted, 141 the reader of the output went away"
 )
+_HELP = "bert-run DIR --help"
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,8 @@ class Command:
     gpu: tuple[str, ...] = ()
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises InputError where argparse would print its usage and leave."""
-
-    def error(self, message: str) -> NoReturn:
-        dash = "; write --flag=VALUE for a value that starts with a dash" if "expected one argument" in message else ""
-        raise InputError(f"{message}{dash}; bert-run DIR --help explains the flags")
-
-
-def parse(arguments: Sequence[str]) -> Command:
-    """Read the bundle first, as its task decides which flags there are.
+def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
+    """Read the bundle first, as its task decides which flags there are; `output` is where help is printed.
 
     Raises:
         InputError: flags that are unknown, wrong, or contradict each other.
@@ -76,14 +68,11 @@ def parse(arguments: Sequence[str]) -> Command:
         SystemExit: --help or --version was answered.
     """
     if not arguments or arguments[0].startswith("-"):
-        _general_parser().parse_known_args(arguments)  # --help and --version leave here
+        _general_parser(output).parse_known_args(arguments)  # --help and --version leave here
         raise InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags")
     bundle = bundles.read(Path(arguments[0]))
     task = find_task(bundle.manifest.task)
-    parser = _bundle_parser(arguments[0], task)
-    parsed, unknown = parser.parse_known_args(arguments[1:])
-    if unknown:
-        raise InputError(_unknown(unknown, parser))
+    parsed = _bundle_parser(arguments[0], task, output).parse_args(arguments[1:])
     fields = request_fields(parsed, task.request)
     files = _files(parsed)
     if not (fields or files or parsed.describe):
@@ -95,25 +84,25 @@ def parse(arguments: Sequence[str]) -> Command:
     return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed))
 
 
-def _general_parser() -> Parser:
+def _general_parser(output: TextIO | None) -> Parser:
     tasks = "\n".join(f"  {summary(task)}" for task in TASKS)
     parser = Parser(
-        prog="bert-run",
+        "bert-run",
+        output,
         usage="bert-run DIR [flags of the bundle's task] [flags]",
         description=DESCRIPTION,
         epilog=f"flags by task; bert-run DIR --help explains those of a bundle:\n{tasks}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        help_of=_HELP,
     )
     add_flags(parser)
     return parser
 
 
-def _bundle_parser(directory: str, task: Task[Any, Any, Any]) -> Parser:
-    name = f"bert-run {directory}".replace("%", "%%")
-    usage = f"{name} [flags]"
+def _bundle_parser(directory: str, task: Task[Any, Any, Any], output: TextIO | None) -> Parser:
+    name = f"bert-run {directory}"
+    usage = f"{name.replace('%', '%%')} [flags]"
     description = f"{task.name}. {DESCRIPTION}"
-    parser = Parser(prog=name, usage=usage, description=description, epilog=EXIT_CODES, allow_abbrev=False)
+    parser = Parser(name, output, usage=usage, description=description, epilog=EXIT_CODES, help_of=_HELP)
     add_request_flags(parser, task.request)
     add_flags(parser)
     return parser
@@ -121,7 +110,6 @@ def _bundle_parser(directory: str, task: Task[Any, Any, Any]) -> Parser:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that every task has."""
-    parser.add_argument("--version", action="version", version=f"bert-run {version()}")
     parser.add_argument("--describe", action="store_true", help="print what the bundle is and how it was verified")
     parser.add_argument("--json", action="store_true", help="print JSON; without it only where output is no terminal")
     files = parser.add_argument_group("many requests", FILES)
@@ -142,7 +130,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     options, budget = Options(), Options().budget
     loading = parser.add_argument_group("loading")
     loading.add_argument("--target", default=options.target, help="the artefact to run, never another (default: auto)")
-    loading.add_argument("--threads", type=int, metavar="N", help="default: the CPUs this process may use")
+    loading.add_argument("--threads", type=whole_number, metavar="N", help="default: the CPUs this process may use")
     loading.add_argument(
         "--mode",
         choices=MODES,
@@ -160,21 +148,29 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --source"
     )
     loading.add_argument(
-        "--tokens", type=int, default=budget.tokens, metavar="N", help=f"in a batch, at most (default: {budget.tokens})"
+        "--tokens",
+        type=whole_number,
+        default=budget.tokens,
+        metavar="N",
+        help=f"in a batch, at most (default: {budget.tokens})",
     )
     loading.add_argument(
-        "--rows", type=int, default=budget.rows, metavar="N", help=f"in a batch, at most (default: {budget.rows})"
+        "--rows",
+        type=whole_number,
+        default=budget.rows,
+        metavar="N",
+        help=f"in a batch, at most (default: {budget.rows})",
     )
     loading.add_argument(
         "--padding",
-        type=float,
+        type=number,
         default=budget.padding,
         metavar="SHARE",
         help=f"of a batch, at most (default: {budget.padding})",
     )
     loading.add_argument(
         "--multiple",
-        type=int,
+        type=whole_number,
         metavar="N",
         help="widths are round multiples of N tokens; 1: as they come (default: on openvino 16, or 8 for throughput)",
     )
@@ -202,18 +198,3 @@ def _mode(parsed: argparse.Namespace, task: Task[Any, Any, Any]) -> str:
     if parsed.mode != "auto":
         return str(parsed.mode)
     return "throughput" if parsed.input not in (None, "-") and not task.is_autoregressive else "latency"
-
-
-def _unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
-    flags = [flag for action in parser._actions for flag in action.option_strings]
-    shown = [flag for flag in flags if flag.startswith("--") and not flag.endswith("-file")]
-    close = {word: difflib.get_close_matches(word.partition("=")[0], flags, n=1) for word in unknown}
-    words = ", ".join(word + (f" (did you mean {close[word][0]}?)" if close[word] else "") for word in unknown)
-    return f"unknown: {words}; the flags are {' '.join(shown)}"
-
-
-def version() -> str:
-    try:
-        return importlib.metadata.version("bert-export")
-    except importlib.metadata.PackageNotFoundError:  # run from its sources
-        return "(not installed)"

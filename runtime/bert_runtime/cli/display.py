@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from bert_runtime.record_writers import Json, dumps
+from bert_runtime.cli.printable import printable
+from bert_runtime.record_writers import Json, dumps, encode
 
 SHOWN_NUMBERS = 4
 """How many numbers of a longer list are shown."""
@@ -28,6 +28,12 @@ def show(record: Mapping[str, Json], stream: TextIO) -> None:
     with_rich = stream.isatty() and importlib.util.find_spec("rich") is not None
     for table in tables("", record):
         (_rich if with_rich else _plain)(table, stream)
+
+
+def write_json(record: Json | Mapping[str, Json], stream: TextIO) -> None:
+    """Print an object as JSON on one line: UTF-8, whatever the locale."""
+    stream.flush()
+    stream.buffer.write(encode(dumps(record)) + b"\n")
 
 
 def tables(title: str, record: Mapping[str, Json]) -> Iterator[Table]:
@@ -73,22 +79,11 @@ def _text(value: Json) -> str:
     return printable(value if isinstance(value, str) else dumps(value))
 
 
-def printable(text: str) -> str:
-    """Text with control characters written as escapes: no text, not even a vocabulary's, steers the terminal."""
-    safe = (char if unicodedata.category(char) not in ("Cc", "Cf", "Cs") else _shown(char) for char in text)
-    return "".join(safe)
-
-
 def _list(values: Sequence[Json]) -> str:
     numbers = all(isinstance(value, int | float) for value in values)
     shown = values[:SHOWN_NUMBERS] if numbers and len(values) > 3 * SHOWN_NUMBERS else values
     more = f" … ({len(values)} numbers)" if len(shown) < len(values) else ""
     return ", ".join(map(_text, shown)) + more
-
-
-def _shown(char: str) -> str:
-    joiner = char == "\u200d"  # part of many emoji, and harmless
-    return char if joiner else char.encode("unicode_escape").decode("ascii")
 
 
 def _plain(table: Table, stream: TextIO) -> None:

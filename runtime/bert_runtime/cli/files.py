@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import stat
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from bert_runtime.cli.boundary import tell
+from bert_runtime.cli.output_file import part_of, written
 from bert_runtime.cli.progress import Progress
+from bert_runtime.cli.standard_streams import standard_input
 from bert_runtime.errors import InputError, ItemError
 from bert_runtime.pauses import Pause, live
 from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, Writer, to_json
@@ -75,9 +76,12 @@ class Outcome:
 
 
 def answer_file(
-    session: Session[Any, Any], files: Files, defaults: Mapping[str, object], progress: Progress
+    session: Session[Any, Any], files: Files, defaults: Mapping[str, object], standard: BinaryIO, progress: Progress
 ) -> Outcome:
     """Answer every line of `files.input`; `defaults` are fields for lines that lack them.
+
+    Args:
+        standard: standard output.
 
     Raises:
         InputError: a line cannot be answered and `files.errors` is fail; what came before it is written.
@@ -85,7 +89,7 @@ def answer_file(
         OSError: a file cannot be read or written.
     """
     answered = skipped = 0
-    with _opened(files.input) as source, _written(files.output) as target:
+    with _opened(files.input) as source, written(files.output, standard) as target:
         writer = _writer(target, files)
         lines = read_lines(source, files.input_format or format_of(files.input), session.task.request)
         stream = _Stream(lines if _is_file(source) else live(lines), defaults, files.allow_extra, target.flush)
@@ -163,7 +167,7 @@ def _report(line: Line, error: ItemError, skipped: int, files: Files) -> None:
         raise type(error)(message)
     if skipped <= REPORTED:
         more = "; further lines are named in the output only" if skipped == REPORTED else ""
-        print(f"bert-run: skipped {message}{more}", file=sys.stderr)
+        tell("bert-run", f"skipped {message}{more}")
 
 
 def _record(line: Line, answer: Any, with_input: bool) -> dict[str, Json]:
@@ -193,7 +197,7 @@ def _path_problems(source: Path, target: Path) -> Iterator[str]:
         yield f"--output {target} is a directory, expected a file"
     elif not target.resolve().parent.is_dir():
         yield f"--output {target} is in a directory that does not exist; make it first"
-    for path in (target, _part(target)):
+    for path in (target, part_of(target)):
         if path.is_file() and source.exists() and path.samefile(source):
             yield f"--input and --output would both use {path}; name another output"
 
@@ -216,37 +220,7 @@ def _is_file(source: BinaryIO) -> bool:
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     if path == "-":
-        # An object of its own: at the interpreter's end, a thread that still waits in `sys.stdin` would abort it.
-        yield open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115 - nor may leaving here wait for that thread
+        yield standard_input()
         return
     with Path(path).open("rb") as stream:
         yield stream
-
-
-@contextmanager
-def _written(path: str) -> Iterator[BinaryIO]:
-    """A file that appears under its name once it is whole; after a failure, what was written stays in its part."""
-    if path == "-":
-        yield sys.stdout.buffer
-        return
-    target = Path(path).resolve()
-    if target.exists() and not target.is_file():  # a pipe or a device cannot be renamed
-        with target.open("wb") as stream:
-            yield stream
-        return
-    part = _part(target)
-    try:
-        with part.open("wb") as stream:
-            yield stream
-        part.replace(target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            if part.stat().st_size:
-                error.add_note(f"what was answered before is in {part}")
-            else:
-                part.unlink()
-        raise
-
-
-def _part(target: Path) -> Path:
-    return target.with_name(target.name + ".part")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bert_runtime.backends.options import ARENAS, GpuOptions
 from bert_runtime.backends.profile import read_profile
+from bert_runtime.cli.parser import whole_number
 from bert_runtime.errors import InputError
 from bert_runtime.machine.targets import GPU_TARGETS
 
@@ -27,7 +28,10 @@ def add_gpu_flags(parser: argparse.ArgumentParser) -> None:
     """Flags that are None where they are not given."""
     group = parser.add_argument_group("a GPU", "Flags for the targets cuda and tensorrt; an error where another runs.")
     group.add_argument(
-        "--device", type=int, metavar="N", help="CUDA's number of the GPU, from 0 (default), among the visible ones"
+        "--device",
+        type=whole_number,
+        metavar="N",
+        help="CUDA's number of the GPU, from 0 (default), among the visible ones",
     )
     group.add_argument(
         "--gpu-memory",

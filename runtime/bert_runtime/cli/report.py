@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from bert_runtime.backends.select import decide
-from bert_runtime.cli.display import printable
+from bert_runtime.cli.printable import printable
 from bert_runtime.machine.diagnose import diagnose
 from bert_runtime.machine.finding import Finding, Level
 from bert_runtime.machine.system import System

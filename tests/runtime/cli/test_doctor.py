@@ -99,7 +99,7 @@ def test_what_is_no_bundle_is_2(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 def test_an_unknown_flag_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--fix-it"], LAPTOP) == 2
-    assert "bert-doctor --help" in capsys.readouterr().err
+    assert "unknown: --fix-it; the flags are --help" in capsys.readouterr().err
 
 
 def test_with_rich_a_terminal_gets_the_same_lines_in_colours() -> None:

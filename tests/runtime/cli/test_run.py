@@ -240,8 +240,8 @@ def test_an_interrupt_ends_the_command_without_a_traceback_and_keeps_what_was_an
     assert process.stdin is not None
     process.stdin.write(b'{"text": "a"}\n' * LOOKAHEAD * 2)
     process.stdin.flush()
-    part = tmp_path / "out.jsonl.part"
-    while not (part.exists() and part.stat().st_size) and process.poll() is None:
+    part, growing = tmp_path / "out.jsonl.part", tmp_path / ".out.jsonl.1.part"
+    while not (growing.exists() and growing.stat().st_size) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
@@ -262,7 +262,7 @@ def test_an_interrupt_ends_the_command_without_a_traceback_and_keeps_what_was_an
         (("--top-k", "many"), "missing field 'text'"),
         (("--top-k", "many"), "top_k is 'many' (str), expected a value of type int"),
         (("--text", "a", "--threads", "0"), "threads is 0"),
-        (("--text", "a", "--threads", "two"), "argument --threads: invalid int value: 'two'"),
+        (("--text", "a", "--threads", "two"), "argument --threads: got 'two', expected a whole number"),
         (("--text", "a", "--tokens", "0", "--rows", "-1"), "tokens is 0, expected at least 1; rows is -1"),
         (("--text", "a", "--multiple", "0"), "multiple is 0, expected at least 1"),
         (("--text", "a", "--target", "cuda"), "'cuda' was asked for, but the bundle holds portable"),

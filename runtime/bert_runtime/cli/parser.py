@@ -1,0 +1,116 @@
+"""argparse as all commands use it: mistakes are InputErrors, each with the word that was probably meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib.metadata
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, TextIO
+
+from bert_runtime.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints help and version on the command's own output, and raises InputError where argparse would leave."""
+
+    def __init__(
+        self,
+        prog: str,
+        output: TextIO | None,
+        *,
+        description: str,
+        epilog: str,
+        usage: str | None = None,
+        help_of: str = "",
+    ) -> None:
+        """`description` and `epilog` keep their line breaks.
+
+        Args:
+            output: where help is printed; None for what standard output is then.
+            help_of: what a person types to see the flags.
+        """
+        super().__init__(
+            prog.replace("%", "%%"),
+            usage=usage,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._output = output
+        self._help_of = help_of or f"{prog} --help"
+        command = prog.partition(" ")[0]
+        self.add_argument(
+            "--version", action="version", version=f"{command} {version()}", help="print the version and leave"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """See the class."""
+        dash = "; write --flag=VALUE for a value that starts with a dash" if "expected one argument" in message else ""
+        raise InputError(f"{message}{dash}; {self._help_of} explains the flags")
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: None = None) -> argparse.Namespace:  # type: ignore[override]  # a namespace of ours
+        """All flags.
+
+        Raises:
+            InputError: an unknown flag or a wrong value.
+            SystemExit: --help or --version was answered.
+        """
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            raise InputError(self._unknown(unknown))
+        return parsed
+
+    def _unknown(self, words: Sequence[str]) -> str:
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        hints = [nearest(word.partition("=")[0], flags) for word in words]
+        told = ", ".join(word + hint for word, hint in zip(words, hints, strict=True))
+        if all(hints):
+            return f"unknown: {told}; {self._help_of} explains the flags"
+        shown = [flag for flag in flags if flag.startswith("--") and not flag.endswith("-file")]
+        return f"unknown: {told}; the flags are {' '.join(shown)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, not_one_of(str(value), map(str, action.choices)))
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        (self._output or sys.stdout).write(message)
+
+
+def whole_number(text: str) -> int:
+    """The type of a flag that counts something."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number") from None
+
+
+def number(text: str) -> float:
+    """The type of a flag that measures something."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number") from None
+
+
+def not_one_of(word: str, known: Iterable[str]) -> str:
+    """What is wrong with a word that is none of those known, and which of them was probably meant."""
+    names = list(known)
+    return f"got {word!r}, expected one of {', '.join(names)}{nearest(word, names)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean …?)`, or nothing where no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def version() -> str:
+    """The installed distribution's."""
+    try:
+        return importlib.metadata.version("bert-export")
+    except importlib.metadata.PackageNotFoundError:  # run from its sources
+        return "(not installed)"
