@@ -102,3 +102,10 @@ def test_an_export_without_its_libraries_says_what_to_install(missing: str, tmp_
         f"bert-export: {missing} is not installed, and an export needs it; run `pip install 'bert-export[cpu,export]'`"
     )
     assert printed.splitlines() == [expected, "2"]
+
+
+def test_the_package_imports_what_is_asked_for_and_nothing_before() -> None:
+    program = "import bert_runtime, sys\nprint('numpy' in sys.modules)"
+    assert python(program) == "False"
+    program = "import bert_runtime\nprint([name for name in bert_runtime.__all__ if not hasattr(bert_runtime, name)])"
+    assert python(program) == "[]"

@@ -80,6 +80,10 @@ class Parser(argparse.ArgumentParser):
         (self._output or sys.stdout).write(message)
 
 
+_LONGEST = 100
+"""A longer word is no slip of the hand."""
+
+
 def whole_number(text: str) -> int:
     """The type of a flag that counts something."""
     try:
@@ -104,7 +108,7 @@ def not_one_of(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """` (did you mean …?)`, or nothing where no known word is near."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    close = difflib.get_close_matches(word, list(known), n=1) if len(word) <= _LONGEST else []
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -7,6 +7,8 @@
 #include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/tasks.h"
 #include "flags.h"
+#include "nearest.h"
+#include "python_repr.h"
 #include "texts.h"
 
 namespace bert_runtime::cli {
@@ -90,7 +92,7 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::integer);
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  throw InputError("argument --" + name + ": invalid int value: '" + found->second.front() + "'" + kExplains);
+  throw InputError("argument --" + name + ": got " + repr(found->second.front()) + ", expected a whole number" + kExplains);
 }
 
 std::optional<double> number(const Given& given, const std::string& name) {
@@ -98,7 +100,7 @@ std::optional<double> number(const Given& given, const std::string& name) {
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::number);
   if (value.is_number()) return value.get<double>();
-  throw InputError("argument --" + name + ": invalid float value: '" + found->second.front() + "'" + kExplains);
+  throw InputError("argument --" + name + ": got " + repr(found->second.front()) + ", expected a number" + kExplains);
 }
 
 std::optional<std::string> choice(const Given& given, const std::string& name,
@@ -109,8 +111,7 @@ std::optional<std::string> choice(const Given& given, const std::string& name,
   for (const std::string& option : options) {
     if (word == option) return word;
   }
-  throw InputError("argument --" + name + ": invalid choice: '" + word + "' (choose from '" + joined(options, "', '") +
-                   "')" + kExplains);
+  throw InputError("argument --" + name + ": " + not_one_of(word, options) + kExplains);
 }
 
 /// What `--mode auto` means here: a file is bulk work; who writes into a pipe waits for the answers.

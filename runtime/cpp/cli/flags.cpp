@@ -11,6 +11,7 @@
 #include "bert_runtime/utf8.h"
 #include "files.h"
 #include "json_number.h"
+#include "nearest.h"
 #include "texts.h"
 
 namespace bert_runtime::cli {
@@ -132,11 +133,21 @@ std::string content(const std::string& path) {
 }
 
 std::string unknown(const std::vector<std::string>& words, const std::vector<Flag>& flags) {
+  std::vector<std::string> spellings;
   std::vector<std::string> shown;
   for (const Flag& flag : flags) {
-    if (!flag.spelling.ends_with("-file")) shown.push_back(flag.spelling);
+    spellings.push_back(flag.spelling);
+    if (flag.spelling.starts_with("--") && !flag.spelling.ends_with("-file")) shown.push_back(flag.spelling);
   }
-  return "unknown: " + joined(words) + "; the flags are " + joined(shown, " ");
+  std::vector<std::string> told;
+  bool are_near = true;
+  for (const std::string& word : words) {
+    const std::string hint = nearest(word.substr(0, word.find('=')), spellings);
+    are_near = are_near && !hint.empty();
+    told.push_back(word + hint);
+  }
+  if (are_near) return "unknown: " + joined(told) + "; bert-run DIR --help explains the flags";
+  return "unknown: " + joined(told) + "; the flags are " + joined(shown, " ");
 }
 
 }  // namespace
