@@ -25,6 +25,14 @@ SPLIT = (
     "save the tokenizer in both; export ENC as feature-extraction and DEC as text-generation, then bert-run DECODER "
     "--encoder ENCODER (a model with enc_to_dec_proj, of two widths, is not supported)"
 )
+# Files that tell what else a directory is -> what to do with it.
+OLD_FILES = {
+    "*.ckpt.index": ": this is a checkpoint of TensorFlow; convert it with transformers 4, which has "
+    "BertForPreTraining.from_pretrained(DIR, from_tf=True, config=…)",
+    "bert_config.json": ': rename bert_config.json, and add "model_type": "bert" and the class, as in '
+    '"architectures": ["BertForSequenceClassification"]',
+    "*.ckpt": ": this is a trainer's own file; load it with its class, and use save_pretrained on the BERT inside",
+}
 # PEFT's names of tasks -> the class that PEFT loads for them.
 ADAPTER_TASKS = {
     "SEQ_CLS": "BertForSequenceClassification",
@@ -47,8 +55,9 @@ def read_config(folder: Path, findings: Findings) -> dict[str, Any]:
             "the model's directory holds a PEFT adapter; give it as the adapter, and its base as the model"
         )
     if not (folder / "config.json").is_file():
+        cure = next((cure for name, cure in OLD_FILES.items() if any(folder.glob(name))), "")
         raise CheckpointError(
-            f"no config.json: found {listing(folder)}; expected a directory written by save_pretrained"
+            f"no config.json: found {listing(folder)}; expected a directory written by save_pretrained{cure}"
         )
     raw = read_object(folder / "config.json")
     kind = raw.get("model_type")

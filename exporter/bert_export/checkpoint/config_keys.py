@@ -107,6 +107,8 @@ _GENERATE = (
     "cls_token_id",
     "mask_token_id",
     "prefix",
+    "*assistant_*",
+    "*_lookbehind",
 )
 
 CONFIG = KnownFile(

@@ -17,6 +17,7 @@ LEFT_OUT = {
 }
 
 
-def note_left_out(folder: Path, findings: Findings) -> None:
-    """Name each such file."""
-    findings.notes += [f"{name} is left out: {reason}" for name, reason in LEFT_OUT.items() if (folder / name).exists()]
+def check_left_out(folder: Path, needs_head: bool, findings: Findings) -> None:
+    """Name each such file: in a note, or in a problem for a task that would need what it holds."""
+    said = [f"{name} is left out: {reason}" for name, reason in LEFT_OUT.items() if (folder / name).exists()]
+    (findings.problems if needs_head else findings.notes).extend(said)

@@ -37,7 +37,8 @@ def check_kind(adapter: Adapter, findings: Findings) -> None:
     mergeable = [kind for kind, tuner in kinds.items() if kind != "XLORA" and hasattr(tuner, "merge_and_unload")]
     kind = adapter.config.get("peft_type")
     if kind not in mergeable:
-        why = "puts learned vectors before the text or inside attention" if kind in kinds else "is none that peft knows"
+        is_known = kind in list(kinds)
+        why = "puts learned vectors before the text or inside attention" if is_known else "is none that peft knows"
         raise CheckpointError(
             f"an adapter of type {shown(kind)} {why}, and cannot be merged into the weights; expected LoRA or another "
             f"that can: {', '.join(sorted(mergeable))}"

@@ -15,7 +15,7 @@ from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.labels import with_labels
 from bert_export.checkpoint.layout import Layout, lay_out
-from bert_export.checkpoint.left_out import note_left_out
+from bert_export.checkpoint.left_out import check_left_out
 from bert_export.checkpoint.merging import check_kind
 from bert_export.checkpoint.model import drop_pooler, finish, gate, load_base
 from bert_export.checkpoint.quiet import offline, quiet
@@ -25,7 +25,7 @@ from bert_export.checkpoint.shapes import check_names, check_sizes, label_rows
 from bert_export.checkpoint.source import Places
 from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
-from bert_export.checkpoint.weights import MODEL_FILES, Saved, digests, find_weights, read_header
+from bert_export.checkpoint.weights import MODEL_FILES, Saved, digests, find_weights, note_second_weights, read_header
 from bert_runtime.tasks.task import HeadSettings, Reads
 
 
@@ -64,7 +64,7 @@ def read(
         check_kind(adapter, findings)
         note_base(adapter, places.model, raw, findings)
         raw = with_head_of(adapter, raw)
-    note_left_out(places.model.path, findings)
+    check_left_out(places.model.path, "labels" in task.settings, findings)
     with quiet(), offline():
         facts = _facts(layout, raw, task, options, findings)
         model = _proven_model(facts, options, findings)
@@ -131,7 +131,9 @@ def _base_config(
     saved: Mapping[str, Saved] = {}
     is_named = False
     with findings.collecting():
-        saved = read_header(find_weights(layout.model, MODEL_FILES), findings)
+        files = find_weights(layout.model, MODEL_FILES)
+        note_second_weights(layout.model, files, findings)
+        saved = read_header(files, findings)
         is_named = bool(saved) and check_names(saved, findings)
     before = len(findings.problems)
     if "labels" in task.settings:

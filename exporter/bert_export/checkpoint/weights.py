@@ -17,6 +17,7 @@ from bert_export.errors import CheckpointError
 MODEL_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
 FLOATS = ("F64", "F32", "F16", "BF16")  # as safetensors writes them; 8-bit floats need scales from elsewhere
+STATES = ("state_dict", "model_state_dict", "model", "module")  # where trainers put the weights in their own files
 OTHER_FORMATS = ("tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "bert_model.ckpt.index", "model.onnx")
 
 
@@ -47,6 +48,18 @@ def find_weights(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
         )
         raise CheckpointError(f"no weights: found {listing(folder)}; expected {' or '.join(names)}: {cure}")
     return _shards(found) if found.name.endswith(".index.json") else (found,)
+
+
+def note_second_weights(folder: Path, files: tuple[Path, ...], findings: Findings) -> None:
+    """Name the weights of another format or save that lie beside those that are read."""
+    read = {path.name for path in files} | {f"{path.name}.index.json" for path in files}
+    more = [name for name in MODEL_FILES if name not in read and (folder / name).is_file()]
+    more = [name for name in more if not (name.endswith(".index.json") and len(files) > 1)]
+    if more:
+        findings.notes.append(
+            f"{listed(more)} lies beside {files[0].name} and was not read: transformers takes the latter; where that "
+            "is the older save, remove it"
+        )
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
@@ -106,7 +119,11 @@ def _of_pickle(path: Path) -> dict[str, Saved]:
         raise CheckpointError(f"{path.name} holds a {type(content).__name__}, expected a dictionary of tensors")
     others = sorted(str(name) for name, value in content.items() if not isinstance(value, torch.Tensor))
     if others:
-        raise CheckpointError(f"{path.name} holds more than tensors: {listed(others)}; save the state_dict alone")
+        inside = next((key for key in STATES if isinstance(content.get(key), dict)), None)
+        cure = (
+            f"load {inside} into the model's class, and use save_pretrained" if inside else "save the state_dict alone"
+        )
+        raise CheckpointError(f"{path.name} holds more than tensors: {listed(others)}; {cure}")
     floats = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
     return {str(name): Saved(tuple(value.shape), value.dtype in floats) for name, value in content.items()}
 
