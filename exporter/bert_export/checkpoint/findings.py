@@ -12,6 +12,7 @@ from typing import Any
 from bert_export.checkpoint.printable import printable
 from bert_export.errors import CheckpointError
 
+MAX_JSON = 256 * 2**20
 REASON = 400  # characters of another library's message
 
 
@@ -96,6 +97,8 @@ def read_json(path: Path) -> Any:
     """The JSON value in a file; raises CheckpointError where there is none."""
     with reading(path.name, "expected a JSON file; fetch it again"):
         try:
+            if path.stat().st_size > MAX_JSON:
+                raise CheckpointError(f"{path.name} has more than {MAX_JSON} bytes, expected a file of settings")
             return json.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin files with a mark
         except OSError as error:  # its own message would show the path twice
             raise CheckpointError(f"{path.name}: {error.strerror}; expected a readable file") from error

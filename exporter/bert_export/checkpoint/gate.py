@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.printable import listed
 
 Shape = tuple[int, ...]
 
@@ -39,14 +40,14 @@ def check_weights(loaded: Loaded, supplied: set[str], allow_random_head: bool, f
     encoder = [name for name in missing if not is_head(name)]
     if encoder:
         findings.problems.append(
-            f"the checkpoint lacks weights of the encoder: {', '.join(encoder)}; config.json describes another model: "
+            f"the checkpoint lacks weights of the encoder: {listed(encoder)}; config.json describes another model: "
             "give the checkpoint's own config.json"
         )
     if head and allow_random_head:
-        findings.notes.append(f"RANDOM head, its answers mean nothing; seeded values for {', '.join(head)}")
+        findings.notes.append(f"RANDOM head, its answers mean nothing; seeded values for {listed(head)}")
     elif head:
         findings.problems.append(
-            f"the checkpoint lacks weights of the head: {', '.join(head)}; expected a model trained for this task: "
+            f"the checkpoint lacks weights of the head: {listed(head)}; expected a model trained for this task: "
             "give one, or the adapter that holds the head, or pass --allow-random-head to try speed alone"
         )
     for name, got, expected in sorted(loaded.mismatched):
@@ -70,7 +71,7 @@ def check_meaning(model_class: str, saved: list[str], names: set[str], supplied:
     )
     if own:
         findings.problems.append(
-            f"{', '.join(own)} were trained as the head of {', '.join(saved)}, expected {model_class}: "
+            f"{listed(own)} were trained as the head of {', '.join(saved)}, expected {model_class}: "
             "that the shapes fit says nothing; leave --task out, or give a model trained for it"
         )
 
@@ -80,5 +81,5 @@ def note_unused(loaded: Loaded, findings: Findings) -> None:
     unused = [name for name in loaded.unexpected if not name.endswith("position_ids") and "pooler." not in name]
     groups = Counter(".".join(name.split(".")[:2]) for name in unused)
     if groups:
-        listed = ", ".join(f"{group} ({count})" for group, count in sorted(groups.items()))
-        findings.notes.append(f"weights of the checkpoint that this head does not use: {listed}")
+        named = listed(f"{group} ({count})" for group, count in sorted(groups.items()))
+        findings.notes.append(f"weights of the checkpoint that this head does not use: {named}")

@@ -11,16 +11,19 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from bert_export.checkpoint.findings import Findings, reason
 from bert_export.checkpoint.folder import Folder
+from bert_export.checkpoint.left_out import left_out
 from bert_export.checkpoint.quiet import quiet
 from bert_export.errors import CheckpointError
 
 SECONDS = 10  # for the hub to answer; a person is waiting
+# A sentence-transformers model from before version 2.0 has the model in a directory of its own.
+OLD = r"(\d_(BERT|Transformer)/)?"
 SETTINGS = re.compile(
-    r"(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|modules|sentence_bert_config"
-    r"|config_sentence_transformers|adapter_config|\d+_Pooling/config)\.json|vocab\.txt"
+    OLD + r"(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|modules|sentence_bert_config"
+    r"|config_sentence_transformers|adapter_config|\d+_(Pooling|Normalize)/config)\.json|" + OLD + r"vocab\.txt"
 )
-SAFETENSORS = re.compile(r"(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
-PICKLES = re.compile(r"(pytorch_model|adapter_model)(-\d+-of-\d+)?\.bin(\.index\.json)?")
+SAFETENSORS = re.compile(OLD + r"(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
+PICKLES = re.compile(OLD + r"(pytorch_model|adapter_model)(-\d+-of-\d+)?\.bin(\.index\.json)?")
 
 
 def fetch(repository: str, revision: str | None, findings: Findings) -> Folder:
@@ -31,7 +34,7 @@ def fetch(repository: str, revision: str | None, findings: Findings) -> Folder:
     """
     try:
         with quiet():
-            return _download(repository, revision)
+            return _download(repository, revision, findings)
     except (HfHubHTTPError, HFValidationError) as error:  # the hub answered, and the answer is no
         raise CheckpointError(_refused(repository, revision, error)) from error
     except Exception as error:  # no network: each layer below has its own exception
@@ -50,9 +53,11 @@ def wanted(names: Iterable[str]) -> list[str]:
     return [name for name in names if SETTINGS.fullmatch(name)] + weights
 
 
-def _download(repository: str, revision: str | None) -> Folder:
+def _download(repository: str, revision: str | None, findings: Findings) -> Folder:
     info = HfApi().model_info(repository, revision=revision, timeout=SECONDS)
-    files = wanted(sibling.rfilename for sibling in info.siblings or [])
+    names = [sibling.rfilename for sibling in info.siblings or []]
+    files = wanted(names)
+    findings.notes += left_out(names)
     path = snapshot_download(repository, revision=info.sha, allow_patterns=files, etag_timeout=SECONDS)
     return Folder(Path(path), repository, info.sha)
 

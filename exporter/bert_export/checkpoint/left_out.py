@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bert_export.checkpoint.findings import Findings
@@ -19,5 +20,10 @@ LEFT_OUT = {
 
 def check_left_out(folder: Path, needs_head: bool, findings: Findings) -> None:
     """Name each such file: in a note, or in a problem for a task that would need what it holds."""
-    said = [f"{name} is left out: {reason}" for name, reason in LEFT_OUT.items() if (folder / name).exists()]
+    said = left_out(name for name in LEFT_OUT if (folder / name).exists())
     (findings.problems if needs_head else findings.notes).extend(said)
+
+
+def left_out(names: Iterable[str]) -> list[str]:
+    """A sentence for each of these files that no bundle holds."""
+    return [f"{name} is left out: {LEFT_OUT[name]}" for name in names if name in LEFT_OUT]

@@ -12,6 +12,7 @@ from bert_export.checkpoint.adapter import Adapter
 from bert_export.checkpoint.findings import Findings, reading
 from bert_export.checkpoint.gate import Loaded, check_meaning, check_weights, note_unused
 from bert_export.checkpoint.merging import fit_vocabulary, merge
+from bert_export.checkpoint.printable import listed
 
 SEED = 0  # of weights that --allow-random-head permits
 
@@ -80,7 +81,7 @@ def finish(model: PreTrainedModel, adapter: Adapter | None, findings: Findings) 
         model = merge(model, adapter)
     broken = [name for name, weight in model.named_parameters() if not bool(weight.isfinite().all())]
     if broken:
-        findings.problems.append(f"NaN or infinite values in {', '.join(broken)}; expected finite weights: train again")
+        findings.problems.append(f"NaN or infinite values in {listed(broken)}; expected finite weights: train again")
     findings.check()
     model.requires_grad_(False)
     model.eval()  # type: ignore[no-untyped-call]

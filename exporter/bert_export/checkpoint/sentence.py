@@ -22,6 +22,7 @@ PLACES = ("models", "sentence_transformer.modules", "base.modules")
 KINDS = ("Transformer", "Pooling", "Normalize")
 STEPS = (("Transformer", "Pooling"), ("Transformer", "Pooling", "Normalize"))
 EXPECTED = "expected Transformer, Pooling and perhaps Normalize, in this order"
+MAX_STEPS = 100
 # Directories of old versions, whose numbers are the order of the steps.
 OLD_FOLDER = re.compile(r"(\d)_(BERT|Transformer|Pooling|Normalize|Dense|Dropout)")
 LEGACY_MODES = {
@@ -131,6 +132,8 @@ def _steps(folder: Path) -> list[Step]:
     entries = read_json(folder / "modules.json")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
         raise CheckpointError("modules.json is no list of modules; fetch the checkpoint again")
+    if len(entries) > MAX_STEPS:
+        raise CheckpointError(f"modules.json lists {len(entries)} modules, expected at most {MAX_STEPS}; {EXPECTED}")
     return [Step(_kind(entry.get("type")), _inside(folder, entry.get("path", ""))) for entry in entries]
 
 

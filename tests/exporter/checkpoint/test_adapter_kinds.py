@@ -113,7 +113,7 @@ def test_added_tokens_of_a_masked_model_grow_its_output_too(make: Make, tmp_path
     model = BertForMaskedLM.from_pretrained(base)
     model.resize_token_embeddings(33)
     with torch.no_grad():
-        model.get_input_embeddings().weight[30:] = 1.0
+        model.get_parameter("bert.embeddings.word_embeddings.weight")[30:] = 1.0
     peft = get_peft_model(model, LoraConfig(**LORA))
     peft.save_pretrained(str(folder), save_embedding_layers=True)
     checkpoint = load(Source(str(base), str(folder)), find_task("fill-mask"))

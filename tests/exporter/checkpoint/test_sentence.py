@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 from tests.exporter.checkpoint.conftest import Make, edit, write
 
 from bert_export.checkpoint import Checkpoint, Source, load
+from bert_export.checkpoint.hub import wanted
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
 
@@ -48,7 +49,8 @@ def vector(checkpoint: Checkpoint) -> np.ndarray[Any, Any]:
     with torch.inference_mode():
         hidden = checkpoint.model(input_ids=torch.tensor([ids])).last_hidden_state[0]
     found = hidden[0] if checkpoint.settings.pooling == "cls" else hidden.mean(0)
-    return (found / found.norm() if checkpoint.settings.normalize else found).numpy()
+    result: np.ndarray[Any, Any] = (found / found.norm() if checkpoint.settings.normalize else found).numpy()
+    return result
 
 
 @pytest.mark.parametrize("mode", ["mean", "cls"])
@@ -134,6 +136,12 @@ def test_a_step_lies_inside_the_checkpoint(make: Make, path: object) -> None:
     assert "expected one inside the checkpoint" in refusal(folder)
 
 
+def test_a_flood_of_steps_is_refused(make: Make) -> None:
+    folder = make("BertModel")
+    write(folder, "modules.json", [{"path": "", "type": OLD + "Dropout"}] * 200_000)
+    assert "lists 200000 modules, expected at most 100" in refusal(folder)
+
+
 def test_normalising_tokens_in_place_of_the_vector_is_refused(make: Make) -> None:
     steps = (("", OLD + "Transformer"), ("1_Pooling", OLD + "Pooling"), ("2_Normalize", OLD + "Normalize"))
     folder = model_of(make("BertModel"), *steps)
@@ -156,3 +164,8 @@ def test_a_directory_that_is_no_bert_is_told_so(make: Make) -> None:
     edit(folder, "config.json", model_type=None, architectures=["StaticModel"])
     write(folder, "modules.json", [{"idx": 0, "name": "0", "path": ".", "type": OLD + "StaticEmbedding"}])
     assert "names no model_type" in refusal(folder)
+
+
+def test_the_hub_is_asked_for_the_files_of_the_old_layout_too() -> None:
+    files = ["0_BERT/config.json", "0_BERT/pytorch_model.bin", "0_BERT/vocab.txt", "1_Pooling/config.json"]
+    assert sorted(wanted([*files, "modules.json", "0_BERT/optimizer.pt", "x/config.json"])) == [*files, "modules.json"]

@@ -65,6 +65,22 @@ def test_weights_of_something_else_are_named(make: Make) -> None:
     assert "no embeddings.word_embeddings.weight: found embedding.weight" in refusal(folder)
 
 
+def test_many_weights_that_lack_a_value_are_cut_to_twenty(make: Make) -> None:
+    folder = make()
+    kept = {name: w for name, w in weights(folder).items() if "layer.1.output.dense.weight" in name or "embed" in name}
+    replace_weights(folder, kept)
+    message = refusal(folder)
+    assert "lacks weights of the encoder" in message
+    assert " and 11 more" in message
+
+
+def test_a_file_of_settings_without_end_is_refused(make: Make) -> None:
+    folder = make()
+    with (folder / "config.json").open("r+b") as stream:
+        stream.truncate(2**40)
+    assert "expected a file of settings" in refusal(folder)
+
+
 def test_safetensors_without_metadata_load(make: Make) -> None:
     folder = make()
     save_file(weights(folder), folder / "model.safetensors")
