@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError
-from bert_runtime.machine.targets import CONFLICT
+from bert_runtime.machine.targets import CONFLICT, known_faults
 from bert_runtime.process import Process
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
@@ -54,7 +56,16 @@ def import_onnxruntime() -> Any:
             f"onnxruntime cannot be imported ({error}); run `pip install 'bert-export[cpu]'`, or 'bert-export[gpu]' "
             "for a machine with an NVIDIA GPU"
         ) from error
+    _warn_of_known_faults(packages[0] if packages else "onnxruntime", onnxruntime.__version__)
     return onnxruntime
+
+
+@functools.cache
+def _warn_of_known_faults(package: str, version: str) -> None:
+    """Once in a process; no error, for a bundle's own checks refuse what these faults let through."""
+    finding = known_faults(package, version)
+    if finding is not None:
+        warnings.warn(str(finding), stacklevel=2)
 
 
 def session_options(module: Any, threads: int) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bert_runtime.machine.driver import LIBRARY
 from bert_runtime.machine.finding import Finding, Level
 from bert_runtime.machine.system import System
-from bert_runtime.machine.targets import GPU_TARGETS, lacks
+from bert_runtime.machine.targets import GPU_TARGETS, known_faults, lacks
 
 _LITTLE_MEMORY = 1 << 30
 """Bytes. BERT-base in fp32 has 438 MB of weights, which a load holds twice for a moment."""
@@ -16,8 +16,17 @@ _LITTLE_MEMORY = 1 << 30
 
 def diagnose(system: System) -> list[Finding]:
     """Every fault once, then every note once."""
-    found = list(dict.fromkeys([*lacks(system, "cpu"), *_gpu(system), *_cpu(system), *_limits(system)]))
+    found = list(
+        dict.fromkeys([*lacks(system, "cpu"), *_packages(system), *_gpu(system), *_cpu(system), *_limits(system)])
+    )
     return sorted(found, key=lambda finding: finding.level is not Level.FAULT)
+
+
+def _packages(system: System) -> Iterator[Finding]:
+    for package in ("onnxruntime", "onnxruntime-gpu"):
+        finding = known_faults(package, system.packages.get(package, ""))
+        if finding is not None:
+            yield finding
 
 
 def _gpu(system: System) -> Iterator[Finding]:

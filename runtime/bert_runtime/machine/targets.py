@@ -19,6 +19,10 @@ CONFLICT = Finding(
     "onnxruntime and onnxruntime-gpu are both installed and share one import directory, expected one of them",
     "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` (or [gpu])",
 )
+SAFE_ONNXRUNTIME = (1, 28)
+"""The first release that refuses memory addresses as the place of weights wherever a graph can name one (its pull
+requests 28709 and 29011), and negative indices in Attention and EmbedLayerNormalization (27789, 27573). Tried: with
+1.26.0 a sparse initialiser at an address ends the process."""
 _INSTALL_DRIVER = "install NVIDIA's driver for this GPU; in a container, start it with `docker run --gpus all`"
 _OLDEST: Mapping[int, tuple[int, int]] = {12: (5, 0), 13: (7, 5)}
 """Major version of CUDA -> the oldest compute capability that its libraries have code for (CUDA release notes)."""
@@ -31,6 +35,19 @@ _OLDEST_TENSORRT = (7, 5)
 def lacks(system: System, target: str) -> tuple[Finding, ...]:
     """Everything that the target needs and the machine lacks, at once; for a target of TARGETS."""
     return tuple(_RULES[target](system))
+
+
+def known_faults(package: str, version: str) -> Finding | None:
+    """What to say of an ONNX Runtime before SAFE_ONNXRUNTIME; None of a later one, or one whose version is odd."""
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if len(numbers) < 2 or numbers >= SAFE_ONNXRUNTIME:
+        return None
+    safe = ".".join(map(str, SAFE_ONNXRUNTIME))
+    return Finding(
+        Level.FAULT,
+        f"{package} {version} has known faults in loading a graph from a stranger, expected {safe} or later",
+        f"run `pip install '{package}>={safe}'`, or load only bundles that you trust",
+    )
 
 
 def _onnxruntime(system: System) -> Iterator[Finding]:

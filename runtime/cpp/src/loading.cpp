@@ -70,7 +70,8 @@ SessionParts start(const Bundle& bundle, const Options& options) {
     throw InputError("mode is 'throughput', expected latency: each token of a text waits for the one before");
   }
   const std::int64_t threads = options.threads.value_or(available_cpus());
-  const Choice choice = select(bundle.manifest, options.target, options.warn ? options.warn : to_standard_error);
+  const auto warn = options.warn ? options.warn : to_standard_error;
+  const Choice choice = select(bundle.manifest, options.target, warn);
   const Artefact& artefact = *choice.artefact;
   refuse_needless_encoder(bundle, artefact, options);
   const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
@@ -82,6 +83,8 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const TokenizerRecord& record = bundle.manifest.tokenizer;
   TextEncoder text = TextEncoder::from_file(bundle.directory / record.file, record);
   std::shared_ptr<const Engine> engine = loading.get();
+  const std::string faults = known_faults(open_onnxruntime(options.onnxruntime).version);
+  if (!faults.empty()) warn(faults);
   auto read = sources(bundle, artefact, options, placement);
   return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,
           std::move(read), is_bulk ? threads : 1};

@@ -60,6 +60,13 @@ TEST_CASE("a library that is linked leaves no choice of another") {
 
 #endif
 
+TEST_CASE("an ONNX Runtime with known faults is named, and a later one is not") {
+  CHECK(known_faults("1.27.0").starts_with("onnxruntime 1.27.0 has known faults in loading a graph from a stranger"));
+  CHECK(known_faults("1.9.0").find("expected 1.28 or later") != std::string::npos);
+  CHECK(known_faults("1.28.0").empty());
+  CHECK(known_faults("1.100.0").empty());
+}
+
 TEST_CASE("the same library is opened once") {
   CHECK(&open_onnxruntime(std::nullopt) == &open_onnxruntime(std::nullopt));
 }

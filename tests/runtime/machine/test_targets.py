@@ -71,6 +71,12 @@ def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
             "pip uninstall onnxruntime-gpu",
         ),
         (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 does not say where", "pip install 'onnxruntime-gpu>=1.24'"),
+        (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 has known faults", "pip install 'onnxruntime-gpu>=1.28'"),
+        (
+            replace(LAPTOP, packages={"onnxruntime": "1.27.0"}),
+            "onnxruntime 1.27.0 has known faults in loading",
+            "pip install 'onnxruntime>=1.28'",
+        ),
         (LITTLE, "the cgroup limits memory to 512 MB", "docker run --memory"),
     ],
 )

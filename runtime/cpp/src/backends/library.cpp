@@ -18,6 +18,8 @@ namespace {
 /// The oldest ONNX Runtime that has everything that is called here: its version is 1.N, its API's version N. Functions
 /// stand at fixed places of the API, so that one binary runs on this version and on every later one.
 constexpr std::uint32_t kOldestApi = 17;
+/// The first that refuses memory addresses as the place of weights, and negative indices; see machine/targets.py.
+constexpr std::uint32_t kSafe = 28;
 constexpr const char* kVariable = "BERT_RUNTIME_ONNXRUNTIME";
 /// ONNX Runtime's packages (seen in 1.31) report their use to their makers, unless this is set before they start.
 constexpr const char* kTelemetry = "ORT_DISABLE_TELEMETRY";
@@ -94,6 +96,14 @@ std::string place(const std::optional<std::string>& path) {
 }  // namespace
 
 void prepare_environment() { ::setenv(kTelemetry, "1", 0); }
+
+std::string known_faults(const std::string& version) {
+  const auto found = minor(version);
+  if (!found || *found >= kSafe) return "";
+  const std::string safe = "1." + std::to_string(kSafe);
+  return "onnxruntime " + version + " has known faults in loading a graph from a stranger, expected " + safe +
+         " or later; install a newer one, or load only bundles that you trust";
+}
 
 const Library& open_onnxruntime(const std::optional<std::string>& path) {
   static std::mutex mutex;

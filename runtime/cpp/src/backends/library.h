@@ -26,4 +26,7 @@ void prepare_environment();
 /// Throws BackendError: there is none, it is no ONNX Runtime, or it is too old; the message names the versions.
 [[nodiscard]] const Library& open_onnxruntime(const std::optional<std::string>& path);
 
+/// What to say of an ONNX Runtime with known faults in loading a graph from a stranger; empty of a later one.
+[[nodiscard]] std::string known_faults(const std::string& version);
+
 }  // namespace bert_runtime
