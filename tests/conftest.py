@@ -39,7 +39,7 @@ def folder_of(item: pytest.Item) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def kept_traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Each network is traced once, kept where pytest keeps what one run tells the next."""
-    cache = request.config.cache
+    cache = getattr(request.config, "cache", None)  # absent with -p no:cacheprovider
     folder = cache.mkdir("traces") if cache is not None else tmp_path_factory.mktemp("traces")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, "export", KeptTraces(folder))

@@ -103,7 +103,8 @@ def _file_problems(directory: Path, name: str, record: FileRecord) -> Iterator[s
 
 
 def _regular_file(directory: Path, name: str) -> int:
-    """The size of a regular file inside the directory; nothing is opened, for a pipe would block.
+    """The size of a regular file inside the directory, or in the hub cache that it belongs to; nothing is opened, for a
+    pipe would block.
 
     Raises:
         BundleError: it is missing, something else, or a link to a place outside.
@@ -111,14 +112,25 @@ def _regular_file(directory: Path, name: str) -> int:
     path = directory / name
     try:
         status = path.stat()
-        inside = path.resolve(strict=True).is_relative_to(directory)
+        found = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
         raise BundleError(f"{name} is missing or cannot be reached, expected a file of the bundle") from error
-    if not inside:
+    blobs = hub_blobs(directory)
+    if not found.is_relative_to(directory) and not (blobs is not None and found.parent == blobs):
         raise BundleError(f"{name} is a link that leaves the directory, expected a file inside: copy it with `cp -rL`")
     if not stat.S_ISREG(status.st_mode):
         raise BundleError(f"{name} is no regular file, expected one")
     return status.st_size
+
+
+def hub_blobs(directory: Path) -> Path | None:
+    """Where the files of a snapshot in a hub cache lie: `blobs`, a real folder beside the `snapshots` that holds
+    `directory`, which is resolved; None of any other directory."""
+    snapshots = next((parent for parent in directory.parents if parent.name == "snapshots"), None)
+    if snapshots is None:
+        return None
+    blobs = snapshots.parent / "blobs"
+    return blobs if blobs.is_dir() and not blobs.is_symlink() else None
 
 
 def _digest_problems(directory: Path, manifest: Manifest, name: str) -> Iterator[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bert_runtime.backends.cuda import CudaEngine
-from bert_runtime.backends.engine import Engine
+from bert_runtime.backends.engine import Engine, make_cache
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.options import EngineOptions
+from bert_runtime.backends.real_files import real_files
 from bert_runtime.backends.tensorrt import TensorRtEngine
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.finding import Finding
@@ -28,7 +29,10 @@ def _onnxruntime(directory: Path, artefact: Artefact, options: EngineOptions) ->
 
 
 def _openvino(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
-    return OpenVinoEngine(directory / artefact.file, artefact.precision, options.threads, options.cache)
+    if options.cache is not None:
+        make_cache(options.cache)
+    with real_files(directory, (artefact.file, *artefact.data), options.cache) as folder:
+        return OpenVinoEngine(folder / artefact.file, artefact.precision, options.threads, options.cache)
 
 
 ENGINES: Mapping[str, Start] = {"openvino": _openvino, "cpu": _onnxruntime, "portable": _onnxruntime}

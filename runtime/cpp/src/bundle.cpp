@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -47,7 +48,20 @@ bool is_inside(const fs::path& path, const fs::path& directory) {
   return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first == directory.end();
 }
 
-/// The size of a regular file inside the directory; nothing is opened, for a pipe would block.
+/// Where the files of a snapshot in a hub cache lie: `blobs`, a real folder beside the `snapshots` that holds
+/// `directory`, which is resolved; nothing of any other directory.
+std::optional<fs::path> hub_blobs(const fs::path& directory) {
+  for (fs::path parent = directory.parent_path(); parent.has_relative_path(); parent = parent.parent_path()) {
+    if (parent.filename() != "snapshots") continue;
+    fs::path blobs = parent.parent_path() / "blobs";
+    std::error_code none;
+    return fs::is_directory(fs::symlink_status(blobs, none)) ? std::optional(blobs) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+/// The size of a regular file inside the directory, or in the hub cache that it belongs to; nothing is opened, for a
+/// pipe would block.
 /// Throws BundleError: it is missing, something else, or a link to a place outside.
 std::int64_t regular_file(const fs::path& directory, const std::string& name) {
   const fs::path path = directory / name;
@@ -56,7 +70,7 @@ std::int64_t regular_file(const fs::path& directory, const std::string& name) {
   const bool is_there = ::stat(path.c_str(), &status) == 0;
   const fs::path resolved = fs::canonical(path, error);
   if (!is_there || error) throw BundleError(name + " is missing or cannot be reached, expected a file of the bundle");
-  if (!is_inside(resolved, directory)) {
+  if (!is_inside(resolved, directory) && resolved.parent_path() != hub_blobs(directory)) {
     throw BundleError(name + " is a link that leaves the directory, expected a file inside: copy it with `cp -rL`");
   }
   if (!S_ISREG(status.st_mode)) throw BundleError(name + " is no regular file, expected one");

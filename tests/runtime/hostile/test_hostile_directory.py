@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runtime.snapshots import as_snapshot
 
 from bert_runtime import bundle
 from bert_runtime.errors import BundleError
@@ -110,6 +111,69 @@ def test_a_link_that_stays_inside_is_a_file_like_any_other(good: Path) -> None:
     (good / "model.onnx").symlink_to("blob")
 
     assert bundle.read(good).manifest.artefacts[0].file == "model.onnx"
+
+
+@pytest.fixture
+def snapshot(good: Path, tmp_path: Path) -> Path:
+    """The copy in a hub cache."""
+    return as_snapshot(good, tmp_path / "hub" / "models--org--name" / "snapshots" / "0123abcd")
+
+
+@pytest.mark.parametrize("folder", [".", "onnx"])
+def test_a_snapshot_in_a_hub_cache_is_read(folder: str, good: Path, tmp_path: Path) -> None:
+    revision = tmp_path / "hub" / "models--org--name" / "snapshots" / "0123abcd"
+
+    assert bundle.read(as_snapshot(good, revision / folder)).manifest.task == "text-classification"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "target",
+    [
+        "../../../models--org--other/blobs/x",
+        "/etc/passwd",
+        "../../blobs/chain",
+        "../../blobs/deep/x",
+        "../../refs/main",
+        "../other/manifest.json",
+    ],
+)
+def test_rule_02_and_24_a_snapshot_may_link_to_its_own_blobs_alone(name: str, target: str, snapshot: Path) -> None:
+    hub = snapshot.parents[2]
+    blobs = snapshot.parents[1] / "blobs"
+    content = (snapshot / name).read_bytes()
+    for place in (
+        hub / "models--org--other" / "blobs" / "x",
+        blobs / "deep" / "x",
+        snapshot.parents[1] / "refs" / "main",
+        snapshot.parent / "other" / "manifest.json",
+    ):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    (blobs / "chain").symlink_to("../../models--org--other/blobs/x")
+    (snapshot / name).unlink()
+    (snapshot / name).symlink_to(target)
+    with pytest.raises(BundleError, match=f"{name} is a link that leaves the directory"):
+        bundle.read(snapshot)
+
+
+@pytest.mark.parametrize("place", ["blobs is a link", "no snapshots", "no blobs"])
+def test_what_is_no_hub_cache_may_link_nowhere_outside(place: str, snapshot: Path) -> None:
+    repository = snapshot.parents[1]
+    if place == "no snapshots":
+        (repository / "snapshots").rename(repository / "versions")
+        snapshot = repository / "versions" / snapshot.name
+    else:
+        (repository / "blobs").rename(repository.parent / "elsewhere")
+        if place == "blobs is a link":
+            (repository / "blobs").symlink_to("../elsewhere")
+        else:
+            for file in snapshot.iterdir():
+                link = Path("..", "..", "..", "elsewhere", file.readlink().name)
+                file.unlink()
+                file.symlink_to(link)
+    with pytest.raises(BundleError, match="is a link that leaves the directory"):
+        bundle.read(snapshot)
 
 
 def test_a_link_to_the_whole_bundle_is_read_where_it_points(good: Path, tmp_path: Path) -> None:
