@@ -12,7 +12,9 @@ from bert_export.checkpoint.weights import Saved
 MAX_NAMES, MAX_PATTERN = 10_000, 2_000
 # PEFT takes these, or the keys of these, as regular expressions.
 PATTERNS = ("target_modules", "exclude_modules", "modules_to_save", "layers_pattern", "rank_pattern", "alpha_pattern")
-RANKS = ("r", "init_r", "target_r", "n_frequency", "num_virtual_tokens", "rank_pattern")
+# Sizes of what PEFT allocates, before it reads a weight.
+RANKS = ("r", "init_r", "target_r", "rank_pattern", "n_frequency", "num_vectors", "vector_length")
+BLOCKS = ("block_size", "boft_block_size", "boft_block_num", "oft_block_size", "num_virtual_tokens")
 
 _MERGED = "the merged weights: PEFT computes them with it"
 _BOUNDED = "the merged weights; sizes no larger than the adapter's weights, expressions that match in little time"
@@ -27,7 +29,7 @@ ADAPTER_CONFIG = KnownFile(
         carried(
             "base_model_name_or_path", "compared with the base that is given, in a note; nothing is loaded from it"
         ),
-        *(carried(name, _BOUNDED) for name in dict.fromkeys((*RANKS, *PATTERNS))),
+        *(carried(name, _BOUNDED) for name in dict.fromkeys((*RANKS, *BLOCKS, *PATTERNS))),
         *(carried(name, _MERGED) for name in ("lora_alpha", "alpha", "use_rslora", "use_dora", "bias", "lora_bias")),
         *(carried(name, _MERGED) for name in ("fan_in_fan_out", "init_lora_weights", "layers_to_transform")),
         *(carried(name, _MERGED) for name in ("trainable_token_indices", "target_parameters")),
@@ -51,7 +53,7 @@ ADAPTER_CONFIG = KnownFile(
 def config_problems(content: Mapping[str, Any], saved: Mapping[str, Saved]) -> Iterator[str]:
     """What keeps PEFT from being given this content; `saved` are the adapter's weights, which bound its ranks."""
     largest = max((size for tensor in saved.values() for size in tensor.shape), default=0)
-    for key in RANKS:
+    for key in (*RANKS, *BLOCKS):
         value = content.get(key)
         for rank in value.values() if isinstance(value, dict) else [value]:
             if isinstance(rank, int | float) and not 0 <= rank <= largest:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from bert_export.checkpoint.findings import Findings
-from bert_export.checkpoint.printable import listed
+from bert_export.checkpoint.printable import SHOWN, listed
 
 Shape = tuple[int, ...]
 
@@ -50,11 +50,13 @@ def check_weights(loaded: Loaded, supplied: set[str], allow_random_head: bool, f
             f"the checkpoint lacks weights of the head: {listed(head)}; expected a model trained for this task: "
             "give one, or the adapter that holds the head, or pass --allow-random-head to try speed alone"
         )
-    for name, got, expected in sorted(loaded.mismatched):
-        if name not in supplied:
-            findings.problems.append(
-                f"{name} has the shape {list(got)} in the checkpoint, expected {list(expected)}: correct config.json"
-            )
+    mismatched = sorted(each for each in loaded.mismatched if each[0] not in supplied)
+    for name, got, expected in mismatched[:SHOWN]:
+        findings.problems.append(
+            f"{name} has the shape {list(got)} in the checkpoint, expected {list(expected)}: correct config.json"
+        )
+    if len(mismatched) > SHOWN:
+        findings.problems.append(f"{len(mismatched) - SHOWN} more weights have other shapes than config.json says")
     findings.problems += [f"transformers reports: {error}" for error in loaded.errors]
 
 

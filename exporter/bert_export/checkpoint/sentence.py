@@ -111,11 +111,9 @@ def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings
         return None
     kinds = tuple(step.kind for step in steps)
     if kinds not in STEPS:
-        foreign = [kind for kind in kinds if kind not in KINDS]
         raise CheckpointError(
-            f"modules.json lists {listed(kinds)}; {EXPECTED}: "
-            + (f"the exported model has no {listed(foreign)}" if foreign else "the result depends on the order")
-            + "; give another model, or remove modules.json to export the encoder alone"
+            f"modules.json lists {listed(kinds)}; {EXPECTED}: {_why_not(kinds)}; give another model, or remove "
+            "modules.json to export the encoder alone"
         )
     _note_prompt(folder, findings)
     pooling = read_object(steps[1].folder / "config.json")
@@ -123,6 +121,15 @@ def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings
     if len(steps) > 2 and (steps[2].folder / "config.json").is_file() and steps[2].folder != folder:
         account(NORMALIZE, read_object(steps[2].folder / "config.json"), findings)
     return SentenceSettings(_mode(pooling), len(steps) > 2, _max_length(steps[0].folder))
+
+
+def _why_not(kinds: tuple[str, ...]) -> str:
+    """What is wrong with these steps."""
+    foreign = [kind for kind in kinds if kind not in KINDS]
+    if foreign:
+        return f"the exported model has no {listed(foreign)}"
+    missing = [kind for kind in KINDS[:2] if kind not in kinds]
+    return f"without {' and '.join(missing)} there is no vector" if missing else "another order gives another vector"
 
 
 def _steps(folder: Path) -> list[Step]:

@@ -103,7 +103,10 @@ def _pooling(known: Known, findings: Findings) -> str:
     if known.options.pooling is None:
         findings.notes.append(f"pooling {chosen}, as modules.json of sentence-transformers says")
     if chosen not in POOLINGS:
-        findings.problems.append(f"pooling is {chosen!r}, expected one of {', '.join(POOLINGS)}: pass one of them")
+        findings.problems.append(
+            f"pooling is {chosen!r}, expected one of {', '.join(POOLINGS)}: the bundle has no other, and vectors "
+            "that a model pools in another way than in its training are worse; give another model"
+        )
     return chosen
 
 

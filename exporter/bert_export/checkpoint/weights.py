@@ -18,7 +18,14 @@ MODEL_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_mod
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
 FLOATS = ("F64", "F32", "F16", "BF16")  # as safetensors writes them; 8-bit floats need scales from elsewhere
 STATES = ("state_dict", "model_state_dict", "model", "module")  # where trainers put the weights in their own files
-OTHER_FORMATS = ("tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "bert_model.ckpt.index", "model.onnx")
+OTHER_FORMATS = (
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "model.ckpt.index",
+    "bert_model.ckpt.index",
+    "model.onnx",
+    "pytorch_adapter.bin",
+)
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,7 @@ def corrupted(change: dict[str, Any]) -> Callable[[Path], None]:
         ({"alpha_pattern": {".*.*.*.*.*x": 4}}, "alpha_pattern"),
         ({"r": 10**9}, "r 1000000000"),
         ({"rank_pattern": {"query": 10**9}}, "rank_pattern"),
+        ({"peft_type": "VBLORA", "num_vectors": 10**9}, "num_vectors"),
         ({"peft_type": "MINE"}, '"MINE"'),
         ({"peft_type": ["LORA"]}, '["LORA"]'),
         ({"peft_type": "XLORA", "adapters": {"0": "/etc"}}, '"XLORA"'),

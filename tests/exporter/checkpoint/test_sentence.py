@@ -92,10 +92,10 @@ def test_a_dropout_decides_nothing(make: Make) -> None:
 @pytest.mark.parametrize(
     ("kinds", "named"),
     [
-        ((OLD + "Transformer", OLD + "Normalize", OLD + "Pooling"), "the result depends on the order"),
-        ((OLD + "Transformer", OLD + "Pooling", OLD + "Pooling"), "the result depends on the order"),
-        ((OLD + "Pooling", OLD + "Transformer"), "the result depends on the order"),
-        ((OLD + "Transformer",), "the result depends on the order"),
+        ((OLD + "Transformer", OLD + "Normalize", OLD + "Pooling"), "another order gives another vector"),
+        ((OLD + "Transformer", OLD + "Pooling", OLD + "Pooling"), "another order gives another vector"),
+        ((OLD + "Pooling", OLD + "Transformer"), "another order gives another vector"),
+        ((OLD + "Transformer",), "without Pooling there is no vector"),
         ((OLD + "Transformer", OLD + "Pooling", OLD + "Dense"), "the exported model has no Dense"),
         (("custom_st.Transformer", OLD + "Pooling"), "custom_st.Transformer"),
         ((OLD + "Transformer", "mine.Pooling"), "mine.Pooling"),
