@@ -35,10 +35,10 @@ from benchmarks.workload import VOCABULARY, Case, Model
 from bert_calibration.batches import batches_of
 from bert_calibration.convert import convert
 from bert_calibration.observe import observe
-from bert_calibration.plans import PLANS
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import digest
 from bert_calibration.subject import Subject
+from bert_calibration.targets import SCHEMES
 from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_runtime import bundle as bundles
@@ -89,7 +89,7 @@ def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> 
         precision = "fp32" if target == "cpu" else "bf16"
         yield Variant(f"{target} {precision}", subject.path, engine, precision)
         ranges = _ranges(subject, rows)
-        for name, plan in PLANS[target].items():
+        for name, plan in SCHEMES[target].plans.items():
             model = subject.graph()
             convert(model, target, plan, ranges if plan.method else None)
             file = folder / f"{target}-{name}.onnx"

@@ -19,9 +19,7 @@ from bert_calibration.plans import Form, Plan
 from bert_calibration.products import Site, find_sites
 from bert_calibration.ranges import Range, Ranges
 from bert_calibration.smoothing import factors_of, smooth
-from bert_calibration.targets import cpu, cpu_rows, cpu_tail, qdq
-
-TARGETS = ("cpu", "openvino", "portable", "tensorrt")
+from bert_calibration.targets import SCHEMES
 
 
 @dataclass(frozen=True)
@@ -50,18 +48,14 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
     sites = find_sites(model)
     check_plan(plan, target, ranges, sites)
     check_found([product for site in sites for product in site.products], layers_of(model))
-    editor, promised = Editor(model), dict[str, str]()
+    scheme, editor, promised = SCHEMES[target], Editor(model), dict[str, str]()
     found = dict(ranges.sites) if ranges is not None and plan.method is not None else {}
     for site in smooth(editor, sites, _factors(sites, plan, found)):
         form = plan.form(site)
         if form is not Form.FLOAT:
-            promised |= _quantize(editor, site, target, (form, found.get(site.name)))
-    # TensorRT's integers exist between Q and DQ only: it cannot look rows of a table up in int8.
-    embedded = plan.embedding and target != "tensorrt" and bool(quantize_embedding(editor))
-    if target == "cpu":
-        cpu_tail.split_norms(editor)
-        cpu_tail.absorb_biases(editor)
-        cpu_rows.stay_in_rows(editor)
+            promised |= scheme.quantize_site(editor, site, form, found.get(site.name))
+    embedded = plan.embedding and scheme.quantizes_embedding and bool(quantize_embedding(editor))
+    scheme.finish(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)
     kept = tuple(site.name for site in sites if site.name in plan.kept)
@@ -75,12 +69,11 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
         QuantizationError: the target has no int8, or not by this plan; or names to keep are unknown.
     """
     problems = []
-    if target not in TARGETS:
-        problems.append(f"the target is {target!r}, expected one of {', '.join(TARGETS)}")
-    if target == "tensorrt" and plan.forms - {Form.STATIC, Form.FLOAT}:
-        problems.append("tensorrt takes static scales only: give calibration data")
-    if target != "cpu" and Form.DYNAMIC in plan.forms:
-        problems.append(f"plan {plan.name} is for the target cpu; {target} has static scales, or int8 weights alone")
+    if target not in SCHEMES:
+        problems.append(f"the target is {target!r}, expected one of {', '.join(SCHEMES)}")
+    elif strange := sorted(form.value for form in plan.forms - SCHEMES[target].forms):
+        limits = SCHEMES[target].limits
+        problems.append(f"plan {plan.name} has {' and '.join(strange)} scales, which {target} has not; {limits}")
     if plan.method is not None and ranges is None:
         problems.append(f"plan {plan.name} needs ranges; calibrate first")
     unknown = sorted(plan.kept - {site.name for site in sites})
@@ -96,10 +89,3 @@ def _factors(sites: Sequence[Site], plan: Plan, found: Mapping[str, Range]) -> d
     rounded = {Form.STATIC, Form.TOKEN}
     factors = {name: factors_of(found.get(name), form) for name, form in forms.items() if form in rounded}
     return {name: each for name, each in factors.items() if each is not None}
-
-
-def _quantize(editor: Editor, site: Site, target: str, choice: tuple[Form, Range | None]) -> dict[str, str]:
-    form, found = choice
-    if target == "cpu":
-        return cpu.quantize_site(editor, site, form, found)
-    return qdq.quantize_site(editor, site, found if form is Form.STATIC else None, target)

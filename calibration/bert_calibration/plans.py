@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -77,12 +77,5 @@ FAST = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth", careful=For
 FAITHFUL = Plan("faithful", Form.TOKEN, Form.TOKEN, Form.TOKEN, "smooth")
 PER_TOKEN = Plan("per-token", Form.TOKEN, Form.TOKEN, Form.TOKEN)
 DYNAMIC = Plan("dynamic", Form.DYNAMIC, Form.DYNAMIC, Form.DYNAMIC)
-SIGNED = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth")
-
-PLANS: Mapping[str, Mapping[str, Plan]] = {
-    "cpu": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN, DYNAMIC)},
-    "openvino": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN)},
-    "portable": {plan.name: plan for plan in (FAST, FAITHFUL, PER_TOKEN)},
-    "tensorrt": {"fast": SIGNED, "faithful": SIGNED},
-}
-"""Target -> the named plans: fast and faithful need calibration data, the others none. Measured: benchmarks/LOG.md."""
+STATIC = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth")
+"""For an engine without scales per token."""

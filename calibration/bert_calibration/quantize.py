@@ -22,11 +22,10 @@ from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
 from bert_calibration.subject import Subject
+from bert_calibration.targets import SCHEMES
 from bert_calibration.wish import Wish, choose
+from bert_runtime.targets import find_target
 from bert_runtime.tasks.request import Request
-
-MEASURED = ("cpu", "openvino", "portable")
-"""The targets whose speed on this machine means something."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,7 @@ def quantize(
     """
     check_task(subject)
     target = subject.artefact.target
+    has_speed = not find_target(target).is_on_gpu
     plan = choose(wish, target, has_data=evidence is not None or ranges is not None)
     if plan.method and ranges:
         plan = replace(plan, method=ranges.method)
@@ -108,7 +108,7 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed if target in MEASURED else None, wish.mixtures),
+                Budget(wish.max_drop, wish.min_speed if has_speed else None, wish.mixtures),
                 lambda: rank(plan, workshop.sites, measures.error),
             )
             plan = found.plan
@@ -148,13 +148,11 @@ def notes(plan: Plan, subject: Subject, measured: bool) -> Iterator[str]:
         yield "no accuracy was measured; give --calibrate FILE for a plan that is"
     if not plan.is_batch_invariant:
         yield "not batch invariant: an answer depends on what it is batched with; the other plans have no such effect"
-    target = subject.artefact.target
-    if target == "cpu":
-        yield "made for processors with VNNI or its like: on x86 without it, sums saturate and answers may differ"
-    elif Form.TOKEN in plan.forms:
-        yield "where scales are per token, weights alone are int8 and the engine chooses how activations are computed"
-    if target not in MEASURED:
-        yield f"speed was not measured: no engine for {target} runs here; its answers are those of the CPU"
+    target = find_target(subject.artefact.target)
+    scheme = SCHEMES[target.name]
+    yield from filter(None, [scheme.note, scheme.token_note if Form.TOKEN in plan.forms else ""])
+    if target.is_on_gpu:
+        yield f"speed was not measured: no engine for {target.name} runs here; its answers are those of the CPU"
 
 
 def _ranges(subject: Subject, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bert_calibration.errors import CalibrationError, QuantizationError
-from bert_calibration.plans import PLANS, Plan
+from bert_calibration.plans import Plan
 from bert_calibration.ranges import METHODS
+from bert_calibration.targets import SCHEMES
 
 WITHOUT_DATA = ("dynamic", "per-token")
 """The methods that need no data; their plans have the same names."""
@@ -25,7 +26,7 @@ class Wish:
 
     Attributes:
         method: one of CHOICES. auto: smooth with data, per-token without.
-        plan: fast or faithful, see `plans.PLANS`; None: faithful, but fast for the methods that are about one scale for
+        plan: fast or faithful, see `plans`; None: faithful, but fast for the methods that are about one scale for
             all: minmax, percentile and entropy.
         max_drop: the accuracy budget, absolute: of the task's metric, or of the share of equal answers.
         min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
@@ -53,7 +54,7 @@ def choose(wish: Wish, target: str, has_data: bool) -> Plan:
     problems = list(_problems(wish, has_data))
     if problems:
         raise CalibrationError("; ".join(problems))
-    named, name = PLANS.get(target, {}), _name(wish, has_data)
+    named, name = SCHEMES[target].plans if target in SCHEMES else {}, _name(wish, has_data)
     if name not in named:
         raise QuantizationError(
             f"the target {target} has no int8 plan {name!r}, expected one of {', '.join(named) or 'none'};"

@@ -16,11 +16,11 @@ from bert_calibration.subject import Floats
 from bert_calibration.subject import Subject as QuantizationSubject
 from bert_export.bundle_writer import MODEL_FILE, graph_file
 from bert_export.checkpoint import Checkpoint
-from bert_export.engine.compiled import COMPILED, compiled
+from bert_export.engine.compiled import compiled
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
 from bert_export.masks import shares_weights
-from bert_export.options import HALF_AROUND_INTEGERS, Variant
+from bert_export.options import Variant
 from bert_export.passes import fuse
 from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
 from bert_export.precision.around_integers import half_floats
@@ -42,6 +42,7 @@ from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
 from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import collate
+from bert_runtime.targets import find_target
 from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
 
@@ -61,7 +62,7 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
         check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))
     made = PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
-    if variant.target in COMPILED:
+    if find_target(variant.target).has_profile:
         return (_with_profile(checkpoint, made, workshop),)
     if variant.precision != "int8":  # whose second graph is made with it
         made = _with_shared_rows(checkpoint, made, workshop)
@@ -129,7 +130,7 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: W
 def _floats(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Floats | None, str]:
     """What is around the integers, and what stays in single precision there: half precision wherever the parity gate
     accepts it, with all that it keeps in single."""
-    if variant.target not in HALF_AROUND_INTEGERS:
+    if find_target(variant.target).int8_float_precision != "fp16":
         return None, ""
     folder = workshop.folder / f"fp16-{variant.target}"
     folder.mkdir()

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, TextIO
 from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import GateError, OptionError
 from bert_export.masks import MASKS
-from bert_export.options import METHODS, PLANS, TARGETS, ExportOptions, Quantizing
+from bert_export.options import METHODS, PLANS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_export.tuning import combinations
 from bert_runtime.errors import BertError
+from bert_runtime.targets import AUTO, BY_NAME
 from bert_runtime.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         action="append",
         dest="targets",
         metavar="TARGET[:PRECISION]",
-        help=f"auto (default), {', '.join(TARGETS)}; repeat it for several artefacts in one bundle, as in "
+        help=f"auto (default), {', '.join(BY_NAME)}; repeat it for several artefacts in one bundle, as in "
         "--target cpu --target cuda:fp16",
     )
     result.add_argument(
@@ -223,7 +224,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         revision=parsed.revision,
         output=parsed.output,
         force=parsed.force,
-        targets=tuple(parsed.targets or ("auto",)),
+        targets=tuple(parsed.targets or (AUTO,)),
         fp16=parsed.fp16,
         bf16=parsed.bf16,
         int8=parsed.int8,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from bert_runtime.targets import TARGETS
+
 MASKS = ("both", "any", "right_padded")
-RIGHT_PADDED_TARGETS = ("cuda",)
+RIGHT_PADDED_TARGETS = tuple(target.name for target in TARGETS if target.has_right_padded_artefact)
 
 
 def mask_problems(masks: str, packing: bool, targets: Collection[str]) -> Iterator[str]:
@@ -14,7 +16,8 @@ def mask_problems(masks: str, packing: bool, targets: Collection[str]) -> Iterat
     if masks not in MASKS:
         yield f"--masks is {masks!r}, expected one of {', '.join(MASKS)}"
     elif given and not set(RIGHT_PADDED_TARGETS) & set(targets):
-        yield f"{given}: for the target cuda, whose kernels depend on it; give --target cuda"
+        name = " or ".join(RIGHT_PADDED_TARGETS)
+        yield f"{given}: for the target {name}, whose kernels depend on it; give --target {name}"
     elif packing and masks != "both":
         yield (
             f"{given}, expected --packing alone: padding is removed from the artefact for right-padded masks, which "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,52 +10,16 @@ from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
 from bert_export.masks import mask_problems
 from bert_export.tuning import combinations
+from bert_runtime.targets import AUTO, BY_NAME, CPU, TARGETS
 
-MADE: Mapping[str, tuple[str, ...]] = {
-    "cpu": ("fp32", "int8"),
-    "cuda": ("fp32", "fp16"),
-    "tensorrt": ("fp32", "fp16", "int8"),
-    "openvino": ("fp32", "bf16", "int8"),
-    "portable": ("fp32", "fp16", "int8"),
-}
-"""Target -> the precisions that this version makes for it."""
-
-TARGETS = tuple(MADE)
-PRECISIONS = ("fp32", "fp16", "bf16", "int8")
-
-AUTO: Mapping[str, str] = {"fp32": "cpu", "fp16": "cuda", "bf16": "openvino", "int8": "cpu"}
+_AUTO_FOR = {precision: target.name for target in TARGETS for precision in target.auto_for}
 """Precision -> the target that auto stands for."""
-
-REASONS: Mapping[tuple[str, str], str] = {
-    ("cpu", "fp16"): (
-        "a CPU computes half precision by converting to single and back, which gains nothing; use --target cuda for "
-        "a GPU (a CPU runs that bundle too, with a warning), or leave --fp16 out"
-    ),
-    ("openvino", "fp16"): (
-        "OpenVINO computes half precision on a CPU in single; use --target openvino:bf16, which is faster where the "
-        "CPU has bf16"
-    ),
-    ("cuda", "int8"): (
-        "on a GPU, ONNX Runtime's integers are slower than half precision; use --target cuda:fp16, --target "
-        "tensorrt:int8, or --int8 for a CPU"
-    ),
-    **{
-        (target, "bf16"): (
-            "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU"
-            + ("" if target == "cpu" else ", --target cuda:fp16 for a GPU")
-        )
-        for target in ("cpu", "cuda", "tensorrt", "portable")
-    },
-}
-"""Why a target is not made in a precision, and what to do instead."""
-
-
-HALF_AROUND_INTEGERS = frozenset({"tensorrt"})
-"""The targets whose int8 graphs are of half precision otherwise."""
 
 RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
 METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
 PLANS = ("fast", "faithful")
+PROFILED = tuple(target.name for target in TARGETS if target.has_profile)
+"""The targets whose engine is built for a profile."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +107,7 @@ class ExportOptions:
     revision: str | None = None
     output: Path | None = None
     force: bool = False
-    targets: tuple[str, ...] = ("auto",)
+    targets: tuple[str, ...] = (AUTO,)
     fp16: bool = False
     bf16: bool = False
     int8: bool = False
@@ -195,11 +159,11 @@ class ExportOptions:
     def _variant(self, target: str) -> Variant:
         name, colon, own = target.partition(":")
         precision = own if colon else next(iter(self._flags), "fp32")
-        return Variant(AUTO.get(precision, "cpu") if name == "auto" else name, precision)
+        return Variant(_AUTO_FOR.get(precision, CPU.name) if name == AUTO else name, precision)
 
     def _problems(self) -> Iterator[str]:
         if not self.targets:
-            yield f"no target given; expected one or more of {', '.join(('auto', *TARGETS))}"
+            yield f"no target given; expected one or more of {', '.join((AUTO, *BY_NAME))}"
         if len(self._flags) > 1:
             given = " and ".join(f"--{name}" for name in self._flags)
             yield f"{given}, expected one of them; write --target TARGET:PRECISION to have both in one bundle"
@@ -214,15 +178,17 @@ class ExportOptions:
 
     def _data_problems(self) -> Iterator[str]:
         """What needs data, and what is given for nothing."""
-        own = {variant.precision for variant in self.variants if variant.target == "tensorrt"}
+        compiled = [variant for variant in self.variants if variant.target in PROFILED]
+        own = {variant.precision for variant in compiled}
         lengths = Quantizing(self.calibrate, self.limit)  # of its requests, for the profile
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
         if not (is_int8 or self.optimize) and self.quantizing != (lengths if own else Quantizing()):
             yield "--calibrate, --limit, --method, --plan, --max-drop and --ranges are for int8; give --int8"
         if "int8" in own and not (self.calibrate or self.ranges):
-            yield "--target tensorrt in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
+            name = compiled[0].target
+            yield f"--target {name} in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
         if not own and (self.profile is not None or self.build_engine is not None):
-            yield "--profile and --build-engine are for TensorRT; give --target tensorrt"
+            yield f"--profile and --build-engine are for TensorRT; give --target {' or '.join(PROFILED)}"
         yield from mask_problems(self.masks, self.packing, [variant.target for variant in self.variants])
         try:
             self.profile_axes  # noqa: B018 - read for its errors
@@ -246,11 +212,12 @@ class ExportOptions:
     def _variant_problems(self) -> Iterator[str]:
         variants = self.variants
         for variant in variants:
-            if variant.target not in MADE:
-                yield f"target {variant.target!r} is not built yet; this version makes {', '.join(('auto', *TARGETS))}"
-            elif variant.precision not in MADE[variant.target]:
-                made = " or ".join(MADE[variant.target])
-                reason = REASONS.get((variant.target, variant.precision), "choose one of these")
+            target = BY_NAME.get(variant.target)
+            if target is None:
+                yield f"target {variant.target!r} is not built yet; this version makes {', '.join((AUTO, *BY_NAME))}"
+            elif variant.precision not in target.precisions:
+                made = " or ".join(target.precisions)
+                reason = target.refusals.get(variant.precision, "choose one of these")
                 yield f"--target {variant.target} in {variant.precision!r}, expected {made}: {reason}"
         for name in dict.fromkeys(variant.target for variant in variants):
             precisions = [variant.precision for variant in variants if variant.target == name]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from bert_calibration.subject import Floats, Subject
 from bert_export.bundle_writer import check_output, graph_file, write
-from bert_export.engine.compiled import COMPILED, Compiled, build_engines, compiled
+from bert_export.engine.compiled import Compiled, build_engines, compiled
 from bert_export.engine.plan import require_tensorrt
 from bert_export.int8 import Int8, make_int8, quality_of
-from bert_export.options import HALF_AROUND_INTEGERS, ExportOptions
+from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport, ExportReport
 from bert_runtime import bundle as bundles
+from bert_runtime.targets import find_target
 
 CALIBRATED = re.compile(r"(ranges|sensitivity|profile)\.\w+\.(json|svg)")
 """What an earlier export left in a bundle beside its graphs."""
@@ -87,7 +88,7 @@ def _make(subject: Subject, options: ExportOptions, path: Path, stages: Stages) 
     floats, kept = _floats(subject)
     with stages.stage("quantize"):
         made = make_int8(dataclasses.replace(subject, floats=floats), options.quantizing, path)
-    if subject.artefact.target not in COMPILED:
+    if not find_target(subject.artefact.target).has_profile:
         return _Made(made, kept, None)
     with stages.stage("build"):
         narrow = dataclasses.replace(subject, directory=path.parent, artefact=made.artefact)
@@ -97,7 +98,7 @@ def _make(subject: Subject, options: ExportOptions, path: Path, stages: Stages) 
 def _floats(subject: Subject) -> tuple[Floats | None, str]:
     """What is around the integers. Without torch to ask how far half precision may go, the operators that lose most by
     it stay in single precision; whether the rest answers well is for the accuracy budget to say."""
-    if subject.artefact.target not in HALF_AROUND_INTEGERS:
+    if find_target(subject.artefact.target).int8_float_precision != "fp16":
         return None, ""
     from bert_export.precision import around_integers, ladder  # noqa: PLC0415 - onnxscript: not for other targets
 

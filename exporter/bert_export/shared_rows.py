@@ -22,12 +22,12 @@ from bert_runtime.errors import InputError
 from bert_runtime.manifest import Artefact, Graph
 from bert_runtime.schedule import Budget, collate, plan, split
 from bert_runtime.shared_rows import WIDTH, plan_shared, share, split_shared
+from bert_runtime.targets import find_target
 from bert_runtime.tasks.task import Features, Outputs, Reads
 
 if TYPE_CHECKING:
     from bert_runtime.backends.engine import Engine
 
-TARGETS = ("openvino",)
 
 TYPES = "token_type_embeddings.weight"
 
@@ -81,7 +81,7 @@ def share_rows_of(subject: Subject) -> Shared | None:
         GateError: an attention does not keep texts apart, or a text is answered otherwise than alone.
     """
     artefact, tensors = subject.artefact, subject.task.shared_rows
-    if artefact.target not in TARGETS or artefact.plain or tensors is None:
+    if not find_target(artefact.target).packs_sequences or artefact.plain or tensors is None:
         return None
     from bert_export.passes.share_rows import share_rows  # noqa: PLC0415 - onnxscript: not for other targets
 

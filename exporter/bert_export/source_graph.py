@@ -15,6 +15,7 @@ from bert_export.rewrite import source_reader
 from bert_export.saving import save
 from bert_export.trace import trace
 from bert_runtime.manifest import Graph
+from bert_runtime.targets import PORTABLE
 
 SOURCE_FILE = "source.onnx"
 
@@ -39,7 +40,7 @@ def write_source(checkpoint: Checkpoint, folder: Path, stages: Stages) -> Writte
     with stages.stage("trace"):
         graph = trace(reader)
     with stages.stage("fuse"):
-        optimize(graph, "portable")
+        optimize(graph, PORTABLE.name)
         files = save(graph, folder / SOURCE_FILE)
     record = Graph(SOURCE_FILE, tuple(files[1:]), reader.inputs, reader.outputs)
     return WrittenGraph(record, fixed_sizes(graph, record), tuple(files))

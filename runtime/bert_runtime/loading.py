@@ -24,6 +24,7 @@ from bert_runtime.generation.sources import Sources
 from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import Budget, Schedule
 from bert_runtime.session import Session
+from bert_runtime.targets import AUTO, BY_NAME, ThreadLayout
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.request import Request
@@ -37,15 +38,6 @@ ResultT = TypeVar("ResultT")
 
 _CHOICES = 16
 """The most choices of a question that a TensorRT engine is built for where no profile is given."""
-
-_MULTIPLES = {"openvino": (16, 8)}
-"""Targets whose engine prepares itself for each shape that it meets, in several times what an answer takes, and keeps
-what it prepared -> the multiple of widths in latency mode, where a row of a few tokens more takes as long, and in
-throughput mode, where they are work. Measured: benchmarks/LOG.md."""
-
-_SHARING = ("openvino",)
-"""Targets whose engine is faster on rows that texts share. ONNX Runtime prepares itself for no shape, and 2% of its
-batches are padding."""
 
 _log = logging.getLogger("bert_runtime")
 
@@ -71,7 +63,7 @@ class Options:
             soon done, and where the artefact has a graph for it texts share rows; auto is latency.
     """
 
-    target: str = "auto"
+    target: str = AUTO
     threads: int | None = None
     budget: Budget = field(default_factory=Budget)
     cache: Path | None = None
@@ -88,17 +80,9 @@ class Options:
         if problems:
             raise InputError(problems)
 
-    def shared(self, target: str) -> tuple[int, int]:
-        """(threads of one run, how many runs at once beside the caller's thread) of an engine for `target`; in latency
-        mode the caller's thread waits for each run."""
-        cpus = self.threads or available_cpus()
-        if self.mode != "throughput":
-            return cpus, 0
-        if target in ("cuda", "tensorrt"):
-            return 1, 2  # a GPU is busy with one batch while the next is copied
-        # OpenVINO's two threads share a run better than two runs share its weights: benchmarks/LOG.md.
-        threads = min(2, cpus) if target == "openvino" else 1
-        return threads, cpus // threads
+    def thread_layout(self, target: str) -> ThreadLayout:
+        """How a session on the target of this name uses the CPUs."""
+        return BY_NAME[target].thread_layout(self.threads or available_cpus(), self.mode == "throughput")
 
 
 @overload
@@ -148,14 +132,14 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     text = TextEncoder.from_file(bundle.directory / record.file, record)
     choice, running = _start(bundle, choice, options)
     _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
-    _, streams = options.shared(running.active_target)
+    target, streams = BY_NAME[running.active_target], options.thread_layout(running.active_target).streams
     budget = options.budget
-    if running.active_target == "tensorrt":  # the engine takes no more rows than it is built for
+    if target.has_profile:  # the engine takes no more rows than it is built for
         most = _profile(bundle, running.artefact, options).axes.get("batch", (1, 1, budget.rows))[2]
         budget = replace(budget, rows=min(budget.rows, most))
-    if budget.multiple is None and running.active_target in _MULTIPLES:
-        latency, throughput = _MULTIPLES[running.active_target]
-        budget = replace(budget, multiple=throughput if streams else latency)
+    if budget.multiple is None:
+        multiple = target.pad_to_multiple_of
+        budget = replace(budget, multiple=multiple.throughput if streams else multiple.latency)
     task, schedule = find_task(bundle.manifest.task), Schedule(budget, streams)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
@@ -172,10 +156,10 @@ def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Ch
         else:
             engine = EngineOnDemand(sharing.engine.name, lambda: _engine(bundle, choice, options))
     except BackendError as error:
-        if choice.otherwise is None:
+        if choice.fallback is None:
             raise
         failure = f"{choice.active_target} could not be started: {error}"
-        other = choice.otherwise
+        other = choice.fallback
         warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=4)  # the caller of `load`
         return _start(bundle, replace(other, reason=f"{other.reason}; {failure}"), options)
     artefact, target, reason = choice.artefact, choice.active_target, choice.reason
@@ -185,7 +169,7 @@ def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Ch
 def _sharing(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sharing | None:
     """What answers texts that share rows, in throughput mode on an engine that this is faster on."""
     artefact = choice.artefact.shared_artefact
-    is_wanted = options.mode == "throughput" and choice.active_target in _SHARING
+    is_wanted = options.mode == "throughput" and BY_NAME[choice.active_target].packs_sequences
     if not is_wanted or artefact is None or choice.artefact.shared_rows is None:
         return None
     engine = choice.start(bundle.directory, artefact, _engine_options(bundle, choice, artefact, options))
@@ -210,7 +194,7 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
         return None
     encoder = None
     if options.encoder is not None:
-        own = replace(options, target="auto", encoder=None)
+        own = replace(options, target=AUTO, encoder=None)
         encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
     engine = choice.start(bundle.directory, source, _engine_options(bundle, choice, source, options))
     return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)
@@ -219,8 +203,7 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
 def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
     cache = None if options.cache is None else _compiled_folder(bundle, artefact, options.cache)
     gpu = replace(options.gpu, profile=_profile(bundle, choice.artefact, options))
-    threads, _ = options.shared(choice.active_target)
-    return EngineOptions(threads, cache, gpu)
+    return EngineOptions(options.thread_layout(choice.active_target).threads, cache, gpu)
 
 
 def _profile(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> Profile:

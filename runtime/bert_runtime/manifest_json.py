@@ -12,14 +12,13 @@ from bert_runtime.contradictions import contradictions
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
 from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest
+from bert_runtime.targets import BY_NAME, PRECISIONS
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
 from bert_runtime.text import TokenizerRecord
 
 NAME = "manifest.json"
 MAX_BYTES = 16 * 2**20
 
-TARGETS = ("cpu", "cuda", "tensorrt", "openvino", "portable")
-PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 MASKS = ("any", RIGHT_PADDED)
 DTYPES = ("int64", "int32", "float32", "float16", "bool")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -176,7 +175,7 @@ def _artefacts(record: Record) -> tuple[Artefact, ...]:
 def _artefact(record: Record) -> Artefact:
     own = _graph(record)
     artefact = Artefact(
-        target=record.choice("target", TARGETS),
+        target=record.choice("target", tuple(BY_NAME)),
         precision=record.choice("precision", PRECISIONS),
         file=own.file,
         data=own.data,

@@ -17,11 +17,12 @@ from bert_calibration.batches import batches_of
 from bert_calibration.convert import Conversion, convert
 from bert_calibration.errors import QuantizationError
 from bert_calibration.observe import observe
-from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, PLANS, Plan
+from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, Plan
 from bert_calibration.products import find_sites
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import digest
 from bert_calibration.subject import Subject
+from bert_calibration.targets import SCHEMES
 from bert_runtime.schedule import collate
 
 HEADS = (
@@ -33,7 +34,7 @@ HEADS = (
     "next-sentence-prediction",
     "feature-extraction",
 )
-CPU = PLANS["cpu"]
+CPU = SCHEMES["cpu"].plans
 INVARIANT = tuple(plan for plan in CPU.values() if plan.is_batch_invariant)
 PLAIN = (
     ("question-answering", "openvino", FAST),

@@ -14,7 +14,7 @@ from bert_calibration.batches import batches_of
 from bert_calibration.convert import convert
 from bert_calibration.edit import Editor
 from bert_calibration.observe import observe
-from bert_calibration.plans import PLANS
+from bert_calibration.plans import FAITHFUL
 from bert_calibration.products import Role, Site, find_sites
 from bert_calibration.ranges import ranges_of
 from bert_calibration.ranges_file import digest
@@ -89,7 +89,7 @@ def test_a_scale_for_each_token_is_taken_of_smoothed_activations_in_plain_graphs
     bundle = subject("question-answering", "portable")
     seen = observe(bundle.path, batches_of(bundle.rows(requests_of(bundle, 40)), bundle.text.pad_id))
     model = ir.load(bundle.path)
-    convert(model, "openvino", PLANS["openvino"]["faithful"], ranges_of(seen, "smooth", digest(bundle.path), 40))
+    convert(model, "openvino", FAITHFUL, ranges_of(seen, "smooth", digest(bundle.path), 40))
     names = [str(node.name) for node in model.graph]
     wide = [site.name for site in find_sites(ir.load(bundle.path)) if site.role is Role.OUTPUT]
     assert wide

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bert_runtime import Options, bundle, load
-from bert_runtime.backends.select import ENGINES
 from bert_runtime.manifest import VERSION
+from bert_runtime.targets import BY_NAME
 from bert_runtime.tasks import TASKS
 from bert_runtime.text import TextEncoder
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "golden"
 GOLDEN = sorted(path for path in FOLDER.glob("v*/*") if path.is_dir())
 # A file for a GPU alone is run by the CPU, which tells so.
 ARTEFACTS = [
-    (path, target if target in ENGINES else "auto")
+    (path, "auto" if BY_NAME[target].is_on_gpu else target)
     for path in GOLDEN
     for target in bundle.read(path).manifest.by_target
 ]

@@ -20,6 +20,7 @@ from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import Options, load
 from bert_runtime.schedule import Budget
 from bert_runtime.session import BULK, HELD, LOOKAHEAD, Session
+from bert_runtime.targets import ThreadLayout
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING, QuestionAnsweringRequest
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
 
@@ -145,14 +146,14 @@ def test_a_text_that_grows_token_by_token_has_no_bulk_mode(classification: Path)
 
 def test_throughput_shares_the_threads_among_runs() -> None:
     bulk = Options(threads=8, mode="throughput")
-    assert {target: bulk.shared(target) for target in ("cpu", "portable", "openvino", "cuda")} == {
-        "cpu": (1, 8),
-        "portable": (1, 8),
-        "openvino": (2, 4),
-        "cuda": (1, 2),
+    assert {target: bulk.thread_layout(target) for target in ("cpu", "portable", "openvino", "cuda")} == {
+        "cpu": ThreadLayout(1, 8),
+        "portable": ThreadLayout(1, 8),
+        "openvino": ThreadLayout(2, 4),
+        "cuda": ThreadLayout(1, 2),
     }
-    assert Options(threads=1, mode="throughput").shared("openvino") == (1, 1)
-    assert Options(threads=8).shared("cpu") == (8, 0)
+    assert Options(threads=1, mode="throughput").thread_layout("openvino") == ThreadLayout(1, 1)
+    assert Options(threads=8).thread_layout("cpu") == ThreadLayout(8, 0)
 
 
 def test_wrong_options_are_named_at_once() -> None:

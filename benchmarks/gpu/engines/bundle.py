@@ -19,8 +19,8 @@ from bert_runtime.backends.engine import Engine, Running
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.select import start
 from bert_runtime.loading import Options
+from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import this_system
-from bert_runtime.machine.targets import lacks
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class BundleEngine:
 
     def lacks(self) -> str:
         """See Engine."""
-        return "; ".join(map(str, lacks(this_system(), "cpu" if self.device == "cpu" else self.target)))
+        return "; ".join(map(str, missing_requirements(this_system(), "cpu" if self.device == "cpu" else self.target)))
 
     def load(self, stall: Stall) -> LoadedBundle:
         """See Engine. A target that is named runs on its provider or raises: the runtime falls back to nothing."""

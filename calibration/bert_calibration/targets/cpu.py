@@ -15,10 +15,12 @@ import onnx_ir as ir
 from bert_calibration.edit import CONTRIB, Editor
 from bert_calibration.embedding import stored
 from bert_calibration.integers import quantized
-from bert_calibration.plans import Form
+from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, Form
 from bert_calibration.products import ATTENTION, Product, Site
 from bert_calibration.ranges import Range
-from bert_calibration.targets.cpu_rows import axes_of, flat, middles, unflat
+from bert_calibration.targets import cpu_tail
+from bert_calibration.targets.cpu_rows import axes_of, flat, middles, stay_in_rows, unflat
+from bert_calibration.targets.scheme import Scheme, named
 
 MATMUL, ATTENTION_INT8, ATTENTION_SEPARATE = "MatMulIntegerToFloat", "QAttention", "MultiHeadAttention"
 
@@ -124,3 +126,20 @@ def _attention(editor: Editor, product: Product, activation: Quantized, weights:
     made = ir.node(ATTENTION_SEPARATE, [*parts, bias, mask], attributes, domain=CONTRIB)
     editor.replace(node, editor.add_node(node, made, product.name)[0])
     return MATMUL
+
+
+def finish(editor: Editor) -> None:
+    """Move what surrounds the integer products to where ONNX Runtime computes it faster."""
+    cpu_tail.split_norms(editor)
+    cpu_tail.absorb_biases(editor)
+    stay_in_rows(editor)
+
+
+SCHEME = Scheme(
+    plans=named(FAST, FAITHFUL, PER_TOKEN, DYNAMIC),
+    forms=frozenset(Form),
+    limits="",
+    quantize_site=quantize_site,
+    finish=finish,
+    note="made for processors with VNNI or its like: on x86 without it, sums saturate and answers may differ",
+)

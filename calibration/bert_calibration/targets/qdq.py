@@ -1,11 +1,13 @@
 """int8 as QuantizeLinear and DequantizeLinear of the ONNX standard: each engine makes its own integer products of them.
 
 Only the inputs of products with weights are quantised: engines fuse softmax attention in floating point. ONNX Runtime
-takes uint8 with a zero point, OpenVINO is faster without one (see `shift`), and TensorRT takes int8 without one, and
+takes uint8 with a zero point, OpenVINO is faster without one (see `openvino`), and TensorRT takes int8 without one, and
 scales of half precision.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import onnx_ir as ir
@@ -15,39 +17,41 @@ from bert_calibration.embedding import stored
 from bert_calibration.integers import Integers, half_scales, quantized
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
-from bert_calibration.targets import shift
+
+Made = Callable[[Product, Integers], None]
 
 
-def quantize_site(editor: Editor, site: Site, found: Range | None, target: str) -> dict[str, str]:
-    """Replace a site's products; product -> the operator that each became. Without a range, weights alone are int8."""
-    signed = target == "tensorrt"
-    moved = found if target == "openvino" and shift.is_possible(site) else None
-    if moved is not None:
-        floats = shift.rounded(editor, site, moved)
-    else:
-        floats = site.hidden if found is None else _rounded(editor, site, found, signed)
+def replace_products(
+    editor: Editor, site: Site, activation: ir.Value, half: bool = False, made: Made | None = None
+) -> dict[str, str]:
+    """Replace a site's products by products of `activation` with int8 weights; product -> the operator that it became.
+
+    Args:
+        half: whether scales are of half precision.
+        made: called with each product that has a matrix of its own, and its integers, before the product is replaced.
+    """
     promised = {}
     for product in site.products:
         if product.transposed:
-            weight = _table(editor, product, half=signed)
+            weight = _table(editor, product, half)
         else:
-            integers = quantized(product.matrix(), axis=1, half=signed)
+            integers = quantized(product.matrix(), axis=1, half=half)
             weight = _matrix(editor, product, integers)
-            if moved is not None:
-                shift.take_from_bias(editor, product, moved, integers)
-        result = editor.add(product.node, "MatMul", [floats, weight], f"{product.name}.int8")
+            if made is not None:
+                made(product, integers)
+        result = editor.add(product.node, "MatMul", [activation, weight], f"{product.name}.int8")
         editor.replace(product.node, result)
         promised[f"{product.name}.int8"] = "MatMul"
     return promised
 
 
-def _rounded(editor: Editor, site: Site, found: Range, signed: bool) -> ir.Value:
-    """The activation after its way to integers and back."""
+def rounded(editor: Editor, site: Site, found: Range, is_signed: bool = False) -> ir.Value:
+    """The activation after its way to integers and back; `is_signed`: int8 around 0, with scales of half precision."""
     before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
-    step, middle = (half_scales(np.array(found.signed())), np.int8(0)) if signed else found.unsigned()
+    step, middle = (half_scales(np.array(found.signed())), np.int8(0)) if is_signed else found.unsigned()
     scale, zero = editor.constant(f"{place}.scale", step), editor.constant(f"{place}.zero", middle)
     integers = editor.add(before, "QuantizeLinear", [hidden, scale, zero], place)
-    integers.type = ir.TensorType(ir.DataType.INT8 if signed else ir.DataType.UINT8)
+    integers.type = ir.TensorType(ir.DataType.INT8 if is_signed else ir.DataType.UINT8)
     return editor.add(before, "DequantizeLinear", [integers, scale, zero], place)
 
 

@@ -18,9 +18,6 @@ from bert_export.options import Quantizing
 from bert_runtime.backends.profile import profile_file
 from bert_runtime.bundle import Bundle
 
-COMPILED = frozenset({"tensorrt"})
-"""The targets whose engine is built for a profile."""
-
 
 @dataclass(frozen=True)
 class Compiled:

@@ -21,6 +21,7 @@ from bert_export.passes.fuse_skip_layer_normalization import fuse_skip_layer_nor
 from bert_export.passes.optional_positions import optional_positions
 from bert_export.passes.split_key_transpose import split_key_transpose
 from bert_export.passes.split_skip_layer_normalization import split_skip_layer_normalization
+from bert_runtime.targets import CPU, CUDA, OPENVINO, PORTABLE, TENSORRT
 
 Pass = Callable[[ir.Model], int]
 
@@ -35,25 +36,18 @@ _FUSING: tuple[Pass, ...] = (
 )
 _TIDYING: tuple[Pass, ...] = (clean, canonical, optional_positions)
 
-CUDA: tuple[Pass, ...] = (*_FUSING, *_TIDYING)
-"""To the operators of ONNX Runtime's own."""
-
-CPU: tuple[Pass, ...] = (*_FUSING, split_skip_layer_normalization, *_TIDYING)
-"""To the same operators, but for one that is slow on a CPU."""
-
-PLAIN: tuple[Pass, ...] = (fold_query_scale, clean, canonical)
-"""To fewer standard operators. In this form OpenVINO finds every attention; in a raw export it finds none."""
-
-OPENVINO: tuple[Pass, ...] = (fold_query_scale, split_key_transpose, clean, canonical)
-"""To the same, in the order of axes that OpenVINO's attention reads."""
+_STANDARD: tuple[Pass, ...] = (fold_query_scale, clean, canonical)
 
 PASSES: Mapping[str, tuple[Pass, ...]] = {
-    "cpu": CPU,
-    "cuda": CUDA,
-    "tensorrt": PLAIN,
-    "openvino": OPENVINO,
-    "portable": PLAIN,
+    # SkipLayerNormalization is slow on a CPU.
+    CPU.name: (*_FUSING, split_skip_layer_normalization, *_TIDYING),
+    CUDA.name: (*_FUSING, *_TIDYING),
+    TENSORRT.name: _STANDARD,
+    # OpenVINO's attention kernel reads keys in this order of axes.
+    OPENVINO.name: (fold_query_scale, split_key_transpose, clean, canonical),
+    PORTABLE.name: _STANDARD,
 }
+"""Target -> the passes that make its graph, in order."""
 
 
 @dataclass(frozen=True)

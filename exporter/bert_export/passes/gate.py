@@ -11,19 +11,17 @@ import onnx_ir as ir
 from transformers import BertConfig
 
 from bert_export.errors import GateError
+from bert_runtime.targets import CPU, CUDA, TENSORRT, Operators, find_target
 from bert_runtime.tasks.task import Reads, Task
 
 CONTRIB = "com.microsoft"
-FUSED = ("cpu", "cuda")
-"""The targets whose engine has fused operators of its own."""
-
-FOLDED = ("tensorrt",)
+FOLDED = (TENSORRT.name,)
 """The targets whose graph must hold no scale of attention: in half precision it comes too late for a large score."""
 
 CROSS = "MultiHeadAttention (cross-attention)"
 """What that operator is called where its keys come from an encoder: so a shortfall says which attention is missing."""
-RESIDUAL = {"cpu": "Sum + LayerNormalization", "cuda": "SkipLayerNormalization"}
-"""Target of FUSED -> how it adds a residual and normalises."""
+RESIDUAL = {CPU.name: "Sum + LayerNormalization", CUDA.name: "SkipLayerNormalization"}
+"""Target with fused operators -> how its graph adds a residual and normalises."""
 
 ACTIVATIONS = {
     "gelu": "BiasGelu",
@@ -71,7 +69,7 @@ class Network:
 
 def expected_fusions(network: Network, target: str) -> dict[str, int]:
     """Operator -> how many the graph must hold; empty for a target that fuses nothing."""
-    if target not in FUSED:
+    if find_target(target).operators is not Operators.FUSED:
         return {}
     # A layer that computes fewer rows than it reads needs the operator with separate queries, and so does a cache.
     separate = network.layers if network.cached else int(network.reads is not Reads.ALL_TOKENS)
@@ -122,7 +120,7 @@ def check_packed(model: ir.Model, network: Network) -> None:
     Raises:
         GateError: an attention reads padding, or padding is not removed and restored once.
     """
-    expected = expected_fusions(network, "cuda")
+    expected = expected_fusions(network, CUDA.name)
     attentions = expected.pop("Attention", 0)
     if not attentions:
         raise GateError("no layer of this head computes every token, which packing is for; export without --packing")
@@ -140,7 +138,7 @@ def count_fusions(model: ir.Model) -> Counter[str]:
     RESIDUAL."""
     summed = sum(_normalises_a_sum(node) for node in model.graph)
     own = Counter(_name(node) for node in model.graph if node.domain == CONTRIB)
-    return own + Counter({RESIDUAL["cpu"]: summed})
+    return own + Counter({RESIDUAL[CPU.name]: summed})
 
 
 def _normalises_a_sum(node: ir.Node) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bert_runtime.cpus import available_cpus
+from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import System
-from bert_runtime.machine.targets import lacks
+from bert_runtime.targets import TARGETS, Target
 
-TARGETS = ("cpu", "openvino")
-"""The targets of a CPU, the one that needs less installed first. `portable` is the same engine as `cpu` without its
-fused operators, so that it cannot win."""
+TRIED = tuple(target for target in TARGETS if target.is_candidate)
+"""The targets that are tried, the one that needs less installed first."""
 
 EXACTNESS = ("fp32", "bf16", "int8 per-token", "int8 faithful", "int8 fast")
 """Forms of numbers, those nearest to torch's answers first."""
@@ -41,7 +41,7 @@ class Candidate:
     @property
     def rank(self) -> tuple[int, int]:
         """Smaller for the more exact, then for what needs less installed."""
-        return EXACTNESS.index(self.form), TARGETS.index(self.target)
+        return EXACTNESS.index(self.form), [target.name for target in TRIED].index(self.target)
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ def field_of(system: System, has_data: bool, is_decoder: bool) -> Field:
     """
     found: list[Candidate] = []
     absent: list[tuple[str, str]] = []
-    for target in TARGETS:
-        lacking = lacks(system, target)
-        if lacking:
-            absent.append((target, "; ".join(map(str, lacking))))
+    for target in TRIED:
+        missing = missing_requirements(system, target.name)
+        if missing:
+            absent.append((target.name, "; ".join(map(str, missing))))
             continue
         for candidate, reason in _of_target(target, system, has_data, is_decoder):
             if reason:
@@ -80,16 +80,16 @@ def thread_counts(cpus: int | None = None) -> tuple[int, ...]:
     return tuple(dict.fromkeys([most, *(2**i for i in range(most.bit_length() - 1, -1, -1))]))
 
 
-def _of_target(target: str, system: System, has_data: bool, is_decoder: bool) -> Iterator[tuple[Candidate, str]]:
+def _of_target(target: Target, system: System, has_data: bool, is_decoder: bool) -> Iterator[tuple[Candidate, str]]:
     """Each candidate, and why it is none, if it is none."""
-    yield Candidate(target, "fp32"), ""
-    if target == "openvino":
+    yield Candidate(target.name, "fp32"), ""
+    if "bf16" in target.precisions:
         reason = "" if system.cpu.has_bf16 else "this CPU has no bf16 products: it would run in fp32"
-        yield Candidate(target, "bf16"), reason
+        yield Candidate(target.name, "bf16"), reason
     if is_decoder:
-        yield Candidate(target, "int8"), "a decoder has no int8: errors add up from token to token"
+        yield Candidate(target.name, "int8"), "a decoder has no int8: errors add up from token to token"
         return
     for plan in CALIBRATED:
-        yield Candidate(target, "int8", plan), "" if has_data else "needs calibration data; give --calibrate FILE"
+        yield Candidate(target.name, "int8", plan), "" if has_data else "needs calibration data; give --calibrate FILE"
     if not has_data:
-        yield Candidate(target, "int8", UNCALIBRATED), ""
+        yield Candidate(target.name, "int8", UNCALIBRATED), ""

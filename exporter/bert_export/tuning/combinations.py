@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bert_runtime.targets import AUTO
+
 if TYPE_CHECKING:
     from bert_export.options import ExportOptions
 
@@ -17,7 +19,7 @@ def problems(options: ExportOptions) -> Iterator[str]:
     if options.optimize not in MODES:
         yield f"{FLAG} is {options.optimize!r}, expected {' or '.join(MODES)}"
     chosen = {
-        "--target": options.targets != ("auto",),
+        "--target": options.targets != (AUTO,),
         "--fp16": options.fp16,
         "--bf16": options.bf16,
         "--int8": options.int8,

@@ -10,7 +10,7 @@ from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
 from bert_export.requantize import kept_files
-from bert_export.tuning.candidates import TARGETS, Candidate
+from bert_export.tuning.candidates import TRIED, Candidate
 from bert_export.tuning.combinations import FLAG
 from bert_export.tuning.entrant import Entrant
 from bert_runtime import bundle as bundles
@@ -35,10 +35,11 @@ class FromBundle:
         artefacts = self.manifest.artefacts
         if any(artefact.source is not None for artefact in artefacts):
             raise OptionError(f"{FLAG} asks a model texts, and the decoder in {options.bundle} reads an encoder")
-        if not any(artefact.target in TARGETS and artefact.precision == "fp32" for artefact in artefacts):
+        tried = [target.name for target in TRIED]
+        if not any(artefact.target in tried and artefact.precision == "fp32" for artefact in artefacts):
             held = ", ".join(dict.fromkeys(f"{artefact.target} {artefact.precision}" for artefact in artefacts))
             raise OptionError(
-                f"{options.bundle} holds {held}, expected fp32 for {' or '.join(TARGETS)}: export it again with "
+                f"{options.bundle} holds {held}, expected fp32 for {' or '.join(tried)}: export it again with "
                 "--target cpu --target openvino, or give the checkpoint, --model"
             )
         self.text = TextEncoder.from_file(self._bundle.directory / record.file, record)

@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from bert_runtime import onnx_file
 from bert_runtime.backends.cuda_graphs import NO_GRAPH, CudaGraphs, run_options
 from bert_runtime.backends.engine import Array
-from bert_runtime.backends.gpu_session import CUDA, open_gpu_session
+from bert_runtime.backends.gpu_session import open_gpu_session, provider_of
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime, refusals
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
 from bert_runtime.errors import BackendError
 from bert_runtime.manifest import RIGHT_PADDED, Artefact
+from bert_runtime.targets import CUDA
 
 _BUCKETED = {"batch", "sequence"}
 REMOVES_PADDING = "RemovePadding"
+CUDA_DEVICE = CUDA.name
+"""ONNX Runtime's name of the device is the target's."""
 
 
 class CudaEngine(OrtEngine):
@@ -37,12 +40,13 @@ class CudaEngine(OrtEngine):
         onnxruntime = import_onnxruntime()
         self._artefact, self._options = artefact, options.gpu
         self._check_graphs(directory)
-        providers = [(CUDA, cuda_options(options.gpu))]
+        name = provider_of(CUDA)
+        providers = [(name, cuda_options(options.gpu))]
         session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
-        super().__init__(session, f"onnxruntime {onnxruntime.__version__} {CUDA} {options.gpu.device}")
+        super().__init__(session, f"onnxruntime {onnxruntime.__version__} {name} {options.gpu.device}")
         self._lock = threading.Lock()
         self._eager = run_options(onnxruntime, NO_GRAPH)
-        device = ("cuda", options.gpu.device)
+        device = (CUDA_DEVICE, options.gpu.device)
         self._graphs = CudaGraphs(onnxruntime, session, device, options.gpu.graphs) if options.gpu.graphs else None
 
     def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -13,9 +13,8 @@ from typing import Any
 from bert_runtime.backends.assignment import RECORD, check_assignment
 from bert_runtime.backends.onnxruntime import first_line, session_options
 from bert_runtime.errors import BackendError
+from bert_runtime.targets import Target
 
-CUDA = "CUDAExecutionProvider"
-TENSORRT = "TensorrtExecutionProvider"
 CPU = "CPUExecutionProvider"
 
 _CURE = "run `bert-doctor`, which names what is missing, or load another target"
@@ -23,6 +22,12 @@ _CURE = "run `bert-doctor`, which names what is missing, or load another target"
 _log = logging.getLogger("bert_runtime")
 
 Provider = tuple[str, dict[str, Any]]
+
+
+def provider_of(target: Target) -> str:
+    """The name of the execution provider that a GPU target runs on."""
+    assert target.provider is not None
+    return target.provider.name
 
 
 def open_gpu_session(module: Any, model: Path, providers: Sequence[Provider], threads: int) -> Any:

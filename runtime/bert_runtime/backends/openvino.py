@@ -19,6 +19,7 @@ from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.system import is_importable
 from bert_runtime.process import Process
+from bert_runtime.targets import OPENVINO
 
 DEVICE = "CPU"
 ARITHMETIC = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}
@@ -31,7 +32,7 @@ _UNIT = 64
 
 def is_installed() -> bool:
     """Whether the openvino package is there; nothing is imported."""
-    return is_importable("openvino")
+    return is_importable(OPENVINO.module)
 
 
 def import_openvino() -> Any:
@@ -54,7 +55,7 @@ def import_openvino() -> Any:
 def _without_telemetry() -> Iterator[None]:
     """Importing openvino reports its use to its makers, unless their telemetry cannot be imported."""
     name = "openvino_telemetry"
-    if name in sys.modules or "openvino" in sys.modules:
+    if name in sys.modules or OPENVINO.module in sys.modules:
         yield
         return
     modules = cast(dict[str, ModuleType | None], sys.modules)

@@ -7,53 +7,69 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bert_runtime.backends.cuda import CudaEngine
 from bert_runtime.backends.engine import Engine, make_cache
-from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
-from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.options import EngineOptions
 from bert_runtime.backends.real_files import real_files
-from bert_runtime.backends.tensorrt import TensorRtEngine
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.finding import Finding
+from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import Sources, System, this_system
-from bert_runtime.machine.targets import GPU_TARGETS, TARGETS, lacks
 from bert_runtime.manifest import Artefact, Held, Manifest
+from bert_runtime.targets import AUTO, BY_NAME, CPU, CUDA, GPU_TARGETS, OPENVINO, PORTABLE, TENSORRT
 
 Start = Callable[[Path, Artefact, EngineOptions], Engine]
 """(the bundle's directory, artefact, options) -> the engine, loaded."""
 
 
 def _onnxruntime(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415 - see ENGINES
+
     return OnnxRuntimeEngine(directory / artefact.file, options.threads)
 
 
 def _openvino(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    from bert_runtime.backends.openvino import OpenVinoEngine  # noqa: PLC0415 - see ENGINES
+
     if options.cache is not None:
         make_cache(options.cache)
     with real_files(directory, (artefact.file, *artefact.data), options.cache) as folder:
         return OpenVinoEngine(folder / artefact.file, artefact.precision, options.threads, options.cache)
 
 
-ENGINES: Mapping[str, Start] = {"openvino": _openvino, "cpu": _onnxruntime, "portable": _onnxruntime}
-"""The targets of the CPU, of equal precisions the fastest first."""
+def _cuda(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    from bert_runtime.backends.cuda import CudaEngine  # noqa: PLC0415 - see ENGINES
 
-GPU_ENGINES: Mapping[str, Start] = {"tensorrt": TensorRtEngine, "cuda": CudaEngine}
-"""The targets of a GPU."""
+    return CudaEngine(directory, artefact, options)
 
-PRECISIONS = ("int8", "bf16", "fp32", "fp16")
-"""The fastest on a CPU first."""
+
+def _tensorrt(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    from bert_runtime.backends.tensorrt import TensorRtEngine  # noqa: PLC0415 - see ENGINES
+
+    return TensorRtEngine(directory, artefact, options)
+
+
+ENGINES: Mapping[str, Start] = {
+    CPU.name: _onnxruntime,
+    PORTABLE.name: _onnxruntime,
+    OPENVINO.name: _openvino,
+    CUDA.name: _cuda,
+    TENSORRT.name: _tensorrt,
+}
+"""Target -> what starts its engine. An engine's module is imported when the first one starts: most are never used."""
+
+FASTEST_FIRST = ("int8", "bf16", "fp32", "fp16")
+"""Precisions in the order of their speed on a CPU."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An artefact, and what starts an engine for it: its target's own, or ONNX Runtime where no own one is here.
+    """An artefact, and what starts an engine for it: its target's, or ONNX Runtime where that engine is missing.
 
     Attributes:
         active_target, reason: see Running.
         right_padded: an artefact that is faster and runs beside it, for the masks that it answers; None where none is.
-        warning: what a user should know of it; empty where there is nothing. `cure` is what to do about that.
-        otherwise: what `auto` takes if this engine cannot be started; None where that is an error.
+        warning: what a user should know of it; empty where there is nothing. `fix` is what to do about that.
+        fallback: what `auto` takes if this engine cannot be started; None where that is an error.
     """
 
     artefact: Artefact
@@ -62,8 +78,8 @@ class Choice:
     reason: str
     right_padded: Artefact | None = None
     warning: str = ""
-    cure: str = ""
-    otherwise: Choice | None = None
+    fix: str = ""
+    fallback: Choice | None = None
 
 
 def select(manifest: Manifest, target: str) -> Choice:
@@ -85,36 +101,34 @@ def decide(manifest: Manifest, target: str, system: System) -> Choice:
             it. A named target never falls back to another.
     """
     held = manifest.by_target
-    if target == "auto":
+    if target == AUTO:
         return _automatic(manifest, held, system)
     if target not in held:
         raise BackendError(
             f"target {target!r} was asked for, but the bundle holds {', '.join(held)}; load one of these or "
             f"export it again with --target {target}"
         )
-    if target in GPU_ENGINES:
-        lacking = lacks(system, target)
-        if lacking:
-            raise BackendError(f"target {target!r}: {_joined(lacking)}; or load another target")
+    if BY_NAME[target].is_on_gpu:
+        missing = missing_requirements(system, target)
+        if missing:
+            raise BackendError(f"target {target!r}: {_joined(missing)}; or load another target")
         return _on_gpu(held[target], target, "it was named")
-    if target not in ENGINES:
-        raise BackendError(
-            f"target {target!r}: this runtime runs {', '.join((*GPU_ENGINES, *ENGINES))}; use one of these targets"
-        )
     return Choice(held[target].artefact, ENGINES[target], target, "it was named")
 
 
 def start(directory: Path, artefact: Artefact, threads: int, cache: Path | None = None) -> Engine:
-    """The artefact on this CPU: its target's own engine, or ONNX Runtime's CPU provider for one that has none here."""
-    return ENGINES.get(artefact.target, _onnxruntime)(directory, artefact, EngineOptions(threads, cache))
+    """The artefact on this CPU: a CPU target's own engine, or ONNX Runtime's CPU provider for a GPU's target."""
+    begin = _onnxruntime if BY_NAME[artefact.target].is_on_gpu else ENGINES[artefact.target]
+    return begin(directory, artefact, EngineOptions(threads, cache))
 
 
 def _machine(manifest: Manifest, target: str) -> System:
     """As much of this machine as the choice depends on: reading it takes time, starting a driver even more."""
-    asked = {artefact.target for artefact in manifest.artefacts} & ({target} if target != "auto" else set(TARGETS))
-    if asked & set(GPU_TARGETS):
+    held = {BY_NAME[artefact.target] for artefact in manifest.artefacts}
+    asked = held if target == AUTO else {each for each in held if each.name == target}
+    if any(each.is_on_gpu for each in asked):
         return this_system(Sources())
-    if target == "auto" and "openvino" in asked:
+    if target == AUTO and any(each.module != CPU.module for each in asked):
         return this_system(Sources(driver=lambda: None))
     return System()
 
@@ -123,33 +137,36 @@ def _on_gpu(held: Held, target: str, reason: str) -> Choice:
     """With the artefact for right-padded masks, if there is one. A CPU is no faster with it, and does without."""
     if held.right_padded is not None:
         reason += f"; {held.right_padded.file} answers right-padded masks, and {held.artefact.file} any other"
-    return Choice(held.artefact, GPU_ENGINES[target], target, reason, held.right_padded)
+    return Choice(held.artefact, ENGINES[target], target, reason, held.right_padded)
 
 
 def _automatic(manifest: Manifest, held: Mapping[str, Held], system: System) -> Choice:
     choice = _best(manifest, system)
-    lacking = {target: lacks(system, target) for target in GPU_TARGETS if target in held}
-    passed = {target: found for target, found in lacking.items() if found}
+    asked = [target.name for target in GPU_TARGETS if target.name in held]
+    missing = {target: missing_requirements(system, target) for target in asked}
+    passed = {target: found for target, found in missing.items() if found}
     why = [f"{target} cannot run here: {_joined(found)}" for target, found in passed.items()]
     choice = replace(choice, reason="; ".join([choice.reason, *why]))
-    for target in reversed([target for target in lacking if target not in passed]):
+    for target in reversed([target for target in asked if target not in passed]):
         reason = "; ".join(["it is the first that auto tries of those that run here", *why])
-        choice = replace(_on_gpu(held[target], target, reason), otherwise=choice)
+        choice = replace(_on_gpu(held[target], target, reason), fallback=choice)
     if not why or not (system.driver or system.nvidia_hardware):
-        return choice  # without a GPU, a file for one that is not used is worth no word
+        return choice  # a machine without a GPU is no reason to warn of a GPU's artefact
     warning = "; ".join([choice.warning or f"{_named(choice.artefact)} runs", *why])
-    cure = "; ".join(dict.fromkeys(finding.fix for found in passed.values() for finding in found))
-    return replace(choice, warning=warning, cure=cure)
+    fix = "; ".join(dict.fromkeys(finding.fix for found in passed.values() for finding in found))
+    return replace(choice, warning=warning, fix=fix)
 
 
 def _best(manifest: Manifest, system: System) -> Choice:
     """The best artefact for the CPU, or the first one where none is for the CPU."""
-    ranked = sorted((held.artefact for target, held in manifest.by_target.items() if target in ENGINES), key=_rank)
-    missing = [each for each in ranked if each.target == "openvino" and lacks(system, each.target)]
+    on_cpu = [held.artefact for target, held in manifest.by_target.items() if not BY_NAME[target].is_on_gpu]
+    ranked = sorted(on_cpu, key=_rank)
+    # ONNX Runtime's absence is an error of its own, told when the engine starts.
+    missing = [each for each in ranked if _other_engine(each) and missing_requirements(system, each.target)]
     present = [artefact for artefact in ranked if artefact not in missing]
-    install = f"run `pip install 'bert-export[{missing[0].target}]'`" if missing else ""
+    install = f"run `pip install 'bert-export[{BY_NAME[missing[0].target].extra}]'`" if missing else ""
     if not present:
-        return _borrowed(manifest, install)
+        return _on_onnxruntime(manifest, install)
     taken = present[0]
     choice = Choice(taken, ENGINES[taken.target], taken.target, f"{_named(taken)} is the fastest of the CPU's here")
     if not missing or _rank(missing[0]) > _rank(taken):
@@ -158,31 +175,35 @@ def _best(manifest: Manifest, system: System) -> Choice:
         f"the bundle's {_named(missing[0])} artefact is faster, but the package of its engine is not installed: "
         f"{_named(taken)} runs; {install}, or name the target {taken.target}"
     )
-    return replace(choice, warning=warning, cure=install)
+    return replace(choice, warning=warning, fix=install)
 
 
-def _borrowed(manifest: Manifest, install: str) -> Choice:
+def _other_engine(artefact: Artefact) -> bool:
+    return BY_NAME[artefact.target].module != CPU.module
+
+
+def _on_onnxruntime(manifest: Manifest, install: str) -> Choice:
     """A file made for an engine that is not here, on ONNX Runtime's CPU provider."""
     artefact = next(iter(manifest.by_target.values())).artefact
     held = ", ".join(manifest.by_target)
-    cure = f"; {install} for the engine that it was made for" if install else ""
+    fix = f"; {install} for the engine that it was made for" if install else ""
     warning = (
         f"the bundle holds only {held}; its {artefact.target} file runs on ONNX Runtime's CPU provider here,"
-        f" slower than `bert-export --target cpu` would make it{cure}"
+        f" slower than `bert-export --target cpu` would make it{fix}"
     )
     reason = f"the bundle holds only {held}, and {_named(artefact)} runs on ONNX Runtime's CPU provider"
     return Choice(
         artefact,
         _onnxruntime,
-        "cpu",
+        CPU.name,
         reason,
         warning=warning,
-        cure=install or "export the bundle with --target cpu as well",
+        fix=install or f"export the bundle with --target {CPU.name} as well",
     )
 
 
 def _rank(artefact: Artefact) -> tuple[int, int]:
-    return PRECISIONS.index(artefact.precision), list(ENGINES).index(artefact.target)
+    return FASTEST_FIRST.index(artefact.precision), BY_NAME[artefact.target].auto_rank
 
 
 def _named(artefact: Artefact) -> str:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.cuda import cuda_options
 from bert_runtime.backends.engine import Array, make_cache
-from bert_runtime.backends.gpu_session import CUDA, TENSORRT, open_gpu_session, preload
+from bert_runtime.backends.gpu_session import open_gpu_session, preload, provider_of
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.system import System, this_system
 from bert_runtime.manifest import Artefact
+from bert_runtime.targets import CUDA, TENSORRT
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,10 @@ class TensorRtEngine(OrtEngine):
             folder = options.cache / key.folder
             make_cache(folder)
         own = tensorrt_options(options.gpu, self._profile.shapes(artefact.inputs), folder)
-        providers = [(TENSORRT, own), (CUDA, cuda_options(options.gpu))]
+        name = provider_of(TENSORRT)
+        providers = [(name, own), (provider_of(CUDA), cuda_options(options.gpu))]
         session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
-        super().__init__(session, f"onnxruntime {onnxruntime.__version__} {TENSORRT} {options.gpu.device}")
+        super().__init__(session, f"onnxruntime {onnxruntime.__version__} {name} {options.gpu.device}")
 
     def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine. Feeds below the profile's sizes are padded; above them they are a BackendError."""
@@ -119,7 +121,9 @@ def tensorrt_options(gpu: GpuOptions, shapes: tuple[str, str, str], cache: Path 
 
 def _libraries(system: System) -> list[str]:
     """TensorRT's own among the libraries that the provider is linked to; onnxruntime itself looks for the others."""
-    return [name for name in system.needs.get("tensorrt", ()) if name.startswith("libnv") and name in system.libraries]
+    return [
+        name for name in system.needs.get(TENSORRT.name, ()) if name.startswith("libnv") and name in system.libraries
+    ]
 
 
 def _key(

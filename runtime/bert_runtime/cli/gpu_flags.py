@@ -10,14 +10,16 @@ from bert_runtime.backends.options import ARENAS, GpuOptions
 from bert_runtime.backends.profile import read_profile
 from bert_runtime.cli.parser import whole_number
 from bert_runtime.errors import InputError
-from bert_runtime.machine.targets import GPU_TARGETS
+from bert_runtime.targets import GPU_TARGETS
+
+_GPU = tuple(target.name for target in GPU_TARGETS)
 
 USED_BY = {
-    "device": GPU_TARGETS,
-    "gpu_memory": GPU_TARGETS,
-    "gpu_arena": GPU_TARGETS,
-    "cuda_graphs": ("cuda",),
-    "gpu_profile": ("tensorrt",),
+    "device": _GPU,
+    "gpu_memory": _GPU,
+    "gpu_arena": _GPU,
+    "cuda_graphs": tuple(target.name for target in GPU_TARGETS if target.has_cuda_graphs),
+    "gpu_profile": tuple(target.name for target in GPU_TARGETS if target.has_profile),
 }
 """Flag, as argparse names it -> the targets that it is for."""
 

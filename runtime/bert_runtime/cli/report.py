@@ -11,9 +11,10 @@ from bert_runtime.backends.select import decide
 from bert_runtime.cli.printable import printable
 from bert_runtime.machine.diagnose import diagnose
 from bert_runtime.machine.finding import Finding, Level
+from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import System
-from bert_runtime.machine.targets import TARGETS, lacks
 from bert_runtime.manifest import Manifest
+from bert_runtime.targets import AUTO, BY_PREFERENCE
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Report:
 
 def examine(system: System, manifest: Manifest | None) -> Report:
     """Judge a machine, and what a bundle's artefacts find on it."""
-    lacking = {target: lacks(system, target) for target in TARGETS}
-    targets = tuple(TargetReport(target, not found, found) for target, found in lacking.items())
+    missing = {target.name: missing_requirements(system, target.name) for target in BY_PREFERENCE}
+    targets = tuple(TargetReport(target, not found, found) for target, found in missing.items())
     findings = diagnose(system)
     if manifest is None:
         auto = _auto(targets)
@@ -83,14 +84,15 @@ def _auto(targets: tuple[TargetReport, ...]) -> AutoReport:
     chosen = next((each.target for each in targets if each.runs), None)
     if chosen is None:
         return AutoReport(None, None, "no target runs here")
-    return AutoReport(chosen, None, f"the first that runs here of {', '.join(TARGETS)}, in a bundle with all of them")
+    order = ", ".join(target.name for target in BY_PREFERENCE)
+    return AutoReport(chosen, None, f"the first that runs here of {order}, in a bundle with all of them")
 
 
 def _auto_of(manifest: Manifest, system: System) -> tuple[AutoReport, list[Finding]]:
-    choice = decide(manifest, "auto", system)
+    choice = decide(manifest, AUTO, system)
     masks = "" if choice.right_padded is None else f", {choice.right_padded.mask} and {choice.artefact.mask} masks"
     artefact = f"{choice.artefact.target} {choice.artefact.precision}{masks}"
-    found = [] if not choice.warning else [Finding(Level.FAULT, choice.warning, choice.cure)]
+    found = [] if not choice.warning else [Finding(Level.FAULT, choice.warning, choice.fix)]
     return AutoReport(choice.active_target, artefact, choice.reason), found
 
 

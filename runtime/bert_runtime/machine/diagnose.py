@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from bert_runtime.machine.driver import LIBRARY
 from bert_runtime.machine.finding import Finding, Level
+from bert_runtime.machine.requirements import known_faults, missing_requirements
 from bert_runtime.machine.system import System
-from bert_runtime.machine.targets import GPU_TARGETS, known_faults, lacks
+from bert_runtime.targets import CPU, GPU_TARGETS
 
 _LITTLE_MEMORY = 1 << 30
 """Bytes. BERT-base in fp32 has 438 MB of weights, which a load holds twice for a moment."""
@@ -17,7 +18,7 @@ _LITTLE_MEMORY = 1 << 30
 def diagnose(system: System) -> list[Finding]:
     """Every fault once, then every note once."""
     found = list(
-        dict.fromkeys([*lacks(system, "cpu"), *_packages(system), *_gpu(system), *_cpu(system), *_limits(system)])
+        dict.fromkeys([*missing_requirements(system, CPU.name), *_packages(system), *_gpu(system), *_cpu(system), *_limits(system)])
     )
     return sorted(found, key=lambda finding: finding.level is not Level.FAULT)
 
@@ -42,7 +43,7 @@ def _gpu(system: System) -> Iterator[Finding]:
             )
         return
     for target in GPU_TARGETS:
-        yield from lacks(system, target)
+        yield from missing_requirements(system, target.name)
 
 
 def _cpu(system: System) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from bert_runtime.machine.cpu import Cpu, parse_cpuinfo
 from bert_runtime.machine.driver import LIBRARY, Driver, read_driver
 from bert_runtime.machine.elf import needed
 from bert_runtime.machine.libraries import Libraries
+from bert_runtime.targets import GPU_TARGETS, TARGETS
 
 PACKAGES = (
     "bert-export",
@@ -29,11 +30,8 @@ PACKAGES = (
     "rich",
     "torch",
 )
-PROVIDERS: Mapping[str, str] = {
-    "cuda": "libonnxruntime_providers_cuda.so",
-    "tensorrt": "libonnxruntime_providers_tensorrt.so",
-}
-"""Target -> the library of ONNX Runtime that is its provider."""
+MODULES = tuple(dict.fromkeys(target.module for target in TARGETS))
+"""The Python modules of engines."""
 
 _NVIDIA_PCI = "0x10de"
 _OF_EVERY_SYSTEM = ("libc.", "libm.", "libdl.", "librt.", "libpthread.", "libstdc++.", "libgcc_s.", "ld-linux", "libz.")
@@ -55,7 +53,7 @@ class System:
 
     Attributes:
         packages: those of PACKAGES that are installed -> their version.
-        modules: which of onnxruntime and openvino Python finds.
+        modules: which of MODULES Python finds.
         needs: a GPU target that ONNX Runtime's package has a provider for -> the libraries that it is linked to, but
             for those that every system has.
         libraries: each of these, and the driver's, that is here -> its file.
@@ -107,7 +105,7 @@ def this_system(sources: Sources | None = None) -> System:
     names = {LIBRARY, *(name for linked in needs.values() for name in linked)}
     return System(
         packages=_packages(sources.path),
-        modules=frozenset(name for name in ("onnxruntime", "openvino") if sources.importable(name)),
+        modules=frozenset(name for name in MODULES if sources.importable(name)),
         needs=needs,
         libraries={name: found for name in sorted(names) if (found := libraries.find(name)) is not None},
         driver=sources.driver(),
@@ -129,10 +127,11 @@ def _packages(path: Sequence[str]) -> dict[str, str]:
 
 def _provider_needs(folders: Sequence[Path]) -> Mapping[str, tuple[str, ...]]:
     needs: dict[str, tuple[str, ...]] = {}
-    for target, name in PROVIDERS.items():
-        files = [file for folder in folders if (file := folder / "onnxruntime/capi" / name).is_file()]
+    for target in GPU_TARGETS:
+        library = target.provider.library if target.provider else ""
+        files = [file for folder in folders if (file := folder / "onnxruntime/capi" / library).is_file()]
         if files:
-            needs[target] = tuple(name for name in needed(files[0]) if not name.startswith(_OF_EVERY_SYSTEM))
+            needs[target.name] = tuple(name for name in needed(files[0]) if not name.startswith(_OF_EVERY_SYSTEM))
     return needs
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bert_export.options import MADE
-from bert_export.tuning.candidates import TARGETS, field_of, thread_counts
+from bert_export.tuning.candidates import TRIED, field_of, thread_counts
 from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.system import System
 
@@ -38,7 +37,7 @@ def test_with_all_packages_and_data_every_precision_of_the_cpus_targets_is_tried
     ]
     assert reasons(FULL) == {}
     tried = {(candidate.target, candidate.precision) for candidate in field_of(FULL, True, False).candidates}
-    assert tried == {(target, precision) for target in TARGETS for precision in MADE[target]}
+    assert tried == {(target.name, precision) for target in TRIED for precision in target.precisions}
 
 
 def test_a_package_that_is_not_installed_is_named_with_its_cure() -> None:
@@ -57,7 +56,7 @@ def test_without_data_only_the_plan_that_needs_none_is_tried() -> None:
         "openvino int8 per-token",
     ]
     told = reasons(FULL, has_data=False)
-    assert set(told) == {f"{target} int8 {plan}" for target in TARGETS for plan in ("fast", "faithful")}
+    assert set(told) == {f"{target.name} int8 {plan}" for target in TRIED for plan in ("fast", "faithful")}
     assert set(told.values()) == {"needs calibration data; give --calibrate FILE"}
 
 

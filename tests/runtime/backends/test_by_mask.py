@@ -48,7 +48,7 @@ class Started(list[str]):
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """A machine with a GPU whose engine is the CPU's."""
     files = Started()
-    monkeypatch.setattr(select, "GPU_ENGINES", {"tensorrt": files, "cuda": files})
+    monkeypatch.setattr(select, "ENGINES", {**select.ENGINES, "tensorrt": files, "cuda": files})
     monkeypatch.setattr(select, "this_system", lambda _: GPU_SERVER)
     return files
 

@@ -57,7 +57,7 @@ def refusing(directory: Path, artefact: Artefact, options: EngineOptions) -> Sta
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(select, "GPU_ENGINES", {"tensorrt": Started, "cuda": Started})
+    monkeypatch.setattr(select, "ENGINES", {**select.ENGINES, "tensorrt": Started, "cuda": Started})
     return monkeypatch
 
 
@@ -116,7 +116,7 @@ def test_a_gpu_engine_is_used_and_said(
 
 def test_auto_goes_on_where_a_gpu_engine_cannot_be_started(machine: pytest.MonkeyPatch, retarget: Retarget) -> None:
     on(machine, GPU_SERVER)
-    machine.setattr(select, "GPU_ENGINES", {"tensorrt": refusing, "cuda": Started})
+    machine.setattr(select, "ENGINES", {**select.ENGINES, "tensorrt": refusing, "cuda": Started})
     with pytest.warns(UserWarning, match="tensorrt could not be started: out of memory; free some; cuda runs instead"):
         session = load(retarget(TASK, *ALL))
     assert session.active_target == "cuda"
@@ -127,7 +127,7 @@ def test_auto_ends_on_the_cpu_where_no_gpu_engine_can_be_started(
     machine: pytest.MonkeyPatch, retarget: Retarget
 ) -> None:
     on(machine, GPU_SERVER)
-    machine.setattr(select, "GPU_ENGINES", {"tensorrt": refusing, "cuda": refusing})
+    machine.setattr(select, "ENGINES", {**select.ENGINES, "tensorrt": refusing, "cuda": refusing})
     with pytest.warns(UserWarning, match="could not be started") as caught:
         session = load(retarget(TASK, "cpu:fp32", "cuda:fp16", "tensorrt:fp16"))
     assert len(caught) == 2
@@ -137,7 +137,7 @@ def test_auto_ends_on_the_cpu_where_no_gpu_engine_can_be_started(
 @pytest.mark.parametrize("target", ["cuda", "tensorrt"])
 def test_a_named_target_is_never_replaced(machine: pytest.MonkeyPatch, target: str, retarget: Retarget) -> None:
     on(machine, GPU_SERVER)
-    machine.setattr(select, "GPU_ENGINES", {"tensorrt": refusing, "cuda": refusing})
+    machine.setattr(select, "ENGINES", {**select.ENGINES, "tensorrt": refusing, "cuda": refusing})
     with pytest.raises(BackendError, match="out of memory"):
         load(retarget(TASK, *ALL), options=Options(target))
 

@@ -43,14 +43,14 @@ import sys
 from pathlib import Path
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import Profile
-from bert_runtime.backends.select import GPU_ENGINES
+from bert_runtime.backends.select import ENGINES
 from bert_runtime.bundle import read
 from bert_runtime.errors import BackendError
 bundle, target = sys.argv[1:]
 (artefact,) = read(Path(bundle)).manifest.artefacts
 profile = Profile({"batch": (1, 1, 2), "sequence": (1, 8, 32)})
 try:
-    GPU_ENGINES[target](Path(bundle), artefact, EngineOptions(1, None, GpuOptions(profile=profile)))
+    ENGINES[target](Path(bundle), artefact, EngineOptions(1, None, GpuOptions(profile=profile)))
     print("a session was made")
 except BackendError as error:
     print("refused:", error)

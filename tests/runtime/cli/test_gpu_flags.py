@@ -107,7 +107,7 @@ def asked(machine: pytest.MonkeyPatch) -> list[GpuOptions]:
         told.append(options.gpu)
         return Started(directory, artefact, options)
 
-    machine.setattr(select, "GPU_ENGINES", {"cuda": remembering, "tensorrt": remembering})
+    machine.setattr(select, "ENGINES", {**select.ENGINES, "cuda": remembering, "tensorrt": remembering})
     return told
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.driver import LIBRARY, Driver, Gpu
-from bert_runtime.machine.system import PROVIDERS, Limits, Sources, System
+from bert_runtime.machine.system import Limits, Sources, System
+from bert_runtime.targets import BY_NAME
 
 CUDA_NEEDS = ("libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudart.so.13", LIBRARY)
 TENSORRT_NEEDS = ("libcublas.so.13", "libnvinfer.so.10", "libnvonnxparser.so.10", "libcudart.so.13", "libcudnn.so.9")
@@ -86,7 +87,9 @@ class Tree:
 
     def provider(self, target: str, needed: Sequence[str]) -> None:
         """ONNX Runtime's library for a target, linked to these."""
-        self.write(f"site/onnxruntime/capi/{PROVIDERS[target]}", elf([*needed, "libc.so.6"]))
+        provider = BY_NAME[target].provider
+        assert provider is not None
+        self.write(f"site/onnxruntime/capi/{provider.library}", elf([*needed, "libc.so.6"]))
 
     def sources(
         self,

@@ -1,18 +1,14 @@
-"""What a target needs of a machine and does not find there: nothing means that an engine for it can be started."""
+"""Which requirements of a target a machine does not meet: none means that an engine for it can be started."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from bert_runtime.machine.driver import LIBRARY
 from bert_runtime.machine.finding import Finding, Level
 from bert_runtime.machine.system import System
-
-GPU_TARGETS = ("tensorrt", "cuda")
-"""The targets of an NVIDIA GPU, in the order in which `auto` tries them."""
-
-TARGETS = (*GPU_TARGETS, "openvino", "cpu", "portable")
+from bert_runtime.targets import Target, find_target
 
 CONFLICT = Finding(
     Level.FAULT,
@@ -26,15 +22,19 @@ requests 28709 and 29011), and negative indices in Attention and EmbedLayerNorma
 _INSTALL_DRIVER = "install NVIDIA's driver for this GPU; in a container, start it with `docker run --gpus all`"
 _OLDEST: Mapping[int, tuple[int, int]] = {12: (5, 0), 13: (7, 5)}
 """Major version of CUDA -> the oldest compute capability that its libraries have code for (CUDA release notes)."""
+_TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 _OLDEST_ONNXRUNTIME = (1, 24)
 """The first onnxruntime-gpu that records which provider took which node."""
-_OLDEST_TENSORRT = (7, 5)
-"""Since TensorRT 10 (its support matrix)."""
 
 
-def lacks(system: System, target: str) -> tuple[Finding, ...]:
-    """Everything that the target needs and the machine lacks, at once; for a target of TARGETS."""
-    return tuple(_RULES[target](system))
+def missing_requirements(system: System, target: str) -> tuple[Finding, ...]:
+    """Everything that the target of this name needs and the machine lacks.
+
+    Raises:
+        InputError: there is no such target.
+    """
+    wanted = find_target(target)
+    return tuple(_of_gpu(system, wanted) if wanted.provider else _of_cpu(system, wanted))
 
 
 def known_faults(package: str, version: str) -> Finding | None:
@@ -50,42 +50,29 @@ def known_faults(package: str, version: str) -> Finding | None:
     )
 
 
-def _onnxruntime(system: System) -> Iterator[Finding]:
-    if {"onnxruntime", "onnxruntime-gpu"} <= system.packages.keys():
+def _of_cpu(system: System, target: Target) -> Iterator[Finding]:
+    if target.module != "onnxruntime":
+        if target.module not in system.modules:
+            what = f"{target.module} is not installed"
+            yield Finding(Level.NOTE, what, f"run `pip install 'bert-export[{target.extra}]'`")
+    elif {"onnxruntime", "onnxruntime-gpu"} <= system.packages.keys():
         yield CONFLICT
     elif "onnxruntime" not in system.modules:
         yield Finding(
             Level.FAULT,
             "onnxruntime is not installed",
-            "run `pip install 'bert-export[cpu]'`, or 'bert-export[gpu]' for a machine with an NVIDIA GPU",
+            f"run `pip install 'bert-export[{target.extra}]'`, or 'bert-export[gpu]' for a machine with an NVIDIA GPU",
         )
 
 
-def _openvino(system: System) -> Iterator[Finding]:
-    if "openvino" not in system.modules:
-        yield Finding(Level.NOTE, "openvino is not installed", "run `pip install 'bert-export[openvino]'`")
-
-
-def _cuda(system: System) -> Iterator[Finding]:
-    yield from _provider(system, "cuda")
-    yield from _gpu(system, _cuda_major(system, "cuda"))
-
-
-def _tensorrt(system: System) -> Iterator[Finding]:
-    yield from _provider(system, "tensorrt")
-    yield from _gpu(system, _cuda_major(system, "tensorrt"))
-    gpus = system.driver.gpus if system.driver else ()
-    if gpus and gpus[0].capability < _OLDEST_TENSORRT:
-        yield _too_old(system, "TensorRT 10", _OLDEST_TENSORRT)
-
-
-_RULES: Mapping[str, Callable[[System], Iterator[Finding]]] = {
-    "cpu": _onnxruntime,
-    "portable": _onnxruntime,
-    "openvino": _openvino,
-    "cuda": _cuda,
-    "tensorrt": _tensorrt,
-}
+def _of_gpu(system: System, target: Target) -> Iterator[Finding]:
+    provider = target.provider
+    assert provider is not None
+    yield from _provider(system, target.name)
+    yield from _gpu(system, _cuda_major(system, target.name))
+    gpus, oldest = system.driver.gpus if system.driver else (), provider.oldest_capability
+    if gpus and oldest is not None and gpus[0].capability < oldest:
+        yield _too_old(system, provider.oldest_reason, oldest)
 
 
 def _provider(system: System, target: str) -> Iterator[Finding]:
@@ -114,7 +101,7 @@ def _provider(system: System, target: str) -> Iterator[Finding]:
             "folder that has them in LD_LIBRARY_PATH",
         )
     if tensorrt:
-        yield _tensorrt_version(system, tensorrt)
+        yield _tensorrt_version(system, target, tensorrt)
 
 
 def _too_old_package(system: System) -> Iterator[Finding]:
@@ -128,15 +115,15 @@ def _too_old_package(system: System) -> Iterator[Finding]:
         )
 
 
-def _tensorrt_version(system: System, missing: list[str]) -> Finding:
+def _tensorrt_version(system: System, target: str, missing: list[str]) -> Finding:
     """A TensorRT that is not there, or there in a major version that this provider cannot load."""
     major = _major(missing[0])
-    cuda = _cuda_major(system, "tensorrt")
-    package = f"tensorrt-cu{cuda}" if cuda else "tensorrt"
+    cuda = _cuda_major(system, target)
+    package = f"{_TENSORRT_PACKAGES[0]}-cu{cuda}" if cuda else _TENSORRT_PACKAGES[0]
     install = f"`pip install '{package}>={major},<{major + 1}'`"
-    others = [name for name in ("tensorrt", "tensorrt-cu13", "tensorrt-cu12") if name in system.packages]
+    others = [name for name in _TENSORRT_PACKAGES if name in system.packages]
     if not others:
-        what = f"{', '.join(missing)}: not found, and ONNX Runtime's provider for tensorrt is linked to them"
+        what = f"{', '.join(missing)}: not found, and ONNX Runtime's provider for {target} is linked to them"
         return Finding(Level.NOTE, what, f"run {install}")
     installed = ", ".join(f"{name} {system.packages[name]}" for name in others)
     return Finding(

@@ -15,8 +15,22 @@ from numpy.typing import NDArray
 from bert_calibration.chains import HEADS_JOINED, constant, through
 from bert_calibration.edit import Editor
 from bert_calibration.integers import Integers
+from bert_calibration.plans import FAITHFUL, FAST, PER_TOKEN, Form
 from bert_calibration.products import Product, Site
 from bert_calibration.ranges import Range
+from bert_calibration.targets import portable, qdq
+from bert_calibration.targets.scheme import Scheme, named
+
+
+def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
+    """Replace a site's products; product -> the operator that each became."""
+    if form is not Form.STATIC or found is None or not is_possible(site):
+        return portable.quantize_site(editor, site, form, found)
+
+    def correct(product: Product, weights: Integers) -> None:
+        take_from_bias(editor, product, found, weights)
+
+    return qdq.replace_products(editor, site, rounded(editor, site, found), made=correct)
 
 
 def is_possible(site: Site) -> bool:
@@ -76,3 +90,12 @@ def _addition(product: Product) -> tuple[ir.Node, int, NDArray[np.float32]] | No
     place = 1 - use.idx
     bias = constant(use.node.inputs[place]) if use.node.op_type == "Add" else None
     return (use.node, place, bias) if bias is not None and bias.shape == product.matrix().shape[1:] else None
+
+
+SCHEME = Scheme(
+    plans=named(FAST, FAITHFUL, PER_TOKEN),
+    forms=portable.SCHEME.forms,
+    limits=portable.SCHEME.limits,
+    quantize_site=quantize_site,
+    token_note=portable.SCHEME.token_note,
+)

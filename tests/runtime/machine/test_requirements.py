@@ -11,8 +11,9 @@ from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.diagnose import diagnose
 from bert_runtime.machine.driver import LIBRARY, Driver
 from bert_runtime.machine.finding import Finding, Level
+from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import Limits, System
-from bert_runtime.machine.targets import TARGETS, lacks
+from bert_runtime.targets import BY_NAME
 
 OLD_DRIVER = replace(GPU_SERVER, driver=Driver((12, 4), (H100,)))
 OLD_GPU = replace(GPU_SERVER, driver=Driver((13, 0), (replace(H100, name="Tesla V100", capability=(7, 0)),)))
@@ -36,9 +37,9 @@ def faults(system: System) -> list[Finding]:
     return [finding for finding in diagnose(system) if finding.level is Level.FAULT]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", BY_NAME)
 def test_a_machine_with_everything_runs_everything(target: str) -> None:
-    assert lacks(GPU_SERVER, target) == ()
+    assert missing_requirements(GPU_SERVER, target) == ()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_fault_is_named_with_its_fix(system: System, what: str, fix: str) -> N
     ],
 )  # fmt: skip
 def test_a_target_that_lacks_something_does_not_run(system: System, target: str) -> None:
-    found = lacks(system, target)
+    found = missing_requirements(system, target)
     assert found
     assert all(finding.what and finding.fix for finding in found)
 
@@ -106,17 +107,19 @@ def test_a_target_that_lacks_something_does_not_run(system: System, target: str)
     ("system", "target"), [(TENSORRT_11, "cuda"), (NO_CUDNN, "cuda"), (HIDDEN, "cpu"), (NONE, "openvino")]
 )
 def test_a_fault_of_one_target_is_none_of_another(system: System, target: str) -> None:
-    assert lacks(system, target) == ()
+    assert missing_requirements(system, target) == ()
 
 
 def test_an_old_gpu_is_no_fault_of_the_user() -> None:
     assert faults(OLD_GPU) == []
-    assert "Tesla V100 has the compute capability 7.0, expected 7.5 at least" in lacks(OLD_GPU, "cuda")[0].what
+    assert "Tesla V100 has the compute capability 7.0, expected 7.5 at least" in str(
+        missing_requirements(OLD_GPU, "cuda")[0]
+    )
 
 
 def test_all_that_is_missing_is_told_at_once() -> None:
     both = replace(without(GPU_SERVER, "libcudart.so.13"), driver=Driver((12, 4), (H100,)))
-    assert [finding.what.partition(":")[0].partition(" runs")[0] for finding in lacks(both, "cuda")] == [
+    assert [finding.what.partition(":")[0].partition(" runs")[0] for finding in missing_requirements(both, "cuda")] == [
         "libcudart.so.13", "the driver"
     ]  # fmt: skip
 
@@ -136,5 +139,5 @@ def test_a_narrow_cpu_and_narrow_limits_are_notes() -> None:
 def test_a_package_for_another_cuda_is_named_in_its_own_words() -> None:
     needs = {"cuda": ("libcublas.so.12", "libcudart.so.12", LIBRARY)}
     system = replace(without(GPU_SERVER), needs=needs, libraries={LIBRARY: GPU_SERVER.libraries[LIBRARY]})
-    (finding,) = lacks(system, "cuda")
+    (finding,) = missing_requirements(system, "cuda")
     assert "'nvidia-cublas-cu12==12.*' 'nvidia-cuda-runtime-cu12==12.*'" in finding.fix

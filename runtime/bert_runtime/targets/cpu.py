@@ -1,0 +1,24 @@
+"""The target `cpu`: ONNX Runtime's CPU provider, with its fused operators."""
+
+from __future__ import annotations
+
+from bert_runtime.targets.target import Device, Operators, Target
+
+CPU = Target(
+    name="cpu",
+    precisions=("fp32", "int8"),
+    refusals={
+        "fp16": (
+            "a CPU computes half precision by converting to single and back, which gains nothing; use --target cuda "
+            "for a GPU (a CPU runs that bundle too, with a warning), or leave --fp16 out"
+        ),
+        "bf16": "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU",
+    },
+    device=Device.CPU,
+    module="onnxruntime",
+    extra="cpu",
+    auto_rank=3,
+    operators=Operators.FUSED,
+    auto_for=("fp32", "int8"),
+    is_candidate=True,
+)

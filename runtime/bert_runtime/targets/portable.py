@@ -1,0 +1,22 @@
+"""The target `portable`: operators of the ONNX standard alone, for any engine that reads ONNX."""
+
+from __future__ import annotations
+
+from bert_runtime.targets.target import Device, Target
+
+PORTABLE = Target(
+    name="portable",
+    precisions=("fp32", "fp16", "int8"),
+    refusals={
+        "bf16": (
+            "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU, --target "
+            "cuda:fp16 for a GPU"
+        ),
+    },
+    device=Device.CPU,
+    module="onnxruntime",
+    extra="cpu",
+    auto_rank=4,
+    # The engine is that of `cpu` without its fused operators: it cannot be the fastest.
+    is_candidate=False,
+)
