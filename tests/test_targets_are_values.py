@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,14 @@ def sources() -> list[Path]:
 def test_no_target_is_named_outside_its_own_file() -> None:
     found = [(path.relative_to(ROOT).as_posix(), line, word) for path in sources() for line, word in literals(path)]
     assert [each for each in found if (each[0], each[2]) not in OTHER_MEANINGS] == []
+
+
+def test_no_target_is_named_in_cpp_outside_the_generated_table() -> None:
+    names = re.compile(rf'"({"|".join(BY_NAME)})"')
+    files = [path for folder in ("src", "cli", "include") for path in (ROOT / "runtime/cpp" / folder).rglob("*.*")]
+    read = [path for path in files if path.suffix in (".cpp", ".h")]
+    assert len(read) > 100
+    assert [path.name for path in read if names.search(path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize(("file", "word"), OTHER_MEANINGS)

@@ -201,11 +201,15 @@ def test_a_missing_product_is_named(subject: GetSubject) -> None:
     ("target", "plan", "message"),
     [
         ("cuda", PER_TOKEN, "the target is 'cuda', expected one of cpu, openvino, portable, tensorrt"),
-        ("tensorrt", PER_TOKEN, "tensorrt takes static scales only: give calibration data"),
-        ("openvino", DYNAMIC, "plan dynamic is for the target cpu"),
+        (
+            "tensorrt",
+            PER_TOKEN,
+            "which tensorrt has not; it takes static scales only: give calibration data",
+        ),
+        ("openvino", DYNAMIC, "plan dynamic has dynamic scales, which openvino has not"),
         ("cpu", FAST, "plan fast needs ranges; calibrate first"),
         ("cpu", PER_TOKEN.keeping("nothing.here"), "nothing called nothing.here to keep"),
-        ("openvino", DYNAMIC.keeping("x"), "for the target cpu.*called x to keep"),
+        ("openvino", DYNAMIC.keeping("x"), "which openvino has not.*called x to keep"),
     ],
 )
 def test_what_does_not_fit_is_refused(target: str, plan: Plan, message: str, subject: GetSubject) -> None:

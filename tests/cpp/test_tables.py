@@ -1,7 +1,8 @@
-"""The tables of Unicode that the C++ runtime was generated with: making them again gives no difference."""
+"""The tables that the C++ runtime was generated with: making them again gives no difference."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,26 @@ def test_the_messages_of_onnx_are_what_their_script_writes() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+FORMAT_SCRIPT = CPP / "tools" / "make_format_tables.py"
+
+
+def test_targets_tasks_and_words_of_the_format_are_those_of_python() -> None:
+    done = subprocess.run([sys.executable, str(FORMAT_SCRIPT), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_format_table_that_was_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("make_format_tables", FORMAT_SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setattr(script, "SOURCES", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make_format_tables.py"])
+    assert script.main() == 0
+    table = tmp_path / "tasks_table.inc"
+    table.write_text(table.read_text(encoding="ascii").replace("vocabulary", "words"), encoding="ascii")
+    monkeypatch.setattr(sys, "argv", ["make_format_tables.py", "--check"])
+    assert script.main() == 1

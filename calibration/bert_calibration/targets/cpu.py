@@ -18,8 +18,8 @@ from bert_calibration.integers import quantized
 from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, Form
 from bert_calibration.products import ATTENTION, Product, Site
 from bert_calibration.ranges import Range
-from bert_calibration.targets import cpu_tail
-from bert_calibration.targets.cpu_rows import axes_of, flat, middles, stay_in_rows, unflat
+from bert_calibration.targets import cpu_rows, cpu_tail
+from bert_calibration.targets.cpu_rows import axes_of, flat, middles, unflat
 from bert_calibration.targets.scheme import Scheme, named
 
 MATMUL, ATTENTION_INT8, ATTENTION_SEPARATE = "MatMulIntegerToFloat", "QAttention", "MultiHeadAttention"
@@ -132,7 +132,7 @@ def finish(editor: Editor) -> None:
     """Move what surrounds the integer products to where ONNX Runtime computes it faster."""
     cpu_tail.split_norms(editor)
     cpu_tail.absorb_biases(editor)
-    stay_in_rows(editor)
+    cpu_rows.stay_in_rows(editor)
 
 
 SCHEME = Scheme(

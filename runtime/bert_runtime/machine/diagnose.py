@@ -18,7 +18,15 @@ _LITTLE_MEMORY = 1 << 30
 def diagnose(system: System) -> list[Finding]:
     """Every fault once, then every note once."""
     found = list(
-        dict.fromkeys([*missing_requirements(system, CPU.name), *_packages(system), *_gpu(system), *_cpu(system), *_limits(system)])
+        dict.fromkeys(
+            [
+                *missing_requirements(system, CPU.name),
+                *_packages(system),
+                *_gpu(system),
+                *_cpu(system),
+                *_limits(system),
+            ]
+        )
     )
     return sorted(found, key=lambda finding: finding.level is not Level.FAULT)
 

@@ -74,7 +74,7 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const Choice choice = select(bundle.manifest, options.target, warn);
   const Artefact& artefact = *choice.artefact;
   refuse_needless_encoder(bundle, artefact, options);
-  const Placement placement = {.target = options.target == "auto" ? "cpu" : artefact.target,
+  const Placement placement = {.target = options.target == "auto" ? std::string() : artefact.target,
                                .threads = is_bulk ? 1 : threads,
                                .library = options.onnxruntime};
   // The graph and the vocabulary take equally long: each on a thread of its own. What is wrong with the text is told first.

@@ -8,22 +8,16 @@
 
 #include "bert_runtime/errors.h"
 #include "contradictions.h"
+#include "format_words.h"
 #include "json_record.h"
 #include "python_repr.h"
 #include "strict_json.h"
+#include "target.h"
 #include "texts.h"
 
 namespace bert_runtime {
 namespace {
 
-const std::vector<std::string> kTargets = {"cpu", "cuda", "tensorrt", "openvino", "portable"};
-const std::vector<std::string> kPrecisions = {"fp32", "fp16", "bf16", "int8"};
-const std::vector<std::string> kMasks = {"any", kRightPadded};
-const std::vector<std::string> kDtypes = {"int64", "int32", "float32", "float16", "bool"};
-const std::vector<std::string> kProblemTypeNames = {"single_label_classification", "multi_label_classification",
-                                                "regression"};
-const std::vector<std::string> kPoolingNames = {"mean", "cls", "pooler"};
-const std::vector<std::string> kTruncationSides = {"right", "left"};
 const std::string kPlainName =
     "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder";
 
@@ -179,7 +173,7 @@ Artefact artefact(Record record) {
   found.data = std::move(own.data);
   found.inputs = std::move(own.inputs);
   found.outputs = std::move(own.outputs);
-  found.target = record.choice("target", kTargets);
+  found.target = record.choice("target", target_names());
   found.precision = record.choice("precision", kPrecisions);
   found.mask = record.choice("mask", kMasks);
   found.opset = record.integer("opset", 1, 1000);

@@ -1,15 +1,14 @@
 #include "bert_runtime/task.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
+
+#include "format_words.h"
 
 namespace bert_runtime {
 namespace {
 
-constexpr std::array<std::string_view, 9> kRequestAxes = {"batch", "choices", "sequence", "masks",  "texts",
-                                                          "past",  "total",   "source",   "sources"};
 constexpr std::string_view kLayer = "{layer}";
 
 TensorSpec of_layer(TensorSpec spec, std::int64_t layer) {
@@ -18,6 +17,13 @@ TensorSpec of_layer(TensorSpec spec, std::int64_t layer) {
 }
 
 }  // namespace
+
+const Task& task_named(std::string_view name) {
+  static const std::vector<Task> tasks = {
+#include "tasks_table.inc"
+  };
+  return *std::ranges::find(tasks, name, &Task::name);
+}
 
 bool is_request_axis(std::string_view axis) { return std::ranges::find(kRequestAxes, axis) != kRequestAxes.end(); }
 

@@ -67,6 +67,9 @@ struct Task {
   [[nodiscard]] BERT_RUNTIME_API std::optional<SharedRows> shared_rows() const;
 };
 
+/// The value of a task of this name, which there must be; the table is made from Python's `bert_runtime.tasks`.
+[[nodiscard]] BERT_RUNTIME_API const Task& task_named(std::string_view name);
+
 /// The tensors of a graph with `layers` layers, in order: templates that stand together stay together by layer.
 [[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> expand(const std::vector<TensorSpec>& specs,
                                                               std::int64_t layers);

@@ -88,7 +88,7 @@ std::shared_ptr<OrtSession> loaded(const Library& library, const std::filesystem
         failure);
   check(api, api.SetInterOpNumThreads(options.get(), 1), failure);
   check(api, api.SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_FATAL), failure);
-  if (provider_name(placement.target) == provider_name("cpu")) {
+  if (provider_name(placement.target) == kCpuProvider) {
     // A block of memory for each shape that was met, and batches have many.
     check(api, api.DisableMemPattern(options.get()), failure);
   }

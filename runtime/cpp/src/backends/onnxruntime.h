@@ -17,7 +17,7 @@ namespace bert_runtime {
 
 /// Where an ONNX file runs, and with how many threads.
 struct Placement {
-  std::string target = "cpu";                  ///< cpu, cuda or tensorrt; anything else runs on the CPU.
+  std::string target = {};                     ///< Of the artefact; none: the CPU's provider.
   std::int64_t threads = 1;                    ///< Of one run.
   std::optional<std::string> library = {};     ///< The path of ONNX Runtime; see open_onnxruntime.
 };

@@ -7,10 +7,13 @@
 #include "backends/status.h"
 #include "bert_runtime/errors.h"
 #include "python_repr.h"
+#include "target.h"
 #include "texts.h"
 
 namespace bert_runtime {
 namespace {
+
+constexpr const char* kCudaProvider = "CUDAExecutionProvider";
 
 std::vector<std::string> available(const Library& library) {
   char** names = nullptr;
@@ -42,8 +45,8 @@ void add_tensorrt(const Library& library, OrtSessionOptions* options, const std:
 }  // namespace
 
 std::string provider_name(const std::string& target) {
-  if (target == "cuda") return "CUDAExecutionProvider";
-  return target == "tensorrt" ? "TensorrtExecutionProvider" : "CPUExecutionProvider";
+  const Target* found = find_target(target);
+  return found ? found->provider : kCpuProvider;
 }
 
 void add_provider(const Library& library, OrtSessionOptions* options, const std::string& target) {
@@ -54,9 +57,9 @@ void add_provider(const Library& library, OrtSessionOptions* options, const std:
     throw BackendError(where + " has not the " + provider + ", only " + joined(found) +
                        "; install the onnxruntime made for it, or load another target");
   }
-  if (provider == "CPUExecutionProvider") return;
+  if (provider == kCpuProvider) return;
   const std::string failure = where + " cannot start the " + provider + ": ";
-  target == "cuda" ? add_cuda(library, options, failure) : add_tensorrt(library, options, failure);
+  provider == kCudaProvider ? add_cuda(library, options, failure) : add_tensorrt(library, options, failure);
   check(*library.api, library.api->AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1"), failure);
 }
 

@@ -7,7 +7,10 @@
 
 namespace bert_runtime {
 
-/// The provider of a target: CPUExecutionProvider, CUDAExecutionProvider or TensorrtExecutionProvider.
+/// ONNX Runtime's own provider, which every build of it has.
+inline constexpr const char* kCpuProvider = "CPUExecutionProvider";
+
+/// The provider of the target of this name; where there is no such target, kCpuProvider.
 [[nodiscard]] std::string provider_name(const std::string& target);
 
 /// Adds the target's provider to a session's options, and refuses that any part of the graph runs elsewhere.

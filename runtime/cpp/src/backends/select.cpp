@@ -1,20 +1,16 @@
 #include "backends/select.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "bert_runtime/errors.h"
 #include "python_repr.h"
+#include "target.h"
 #include "texts.h"
 
 namespace bert_runtime {
 namespace {
-
-/// The targets that there is an engine for; `auto` takes those of the CPU, of equal precisions the fastest first.
-const std::vector<std::string> kRunnable = {"cpu", "portable", "cuda", "tensorrt"};
-constexpr std::ptrdiff_t kAutomatic = 2;
 
 /// The fastest on a CPU first.
 const std::vector<std::string> kFastestFirst = {"int8", "bf16", "fp32", "fp16"};
@@ -34,15 +30,14 @@ Choice find(const Manifest& manifest, const std::string& target) {
 
 /// The best artefact for the CPU, or null.
 const Artefact* best(const Manifest& manifest) {
-  const auto place = [](const std::vector<std::string>& words, const std::string& word) {
-    return std::ranges::find(words, word) - words.begin();
-  };
-  const auto rank = [&](const Artefact& artefact) {
-    return std::pair(place(kFastestFirst, artefact.precision), place(kRunnable, artefact.target));
+  const auto rank = [](const Artefact& artefact) {
+    return std::pair(std::ranges::find(kFastestFirst, artefact.precision) - kFastestFirst.begin(),
+                     find_target(artefact.target)->auto_rank);
   };
   const Artefact* found = nullptr;
-  for (std::ptrdiff_t i = 0; i < kAutomatic; ++i) {
-    const Artefact* own = find(manifest, kRunnable[static_cast<std::size_t>(i)]).artefact;
+  for (const Target& target : targets()) {
+    if (!target.is_runnable() || target.is_on_gpu) continue;
+    const Artefact* own = find(manifest, target.name).artefact;
     if (own && (!found || rank(*own) < rank(*found))) found = own;
   }
   return found;
@@ -63,12 +58,12 @@ Choice select(const Manifest& manifest, const std::string& target,
       throw BackendError("target " + repr(target) + " was asked for, but the bundle holds " + held +
                          "; load one of these or export it again with --target " + target);
     }
-    if (std::ranges::find(kRunnable, target) == kRunnable.end()) {
-      throw BackendError("target " + repr(target) + ": this runtime runs " + joined(kRunnable) +
+    const Target& wanted = *find_target(target);  // the manifest holds no unknown one
+    if (!wanted.is_runnable()) {
+      throw BackendError("target " + repr(target) + ": this runtime runs " + joined(target_names(true)) +
                          "; use one of these targets");
     }
-    const bool is_gpu = std::ranges::find(kRunnable, target) - kRunnable.begin() >= kAutomatic;
-    return is_gpu ? named : Choice{named.artefact};  // a CPU is no faster with lengths for masks
+    return wanted.is_on_gpu ? named : Choice{named.artefact};  // a CPU is no faster with lengths for masks
   }
   if (const Artefact* found = best(manifest)) return {found};
   const Artefact* artefact = find(manifest, targets.front()).artefact;

@@ -123,15 +123,7 @@ FeatureExtractionResult FeatureExtractionHead::decode(const FeatureExtractionReq
 }
 
 const Task& FeatureExtraction::task() {
-  static const TensorSpec states = {"last_hidden_state", "float32", {"batch", "sequence", "hidden"}};
-  static const Task task = {
-      .name = "feature-extraction",
-      .aliases = {"embedding", "embeddings"},
-      .reads = Reads::all_tokens,
-      .outputs = {states, {kPooled, "float32", {"batch", "hidden"}}},
-      .plain_outputs = {states, {"pooler_output", "float32", {"batch", "hidden"}}},
-      .settings = {"pooling", "normalize"},
-  };
+  static const Task& task = task_named("feature-extraction");
   return task;
 }
 

@@ -91,13 +91,7 @@ FillMaskResult FillMaskHead::decode(const FillMaskRequest& request, const FillMa
 }
 
 const Task& FillMask::task() {
-  static const Task task = {
-      .name = "fill-mask",
-      .aliases = {"mlm"},
-      .reads = Reads::masked_positions,
-      .outputs = {{"logits", "float32", {"batch", "masks", "vocabulary"}}},
-      .plain_outputs = {{"logits", "float32", {"batch", "sequence", "vocabulary"}}},
-  };
+  static const Task& task = task_named("fill-mask");
   return task;
 }
 

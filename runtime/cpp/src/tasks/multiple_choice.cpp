@@ -82,13 +82,7 @@ MultipleChoiceResult MultipleChoiceHead::decode(const MultipleChoiceRequest& req
 }
 
 const Task& MultipleChoice::task() {
-  static const Task task = {
-      .name = "multiple-choice",
-      .aliases = {"mc"},
-      .reads = Reads::first_token,
-      .outputs = {{"logits", "float32", {"batch", "choices"}}},
-      .choices = true,
-  };
+  static const Task& task = task_named("multiple-choice");
   return task;
 }
 

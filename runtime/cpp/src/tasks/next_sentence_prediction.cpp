@@ -49,12 +49,7 @@ NextSentencePredictionResult NextSentencePredictionHead::decode(const NextSenten
 }
 
 const Task& NextSentencePrediction::task() {
-  static const Task task = {
-      .name = "next-sentence-prediction",
-      .aliases = {"nsp"},
-      .reads = Reads::first_token,
-      .outputs = {{"logits", "float32", {"batch", "classes"}}},
-  };
+  static const Task& task = task_named("next-sentence-prediction");
   return task;
 }
 

@@ -77,13 +77,7 @@ PretrainingResult PretrainingHead::decode(const PretrainingRequest& request, con
 }
 
 const Task& Pretraining::task() {
-  static const TensorSpec next = {"seq_relationship_logits", "float32", {"batch", "classes"}};
-  static const Task task = {
-      .name = "pretraining",
-      .reads = Reads::masked_positions,
-      .outputs = {{"prediction_logits", "float32", {"batch", "masks", "vocabulary"}}, next},
-      .plain_outputs = {{"prediction_logits", "float32", {"batch", "sequence", "vocabulary"}}, next},
-  };
+  static const Task& task = task_named("pretraining");
   return task;
 }
 

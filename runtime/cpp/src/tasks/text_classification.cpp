@@ -167,13 +167,7 @@ TextClassificationResult TextClassificationHead::decode(const TextClassification
 }
 
 const Task& TextClassification::task() {
-  static const Task task = {
-      .name = kTextClassification,
-      .aliases = {"seqcls"},
-      .reads = Reads::first_token,
-      .outputs = {{"logits", "float32", {"batch", "labels"}}},
-      .settings = {"labels", "problem_type"},
-  };
+  static const Task& task = task_named(kTextClassification);
   return task;
 }
 

@@ -101,13 +101,7 @@ TokenClassificationResult TokenClassificationHead::decode(const TokenClassificat
 }
 
 const Task& TokenClassification::task() {
-  static const Task task = {
-      .name = kTokenClassification,
-      .aliases = {"ner"},
-      .reads = Reads::all_tokens,
-      .outputs = {{"logits", "float32", {"batch", "sequence", "labels"}}},
-      .settings = {"labels"},
-  };
+  static const Task& task = task_named(kTokenClassification);
   return task;
 }
 

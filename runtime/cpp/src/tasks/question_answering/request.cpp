@@ -54,12 +54,7 @@ std::vector<std::string> QuestionAnsweringRequest::problems() const {
 }
 
 const Task& QuestionAnswering::task() {
-  static const Task task = {
-      .name = "question-answering",
-      .aliases = {"qa"},
-      .reads = Reads::all_tokens,
-      .outputs = {{"start_logits", "float32", {"batch", "sequence"}}, {"end_logits", "float32", {"batch", "sequence"}}},
-  };
+  static const Task& task = task_named("question-answering");
   return task;
 }
 

@@ -119,29 +119,7 @@ std::string TextGenerationHead::continued(const Prompt& prompt, std::span<const 
 }
 
 const Task& TextGeneration::task() {
-  static const std::vector<std::string> past = {"batch", "heads", "past", "size"};
-  static const std::vector<std::string> total = {"batch", "heads", "total", "size"};
-  static const TensorSpec keys = {"present.{layer}.key", "float32", total};
-  static const TensorSpec values = {"present.{layer}.value", "float32", total};
-  const std::vector<std::string> source = {"sources", "heads", "source", "size"};
-  const TensorSpec cross_keys = {"cross_key_values.{layer}.key", "float32", source};
-  const TensorSpec cross_values = {"cross_key_values.{layer}.value", "float32", source};
-  static const Task task = {
-      .name = "text-generation",
-      .aliases = {"lm", "causal-lm"},
-      .reads = Reads::last_token,
-      .outputs = {{"logits", "float32", {"batch", "vocabulary"}}, keys, values},
-      .plain_outputs = {{"logits", "float32", {"batch", "sequence", "vocabulary"}}, keys, values},
-      .graph_inputs = {{"input_ids", "int64", {"batch", "sequence"}},
-                       {"attention_mask", "int64", {"batch", "total"}},
-                       {"past_key_values.{layer}.key", "float32", past},
-                       {"past_key_values.{layer}.value", "float32", past}},
-      .cross_attention = CrossAttention{
-          .inputs = {{"encoder_attention_mask", "int64", {"sources", "source"}}, cross_keys, cross_values},
-          .source_inputs = {{"encoder_hidden_states", "float32", {"sources", "source", "hidden"}}},
-          .source_outputs = {cross_keys, cross_values}},
-      .is_autoregressive = true,
-  };
+  static const Task& task = task_named("text-generation");
   return task;
 }
 

@@ -1,0 +1,140 @@
+"""Write `src/targets_table.inc`, `src/tasks_table.inc` and `src/format_words.h` from the Python values.
+
+    python runtime/cpp/tools/make_format_tables.py [--check]
+
+The runtime's `targets` and `tasks` and its manifest reader are the one source of what both languages must agree on.
+`--check` compares instead of writing, and exits with 1 where a table differs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from bert_runtime import manifest_json
+from bert_runtime.targets import PRECISIONS, TARGETS, Target
+from bert_runtime.tasks import TASKS
+from bert_runtime.tasks.task import REQUEST_AXES, CrossAttention, Task, TensorSpec
+
+SOURCES = Path(__file__).parent.parent / "src"
+HEADER = f"// Made by tools/{Path(__file__).name} from bert_runtime: change it there.\n"
+WORDS_START = """#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bert_runtime {
+
+"""
+WORDS_END = "\n\n}  // namespace bert_runtime\n"
+WORDS: Mapping[str, Sequence[str]] = {
+    "kPrecisions": PRECISIONS,
+    "kMasks": manifest_json.MASKS,
+    "kDtypes": manifest_json.DTYPES,
+    "kProblemTypeNames": manifest_json.PROBLEM_TYPES,
+    "kPoolingNames": manifest_json.POOLINGS,
+    "kTruncationSides": manifest_json.TRUNCATION_SIDES,
+    "kRequestAxes": sorted(REQUEST_AXES),
+}
+
+
+def main() -> int:
+    """Write or compare the tables; 1 where one differs."""
+    wrong = []
+    for name, text in tables().items():
+        path = SOURCES / name
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="ascii")
+        elif path.read_text(encoding="ascii") != text:
+            wrong.append(name)
+    for name in wrong:
+        print(f"{name} differs from bert_runtime; run {Path(__file__).name} again", file=sys.stderr)
+    return int(bool(wrong))
+
+
+def tables() -> dict[str, str]:
+    """File name -> content."""
+    words = [f"inline const std::vector<std::string> {name} = {strings(values)};" for name, values in WORDS.items()]
+    return {
+        "targets_table.inc": HEADER + "".join(f"{target(each)},\n" for each in TARGETS),
+        "tasks_table.inc": HEADER + "".join(f"{task(each)},\n" for each in TASKS),
+        "format_words.h": HEADER + WORDS_START + "\n".join(words) + WORDS_END,
+    }
+
+
+def target(value: Target) -> str:
+    """The initialiser of a C++ Target."""
+    fields = {
+        "name": string(value.name),
+        "precisions": strings(value.precisions),
+        "provider": string(value.provider.name if value.provider else "CPUExecutionProvider"),
+        "module": string(value.module),
+        "auto_rank": str(value.auto_rank),
+        "is_on_gpu": boolean(value.is_on_gpu),
+    }
+    return struct(fields)
+
+
+def task(value: Task[Any, Any, Any]) -> str:
+    """The initialiser of a C++ Task; what is empty is left to its default."""
+    fields = {
+        "name": string(value.name),
+        "aliases": strings(value.aliases),
+        "reads": f"Reads::{value.reads.value.replace('-', '_')}",
+        "outputs": specs(value.outputs),
+        "plain_outputs": specs(value.plain_outputs),
+        "graph_inputs": specs(value.graph_inputs),
+        "cross_attention": cross_attention(value.cross_attention),
+        "settings": strings(value.settings),
+        "choices": boolean(value.choices),
+        "is_autoregressive": boolean(value.is_autoregressive),
+    }
+    return struct({name: text for name, text in fields.items() if text not in ("{}", "false")})
+
+
+def cross_attention(value: CrossAttention | None) -> str:
+    """The initialiser of a C++ CrossAttention."""
+    if value is None:
+        return "{}"
+    return f"CrossAttention{struct({name: specs(found) for name, found in vars(value).items()})}"
+
+
+def specs(values: Sequence[TensorSpec]) -> str:
+    """The initialiser of a vector of C++ TensorSpec."""
+    return braces(f"{{{string(each.name)}, {string(each.dtype)}, {strings(each.axes)}}}" for each in values)
+
+
+def struct(fields: Mapping[str, str]) -> str:
+    """An initialiser with the names of its fields, one a line."""
+    return "{\n" + "".join(f"    .{name} = {text},\n" for name, text in fields.items()) + "}"
+
+
+def strings(values: Sequence[str]) -> str:
+    """The initialiser of a vector of strings."""
+    return braces(map(string, values))
+
+
+def braces(parts: Any) -> str:
+    """Parts between braces."""
+    return "{" + ", ".join(parts) + "}"
+
+
+def string(value: str) -> str:
+    """A C++ string literal; the values are names of ASCII letters, digits and punctuation."""
+    assert re.fullmatch(r"[ -~]*", value), value
+    assert not set(value) & set('"\\'), value
+    return f'"{value}"'
+
+
+def boolean(value: bool) -> str:
+    """A C++ bool."""
+    return str(value).lower()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
