@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError
-from bert_runtime.process import Process
 from bert_runtime.machine.requirements import CONFLICT, known_faults
+from bert_runtime.process import Process
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
 """What ONNX Runtime reads when it starts: packages of 1.31 keep a number for the device and a database of events in the

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import onnxruntime
 import pytest
-from bert_runtime.machine.requirements import SAFE_ONNXRUNTIME
 
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine, import_onnxruntime
+from bert_runtime.machine.requirements import SAFE_ONNXRUNTIME
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1" / "text-classification"
