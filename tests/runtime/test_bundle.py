@@ -29,6 +29,7 @@ VARIETIES = {
     "text-generation-from-source": "text-generation",
     "token-classification-by-mask": "token-classification",
     "text-classification-shared-rows": "text-classification",
+    "text-classification-tokenizer-settings": "text-classification",
 }
 IDS = [f"{path.parent.name}-{path.name}" for path in GOLDEN]
 # float32 sums in another order: 16 hidden units and 2 layers stay within a few units in the last place of 1e-6.

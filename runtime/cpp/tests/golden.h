@@ -17,11 +17,14 @@ inline const std::string kByMask = "token-classification-by-mask";
 /// A graph for rows that texts share beside the artefact's own.
 inline const std::string kSharedRows = "text-classification-shared-rows";
 
+/// Its texts are cut on the left, lower-cased, and given no types.
+inline const std::string kTokenizerSettings = "text-classification-tokenizer-settings";
+
 inline std::string path(const std::string& name) { return std::string(BERT_RUNTIME_GOLDEN) + "/" + name; }
 
 /// Every golden bundle: one of each task, and those above.
 inline std::vector<std::string> names() {
-  std::vector<std::string> all = {kFromSource, kByMask, kSharedRows};
+  std::vector<std::string> all = {kFromSource, kByMask, kSharedRows, kTokenizerSettings};
   for (const bert_runtime::Task* task : bert_runtime::tasks()) all.push_back(task->name);
   return all;
 }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BertError
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
@@ -21,6 +20,7 @@ from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.task import Features, HeadSettings, Outputs, Task
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
+from bert_runtime.text import TextEncoder, TokenizerRecord
 
 CASES = Path(__file__).parents[2] / "cases"
 TASKS: tuple[Task[Any, Any, Any], ...] = (
@@ -45,6 +45,14 @@ class Case:
     outputs: tuple[dict[str, Any], ...] = ()
     result: dict[str, Any] | None = None
     error: dict[str, str] | None = None
+    tokenizer: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> TextEncoder:
+        """tiny_tokenizer.json as a usual manifest describes it, unless `tokenizer` says otherwise."""
+        usual = TokenizerRecord("tiny_tokenizer.json", self.max_length, pad_id=0, mask_id=4)
+        record = replace(usual, **self.tokenizer)
+        return TextEncoder.from_file(CASES / record.file, record)
 
 
 def read() -> Iterator[Any]:
@@ -56,8 +64,7 @@ def read() -> Iterator[Any]:
 
 def answered(task: Task[Any, Any, Any], case: Case) -> tuple[list[Features], dict[str, Any]]:
     """The rows, and the result as JSON keeps it."""
-    text = text_encoder(CASES / "tiny_tokenizer.json", case.max_length)
-    head = task.head(text, HeadSettings(**case.settings))
+    head = task.head(case.text, HeadSettings(**case.settings))
     request = task.request.from_record(case.request)
     encoded = head.encode(request)
     outputs: list[Outputs] = [{name: array(values) for name, values in row.items()} for row in case.outputs]

@@ -10,6 +10,7 @@
 #include "../tokenizer_record.h"
 #include "bert_runtime/errors.h"
 #include "bert_runtime/text.h"
+#include "lower_case.h"
 
 namespace {
 
@@ -69,6 +70,7 @@ json answer(const TextEncoder& encoder, const json& question) {
   if (verb == "bytes") return encode(encoder, from_hex(question.at("hex")));
   if (verb == "row") return row(encoder, question.at("first"), question.at("second"));
   if (verb == "facts") return facts(encoder);
+  if (verb == "lower") return bert_runtime::lower_case(question.at("text").get<std::string>()).text;
   if (verb == "token") return encoder.token(question.at("id").get<std::int64_t>());
   if (verb == "token_id") return encoder.token_id(question.at("token").get<std::string>()).value_or(-1);
   if (verb == "windows") return spans(encoder.windows(question.at("length"), question.at("room"), question.at("stride")));
