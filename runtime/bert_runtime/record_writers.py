@@ -42,6 +42,9 @@ class Writer(Protocol):
     def finish(self) -> None:
         """Write whatever had to wait."""
 
+    def keep(self) -> None:
+        """Write the records that had to wait, where there are any: after a failure a header alone is worth nothing."""
+
 
 class JsonLinesWriter:
     """One JSON object a line, in UTF-8."""
@@ -54,6 +57,9 @@ class JsonLinesWriter:
         self._stream.write(encode(dumps(record)) + b"\n")
 
     def finish(self) -> None:
+        """See Writer."""
+
+    def keep(self) -> None:
         """See Writer."""
 
 
@@ -82,6 +88,11 @@ class CsvWriter:
     def finish(self) -> None:
         """See Writer."""
         self._start([])
+
+    def keep(self) -> None:
+        """See Writer."""
+        if self._waiting:
+            self._start([])
 
     def _start(self, own: list[str]) -> None:
         if self._columns is None:

@@ -9,7 +9,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Protocol
@@ -25,6 +25,31 @@ _TOO_DEEP = f"nested too deep, expected at most {DEEPEST} levels"
 
 LONGEST_CELL = 2**24
 """Characters of a CSV cell: an unclosed quote would otherwise read the rest of the file into memory."""
+
+
+LONGEST_LINE = 2**24
+"""Bytes of a line of JSON, characters of a line of CSV: a file without line ends would fill the memory."""
+
+_HINTS = {
+    ".parquet": "; parquet is not supported yet: convert it to one of these",
+    ".tsv": "; tabs between cells are not read: convert it to CSV",
+    ".xlsx": "; save it as CSV in UTF-8",
+    ".json": "; write one object a line, as `jq -c '.[]'` does",
+    **dict.fromkeys(
+        (".gz", ".bz2", ".xz", ".zst", ".zip"),
+        "; unpack it first, as in `gunzip -c FILE | bert-run DIR --input -`",
+    ),
+}
+_FOREIGN = {
+    b"\xff\xfe": "in UTF-16, expected UTF-8; convert it with `iconv -f UTF-16 -t UTF-8`",
+    b"\xfe\xff": "in UTF-16, expected UTF-8; convert it with `iconv -f UTF-16 -t UTF-8`",
+    b"\x1f\x8b": "compressed by gzip, expected text; unpack it, as `gunzip -c` does",
+    b"PK\x03\x04": "a zip archive or a spreadsheet, expected text; unpack it, or save it as CSV in UTF-8",
+}
+"""What a file begins with that is no text in UTF-8, and what it is then."""
+
+ColumnProblems = Callable[[Sequence[str]], Sequence[str]]
+"""Names of columns -> what is wrong with them."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +73,54 @@ def format_of(path: str) -> str:
     if path == "-":
         return "jsonl"
     known = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-    parquet = "; parquet is not supported yet: convert it to one of these" if suffix == ".parquet" else ""
-    raise InputError(f"{path}: the extension is {suffix or 'missing'}, expected {known}{parquet}, or name the format")
+    hint = _HINTS.get(suffix, "")
+    raise InputError(f"{path}: the extension is {suffix or 'missing'}, expected {known}{hint}, or name the format")
 
 
-def read_lines(stream: BinaryIO, file_format: str, request: type[Request]) -> Iterator[Line]:
+def read_lines(
+    stream: BinaryIO, file_format: str, request: type[Request], problems: ColumnProblems = lambda _: ()
+) -> Iterator[Line]:
     """The records of a UTF-8 file as fields of `request`; blank lines are none. Holds one record at a time.
 
+    Args:
+        problems: asked of the columns of a CSV file.
+
     Raises:
-        InputError: a CSV file has no usable header. Any other mistake is the content of its line.
+        InputError: the file is not UTF-8 from its first bytes on, or a CSV file has no usable header. Any other mistake
+            is the content of its line.
     """
-    return _jsonl(stream) if file_format == "jsonl" else _csv(stream, request)
+    return _jsonl(stream) if file_format == "jsonl" else _csv(stream, request, problems)
 
 
 def _jsonl(stream: BinaryIO) -> Iterator[Line]:
     # Lines are split as bytes: text may hold U+2028 and other characters that end a line for str.splitlines.
-    for number, raw in enumerate(stream, start=1):
+    number = 0
+    while raw := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if number == 1:
+            _refuse_foreign(raw)
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-        if line.strip():
+        if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
+            yield Line(number, InputError(f"longer than {LONGEST_LINE} bytes, expected one JSON object a line"))
+            while raw and not raw.endswith(b"\n"):
+                raw = stream.readline(_CHUNK)
+        elif line.strip():
             yield Line(number, _object(line))
 
 
+_CHUNK = 2**20
+"""How much is read at once of what is left out."""
+
+
+def _refuse_foreign(start: bytes) -> None:
+    for signature, what in _FOREIGN.items():
+        if start.startswith(signature):
+            raise InputError(f"the file is {what}")
+
+
 def _object(line: bytes) -> dict[str, object] | InputError:
+    if (place := line.find(b"\0")) >= 0:
+        return InputError(f"byte {place + 1} of the line is NUL, expected text; save the file as UTF-8")
     try:
         value = json.loads(line.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
     except UnicodeDecodeError as error:
@@ -101,12 +152,12 @@ def _is_too_deep(value: object, line: bytes) -> bool:
     return any(isinstance(item, dict | list) for item in level)
 
 
-def _csv(stream: BinaryIO, request: type[Request]) -> Iterator[Line]:
+def _csv(stream: BinaryIO, request: type[Request], problems: ColumnProblems) -> Iterator[Line]:
     rows = _rows(stream)
     header = next(rows, None)
     if header is None:
         return
-    names = _header(header[1])
+    names = _header(header[1], problems)
     kinds = {name: hint for name, hint in typing.get_type_hints(request).items() if name in names}
     required = {field.name for field in dataclasses.fields(request) if field.default is dataclasses.MISSING}
     for number, row in rows:
@@ -116,9 +167,34 @@ def _csv(stream: BinaryIO, request: type[Request]) -> Iterator[Line]:
 class CsvReader(Protocol):
     """What `csv.reader` returns; the module does not name the type."""
 
-    line_num: int
-
     def __next__(self) -> list[str]: ...
+
+
+class _Lines:
+    """The lines of a text, each within LONGEST_LINE. `number` is that of the last one, from 1."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._is_cut = False
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while self._is_cut:
+            rest = self._text.readline(_CHUNK)
+            self._is_cut = bool(rest) and not rest.endswith(("\n", "\r"))
+        line = self._text.readline(LONGEST_LINE + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if self.number == 1:
+            _refuse_foreign(line[:4].encode("utf-8", "surrogateescape"))
+        if len(line) > LONGEST_LINE and not line.endswith(("\n", "\r")):
+            self._is_cut = True
+            raise csv.Error(f"a line is longer than {LONGEST_LINE} characters")
+        return line
 
 
 def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | InputError]]:
@@ -126,19 +202,20 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | InputError]]:
     # surrogateescape: a byte that is not UTF-8 spoils its own row, not the file.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(text, strict=True)
+    source = _Lines(text)
+    reader = csv.reader(source, strict=True)
     try:
-        while (row := _row(reader)) is not None:
+        while (row := _row(reader, source)) is not None:
             yield row
     finally:
         if not stream.closed:  # the stream belongs to the caller, who may be done with it before this generator is
             text.detach()
 
 
-def _row(reader: CsvReader) -> tuple[int, list[str] | InputError] | None:
+def _row(reader: CsvReader, source: _Lines) -> tuple[int, list[str] | InputError] | None:
     """The next row that is not blank; None at the end."""
     while True:
-        number = reader.line_num + 1
+        number = source.number + 1
         try:
             row = next(reader)
         except StopIteration:
@@ -149,12 +226,14 @@ def _row(reader: CsvReader) -> tuple[int, list[str] | InputError] | None:
             return number, row
 
 
-def _header(row: list[str] | InputError) -> list[str]:
+def _header(row: list[str] | InputError, problems: ColumnProblems) -> list[str]:
     if isinstance(row, InputError):
         raise InputError(f"line 1: {problem}" for problem in row.problems)
     doubled = sorted({name for name in row if row.count(name) > 1})
-    if doubled:
-        raise InputError(f"line 1: the column {name!r} stands there twice, expected each name once" for name in doubled)
+    found = [f"the column {name!r} stands there twice, expected each name once" for name in doubled]
+    found += problems(row)
+    if found:
+        raise InputError(f"line 1: {problem}" for problem in found)
     return row
 
 
@@ -166,6 +245,9 @@ def _fields(
     broken = [name for name, cell in zip(names, row, strict=True) if not cell.isascii() and _has_raw_bytes(cell)]
     if broken:
         return InputError(f"{name} is not UTF-8; save the file as UTF-8" for name in broken)
+    zeros = [name for name, cell in zip(names, row, strict=True) if "\0" in cell]
+    if zeros:
+        return InputError(f"{name} holds a NUL byte, expected text; save the file as UTF-8" for name in zeros)
     given = ((name, cell) for name, cell in zip(names, row, strict=True) if cell or name in required)
     return {name: from_text(cell, kinds.get(name, str)) for name, cell in given}
 

@@ -6,14 +6,17 @@ import dataclasses
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from bert_runtime.cli.boundary import tell
+from bert_runtime.cli.flags import flag_of
 from bert_runtime.cli.output_file import part_of, written
+from bert_runtime.cli.parser import nearest
 from bert_runtime.cli.progress import Progress
 from bert_runtime.cli.standard_streams import standard_input
 from bert_runtime.errors import InputError, ItemError
@@ -21,6 +24,7 @@ from bert_runtime.pauses import Pause, live
 from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, Writer, to_json
 from bert_runtime.records import Line, format_of, read_lines
 from bert_runtime.session import LOOKAHEAD, Session
+from bert_runtime.tasks.request import Request
 
 ERRORS = ("fail", "skip")
 SOME_SKIPPED = 3
@@ -91,7 +95,10 @@ def answer_file(
     answered = skipped = 0
     with _opened(files.input) as source, written(files.output, standard) as target:
         writer = _writer(target, files)
-        lines = read_lines(source, files.input_format or format_of(files.input), session.task.request)
+        file_format = files.input_format or format_of(files.input)
+        columns = partial(_column_problems, session.task.request, defaults, files.allow_extra)
+        lines = read_lines(source, file_format, session.task.request, columns)
+        lines = _to_first_bad(lines) if files.errors == "fail" else lines
         stream = _Stream(lines if _is_file(source) else live(lines), defaults, files.allow_extra, target.flush)
         try:
             for line, answer in stream.answers(session):
@@ -104,10 +111,41 @@ def answer_file(
                     target.flush()
                     progress(answered + skipped, _position(source))
             progress(answered + skipped, _position(source))
-        finally:
-            writer.finish()
-            target.flush()
+        except BaseException:
+            writer.keep()
+            raise
+        writer.finish()
+        target.flush()
     return Outcome(answered, skipped)
+
+
+def _column_problems(
+    request: type[Request], defaults: Mapping[str, object], allow_extra: bool, columns: Sequence[str]
+) -> list[str]:
+    """What keeps every line of a CSV file from being a request."""
+    fields = dataclasses.fields(request)
+    known = [field.name for field in fields]
+    strange = [] if allow_extra else [name for name in columns if name not in known]
+    missing = [
+        field.name
+        for field in fields
+        if field.default is dataclasses.MISSING and field.name not in columns and field.name not in defaults
+    ]
+    problems = [f"the column {name!r} is missing; add it, or give {flag_of(name)} for every line" for name in missing]
+    if strange:
+        told = ", ".join(f"{name!r}{nearest(name, known)}" for name in strange[:REPORTED])
+        problems.append(
+            f"unknown: the columns {told}; the fields are {', '.join(known)}; --allow-extra leaves other columns alone"
+        )
+    return problems
+
+
+def _to_first_bad(lines: Iterable[Line]) -> Iterator[Line]:
+    """Where a bad line ends everything, nothing after it is read."""
+    for line in lines:
+        yield line
+        if isinstance(line.content, InputError):
+            return
 
 
 class _NoRequest(Mapping[str, object]):
@@ -162,12 +200,20 @@ class _Stream:
 
 def _report(line: Line, error: ItemError, skipped: int, files: Files) -> None:
     """Name the line on standard error, or raise where errors are not skipped."""
-    message = f"{files.input} line {line.number}: {'; '.join(error.problems)}"
+    message = f"{files.input} line {line.number}: {'; '.join(error.problems)}{_hint(line, error, files)}"
     if files.errors == "fail":
         raise type(error)(message)
     if skipped <= REPORTED:
         more = "; further lines are named in the output only" if skipped == REPORTED else ""
         tell("bert-run", f"skipped {message}{more}")
+
+
+def _hint(line: Line, error: ItemError, files: Files) -> str:
+    """The flag that may be missing."""
+    if not files.allow_extra and any(problem.startswith("unknown field ") for problem in error.problems):
+        return "; --allow-extra leaves other fields alone"
+    is_guess = files.input == "-" and files.input_format is None and line.number == 1
+    return "; for CSV add --input-format csv" if is_guess and error.problems[0].startswith("not JSON") else ""
 
 
 def _record(line: Line, answer: Any, with_input: bool) -> dict[str, Json]:

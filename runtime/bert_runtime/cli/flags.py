@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import inspect
+import json
 import re
 import types
 import typing
@@ -37,7 +39,9 @@ def add_request_flags(parser: argparse.ArgumentParser, request: type[Request]) -
             action = argparse.BooleanOptionalAction
             group.add_argument(flag, dest=name, action=action, default=argparse.SUPPRESS, help=meaning)
         elif typing.get_origin(hint) is tuple:
-            group.add_argument(flag, dest=name, nargs="*", metavar="TEXT", default=argparse.SUPPRESS, help=meaning)
+            group.add_argument(
+                flag, dest=name, nargs="*", action="extend", metavar="TEXT", default=argparse.SUPPRESS, help=meaning
+            )
         else:
             metavar = {int: "N", float: "NUMBER"}.get(typing.cast(type, hint), "TEXT")
             group.add_argument(flag, dest=name, metavar=metavar, default=argparse.SUPPRESS, help=meaning)
@@ -64,8 +68,18 @@ def request_fields(parsed: argparse.Namespace, request: type[Request]) -> dict[s
             fields[name] = _content(Path(values[_FILE + name]))
         elif _VALUE + name in values:
             value = values[_VALUE + name]
-            fields[name] = from_text(value, hints[name]) if isinstance(value, str) else value
+            fields[name] = from_text(value, hints[name]) if isinstance(value, str) else _texts(value)
     return fields
+
+
+def _texts(value: object) -> object:
+    """The words of a flag that takes texts; a single one may be a JSON list of them."""
+    if isinstance(value, list) and len(value) == 1 and value[0].startswith("["):
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(value[0])
+            if isinstance(found, list) and all(isinstance(item, str) for item in found):
+                return found
+    return value
 
 
 def summary(task: Task[Any, Any, Any]) -> str:

@@ -64,6 +64,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def _unknown(self, words: Sequence[str]) -> str:
+        words = [word for word in words if word.startswith("-")] or words  # others are values of these
         flags = [flag for action in self._actions for flag in action.option_strings]
         hints = [nearest(word.partition("=")[0], flags) for word in words]
         told = ", ".join(word + hint for word, hint in zip(words, hints, strict=True))

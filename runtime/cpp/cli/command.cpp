@@ -1,11 +1,12 @@
 #include "command.h"
 
-#include <iostream>
+#include <ostream>
 #include <utility>
 
 #include "bert_runtime/bert_runtime.h"
 #include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/tasks.h"
+#include "boundary.h"
 #include "flags.h"
 #include "nearest.h"
 #include "python_repr.h"
@@ -64,11 +65,12 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
 Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. With --input the flags of
 the task are the defaults of every line. The environment variable BERT_RUNTIME_ONNXRUNTIME names ONNX Runtime's library.
 
-exit codes: 0 done, 2 the input is wrong
+exit codes: 0 done, 2 the input is wrong or no line of it could be answered, 3 some lines were skipped,
+130 interrupted, 141 the reader of the output went away
 )";
 
-void help() {
-  std::cout << kHelp << "\nflags by task:\n";
+void help(std::ostream& output) {
+  output << kHelp << "\nflags by task:\n";
   for (const Task* task : tasks()) {
     std::vector<std::string> names = {task->name};
     names.insert(names.end(), task->aliases.begin(), task->aliases.end());
@@ -76,14 +78,14 @@ void help() {
     for (const RequestField& field : fields_of(task->name)) {
       flags.push_back(field.is_required ? flag_of(field.name) : "[" + flag_of(field.name) + "]");
     }
-    std::cout << "  " << joined(names, " = ") << ": " << joined(flags, " ") << "\n";
+    output << "  " << joined(names, " = ") << ": " << joined(flags, " ") << "\n";
   }
 }
 
 /// Whether --help or --version was there, and has been answered.
-bool is_answered(const Given& given) {
-  if (given.contains("help")) help();
-  if (given.contains("version")) std::cout << "bert_run " << bert_runtime_version() << "\n";
+bool is_answered(const Given& given, std::ostream& output) {
+  if (given.contains("help")) help(output);
+  if (given.contains("version")) output << "bert_run " << bert_runtime_version() << "\n";
   return given.contains("help") || given.contains("version");
 }
 
@@ -124,7 +126,7 @@ std::string mode(const Given& given, const Task& task) {
 
 Options options(const Given& given, const Task& task) {
   Options found;
-  found.warn = [](const std::string& text) { std::cerr << "bert-run: warning: " << text << "\n"; };
+  found.warn = [](const std::string& text) { tell("warning: " + text); };
   if (given.contains("target")) found.target = given.at("target").front();
   if (given.contains("encoder")) found.encoder = given.at("encoder").front();
   found.threads = integer(given, "threads");
@@ -171,9 +173,9 @@ std::string needed(const std::vector<RequestField>& fields) {
 
 }  // namespace
 
-std::optional<Command> parse(const std::vector<std::string>& arguments) {
+std::optional<Command> parse(const std::vector<std::string>& arguments, std::ostream& output) {
   if (arguments.empty() || arguments.front().starts_with('-')) {
-    if (!arguments.empty() && is_answered(read_flags({arguments.front()}, kFlags))) return std::nullopt;
+    if (!arguments.empty() && is_answered(read_flags({arguments.front()}, kFlags), output)) return std::nullopt;
     throw InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags");
   }
   Command command;
@@ -182,7 +184,7 @@ std::optional<Command> parse(const std::vector<std::string>& arguments) {
   std::vector<Flag> flags = request_flags(fields);
   flags.insert(flags.end(), kFlags.begin(), kFlags.end());
   const Given given = read_flags({arguments.begin() + 1, arguments.end()}, flags);
-  if (is_answered(given)) return std::nullopt;
+  if (is_answered(given, output)) return std::nullopt;
   command.fields = request_record(given, fields);
   command.files = files(given);
   command.describe = given.contains("describe");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,11 @@ struct Command {
   bool describe = false;        ///< Print what the bundle is, instead of answering.
 };
 
-/// Reads the bundle first, as its task decides which flags there are; nothing when --help or --version was answered.
+/// Reads the bundle first, as its task decides which flags there are; nothing when --help or --version was answered
+/// on `output`.
 ///
 /// Throws InputError: flags that are unknown, wrong, or contradict each other; BundleError: the bundle breaks its
 /// format.
-[[nodiscard]] std::optional<Command> parse(const std::vector<std::string>& arguments);
+[[nodiscard]] std::optional<Command> parse(const std::vector<std::string>& arguments, std::ostream& output);
 
 }  // namespace bert_runtime::cli

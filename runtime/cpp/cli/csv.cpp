@@ -1,5 +1,9 @@
 #include "csv.h"
 
+#include <utility>
+
+#include "bert_runtime/errors.h"
+
 namespace bert_runtime::cli {
 namespace {
 
@@ -11,16 +15,38 @@ bool ends_line(char character) { return character == '\n' || character == '\r'; 
 
 }  // namespace
 
+void refuse_foreign(std::string_view start) {
+  constexpr const char* kUtf16 = "in UTF-16, expected UTF-8; convert it with `iconv -f UTF-16 -t UTF-8`";
+  static const std::vector<std::pair<std::string_view, std::string>> signatures = {
+      {"\xff\xfe", kUtf16},
+      {"\xfe\xff", kUtf16},
+      {"\x1f\x8b", "compressed by gzip, expected text; unpack it, as `gunzip -c` does"},
+      {"PK\x03\x04", "a zip archive or a spreadsheet, expected text; unpack it, or save it as CSV in UTF-8"}};
+  for (const auto& [signature, what] : signatures) {
+    if (start.starts_with(signature)) throw InputError("the file is " + what);
+  }
+}
+
 /// A line with its end, which is \n, \r or \r\n.
 bool CsvReader::read_line(std::string& line) {
-  line.clear();
-  for (int next = stream_.get(); next != std::istream::traits_type::eof(); next = stream_.get()) {
-    line += static_cast<char>(next);
-    if (next == '\r' && stream_.peek() == '\n') continue;
-    if (ends_line(line.back())) break;
+  while (true) {
+    line.clear();
+    const bool goes_on = is_cut_;
+    is_cut_ = false;
+    for (int next = stream_.get(); next != std::istream::traits_type::eof(); next = stream_.get()) {
+      line += static_cast<char>(next);
+      if (next == '\r' && stream_.peek() == '\n') continue;
+      if (ends_line(line.back())) break;
+      is_cut_ = line.size() > kLongestLine;
+      if (is_cut_) break;
+    }
+    if (!goes_on) break;  // else it is the rest of a line that was too long
   }
   if (line.empty()) return false;
-  if (lines_++ == 0 && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+  if (lines_++ == 0) {
+    refuse_foreign(line);
+    if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+  }
   return true;
 }
 
@@ -66,6 +92,10 @@ std::optional<Row> CsvReader::next() {
     if (!ends_line(line.front())) break;  // a blank line is no row
   }
   while (true) {
+    if (is_cut_) {
+      row.problem = "a line is longer than " + std::to_string(kLongestLine) + " characters";
+      return row;
+    }
     for (const char character : line) {
       if (state_ != State::in_quotes && ends_line(character)) {
         row.cells.push_back(std::move(cell_));

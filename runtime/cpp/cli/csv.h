@@ -5,9 +5,16 @@
 #include <istream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bert_runtime::cli {
+
+/// Bytes of a line: a file without line ends would fill the memory.
+inline constexpr std::size_t kLongestLine = std::size_t{1} << 24;
+
+/// Throws InputError: a file that begins so is no text in UTF-8.
+void refuse_foreign(std::string_view start);
 
 /// A row of CSV, or what is wrong with it; `number` is its first line, from 1.
 struct Row {
@@ -33,6 +40,7 @@ class CsvReader {
 
   std::istream& stream_;
   std::int64_t lines_ = 0;
+  bool is_cut_ = false;  ///< The last line goes on after kLongestLine bytes.
   State state_ = State::start_of_cell;
   std::string cell_;
 };

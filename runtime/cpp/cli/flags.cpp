@@ -109,6 +109,16 @@ Json list(const std::string& text) {
   }
 }
 
+/// The words of a flag that takes texts; a single one may be a JSON list of them.
+Json texts(const std::vector<std::string>& words) {
+  if (words.size() == 1 && words.front().starts_with('[')) {
+    const Json found = list(words.front());
+    const auto is_text = [](const Json& item) { return item.is_string(); };
+    if (found.is_array() && std::ranges::all_of(found, is_text)) return found;
+  }
+  return Json(words);
+}
+
 /// A text file as Python reads it: without a byte order mark, every line end as \n.
 std::string content(const std::string& path) {
   std::string text;
@@ -141,7 +151,10 @@ std::string unknown(const std::vector<std::string>& words, const std::vector<Fla
   }
   std::vector<std::string> told;
   bool are_near = true;
+  const auto is_flag = [](const std::string& word) { return word.starts_with('-'); };
+  const bool has_flags = std::ranges::any_of(words, is_flag);
   for (const std::string& word : words) {
+    if (has_flags && !is_flag(word)) continue;  // a value of one of these
     const std::string hint = nearest(word.substr(0, word.find('=')), spellings);
     are_near = are_near && !hint.empty();
     told.push_back(word + hint);
@@ -176,7 +189,9 @@ Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>&
                        "starts with a dash; bert-run DIR --help explains the flags");
     }
     if (flag->takes == Takes::nothing) values = {flag->kept};
-    given[flag->name] = values;
+    std::vector<std::string>& kept = given[flag->name];
+    if (flag->takes != Takes::any) kept.clear();
+    kept.insert(kept.end(), values.begin(), values.end());
   }
   if (!strange.empty()) throw InputError(unknown(strange, flags));
   return given;
@@ -215,7 +230,7 @@ Json request_record(const Given& given, const std::vector<RequestField>& fields)
     if (const auto file = given.find(kFile + field.name); file != given.end()) {
       record[field.name] = content(file->second.front());
     } else if (const auto value = given.find(kValue + field.name); value != given.end()) {
-      record[field.name] = field.kind == FieldKind::texts ? Json(value->second)
+      record[field.name] = field.kind == FieldKind::texts ? texts(value->second)
                                                           : from_text(value->second.front(), field.kind);
     }
   }

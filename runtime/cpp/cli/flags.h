@@ -22,7 +22,7 @@ struct Flag {
   std::string kept = "true";  ///< What a flag that takes nothing stands for.
 };
 
-/// The words of each flag that was given, by its name; the last one counts.
+/// The words of each flag that was given, by its name; the last one counts, and of a flag that takes any number, all.
 using Given = std::map<std::string, std::vector<std::string>>;
 
 /// Reads `words` by these flags, in the way of Python's argparse. Throws InputError: unknown flags, missing words.

@@ -1,8 +1,10 @@
 #include "line_files.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -10,6 +12,11 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
+#include "boundary.h"
+#include "flags.h"
+#include "nearest.h"
+#include "output_file.h"
+#include "python_repr.h"
 #include "readers.h"
 #include "texts.h"
 #include "writers.h"
@@ -22,8 +29,6 @@ namespace fs = std::filesystem;
 /// How many skipped lines are named on standard error; the output names them all.
 constexpr std::int64_t kReported = 20;
 
-fs::path part_of(const fs::path& target) { return target.string() + ".part"; }
-
 std::vector<std::string> path_problems(const fs::path& source, const fs::path& target) {
   std::vector<std::string> problems;
   std::error_code none;
@@ -32,7 +37,7 @@ std::vector<std::string> path_problems(const fs::path& source, const fs::path& t
   } else if (fs::is_directory(source, none)) {
     problems.push_back("--input " + source.string() + " is a directory, expected a file");
   }
-  if (target == "-") return problems;
+  if (is_standard_output(target.string())) return problems;
   if (fs::is_directory(target, none)) {
     problems.push_back("--output " + target.string() + " is a directory, expected a file");
   } else if (!fs::is_directory(fs::absolute(target).parent_path(), none)) {
@@ -45,68 +50,52 @@ std::vector<std::string> path_problems(const fs::path& source, const fs::path& t
   return problems;
 }
 
-[[noreturn]] void fail(const fs::path& path) { throw InputError(path.string() + ": " + std::strerror(errno)); }
-
-/// A file that appears under its name once it is whole; after a failure, what was written stays in its part, and `note`
-/// says so.
-class Target {
- public:
-  Target(const std::string& path, std::string& note) : path_(path), note_(note) {
-    if (path == "-") return;
-    std::error_code none;
-    path_ = fs::weakly_canonical(path, none);
-    // A pipe or a device cannot be renamed.
-    is_part_ = !fs::exists(path_, none) || fs::is_regular_file(path_, none);
-    file_.open(is_part_ ? part_of(path_) : path_, std::ios::binary | std::ios::trunc);
-    if (!file_) fail(path_);
-  }
-  Target(const Target&) = delete;
-  Target& operator=(const Target&) = delete;
-
-  ~Target() {
-    if (!is_part_) return;
-    std::error_code none;
-    file_.close();
-    if (fs::file_size(part_of(path_), none) == 0) {
-      fs::remove(part_of(path_), none);
-    } else if (!none) {
-      note_ = "what was answered before is in " + part_of(path_).string();
+/// What keeps every line of a CSV file from being a request.
+ColumnProblems column_problems(const std::vector<RequestField>& fields, const Json& defaults, bool allow_extra) {
+  return [=](const std::vector<std::string>& columns) {
+    std::vector<std::string> known;
+    std::vector<std::string> problems;
+    for (const RequestField& field : fields) {
+      known.push_back(field.name);
+      if (!field.is_required || defaults.contains(field.name)) continue;
+      if (std::ranges::find(columns, field.name) != columns.end()) continue;
+      problems.push_back("the column " + repr(field.name) + " is missing; add it, or give " + flag_of(field.name) +
+                         " for every line");
     }
+    std::vector<std::string> strange;
+    for (const std::string& name : columns) {
+      const bool is_known = allow_extra || std::ranges::find(known, name) != known.end();
+      if (!is_known && std::ssize(strange) < kReported) strange.push_back(repr(name) + nearest(name, known));
+    }
+    if (!strange.empty()) {
+      problems.push_back("unknown: the columns " + joined(strange) + "; the fields are " + joined(known) +
+                         "; --allow-extra leaves other columns alone");
+    }
+    return problems;
+  };
+}
+
+/// The flag that may be missing.
+std::string hint(const Line& line, const InputError& error, const LineFiles& files) {
+  const auto is_unknown = [](const std::string& problem) { return problem.starts_with("unknown field "); };
+  if (!files.allow_extra && std::ranges::any_of(error.problems(), is_unknown)) {
+    return "; --allow-extra leaves other fields alone";
   }
-
-  [[nodiscard]] std::ostream& stream() { return file_.is_open() ? static_cast<std::ostream&>(file_) : std::cout; }
-
-  /// What has been written is with the system. Throws InputError: it has no room for it.
-  void flush() {
-    if (!stream().flush()) fail(path_);
-  }
-
-  void finish() {
-    flush();
-    if (!is_part_) return;
-    file_.close();
-    std::error_code error;
-    fs::rename(part_of(path_), path_, error);
-    if (error) throw InputError(path_.string() + ": " + error.message());
-    is_part_ = false;
-  }
-
- private:
-  fs::path path_;
-  std::string& note_;
-  bool is_part_ = false;
-  std::ofstream file_;
-};
+  const bool is_guess = files.input == "-" && !files.input_format && line.number == 1;
+  const bool is_json = error.problems().empty() || !error.problems().front().starts_with("not JSON");
+  return is_guess && !is_json ? "; for CSV add --input-format csv" : "";
+}
 
 /// Some lines, and the place of the next that can be asked about.
 using Chunk = std::vector<Line>;
 
-Chunk read_chunk(Reader& reader) {
+Chunk read_chunk(Reader& reader, bool to_first_bad) {
   Chunk chunk;
   while (chunk.size() < kLookahead) {
     std::optional<Line> line = reader.next();
     if (!line) break;
     chunk.push_back(std::move(*line));
+    if (to_first_bad && std::holds_alternative<InputError>(chunk.back().content)) break;
   }
   return chunk;
 }
@@ -141,11 +130,12 @@ Json output_record(const Line& line, const AnySession::Answer& answer, bool with
 /// Names the line on standard error, or throws where errors are not skipped.
 void report(const Line& line, const InputError& error, std::int64_t skipped, const LineFiles& files) {
   const std::string message =
-      files.input + " line " + std::to_string(line.number) + ": " + joined(error.problems(), "; ");
+      files.input + " line " + std::to_string(line.number) + ": " + joined(error.problems(), "; ") +
+      hint(line, error, files);
   if (files.errors == "fail") throw InputError(message);
   if (skipped > kReported) return;
   const char* more = skipped == kReported ? "; further lines are named in the output only" : "";
-  std::cerr << "bert-run: skipped " << encodable(message) << more << "\n";
+  tell("skipped " + message + more);
 }
 
 std::unique_ptr<Writer> make_writer(std::ostream& stream, const LineFiles& files) {
@@ -173,19 +163,24 @@ std::vector<std::string> LineFiles::problems() const {
 }
 
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
-                    const std::vector<RequestField>& fields, std::string& note) {
+                    const std::vector<RequestField>& fields, std::ostream& standard) {
   std::ifstream file;
   if (files.input != "-") {
     file.open(files.input, std::ios::binary);
-    if (!file) fail(files.input);
+    if (!file) fail(files.input, errno);
+  } else if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY) {  // the boundary opened it: it was closed
+    fail("standard input", EBADF);
   }
   std::istream& source = file.is_open() ? static_cast<std::istream&>(file) : std::cin;
-  Target target(files.output, note);
+  OutputFile target(files.output, standard);
   const auto writer = make_writer(target.stream(), files);
-  const auto reader = make_reader(source, files.input_format ? *files.input_format : format_of(files.input), fields);
+  const auto reader = make_reader(source, files.input_format ? *files.input_format : format_of(files.input), fields,
+                                  column_problems(fields, defaults, files.allow_extra));
   Outcome outcome;
   try {
-    for (Chunk chunk = read_chunk(*reader); !chunk.empty(); chunk = read_chunk(*reader)) {
+    const bool to_first_bad = files.errors == "fail";  // where it ends everything, nothing after it is read
+    const auto read = [&] { return read_chunk(*reader, to_first_bad); };
+    for (Chunk chunk = read(); !chunk.empty(); chunk = read()) {
       auto next = chunk.begin();
       auto line = chunk.begin();
       const auto request = [&]() -> std::optional<AnySession::Answer> {
@@ -201,13 +196,13 @@ Outcome answer_file(const AnySession& session, const LineFiles& files, const Jso
         writer->write(output_record(*line, answer, files.with_input));
         ++line;
       });
-      target.flush();
+      target.stream().flush();
     }
-  } catch (...) {
-    writer->finish();
-    target.flush();
+  } catch (const BertError&) {
+    if (target.stream().good()) writer->keep();
     throw;
   }
+  if (source.bad()) fail(files.input == "-" ? "standard input" : files.input, EIO);
   writer->finish();
   target.finish();
   return outcome;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,17 @@ struct LineFiles {
 struct Outcome {
   std::int64_t answered = 0;
   std::int64_t skipped = 0;
+
+  /// 0: every line was answered; 3: some were; 2: there were lines, and none of them was.
+  [[nodiscard]] int exit_code() const { return skipped == 0 ? 0 : answered > 0 ? 3 : 2; }
 };
 
 /// Answers every line of `files.input`; `defaults` are fields for lines that lack them.
 ///
 /// Throws InputError: a line cannot be answered and `files.errors` is fail, or a file cannot be read or written; what
-/// came before is written, and `note` says where. BackendError: the engine failed.
+/// came before is written, and standard error says where. BackendError: the engine failed. ReaderGone: nobody reads the
+/// output. `standard` is standard output.
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
-                    const std::vector<RequestField>& fields, std::string& note);
+                    const std::vector<RequestField>& fields, std::ostream& standard);
 
 }  // namespace bert_runtime::cli

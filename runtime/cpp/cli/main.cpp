@@ -1,6 +1,7 @@
-// The plot of `bert_run`: parse, load, answer; and what an error looks like.
+// The plot of `bert_run`: parse, load, answer.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "backends/early_opening.h"
 #include "bert_runtime/errors.h"
+#include "boundary.h"
 #include "command.h"
 #include "describe.h"
 #include "flags.h"
@@ -18,19 +20,23 @@ namespace {
 
 using namespace bert_runtime;
 
-constexpr int kDone = 0;
-constexpr int kWrongInput = 2;
+using cli::kDone;
 
-void print(const Json& answer) { std::cout << dumps(answer.is_object() ? answer : Json{{"result", answer}}) << "\n"; }
+int print(const Json& answer, std::ostream& output) {
+  output << dumps(answer.is_object() ? answer : Json{{"result", answer}}) << "\n";
+  return kDone;
+}
 
-void run(const cli::Command& command, std::string& note) {
-  if (command.describe) return print(cli::describe(command.bundle));
+int run(const cli::Command& command, std::ostream& output) {
+  if (command.describe) return print(cli::describe(command.bundle), output);
   const auto session = start_any(command.bundle, command.options);
-  if (!command.files) return print(session->answer(command.fields));
+  if (!command.files) return print(session->answer(command.fields), output);
   const auto fields = cli::fields_of(command.bundle.manifest.task);
-  const cli::Outcome outcome = cli::answer_file(*session, *command.files, command.fields, fields, note);
-  if (outcome.skipped == 0) return;
-  std::cerr << "bert-run: " << outcome.skipped << " of " << outcome.answered + outcome.skipped << " lines skipped\n";
+  const cli::Outcome outcome = cli::answer_file(*session, *command.files, command.fields, fields, output);
+  if (outcome.skipped == 0) return kDone;
+  const std::int64_t lines = outcome.answered + outcome.skipped;
+  cli::tell(std::to_string(outcome.skipped) + " of " + std::to_string(lines) + " lines skipped");
+  return outcome.exit_code();
 }
 
 /// Whether these flags ask for something that a bundle says without ONNX Runtime.
@@ -43,18 +49,11 @@ bool only_describes(const std::vector<std::string>& flags) {
 
 int main(int count, char** arguments) {
   std::ios::sync_with_stdio(false);
-  std::string note;
-  try {
+  return cli::run_command([&](std::ostream& output) {
     const std::vector<std::string> given(arguments + 1, arguments + count);
     std::optional<EarlyOpening> opening;  // while the bundle is read
     if (!only_describes(given)) opening.emplace(std::nullopt);
-    if (const auto command = cli::parse(given)) run(*command, note);
-    std::cout.flush();
-    return kDone;
-  } catch (const std::exception& error) {
-    std::cout.flush();
-    std::cerr << "bert-run: " << encodable(error.what()) << "\n";
-    if (!note.empty()) std::cerr << "bert-run: " << note << "\n";
-    return kWrongInput;
-  }
+    const auto command = cli::parse(given, output);
+    return command ? run(*command, output) : kDone;
+  });
 }

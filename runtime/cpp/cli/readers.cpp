@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -14,18 +15,30 @@
 namespace bert_runtime::cli {
 namespace {
 
+/// How much is read at once of what is left out.
+constexpr std::size_t kChunk = std::size_t{1} << 20;
+
 class JsonLinesReader final : public Reader {
  public:
   explicit JsonLinesReader(std::istream& stream) : stream_(stream) {}
 
   std::optional<Line> next() override {
-    for (std::string text; std::getline(stream_, text);) {
+    while (is_cut_ && read_line(kChunk)) {
+    }
+    while (read_line(kLongestLine)) {
       ++lines_;
-      if (!stream_.eof()) text += '\n';  // errors count it as a character
-      if (lines_ == 1 && text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
-      if (text.find_first_not_of(" \t\n\r\v\f") == std::string::npos) continue;
+      if (lines_ == 1) {
+        refuse_foreign(text_);
+        if (text_.starts_with("\xef\xbb\xbf")) text_.erase(0, 3);
+      }
+      if (is_cut_) {
+        return Line{lines_, InputError("longer than " + std::to_string(kLongestLine) +
+                                       " bytes, expected one JSON object a line")};
+      }
+      if (text_.find_first_not_of(" \t\n\r\v\f") == std::string::npos) continue;
       try {
-        return Line{lines_, read_record(text)};
+        refuse_nul();
+        return Line{lines_, read_record(text_)};
       } catch (const InputError& error) {
         return Line{lines_, error};
       }
@@ -34,13 +47,35 @@ class JsonLinesReader final : public Reader {
   }
 
  private:
+  /// A line with its end, as errors count it; `is_cut_` where it goes on after so many bytes.
+  bool read_line(std::size_t most) {
+    text_.clear();
+    is_cut_ = false;
+    for (int next = stream_.get(); next != std::istream::traits_type::eof(); next = stream_.get()) {
+      text_ += static_cast<char>(next);
+      if (next == '\n') break;
+      is_cut_ = text_.size() > most;
+      if (is_cut_) break;
+    }
+    return !text_.empty();
+  }
+
+  void refuse_nul() const {
+    const auto place = text_.find('\0');
+    if (place == std::string::npos) return;
+    throw InputError("byte " + std::to_string(place + 1) + " of the line is NUL, expected text; save the file as UTF-8");
+  }
+
+  std::string text_;
+  bool is_cut_ = false;
   std::istream& stream_;
   std::int64_t lines_ = 0;
 };
 
 class CsvRecords final : public Reader {
  public:
-  CsvRecords(std::istream& stream, std::vector<RequestField> fields) : rows_(stream), fields_(std::move(fields)) {}
+  CsvRecords(std::istream& stream, std::vector<RequestField> fields, ColumnProblems problems)
+      : rows_(stream), fields_(std::move(fields)), problems_(std::move(problems)) {}
 
   std::optional<Line> next() override {
     if (!has_header_) {
@@ -75,6 +110,7 @@ class CsvRecords final : public Reader {
     for (const std::string& name : doubled) {
       problems.push_back("line 1: the column " + repr(name) + " stands there twice, expected each name once");
     }
+    for (const std::string& problem : problems_(names_)) problems.push_back("line 1: " + problem);
     raise_input_problems(problems);
   }
 
@@ -96,20 +132,43 @@ class CsvRecords final : public Reader {
       }
     }
     raise_input_problems(broken);
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      if (row.cells[i].find('\0') == std::string::npos) continue;
+      broken.push_back(names_[i] + " holds a NUL byte, expected text; save the file as UTF-8");
+    }
+    raise_input_problems(broken);
     return fields;
   }
 
   CsvReader rows_;
   std::vector<RequestField> fields_;
+  ColumnProblems problems_;
   bool has_header_ = false;
   std::vector<std::string> names_;
 };
 
+std::string format_hint(const std::string& suffix) {
+  constexpr const char* kPacked = "; unpack it first, as in `gunzip -c FILE | bert-run DIR --input -`";
+  static const std::map<std::string, std::string> hints = {
+      {".parquet", "; parquet is not supported yet: convert it to one of these"},
+      {".tsv", "; tabs between cells are not read: convert it to CSV"},
+      {".xlsx", "; save it as CSV in UTF-8"},
+      {".json", "; write one object a line, as `jq -c '.[]'` does"},
+      {".gz", kPacked},
+      {".bz2", kPacked},
+      {".xz", kPacked},
+      {".zst", kPacked},
+      {".zip", kPacked}};
+  const auto found = hints.find(suffix);
+  return found == hints.end() ? "" : found->second;
+}
+
 }  // namespace
 
-std::unique_ptr<Reader> make_reader(std::istream& stream, const std::string& format, std::vector<RequestField> fields) {
+std::unique_ptr<Reader> make_reader(std::istream& stream, const std::string& format, std::vector<RequestField> fields,
+                                    ColumnProblems problems) {
   if (format == "jsonl") return std::make_unique<JsonLinesReader>(stream);
-  return std::make_unique<CsvRecords>(stream, std::move(fields));
+  return std::make_unique<CsvRecords>(stream, std::move(fields), std::move(problems));
 }
 
 std::string format_of(const std::string& path) {
@@ -117,9 +176,8 @@ std::string format_of(const std::string& path) {
   for (char& c : suffix) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
   if (suffix == ".jsonl" || suffix == ".ndjson" || path == "-") return "jsonl";
   if (suffix == ".csv") return "csv";
-  const std::string parquet = suffix == ".parquet" ? "; parquet is not supported yet: convert it to one of these" : "";
   throw InputError(path + ": the extension is " + (suffix.empty() ? "missing" : suffix) +
-                   ", expected .jsonl, .ndjson, .csv" + parquet + ", or name the format");
+                   ", expected .jsonl, .ndjson, .csv" + format_hint(suffix) + ", or name the format");
 }
 
 }  // namespace bert_runtime::cli

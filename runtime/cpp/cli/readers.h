@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <optional>
@@ -29,13 +30,17 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
   virtual ~Reader() = default;
 
-  /// The next record; blank lines are none. Nothing at the end. Throws InputError: a CSV file has no usable header.
+  /// The next record; blank lines are none. Nothing at the end. Throws InputError: the file is not UTF-8
+  /// from its first bytes on, or a CSV file has no usable header.
   virtual std::optional<Line> next() = 0;
 };
 
-/// A reader of `jsonl` or `csv`; the fields give the cells of CSV their types.
+/// Names of columns -> what is wrong with them.
+using ColumnProblems = std::function<std::vector<std::string>(const std::vector<std::string>&)>;
+
+/// A reader of `jsonl` or `csv`; the fields give the cells of CSV their types, and `problems` is asked of its columns.
 [[nodiscard]] std::unique_ptr<Reader> make_reader(std::istream& stream, const std::string& format,
-                                                  std::vector<RequestField> fields);
+                                                  std::vector<RequestField> fields, ColumnProblems problems);
 
 /// The format that the extension of `path` names; `-` is JSON Lines. Throws InputError: another extension.
 [[nodiscard]] std::string format_of(const std::string& path);

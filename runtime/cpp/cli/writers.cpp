@@ -44,6 +44,10 @@ class CsvWriter final : public Writer {
 
   void finish() override { start({}); }
 
+  void keep() override {
+    if (!waiting_.empty()) start({});
+  }
+
  private:
   [[nodiscard]] bool is_fixed(const std::string& name) const {
     return std::ranges::find(before_, name) != before_.end() || std::ranges::find(after_, name) != after_.end();

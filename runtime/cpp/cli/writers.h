@@ -23,6 +23,9 @@ class Writer {
 
   /// Writes whatever had to wait.
   virtual void finish() {}
+
+  /// Writes the records that had to wait, where there are any: after a failure a header alone is worth nothing.
+  virtual void keep() {}
 };
 
 /// One JSON object a line.
