@@ -36,19 +36,20 @@ std::size_t behind_spaces(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-void AddedTokenFinder::add(std::string pattern, const AddedToken& token) {
+void add_pattern(AddedPatterns& patterns, std::string pattern, const AddedToken& token) {
   if (pattern.empty()) {
     throw BundleError("the added token '" + token.content +
                       "' is empty once normalised, expected one that a text can hold; export the bundle again");
   }
-  begins_[static_cast<unsigned char>(pattern.front())] = true;
-  const auto place = std::lower_bound(patterns_.begin(), patterns_.end(), pattern,
-                                      [](const Pattern& one, const std::string& other) { return one.first < other; });
-  if (place != patterns_.end() && place->first == pattern) {
+  const auto [place, is_new] = patterns.emplace(std::move(pattern), &token);
+  if (!is_new) {
     throw BundleError("the added tokens '" + place->second->content + "' and '" + token.content +
                       "' are found as the same text, expected tokens that differ; export the bundle again");
   }
-  patterns_.emplace(place, std::move(pattern), &token);
+}
+
+AddedTokenFinder::AddedTokenFinder(const AddedPatterns& patterns) : patterns_(patterns.begin(), patterns.end()) {
+  for (const Pattern& pattern : patterns_) begins_[static_cast<unsigned char>(pattern.first.front())] = true;
 }
 
 const AddedTokenFinder::Pattern* AddedTokenFinder::longest_at(std::string_view text, std::size_t at) const {

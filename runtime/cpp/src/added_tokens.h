@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +28,19 @@ struct Split {
   std::size_t begin, end;   ///< In bytes.
 };
 
+/// What is looked for, and on whose behalf.
+using AddedPatterns = std::map<std::string, const AddedToken*>;
+
+/// Adds a pattern. Throws BundleError for an empty one, or one that another token has.
+void add_pattern(AddedPatterns& patterns, std::string pattern, const AddedToken& token);
+
 /// Finds added tokens: the leftmost match first, the longest of those that begin there. Safe in threads.
 class AddedTokenFinder {
  public:
-  /// Looks for `pattern` on behalf of `token`, which must live as long as this. Throws BundleError for an empty pattern
-  /// or one that another token has.
-  void add(std::string pattern, const AddedToken& token);
+  AddedTokenFinder() = default;
+
+  /// Looks for each pattern on behalf of its token, which must live as long as this.
+  explicit AddedTokenFinder(const AddedPatterns& patterns);
 
   /// Cuts `text` at its added tokens into `splits`, which is emptied first. As in the tokenizers library the parts may
   /// overlap where a token that begins with a space follows one that takes the spaces behind it.

@@ -37,7 +37,7 @@ struct Tokenizer::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  void add(const AddedToken& token);
+  void add(const AddedToken& token, AddedPatterns& patterns);
   [[nodiscard]] const std::string* token(std::int64_t id) const;
   [[nodiscard]] bool holds(std::int64_t id) const { return token(id) != nullptr; }
 };
@@ -51,7 +51,10 @@ Tokenizer::State::State(TokenizerFile file)
       post_processor(std::move(file.post_processor)),
       decoder{file.has_decoder, std::move(file.decoder_prefix), file.cleanup} {
   decoded.reserve(added_tokens.size());
-  for (const AddedToken& token : added_tokens) add(token);
+  AddedPatterns in_original, in_normalized;
+  for (const AddedToken& token : added_tokens) add(token, token.normalized ? in_normalized : in_original);
+  original = AddedTokenFinder(in_original);
+  normalized = AddedTokenFinder(in_normalized);
   for (const auto* elements : {&post_processor.single, &post_processor.pair}) {
     for (const TemplateElement& element : *elements) {
       for (const std::int64_t id : element.ids) {
@@ -64,7 +67,7 @@ Tokenizer::State::State(TokenizerFile file)
 }
 
 /// The tokenizers library numbers added tokens itself: by the vocabulary, else upwards from its size.
-void Tokenizer::State::add(const AddedToken& token) {
+void Tokenizer::State::add(const AddedToken& token, AddedPatterns& patterns) {
   const auto known = model.vocabulary().id(token.content);
   const std::size_t id = known ? *known : vocabulary_size;
   if (id != token.id || (!known && holds(token.id)) || added_by_id.contains(token.id)) {
@@ -77,7 +80,7 @@ void Tokenizer::State::add(const AddedToken& token) {
     normalize(normalizer, token.content, 0, static_cast<std::uint32_t>(token.content.size()), out);
     pattern = std::move(out.text);
   }
-  (token.normalized ? normalized : original).add(pattern, token);
+  add_pattern(patterns, pattern, token);
   added_by_id.emplace(token.id, decoded.size());
   added_by_content.emplace(token.content, token.id);
   decoded.push_back(std::move(pattern));
