@@ -171,15 +171,17 @@ def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
         artefacts=tuple(each.artefact for each in made),
         files={},
         provenance=provenance,
-        verification={"artefacts": [each.report.to_manifest() for each in made]},
+        verification={
+            "artefacts": [each.report.to_manifest() for each in made],
+            "text": dataclasses.asdict(checkpoint.text),
+        },
         quality=quality_of([(each.artefact, each.report.int8) for each in made]),
     )
 
 
 def text_of(checkpoint: Checkpoint) -> TextEncoder:
     """The checkpoint's tokenizer as a runtime reads it."""
-    tokenizer = checkpoint.tokenizer
-    return TextEncoder.from_json(tokenizer.json.encode(), tokenizer.record.file, tokenizer.record)
+    return checkpoint.tokenizer.encoder()
 
 
 class _Bench:

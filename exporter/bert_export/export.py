@@ -74,7 +74,17 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     engines = build_engines(bundle, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in bundle.manifest.files.values())
     reports = tuple(each.report for each in made)
-    return ExportReport(checkpoint.task.name, output, size, checkpoint.notes, reports, dict(stages.seconds), engines)
+    return ExportReport(
+        checkpoint.task.name,
+        output,
+        size,
+        checkpoint.notes,
+        reports,
+        dict(stages.seconds),
+        engines,
+        text=checkpoint.text,
+        read=checkpoint.provenance.read,
+    )
 
 
 def load_checkpoint(options: ExportOptions, stages: Stages) -> Checkpoint:

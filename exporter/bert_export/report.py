@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bert_export.checkpoint.text_gate import TextGateReport
     from bert_export.int8 import Int8Report
     from bert_export.shared_rows import SharedRowsReport
     from bert_export.tuning.report import Tuning
@@ -62,6 +63,8 @@ class ExportReport:
         seconds: stage -> wall time.
         engines: the files of engines that were built beside the bundle.
         tuning: what was tried on this machine; None where what to make was asked for.
+        text: what the text gate compared; None where the tokenizer came out of a bundle.
+        read: file of the checkpoint -> the keys whose values went into the bundle.
     """
 
     task: str
@@ -72,6 +75,8 @@ class ExportReport:
     seconds: Mapping[str, float]
     engines: tuple[Path, ...] = ()
     tuning: Tuning | None = None
+    text: TextGateReport | None = None
+    read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

@@ -29,6 +29,7 @@ def show(report: ExportReport, console: Console | None = None) -> None:
     console = console or ReportConsole(highlight=False)
     for note in report.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
+    _show_checkpoint(report, console)
     for artefact in report.artefacts:
         if artefact.parity is not None:
             _show_parity(artefact, artefact.parity, console)
@@ -46,6 +47,20 @@ def show(report: ExportReport, console: Console | None = None) -> None:
         console.print(f"built: {path}", markup=False, soft_wrap=True)
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
     console.print(f"{report.task}: {report.bundle} ({report.size / 1e6:.1f} MB; {times})", markup=False, soft_wrap=True)
+
+
+def _show_checkpoint(report: ExportReport, console: Console) -> None:
+    """What was read of which file, and that the tokenizer is the checkpoint's."""
+    for file, keys in report.read.items():
+        console.print(f"read {file}: {', '.join(keys) or 'nothing'}", markup=False, soft_wrap=True)
+    if report.text is not None:
+        text = report.text
+        console.print(
+            f"{text.texts} texts and {text.pairs} pairs have the ids of the checkpoint's own tokenizer "
+            f"({text.tokenizer}), cut to {text.longest} tokens",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _show_parity(artefact: ArtefactReport, parity: Parity, console: Console) -> None:

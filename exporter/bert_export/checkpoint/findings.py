@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,10 @@ from bert_export.errors import CheckpointError
 
 MAX_JSON = 256 * 2**20
 REASON = 400  # characters of another library's message
+
+
+class StoppedError(CheckpointError):
+    """A step that cannot go on, because of problems that are among the findings already."""
 
 
 @dataclass
@@ -32,10 +36,16 @@ class Findings:
 
     def check(self) -> None:
         """Raise CheckpointError with every problem found so far, if there is one."""
-        if len(self.problems) == 1:
-            raise CheckpointError(self.problems[0])
         if self.problems:
-            raise CheckpointError("\n".join([f"{len(self.problems)} problems:", *(f"- {p}" for p in self.problems)]))
+            raise CheckpointError(_together(self.problems))
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """Raise StoppedError at the end of the block if problems were found in it; `collecting` adds none to them."""
+        before = len(self.problems)
+        yield
+        if len(self.problems) > before:
+            raise StoppedError(_together(self.problems[before:]))
 
     def add(self, others: Findings) -> None:
         """Take over what another step found."""
@@ -48,8 +58,17 @@ class Findings:
         """Keep a CheckpointError as a problem, so that the steps after this one are looked at too."""
         try:
             yield
+        except StoppedError:
+            pass
         except CheckpointError as error:
             self.problems.append(str(error))
+
+
+def _together(problems: Sequence[str]) -> str:
+    """One message for all problems."""
+    return (
+        problems[0] if len(problems) == 1 else "\n".join([f"{len(problems)} problems:", *(f"- {p}" for p in problems)])
+    )
 
 
 @contextmanager
@@ -66,6 +85,10 @@ def reading(what: str, advice: str) -> Iterator[None]:
     except (
         Exception
     ) as error:  # each library has its own: OSError, SafetensorError, KeyError, StrictDataclassError, ...
+        raise CheckpointError(f"{what}: {reason(error)}; {advice}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # pyo3's, which derives from BaseException
+            raise
         raise CheckpointError(f"{what}: {reason(error)}; {advice}") from error
 
 

@@ -77,7 +77,8 @@ def refused(name: str, reason: str, *harmless: Any) -> Key:
 def account(file: KnownFile, content: Mapping[str, Any], findings: Findings) -> None:
     """Account for every key that `file` holds: what was read, what is unknown or dropped (notes), what is refused."""
     known = {name: file.key(name) for name in content}
-    findings.read[file.name] = tuple(sorted(name for name, key in known.items() if key and key.use is Use.CARRIED))
+    read = {key.name if key.name == "*" else name for name, key in known.items() if key and key.use is Use.CARRIED}
+    findings.read[file.name] = tuple(sorted(read))
     unknown = sorted(name for name, key in known.items() if key is None)
     if unknown:
         findings.notes.append(f"{file.name}: not read, as the exporter does not know what it means: {_some(unknown)}")

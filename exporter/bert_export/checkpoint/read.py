@@ -19,11 +19,12 @@ from bert_export.checkpoint.left_out import check_left_out
 from bert_export.checkpoint.merging import check_kind
 from bert_export.checkpoint.model import drop_pooler, finish, gate, load_base
 from bert_export.checkpoint.quiet import offline, quiet
-from bert_export.checkpoint.sentence import SentenceSettings, read_sentence_settings
+from bert_export.checkpoint.sentence import SentenceSettings, read_sentence_settings, step_of_tokens
 from bert_export.checkpoint.settings import Known, LoadOptions, head_settings
 from bert_export.checkpoint.shapes import check_names, check_sizes, label_rows
 from bert_export.checkpoint.source import Places
-from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
+from bert_export.checkpoint.text_gate import TextGateReport, prove_same_ids
+from bert_export.checkpoint.tokenizer import ModelFacts, ReadTokenizer, TokenizerFile, TokenizerFolders, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
 from bert_export.checkpoint.weights import MODEL_FILES, Saved, digests, find_weights, note_second_weights, read_header
 from bert_runtime.tasks.task import HeadSettings, Reads
@@ -49,7 +50,7 @@ class _Facts:
     base: BertConfig
     config: BertConfig
     settings: HeadSettings
-    tokenizer: TokenizerFile
+    tokenizer: ReadTokenizer
 
 
 def read(
@@ -67,20 +68,23 @@ def read(
     check_left_out(places.model.path, "labels" in task.settings, findings)
     with quiet(), offline():
         facts = _facts(layout, raw, task, options, findings)
+        files = _bundle_files(facts)
+        text = _proven_text(facts, files)
         model = _proven_model(facts, options, findings)
     return Checkpoint(
         task,
         model,
         facts.config,
         facts.settings,
-        facts.tokenizer,
-        _bundle_files(facts),
+        facts.tokenizer.file,
+        files,
         tuple(findings.notes),
-        _provenance(places, layout),
+        _provenance(places, layout, findings),
+        text,
     )
 
 
-def _provenance(places: Places, layout: Layout) -> Provenance:
+def _provenance(places: Places, layout: Layout, findings: Findings) -> Provenance:
     adapter = places.adapter
     return Provenance(
         places.name,
@@ -89,6 +93,7 @@ def _provenance(places: Places, layout: Layout) -> Provenance:
         digests(find_weights(layout.model, MODEL_FILES)),
         digests(layout.adapter.files if layout.adapter else ()),
         _versions(adapter),
+        dict(findings.read),
     )
 
 
@@ -96,9 +101,16 @@ def _bundle_files(facts: _Facts) -> dict[str, str]:
     """File name -> content of what makes the bundle load in AutoConfig and AutoTokenizer."""
     return {
         "config.json": config_file(facts.config, facts.settings),
-        "tokenizer.json": facts.tokenizer.json,
-        "tokenizer_config.json": facts.tokenizer.config,
+        "tokenizer.json": facts.tokenizer.file.json,
+        "tokenizer_config.json": facts.tokenizer.file.config,
     }
+
+
+def _proven_text(facts: _Facts, files: Mapping[str, str]) -> TextGateReport:
+    """The text gate, on its own texts and on those of the task's examples."""
+    tokenizer, config = facts.tokenizer, facts.config
+    examples = facts.task.examples_for(tokenizer.file.encoder())
+    return prove_same_ids(tokenizer, config.vocab_size, config.type_vocab_size, files, examples)
 
 
 def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadOptions, findings: Findings) -> _Facts:
@@ -113,9 +125,10 @@ def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadO
     if config is not None:
         settings = head_settings(task.settings, Known(raw, config, sentence, options), findings)
         with findings.collecting():
-            length = options.max_length or (sentence.max_length if sentence else None)
-            tokenizer = read_tokenizer(layout.tokenizer, config.max_position_embeddings, length, findings)
-            _check_fit(tokenizer, config, task, findings)
+            known = ModelFacts(raw, config.vocab_size, config.max_position_embeddings, config.type_vocab_size)
+            folders = TokenizerFolders(layout.tokenizer, step_of_tokens(layout.sentence))
+            tokenizer = read_tokenizer(folders, known, options.max_length, findings)
+            _check_fit(tokenizer.file, config, task, findings)
     findings.check()
     assert base is not None  # else there was a problem, and check() has raised
     assert config is not None
@@ -162,12 +175,15 @@ def _check_fit(tokenizer: TokenizerFile, config: BertConfig, task: AnyTask, find
             f"the tokenizer has ids up to {tokenizer.size - 1}, the model {config.vocab_size} embeddings; "
             "expected ids below it: give the tokenizer that the model was trained with"
         )
-    if task.reads is Reads.MASKED_POSITIONS and tokenizer.mask_id is None:
+    if task.reads is Reads.MASKED_POSITIONS and tokenizer.record.mask_id is None:
         findings.problems.append(
             f"the tokenizer has no [MASK], expected one for {task.name}: give the model's own tokenizer"
         )
     if config.type_vocab_size < 2:
-        findings.notes.append("type_vocab_size is 1: this model cannot be asked about two texts at once")
+        findings.notes.append(
+            "type_vocab_size is 1: every token has type 0, also those of a pair's second text, for which transformers' "
+            "tokenizer gives type 1 where model_input_names asks for types"
+        )
 
 
 def _proven_model(facts: _Facts, options: LoadOptions, findings: Findings) -> PreTrainedModel:

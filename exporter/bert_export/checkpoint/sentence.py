@@ -1,4 +1,4 @@
-"""What a sentence-transformers directory says of pooling, normalising and length.
+"""What a sentence-transformers directory says of pooling and normalising.
 
 Its modules.json lists the steps from tokens to a vector; each step's folder holds its settings. The order counts.
 """
@@ -74,12 +74,10 @@ class SentenceSettings:
     Attributes:
         pooling: the mode, such as mean or cls; several are joined by +.
         normalize: whether the vectors are scaled to unit length.
-        max_length: the longest sequence in tokens; None where the directory does not say.
     """
 
     pooling: str
     normalize: bool
-    max_length: int | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,15 @@ def transformer_folder(folder: Path) -> Path:
     """
     steps = _steps(folder)
     return steps[0].folder if steps and steps[0].kind == "Transformer" else folder
+
+
+def step_of_tokens(folder: Path) -> Path | None:
+    """Where sentence_bert_config.json lies, if at all: the Transformer's folder; None for a model of another kind.
+
+    Raises:
+        CheckpointError: see `transformer_folder`.
+    """
+    return transformer_folder(folder) if _steps(folder) else None
 
 
 def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings | None:
@@ -120,7 +127,7 @@ def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings
     account(POOLING, pooling, findings)
     if len(steps) > 2 and (steps[2].folder / "config.json").is_file() and steps[2].folder != folder:
         account(NORMALIZE, read_object(steps[2].folder / "config.json"), findings)
-    return SentenceSettings(_mode(pooling), len(steps) > 2, _max_length(steps[0].folder))
+    return SentenceSettings(_mode(pooling), len(steps) > 2)
 
 
 def _why_not(kinds: tuple[str, ...]) -> str:
@@ -181,14 +188,6 @@ def _mode(config: Mapping[str, Any]) -> str:
             f"the Pooling's config.json says pooling_mode {shown(modes)}, expected a mode such as 'mean': correct it"
         )
     return "+".join(modes)
-
-
-def _max_length(folder: Path) -> int | None:
-    path = folder / "sentence_bert_config.json"
-    length = read_object(path).get("max_seq_length") if path.is_file() else None
-    if length is not None and (not isinstance(length, int) or length < 1):
-        raise CheckpointError(f"sentence_bert_config.json says max_seq_length {length!r}, expected a number of tokens")
-    return length
 
 
 def _note_prompt(folder: Path, findings: Findings) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bert_export.checkpoint.text_gate import TextGateReport
 from bert_export.checkpoint.tokenizer import TokenizerFile
 from bert_runtime.tasks.task import HeadSettings, Task
 
@@ -25,6 +26,7 @@ class Provenance:
         adapter: the same for the adapter.
         weights, adapter_weights: weight file -> SHA-256 in hexadecimal.
         versions: library -> version.
+        read: file of the checkpoint -> the keys whose values went into the bundle.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Provenance:
     weights: Mapping[str, str]
     adapter_weights: Mapping[str, str]
     versions: Mapping[str, str]
+    read: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Checkpoint:
         files: name -> content of what makes the bundle load in AutoConfig and AutoTokenizer.
         notes: sentences for the person who exports: whatever was assumed.
         provenance: where it came from.
+        text: what the text gate compared.
     """
 
     task: AnyTask
@@ -58,3 +62,4 @@ class Checkpoint:
     files: Mapping[str, str]
     notes: tuple[str, ...]
     provenance: Provenance
+    text: TextGateReport

@@ -1,4 +1,8 @@
-"""The oracle of the parity gate: the checkpoint's own class from transformers, untouched, in 32-bit floats."""
+"""The oracle of the parity gate: the checkpoint's own class from transformers, untouched, in 32-bit floats.
+
+Its inputs are the runtime's rows. The text gate has proven them equal to those of the checkpoint's own tokenizer, also
+for the texts of the parity gate's examples: `bert_export.checkpoint.text_gate`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,11 @@
 """The checkpoint's tokenizer as one tokenizer.json: what its files say, and what transformers makes of them."""
 
-from bert_export.checkpoint.tokenizer.read import TokenizerFile, read_tokenizer
+from bert_export.checkpoint.tokenizer.read import (
+    ModelFacts,
+    ReadTokenizer,
+    TokenizerFile,
+    TokenizerFolders,
+    read_tokenizer,
+)
 
-__all__ = ["TokenizerFile", "read_tokenizer"]
+__all__ = ["ModelFacts", "ReadTokenizer", "TokenizerFile", "TokenizerFolders", "read_tokenizer"]

@@ -1,4 +1,4 @@
-"""The checkpoint's tokenizer as one tokenizer.json, checked to be BERT's and to fit the model."""
+"""From a checkpoint's folder to the bundle's tokenizer.json and tokenizer_config.json, and the manifest's record."""
 
 from __future__ import annotations
 
@@ -6,23 +6,61 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from bert_export.checkpoint.findings import Findings, listing, read_object, reading
+from bert_export.checkpoint.findings import Findings, read_object, reading
+from bert_export.checkpoint.keys import KnownFile, account
+from bert_export.checkpoint.tokenizer.bundle_config import bundle_config
+from bert_export.checkpoint.tokenizer.contradictions import (
+    compare,
+    listed_tokens,
+    note_left_out,
+    read_vocabulary,
+    refuse_foreign,
+)
+from bert_export.checkpoint.tokenizer.keys import ADDED_TOKENS, SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, TOKENIZER_JSON
+from bert_export.checkpoint.tokenizer.length import max_length
+from bert_export.checkpoint.tokenizer.own import check_class, load_own
+from bert_export.checkpoint.tokenizer.sentence import SentenceText, read_sentence_text, with_lower_case
+from bert_export.checkpoint.tokenizer.special import Special, find_special
 from bert_export.errors import CheckpointError
 from bert_runtime.errors import BundleError
 from bert_runtime.text import TextEncoder, TokenizerRecord
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-# tokenizer_config.json -> the normalizer's field in tokenizer.json
-NORMALIZER_FIELDS = {
-    "do_lower_case": "lowercase",
-    "strip_accents": "strip_accents",
-    "tokenize_chinese_chars": "handle_chinese_chars",
-}
-VERBATIM_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")  # they take tokenizer.json as it is
+if TYPE_CHECKING:
+    from transformers import TokenizersBackend
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the tokenizer must fit.
+
+    Attributes:
+        config: the content of config.json.
+        embeddings: for how many ids the model has an embedding.
+        positions: the longest sequence that it has positions for.
+        types: how many token types it has.
+    """
+
+    config: Mapping[str, Any]
+    embeddings: int
+    positions: int
+    types: int
+
+
+@dataclass(frozen=True)
+class TokenizerFolders:
+    """Where the tokenizer's files lie.
+
+    Attributes:
+        tokenizer: tokenizer.json or vocab.txt, and what stands beside them.
+        sentence: sentence_bert_config.json; None where sentence-transformers would not read it: without modules.json.
+    """
+
+    tokenizer: Path
+    sentence: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -32,161 +70,143 @@ class TokenizerFile:
     Attributes:
         json: the content of tokenizer.json.
         config: the content of tokenizer_config.json, with which AutoTokenizer yields the same ids.
-        max_length: the longest sequence the model takes, special tokens included.
+        record: what the manifest says.
         size: one more than the largest id.
-        pad_id, unk_id, cls_id, sep_id: ids of the special tokens.
-        mask_id: the id of [MASK]; None where the vocabulary lacks it.
-        lower_case: whether text is lower-cased.
+        kind: the class of transformers that it was made by.
     """
 
     json: str
     config: str
-    max_length: int
+    record: TokenizerRecord
     size: int
-    pad_id: int
-    unk_id: int
-    cls_id: int
-    sep_id: int
-    mask_id: int | None
-    lower_case: bool
+    kind: str
 
     @property
-    def record(self) -> TokenizerRecord:
-        """What the manifest says of it."""
-        return TokenizerRecord("tokenizer.json", self.max_length, self.pad_id, self.mask_id)
+    def max_length(self) -> int:
+        """The longest sequence the model takes, special tokens included."""
+        return self.record.max_length
+
+    def encoder(self) -> TextEncoder:
+        """The tokenizer as a runtime reads it from the bundle.
+
+        Raises:
+            BundleError: the runtime cannot use it.
+        """
+        return TextEncoder.from_json(self.json.encode(), self.record.file, self.record)
 
 
-def read_tokenizer(folder: Path, positions: int, max_length: int | None, findings: Findings) -> TokenizerFile:
-    """Read tokenizer.json, or build it from vocab.txt; `max_length` goes before the tokenizer's own.
+@dataclass(frozen=True)
+class ReadTokenizer:
+    """The tokenizer for the bundle, and the checkpoint's own, which it is to equal.
+
+    Attributes:
+        own: transformers' tokenizer for the checkpoint's folder.
+        sentence: what sentence-transformers changes of it.
+    """
+
+    file: TokenizerFile
+    own: TokenizersBackend
+    sentence: SentenceText
+
+
+def read_tokenizer(
+    folders: TokenizerFolders, model: ModelFacts, chosen: int | None, findings: Findings
+) -> ReadTokenizer:
+    """Read the tokenizer as AutoTokenizer does; `chosen` is the user's maximum length.
 
     Raises:
-        CheckpointError: no tokenizer, one that is not BERT's, or one without BERT's special tokens.
+        CheckpointError: no tokenizer, one that is not BERT's, or a setting that the bundle cannot carry.
     """
-    settings = _settings(folder)
-    content = _content(folder, settings, findings)
-    _refuse_foreign(content)
-    with reading("tokenizer.json", "expected a BERT tokenizer; fetch the checkpoint again"):
-        tokenizer = Tokenizer.from_str(json.dumps(content | {"truncation": None, "padding": None}))
-    pad, unk, cls, sep = _special_ids(tokenizer)
-    length = _max_length(settings, positions, max_length)
-    found = TokenizerFile(
-        json=tokenizer.to_str(pretty=False),
-        config=_config_file(content, length),
-        max_length=length,
-        size=max(tokenizer.get_vocab().values()) + 1,
-        pad_id=pad,
-        unk_id=unk,
-        cls_id=cls,
-        sep_id=sep,
-        mask_id=tokenizer.token_to_id("[MASK]"),
-        lower_case=bool(content["normalizer"]["lowercase"]),
-    )
-    _ask_runtime(found)
-    return found
+    folder = folders.tokenizer
+    with findings.stopping():
+        contents = {file.name: _content(folder, file, findings) for file in _JSON_FILES}
+        check_class(model.config, contents[TOKENIZER_CONFIG.name] or {}, findings)
+        _account(contents, findings)
+        sentence = read_sentence_text(folders.sentence, findings)
+    saved = contents[TOKENIZER_JSON.name]
+    if saved is not None:
+        refuse_foreign(saved)
+    own = _own(folder, model.config, contents)
+    if saved is not None:
+        compare(saved, own, findings)
+    declared = {name: content for name, content in contents.items() if content is not None}
+    note_left_out(folder, declared, own, findings)
+    special = find_special(own, listed_tokens(declared))
+    length = max_length(own.model_max_length, sentence.max_length, model.positions, chosen, findings)
+    file = _file(own, special, sentence, length, model)
+    _check_runtime(file)
+    return ReadTokenizer(file, own, sentence)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / "tokenizer_config.json"
-    return read_object(path) if path.is_file() else {}
+_JSON_FILES = (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS, TOKENIZER_JSON)
 
 
-def _content(folder: Path, settings: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
-    """The JSON of the tokenizer."""
-    if (folder / "tokenizer.json").is_file():
-        content = read_object(folder / "tokenizer.json")
-        _apply_settings(content, settings, findings)
-        return content
-    if (folder / "vocab.txt").is_file():
-        return _built(folder)
-    raise CheckpointError(
-        f"no tokenizer: found {listing(folder)}; expected tokenizer.json or vocab.txt beside config.json"
-    )
+def _content(folder: Path, file: KnownFile, findings: Findings) -> dict[str, Any] | None:
+    """The content of a file; None where there is no file, or none that can be read, which is a problem."""
+    path = folder / file.name
+    if not path.is_file():
+        return None
+    with findings.collecting():
+        return read_object(path)
+    return None
 
 
-def _apply_settings(content: Mapping[str, Any], settings: Mapping[str, Any], findings: Findings) -> None:
-    """Where tokenizer_config.json contradicts tokenizer.json, BertTokenizer follows the former: so do we, and say so.
-
-    A setting that is absent keeps tokenizer.json's value, where transformers would put its default and lower-case a
-    cased model's text.
-    """
-    normalizer = content.get("normalizer")
-    if not isinstance(normalizer, dict) or settings.get("tokenizer_class") in VERBATIM_CLASSES:
-        return
-    for key, field in NORMALIZER_FIELDS.items():
-        if key in settings and field in normalizer and normalizer[field] != settings[key]:
-            findings.notes.append(
-                f"tokenizer_config.json says {key} {settings[key]}, tokenizer.json {normalizer[field]}: took the former"
-            )
-            normalizer[field] = settings[key]
+def _account(contents: Mapping[str, dict[str, Any] | None], findings: Findings) -> None:
+    """Account for the keys of every file that is there, and is read: added_tokens_decoder replaces two of them."""
+    replaced = "added_tokens_decoder" in (contents[TOKENIZER_CONFIG.name] or {})
+    for known in _JSON_FILES:
+        content = contents[known.name]
+        if content is not None:
+            account(known, content, findings)
+            if replaced and known in (SPECIAL_TOKENS_MAP, ADDED_TOKENS):
+                findings.read[known.name] = ()
 
 
-def _built(folder: Path) -> dict[str, Any]:
-    """A tokenizer from vocab.txt and tokenizer_config.json.
-
-    By from_pretrained: BertTokenizer(vocab_file=...) of transformers 5 ignores the file and has five tokens.
-    """
-    from transformers import BertTokenizer  # noqa: PLC0415 - torch: tokenizer.json is read without it
-
-    with reading("vocab.txt", "expected one word piece a line in UTF-8; fetch it again"):
-        lines = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-        built = BertTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
-    if built.get_vocab_size() < len(set(lines)):
+def _own(folder: Path, config: Mapping[str, Any], contents: Mapping[str, dict[str, Any] | None]) -> TokenizersBackend:
+    """The checkpoint's tokenizer, known to be a WordPiece with every entry of its vocabulary."""
+    entries = None
+    if contents[TOKENIZER_JSON.name] is None and (folder / "vocab.txt").is_file():
+        entries = len(set(read_vocabulary(folder)))
+    own = load_own(folder, config, contents[TOKENIZER_CONFIG.name] or {})
+    refuse_foreign(json.loads(own.backend_tokenizer.to_str()))
+    if entries is not None and own.vocab_size < entries:
         raise CheckpointError(
-            f"vocab.txt has {len(set(lines))} entries but the tokenizer built from it has {built.get_vocab_size()}; "
-            "add a tokenizer.json to the checkpoint"
+            f"vocab.txt has {entries} entries but the tokenizer built from it has {own.vocab_size}; add a "
+            "tokenizer.json to the checkpoint"
         )
-    content: dict[str, Any] = json.loads(built.to_str())
-    return content
+    return own
 
 
-def _refuse_foreign(content: Mapping[str, Any]) -> None:
-    """Only what both runtimes implement: WordPiece over BERT's normalizer and pre-tokenizer."""
-    expected = {"model": "WordPiece", "normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer"}
-    parts = {name: content.get(name) for name in expected}
-    found = {name: part.get("type") if isinstance(part, dict) else None for name, part in parts.items()}
-    if found != expected:
-        got = ", ".join(f"{name} {kind}" for name, kind in found.items())
-        wanted = ", ".join(f"{name} {kind}" for name, kind in expected.items())
-        raise CheckpointError(f"tokenizer.json has {got}; expected {wanted}: only BERT's own tokenizer is supported")
+def _file(
+    own: TokenizersBackend, special: Special, sentence: SentenceText, length: int, model: ModelFacts
+) -> TokenizerFile:
+    """The tokenizer without truncation and padding, which are the record's."""
+    content = json.loads(own.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
+    if special.mask is None:
+        content = _without(content, own.mask_token, model.embeddings)
+    if sentence.lower_case:
+        content = with_lower_case(content)
+    with reading("the tokenizer", "expected a BERT tokenizer; fetch the checkpoint again"):
+        tokenizer = Tokenizer.from_str(json.dumps(content))
+    has_types = model.types > 1 and "token_type_ids" in own.model_input_names
+    pair_types = (0, int(has_types and max(tokenizer.encode("a", "a").type_ids) > 0))
+    record = TokenizerRecord("tokenizer.json", length, special.pad_id, special.mask_id, own.truncation_side, pair_types)
+    size = max(tokenizer.get_vocab().values()) + 1
+    config = bundle_config(own, special, content["normalizer"], record)
+    return TokenizerFile(tokenizer.to_str(pretty=False), config, record, size, type(own).__name__)
 
 
-def _special_ids(tokenizer: Tokenizer) -> tuple[int, int, int, int]:
-    ids = {token: tokenizer.token_to_id(token) for token in SPECIAL}
-    missing = [token for token, found in ids.items() if found is None]
-    if missing:
-        raise CheckpointError(f"the tokenizer's vocabulary lacks {', '.join(missing)}; expected BERT's special tokens")
-    pad, unk, cls, sep = (found for found in ids.values() if found is not None)
-    return pad, unk, cls, sep
+def _without(content: dict[str, Any], token: str | None, embeddings: int) -> dict[str, Any]:
+    """Without a mask token that transformers added by default, as the last, where the model has no embedding for it."""
+    added = content["added_tokens"]
+    if not added or added[-1]["content"] != token or added[-1]["id"] < embeddings:
+        return content
+    return {**content, "added_tokens": added[:-1]}
 
 
-def _ask_runtime(tokenizer: TokenizerFile) -> None:
+def _check_runtime(file: TokenizerFile) -> None:
     """Ask the runtime itself whether it can use this tokenizer."""
     try:
-        TextEncoder.from_json(tokenizer.json.encode(), tokenizer.record.file, tokenizer.record)
+        file.encoder()
     except BundleError as error:
         raise CheckpointError(str(error)) from error
-
-
-def _max_length(settings: Mapping[str, Any], positions: int, chosen: int | None) -> int:
-    """The shortest of what the model has positions for and what the tokenizer or the user says."""
-    if chosen is not None and not 2 < chosen <= positions:
-        raise CheckpointError(f"the maximum length is {chosen}, expected 3 to {positions}, the model's positions")
-    own = settings.get("model_max_length")
-    own = int(own) if isinstance(own, int | float) and 2 < own < positions else positions
-    return own if chosen is None else chosen
-
-
-def _config_file(content: Mapping[str, Any], max_length: int) -> str:
-    """tokenizer_config.json: BertTokenizer rebuilds the tokenizer from these, so every one of them is written out."""
-    model, normalizer = content["model"], content["normalizer"]
-    usual = normalizer.get("clean_text", True) and (
-        model.get("unk_token"),
-        model.get("continuing_subword_prefix"),
-        model.get("max_input_chars_per_word"),
-    ) == ("[UNK]", "##", 100)
-    values: dict[str, Any] = {key: normalizer.get(field) for key, field in NORMALIZER_FIELDS.items()}
-    values |= {f"{token[1:-1].lower()}_token": token for token in (*SPECIAL, "[MASK]")}
-    values["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
-    values["model_max_length"] = max_length
-    values["tokenizer_class"] = "BertTokenizer" if usual else "PreTrainedTokenizerFast"
-    return json.dumps(values, indent=2, sort_keys=True) + "\n"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tests.exporter.checkpoint.conftest import VOCABULARY, Make, edit, write
 from tokenizers import Tokenizer
-from transformers import BertTokenizer
+from transformers import AutoTokenizer, BertTokenizer
 
 from bert_export.checkpoint import LoadOptions, Source, load
 from bert_export.checkpoint.findings import Findings
-from bert_export.checkpoint.tokenizer import TokenizerFile, read_tokenizer
+from bert_export.checkpoint.tokenizer import ModelFacts, TokenizerFile, TokenizerFolders, read_tokenizer
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
 
@@ -21,8 +21,17 @@ QA = find_task("question-answering")
 
 
 def read(folder: Path, findings: Findings | None = None) -> TokenizerFile:
-    """The directory's tokenizer for a model of 40 positions."""
-    return read_tokenizer(folder, 40, None, findings or Findings())
+    """The directory's tokenizer for a model of 40 positions and two types."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    sentence = folder if (folder / "modules.json").is_file() else None
+    folders = TokenizerFolders(folder, sentence)
+    return read_tokenizer(folders, ModelFacts(config, 30, 40, 2), None, findings or Findings()).file
+
+
+def normalizer(tokenizer: TokenizerFile) -> dict[str, Any]:
+    """That of its tokenizer.json."""
+    found: dict[str, Any] = json.loads(tokenizer.json)["normalizer"]
+    return found
 
 
 def with_json(folder: Path, **changes: Any) -> Path:
@@ -42,32 +51,31 @@ def test_a_tokenizer_built_from_a_vocabulary_has_all_of_it(make: Make) -> None:
 
 def test_a_vocabulary_is_read_with_the_directorys_settings(make: Make) -> None:
     folder = make()
-    assert not read(folder).lower_case
+    assert not normalizer(read(folder))["lowercase"]
     write(
         folder,
         "tokenizer_config.json",
         {"do_lower_case": True, "tokenize_chinese_chars": False, "strip_accents": False},
     )
-    tokenizer = read(folder)
-    normalizer = json.loads(tokenizer.json)["normalizer"]
-    assert tokenizer.lower_case
-    assert (normalizer["handle_chinese_chars"], normalizer["strip_accents"]) == (False, False)
+    found = normalizer(read(folder))
+    assert (found["lowercase"], found["handle_chinese_chars"], found["strip_accents"]) == (True, False, False)
 
 
-def test_a_cased_tokenizer_stays_cased_where_the_settings_are_silent(make: Make) -> None:
-    folder = with_json(make())
+def test_where_the_settings_are_silent_transformers_defaults_hold_and_are_noted(make: Make) -> None:
+    folder, findings = with_json(make()), Findings()
     write(folder, "tokenizer_config.json", {})
-    assert BertTokenizer.from_pretrained(folder).backend_tokenizer.normalizer.lowercase  # what transformers would do
-    assert not read(folder).lower_case
+    assert AutoTokenizer.from_pretrained(folder)("A").tokens() == ["[CLS]", "a", "[SEP]"]
+    assert normalizer(read(folder, findings))["lowercase"]
+    assert any("tokenizer.json says lowercase false" in note for note in findings.notes)
 
 
 def test_settings_that_contradict_the_tokenizer_hold_and_are_noted(make: Make) -> None:
     folder, findings = with_json(make()), Findings()
     write(folder, "tokenizer_config.json", {"do_lower_case": True})
-    assert read(folder, findings).lower_case
-    assert any("do_lower_case True" in note for note in findings.notes)
+    assert normalizer(read(folder, findings))["lowercase"]
+    assert any("do_lower_case in tokenizer_config.json" in note for note in findings.notes)
     write(folder, "tokenizer_config.json", {"do_lower_case": True, "tokenizer_class": "PreTrainedTokenizerFast"})
-    assert not read(folder).lower_case
+    assert not normalizer(read(folder))["lowercase"]
 
 
 def test_saved_truncation_and_padding_are_switched_off(make: Make) -> None:
@@ -76,14 +84,15 @@ def test_saved_truncation_and_padding_are_switched_off(make: Make) -> None:
     tokenizer.enable_truncation(4)
     tokenizer.enable_padding(length=12)
     tokenizer.save(str(folder / "tokenizer.json"))
-    content = json.loads(read(folder).json)
+    findings = Findings()
+    content = json.loads(read(folder, findings).json)
     assert (content["truncation"], content["padding"]) == (None, None)
+    assert not any("post-processor" in note for note in findings.notes)
 
 
 def test_special_tokens_have_the_ids_of_the_vocabulary(make: Make) -> None:
-    tokenizer = read(make())
-    ids = (tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id)
-    assert ids == (0, 1, 2, 3, 4)
+    record = read(make()).record
+    assert (record.pad_id, record.mask_id) == (0, 4)
 
 
 @pytest.mark.parametrize(("own", "expected"), [(32, 32), (10**30, 40), (512, 40), (None, 40)])
@@ -114,8 +123,17 @@ def test_a_tokenizer_that_is_not_berts_is_refused_by_name(make: Make, changes: d
 
 
 def test_a_tokenizer_without_berts_template_is_refused(make: Make) -> None:
+    folder = with_json(make(), post_processor=None)
+    edit(folder, "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
     with pytest.raises(CheckpointError, match="post-processor"):
-        read(with_json(make(), post_processor=None))
+        read(folder)
+
+
+def test_a_template_that_transformers_replaces_is_noted(make: Make) -> None:
+    folder, findings = with_json(make(), post_processor=None), Findings()
+    assert AutoTokenizer.from_pretrained(folder)("a").tokens() == ["[CLS]", "a", "[SEP]"]
+    read(folder, findings)
+    assert any("post-processor" in note for note in findings.notes)
 
 
 def test_ids_beyond_the_embeddings_are_refused_and_fewer_are_fine(make: Make) -> None:
@@ -132,7 +150,7 @@ def test_missing_special_tokens_are_named(make: Make) -> None:
     vocabulary = {("[X]" if token == "[SEP]" else token): i for token, i in content["model"]["vocab"].items()}
     added = [token for token in content["added_tokens"] if token["content"] != "[SEP]"]
     folder = with_json(make(), model=content["model"] | {"vocab": vocabulary}, added_tokens=added, post_processor=None)
-    with pytest.raises(CheckpointError, match=r"lacks \[SEP\]"):
+    with pytest.raises(CheckpointError, match=r"lacks sep_token \[SEP\]"):
         read(folder)
 
 
