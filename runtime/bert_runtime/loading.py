@@ -21,6 +21,7 @@ from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.generation.sources import Sources
+from bert_runtime.hub import located
 from bert_runtime.manifest import Artefact
 from bert_runtime.schedule import Budget, Schedule
 from bert_runtime.session import Session
@@ -61,6 +62,7 @@ class Options:
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
             soon done, and where the artefact has a graph for it texts share rows; auto is latency.
+        revision: of a bundle that is named by its repository on the hub: a branch, tag or commit.
     """
 
     target: str = AUTO
@@ -70,6 +72,7 @@ class Options:
     encoder: str | Path | None = None
     gpu: GpuOptions = field(default_factory=GpuOptions)
     mode: str = "auto"
+    revision: str | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -108,12 +111,16 @@ def load(
 
     With `task`, such as `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
 
+    Args:
+        path: the bundle's directory; where there is none of that name, `org/name` or `org/name@revision`: a
+            repository on the Hugging Face hub, which is fetched into its cache (the extra `hub`).
+
     Raises:
-        BundleError: the directory breaks the format, or is of another task.
+        BundleError: the directory breaks the format, or is of another task; or the hub has no such bundle.
         BackendError: no engine here runs it, or not the target that was named: a named target never falls back.
         InputError: the cache lies in the bundle.
     """
-    bundle = bundles.read(Path(path))
+    bundle = bundles.read(located(path, (options or Options()).revision))
     if task is not None and task is not find_task(bundle.manifest.task):
         raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {task.name}")
     return start_session(bundle, options or Options())

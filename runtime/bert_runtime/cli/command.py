@@ -15,6 +15,7 @@ from bert_runtime.cli.flags import add_request_flags, request_fields, required_f
 from bert_runtime.cli.gpu_flags import add_gpu_flags, given_gpu_flags, gpu_options
 from bert_runtime.cli.parser import Parser, number, whole_number
 from bert_runtime.errors import InputError
+from bert_runtime.hub import located
 from bert_runtime.loading import MODES, Options
 from bert_runtime.records import FORMATS
 from bert_runtime.schedule import Budget
@@ -70,7 +71,7 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
     if not arguments or arguments[0].startswith("-"):
         _general_parser(output).parse_known_args(arguments)  # --help and --version leave here
         raise InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags")
-    bundle = bundles.read(Path(arguments[0]))
+    bundle = bundles.read(located(arguments[0]))
     task = find_task(bundle.manifest.task)
     parsed = _bundle_parser(arguments[0], task, output).parse_args(arguments[1:])
     fields = request_fields(parsed, task.request)
