@@ -28,7 +28,7 @@ THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow test-gpu-wheel lint format bench page accuracy train-demo clean
+.PHONY: demo test test-slow test-oldest test-gpu-wheel lint format bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
 .NOTPARALLEL:
@@ -62,6 +62,14 @@ test: $(VENV)/.installed-dev $(DEMO)/manifest.json
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+# The oldest versions that pyproject.toml allows, in a virtual environment of their own (.venv-oldest).
+OLDEST := .venv-oldest/bin/python
+test-oldest: constraints-oldest.txt pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST) -m pip install --quiet --no-compile --constraint constraints-oldest.txt --editable '.[cpu,openvino,cli,export,demo]' \
+	  pytest pytest-xdist hypothesis jsonschema seqeval
+	$(OLDEST) -m pytest -p no:cacheprovider --numprocesses 2 tests/runtime tests/exporter/test_export.py
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
 test-gpu-wheel: $(VENV)/.installed-dev

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from bert_runtime.manifest import FORMAT, FileRecord, Manifest
 MODEL_FILE = "model.onnx"
 """The first artefact's file: the name that other tools look for."""
 
+PARTIAL = ".partial"
 _CHUNK = 2**20
 _ATTEMPTS = 10
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -168,20 +170,47 @@ def _replaced(made: Path, path: Path) -> bool:
     return True
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def _beside(path: Path, suffix: str, name: str | None = None) -> Path:
     """A name that nothing has yet, in the same folder and so on the same file system."""
-    return path.with_name(f".bert-export-{secrets.token_hex(8)}{suffix}")
+    return path.with_name(f".bert-export-{name or secrets.token_hex(8)}{suffix}")
 
 
 @contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A new directory beside `path`; gone at the end unless it was renamed."""
-    made = _beside(path, ".partial")
-    try:
+    """A new directory beside `path`; gone at the end unless it was renamed. What killed exports left is cleared first.
+
+    Its owner holds a lock on it, which ends with the process: whoever gets the lock has found a leftover.
+    """
+    for leftover in path.parent.glob(_beside(path, PARTIAL, "*").name):
+        with contextlib.suppress(OSError), _locked(leftover, wait=False):
+            shutil.rmtree(leftover, ignore_errors=True)
+    made = _beside(path, PARTIAL)
+    while True:
         made.mkdir()
-        yield made
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_locked(made, wait=True))
+            if not made.exists():  # another export took it for a leftover before the lock was held
+                continue
+            try:
+                yield made
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+            return
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, wait: bool) -> Iterator[None]:
+    """Hold a folder's lock; an OSError where another process has it and there is no waiting."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            if not wait:
+                raise  # and where the file system has no locks, a new folder is used without
+        yield
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -42,6 +42,10 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
         from bert_export.tuning.tune import tune  # noqa: PLC0415 - which itself asks this module for the checkpoint
 
         return tune(options, stages)
+    if options.bundle is not None:
+        from bert_export.requantize import requantize  # noqa: PLC0415 - beside the plot: it loads no checkpoint
+
+        return requantize(options, stages)
     if options.output:
         check_output(options.output, options.force)
     if options.build_engine:

@@ -10,6 +10,7 @@ from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
 from bert_export.masks import mask_problems
 from bert_export.tuning import combinations
+from bert_runtime import manifest_json
 from bert_runtime.targets import AUTO, BY_NAME, CPU, TARGETS
 
 _AUTO_FOR = {precision: target.name for target in TARGETS for precision in target.auto_for}
@@ -204,6 +205,8 @@ class ExportOptions:
             if not self.optimize and any(variant.precision != "int8" for variant in self.variants):
                 yield "--bundle is quantised: give --int8; every other precision needs the checkpoint, --model"
             return
+        if self.model is not None and (Path(self.model) / manifest_json.NAME).is_file():
+            yield f"--model {self.model} is a bundle, expected a checkpoint; give --bundle {self.model} to quantise it"
         if self.model is None and self.task == "auto":
             yield "neither a model nor a task given; give --model DIR_OR_HUB_ID, or --task for its demo checkpoint"
         if self.model is None and (self.adapter or self.revision):

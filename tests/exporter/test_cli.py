@@ -18,15 +18,16 @@ import pytest
 from tests.exporter.conftest import TinyBundle, TinyCheckpoint
 
 import bert_runtime
-from bert_export import cli
+from bert_export import cli, command
 from bert_export import export as export_module
 from bert_export.errors import GateError
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
+from bert_runtime.cli import boundary
 from bert_runtime.tasks import TASKS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
-OF_THE_COMMAND = {"help", "json", "quiet", "version"}
+OF_THE_COMMAND = {"help", "json", "quiet", "version", "checkpoint"}
 """What decides how the command speaks, not what it makes."""
 
 
@@ -43,14 +44,14 @@ class Outcome:
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run the command in this process."""
 
-    def command(*arguments: object) -> Outcome:
+    def call(*arguments: object) -> Outcome:
         try:
             code = cli.main([str(argument) for argument in arguments])
         except SystemExit as error:
             code = int(error.code or 0)
         return Outcome(code, *capsys.readouterr())
 
-    return command
+    return call
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def asked(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> list[Expo
 
 
 def actions() -> Sequence[argparse.Action]:
-    return cli.parser()._actions
+    return command.parser()._actions
 
 
 def test_each_flag_is_one_field_of_the_options() -> None:
@@ -80,7 +81,7 @@ def test_each_flag_is_one_field_of_the_options() -> None:
 def test_without_flags_every_option_has_the_default_of_its_field(
     run: Callable[..., Outcome], asked: list[ExportOptions]
 ) -> None:
-    assert run("--task", "qa").code == cli.DONE
+    assert run("--task", "qa").code == boundary.DONE
     assert asked == [ExportOptions(task="qa")]
 
 
@@ -105,7 +106,7 @@ def test_without_flags_every_option_has_the_default_of_its_field(
 def test_a_flag_sets_its_field_and_no_other(
     flags: list[str], field: str, value: Any, run: Callable[..., Outcome], asked: list[ExportOptions]
 ) -> None:
-    assert run("--model", "m", *flags).code == cli.DONE
+    assert run("--model", "m", *flags).code == boundary.DONE
     assert asked == [dataclasses.replace(ExportOptions(model="m"), **{field: value})]
 
 
@@ -123,14 +124,14 @@ def test_the_help_names_every_flag_task_alias_and_exit_code(run: Callable[..., O
 def test_json_is_all_there_is_on_standard_output(run: Callable[..., Outcome], asked: list[ExportOptions]) -> None:
     outcome = run("--task", "qa", "--json")
 
-    assert outcome.code == cli.DONE
+    assert outcome.code == boundary.DONE
     assert outcome.err == ""
     assert json.loads(outcome.out)["task"] == "question-answering"
     assert set(json.loads(outcome.out)) == {field.name for field in dataclasses.fields(ExportReport)}
 
 
 def test_quiet_prints_nothing(run: Callable[..., Outcome], asked: list[ExportOptions]) -> None:
-    assert run("--task", "qa", "--quiet") == Outcome(cli.DONE, "", "")
+    assert run("--task", "qa", "--quiet") == Outcome(boundary.DONE, "", "")
 
 
 def test_without_a_terminal_the_report_has_no_colours_and_no_progress(
@@ -170,9 +171,12 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
         (["--task", "qa", "--max-length", "3"], "--max-length is 3, expected at least 8 tokens"),
         (["--model", "./nowhere"], "'./nowhere' is no directory; expected a checkpoint's directory or a hub id"),
         (["--model", __file__], "is a file; expected a directory with config.json: give the directory it lies in"),
-        (["--model", "m", "--max-length", "long"], "argument --max-length: invalid int value: 'long'"),
-        (["--model", "m", "--pooling", "max"], "argument --pooling: invalid choice: 'max'"),
-        (["--mod", "m"], "unrecognized arguments: --mod m"),
+        (["--model", "m", "--max-length", "long"], "argument --max-length: got 'long', expected a whole number"),
+        (["--model", "m", "--pooling", "max"], "argument --pooling: got 'max', expected one of mean, cls, pooler"),
+        (["--modle", "m"], "unknown: --modle (did you mean --model?)"),
+        (["a", "--model", "b"], "got 'a' and --model b, expected one checkpoint"),
+        (["--model", str(GOLDEN / "fill-mask")], "fill-mask is a bundle, expected a checkpoint; give --bundle"),
+        (["m", "--target", "tpu"], "target 'tpu' is not built yet; this version makes auto, "),
     ],
 )
 def test_wrong_input_exits_with_2_and_one_message(
@@ -246,7 +250,7 @@ def test_an_interrupted_export_exits_with_130_and_leaves_nothing(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=100)
 
-    assert (process.returncode, out, err) == (130, "", "bert-export: interrupted; nothing was written\n")
+    assert (process.returncode, out, err) == (130, "", "bert-export: interrupted\n")
     assert not list(temporary.glob("bert-export-*"))
     assert list(tmp_path.iterdir()) == [temporary]
 
@@ -278,3 +282,74 @@ def test_a_reader_that_goes_away_leaves_no_traceback(tmp_path: Path) -> None:
 
     assert (process.wait(), shown) == (141, "")
     assert (tmp_path / "b" / "manifest.json").is_file()
+
+
+def test_a_checkpoint_needs_no_flag(run: Callable[..., Outcome], asked: list[ExportOptions]) -> None:
+    assert run("m").code == boundary.DONE
+    assert asked == [ExportOptions(model="m")]
+
+
+def blocked(modules: Sequence[str], arguments: Sequence[object], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command in a process that has none of these modules."""
+    program = (
+        "import importlib.abc, sys\n"
+        "class Blocked(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {tuple(modules)!r}: raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "from bert_export.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    command_line = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command_line, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def of_a_bundle(folder: Path) -> list[str]:
+    """How to make int8 for OpenVINO of a golden bundle, on samples written into the folder."""
+    samples = folder / "samples.jsonl"
+    samples.write_text("".join(f'{{"text": "a text of number {i}"}}\n' for i in range(40)), encoding="utf-8")
+    bundle = str(GOLDEN / "text-classification-shared-rows")
+    return ["--bundle", bundle, "--target", "openvino", "--int8", "--calibrate", str(samples), "--max-drop", "1"]
+
+
+def test_missing_packages_are_named_before_any_work(tmp_path: Path) -> None:
+    done = blocked(["torch", "onnxscript"], ["--task", "qa", "-o", "out"], tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "torch, onnxscript are not installed, and this export needs them" in done.stderr
+    assert "pip install 'bert-export[cpu,export]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_is_quantised_without_torch_and_shown_without_rich(tmp_path: Path) -> None:
+    modules = ["torch", "transformers", "peft", "safetensors", "rich", "huggingface_hub"]
+    line = [*of_a_bundle(tmp_path), "-o", "out"]
+    done = blocked(modules, line, tmp_path)
+
+    assert "Traceback" not in done.stderr
+    if done.returncode == boundary.FAILED:  # a gate: the tiny network is no faster in int8 here
+        assert not (tmp_path / "out").exists()
+        return
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "text-classification: out (" in done.stdout
+    assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_one_call_quantises_a_bundle_as_the_command_does(tmp_path: Path) -> None:
+    arguments = of_a_bundle(tmp_path)
+    options = ExportOptions(
+        bundle=Path(arguments[1]),
+        targets=("openvino",),
+        int8=True,
+        calibrate=tmp_path / "samples.jsonl",
+        max_drop=1.0,
+        output=tmp_path / "called",
+    )
+    try:
+        export_module.export(options)
+        is_made = True
+    except GateError:
+        is_made = False
+    code = cli.main([*arguments, "--quiet", "-o", str(tmp_path / "commanded")])
+
+    assert (code == boundary.DONE) == is_made

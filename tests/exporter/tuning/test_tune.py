@@ -273,7 +273,7 @@ def test_the_command_shows_the_table_and_how_to_load_the_winner(
 ) -> None:
     source, output = tiny_bundle(TASK, False).bundle, tmp_path / "best"
     arguments = ["--bundle", str(source), "--optimize-for-this-machine", "throughput", "-o", str(output)]
-    assert cli.main(arguments) == cli.DONE
+    assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
     assert "requests answered in bulk: milliseconds of one" in shown
     assert f"load it as it was timed: bert-run {output} --mode throughput\n" in shown

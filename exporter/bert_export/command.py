@@ -1,0 +1,235 @@
+"""From an argument list to a report: what `bert-export` was asked to make, made and shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from bert_export.engine.profile import EXAMPLE
+from bert_export.errors import OptionError
+from bert_export.masks import MASKS
+from bert_export.options import METHODS, PLANS, ExportOptions, Quantizing
+from bert_export.progress import Stages
+from bert_export.tuning import combinations
+from bert_runtime.cli.boundary import DONE
+from bert_runtime.cli.parser import Parser, number, whole_number
+from bert_runtime.machine.system import is_importable
+from bert_runtime.targets import AUTO, BY_NAME
+from bert_runtime.tasks import TASKS
+
+if TYPE_CHECKING:
+    from bert_export.report import ExportReport
+
+_OF_A_CHECKPOINT = ("torch", "transformers", "safetensors", "onnx_ir", "onnxscript")
+_OF_A_BUNDLE = ("onnx_ir", "onnxscript")
+
+
+def run(arguments: Sequence[str], output: TextIO) -> int:
+    """Make what the arguments ask for and show its report on `output`; the exit code."""
+    parsed = parser(output).parse_args(arguments)
+    options = _options(parsed)
+    _require_packages(options)
+    report = _export(options, Stages(show=not (parsed.json or parsed.quiet)))
+    for line in _shown(report, parsed, output):
+        print(line, file=output)
+    return DONE
+
+
+def _require_packages(options: ExportOptions) -> None:
+    """Before any work.
+
+    Raises:
+        OptionError: a package is not installed.
+    """
+    needed = _OF_A_CHECKPOINT if options.bundle is None else _OF_A_BUNDLE
+    missing = [name for name in (*needed, *(["peft"] if options.adapter else [])) if not is_importable(name)]
+    if missing:
+        extras = "cpu,export" if options.bundle is None else "cpu,cli,int8"
+        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+        raise OptionError(
+            f"{', '.join(missing)} {are} not installed, and this export needs {them}; run "
+            f"`pip install 'bert-export[{extras}]'`"
+        )
+
+
+def _export(options: ExportOptions, stages: Stages) -> ExportReport:
+    if options.optimize is not None:
+        from bert_export.tuning.tune import tune  # noqa: PLC0415 - onnx; and of a bundle no torch
+
+        return tune(options, stages)
+    if options.bundle is not None:
+        from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
+
+        return requantize(options, stages)
+    from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
+
+    return export(options, stages)
+
+
+def _shown(report: ExportReport, parsed: argparse.Namespace, output: TextIO) -> Iterator[str]:
+    """The report as lines, where it is not a table of rich's."""
+    if parsed.json:
+        yield json.dumps(report.to_json(), ensure_ascii=False, indent=2)
+    elif not parsed.quiet and not is_importable("rich"):
+        from bert_export.report_text import lines  # noqa: PLC0415 - only where it is shown
+
+        yield from lines(report)
+    elif not parsed.quiet:
+        from bert_export.report_table import ReportConsole, show  # noqa: PLC0415 - rich: only where something is shown
+
+        show(report, ReportConsole(highlight=False, file=output))
+
+
+def parser(output: TextIO | None = None) -> Parser:
+    """The flags, with the tasks and their aliases in the help."""
+    tasks = "\n".join(f"  {task.name:26}{', '.join(task.aliases)}" for task in TASKS)
+    flags = Parser(
+        "bert-export",
+        output,
+        description="Export a fine-tuned BERT to a bundle that answers the same without PyTorch, with proof.",
+        epilog=f"tasks and their aliases:\n{tasks}\n\n"
+        "exit codes: 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted, 141 no reader for the output",
+    )
+    _add_source(flags)
+    _add_result(flags)
+    _add_int8(flags)
+    _add_tensorrt(flags)
+    flags.add_argument("--json", action="store_true", help="print the report as JSON")
+    flags.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    return flags
+
+
+def _add_source(flags: argparse.ArgumentParser) -> None:
+    source = flags.add_argument_group("what to export")
+    source.add_argument("checkpoint", nargs="?", metavar="DIR_OR_HUB_ID", help="the same as --model")
+    source.add_argument("--model", metavar="DIR_OR_HUB_ID", help="the checkpoint; default: the task's demo")
+    source.add_argument("--task", default="auto", help="a task or alias; auto (default) reads config.json")
+    source.add_argument("--adapter", metavar="DIR", help="a PEFT adapter, merged into the model first")
+    source.add_argument("--revision", help="branch, tag or commit of a hub id")
+    source.add_argument(
+        "--allow-random-head", action="store_true", help="export a head that the checkpoint lacks, seeded at random"
+    )
+    source.add_argument(
+        "--ignore-auto-map",
+        action="store_true",
+        help="load the stock class where config.json names its author's code, which may answer otherwise",
+    )
+    source.add_argument(
+        "--max-length", type=whole_number, metavar="TOKENS", help="a longest sequence below the model's own"
+    )
+    source.add_argument(
+        "--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: what makes one vector"
+    )
+    source.add_argument(
+        "--normalize", action=argparse.BooleanOptionalAction, help="feature-extraction: scale vectors to unit length"
+    )
+
+
+def _add_result(flags: argparse.ArgumentParser) -> None:
+    result = flags.add_argument_group("what to make of it")
+    result.add_argument("-o", "--output", type=Path, metavar="DIR", help="the bundle; default ./NAME-TASK")
+    result.add_argument("--force", action="store_true", help="replace an existing bundle")
+    result.add_argument(
+        "--target",
+        action="append",
+        dest="targets",
+        metavar="TARGET[:PRECISION]",
+        help=f"auto (default), {', '.join(BY_NAME)}; repeat it for several artefacts in one bundle, as in "
+        "--target cpu --target cuda:fp16",
+    )
+    result.add_argument(
+        combinations.FLAG,
+        dest="optimize",
+        nargs="?",
+        choices=combinations.MODES,
+        const=combinations.MODES[0],
+        metavar="MODE",
+        help="instead of --target: try every target, precision and number of threads of this machine's CPU, on the "
+        "texts of --calibrate or the task's examples, and make the best; latency (default): for requests one by one, "
+        "throughput: for many at once",
+    )
+    result.add_argument("--fp16", action="store_true", help="half precision, for GPUs: auto is then cuda")
+    result.add_argument("--bf16", action="store_true", help="bf16, for CPUs that have it: auto is then openvino")
+    result.add_argument(
+        "--int8", action="store_true", help="8-bit integers, for CPUs and TensorRT; see the group below"
+    )
+    result.add_argument(
+        "--masks",
+        choices=MASKS,
+        default="both",
+        help="for cuda: an artefact for right-padded attention masks (faster kernels), one for any, or both (default)",
+    )
+    result.add_argument(
+        "--packing",
+        action="store_true",
+        help="for cuda: the artefact for right-padded masks computes no padding (not tried on a GPU yet)",
+    )
+    result.add_argument("--plain", action="store_true", help="keep exactly the signature of the class in transformers")
+
+
+def _add_int8(flags: argparse.ArgumentParser) -> None:
+    usual = Quantizing()
+    int8 = flags.add_argument_group("int8")
+    int8.add_argument("--bundle", type=Path, metavar="DIR", help="quantise this fp32 bundle, in place of a --model")
+    int8.add_argument(
+        "--calibrate", type=Path, metavar="FILE", help="JSON Lines of requests, best with gold (label, answers, …)"
+    )
+    int8.add_argument("--limit", type=whole_number, metavar="N", help="take so many of them, evenly over the file")
+    int8.add_argument(
+        "--method", default=usual.method, metavar="NAME", help=f"{', '.join(METHODS)}; auto: smooth, or per-token"
+    )
+    int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)}; default: faithful")
+    int8.add_argument(
+        "--max-drop", type=number, default=usual.max_drop, metavar="X", help="the accuracy budget, default 0.01"
+    )
+    int8.add_argument("--ranges", type=Path, metavar="FILE", help="ranges of an earlier export, not calibrated again")
+
+
+def _add_tensorrt(flags: argparse.ArgumentParser) -> None:
+    tensorrt = flags.add_argument_group("the target tensorrt")
+    tensorrt.add_argument(
+        "--profile",
+        metavar="AXIS=MIN:OPT:MAX,…",
+        help=f"what the engine is built for, as in {EXAMPLE}; other axes: from --calibrate, else from the model",
+    )
+    tensorrt.add_argument(
+        "--build-engine", type=Path, metavar="DIR", help="build the engine here, for this machine's GPU, into DIR"
+    )
+
+
+def _options(parsed: argparse.Namespace) -> ExportOptions:
+    if parsed.checkpoint is not None and parsed.model is not None:
+        raise OptionError(f"got {parsed.checkpoint!r} and --model {parsed.model}, expected one checkpoint")
+    return ExportOptions(
+        model=parsed.checkpoint if parsed.model is None else parsed.model,
+        task=parsed.task,
+        adapter=parsed.adapter,
+        revision=parsed.revision,
+        output=parsed.output,
+        force=parsed.force,
+        targets=tuple(parsed.targets or (AUTO,)),
+        fp16=parsed.fp16,
+        bf16=parsed.bf16,
+        int8=parsed.int8,
+        bundle=parsed.bundle,
+        calibrate=parsed.calibrate,
+        limit=parsed.limit,
+        method=parsed.method,
+        plan=parsed.plan,
+        max_drop=parsed.max_drop,
+        ranges=parsed.ranges,
+        profile=parsed.profile,
+        build_engine=parsed.build_engine,
+        optimize=parsed.optimize,
+        masks=parsed.masks,
+        packing=parsed.packing,
+        plain=parsed.plain,
+        allow_random_head=parsed.allow_random_head,
+        ignore_auto_map=parsed.ignore_auto_map,
+        max_length=parsed.max_length,
+        pooling=parsed.pooling,
+        normalize=parsed.normalize,
+    )
