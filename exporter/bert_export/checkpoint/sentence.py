@@ -13,7 +13,7 @@ from typing import Any
 
 from bert_export.checkpoint.findings import Findings, read_json, read_object
 from bert_export.checkpoint.keys import KnownFile, account, carried, ignored, refused, shown
-from bert_export.checkpoint.printable import listed
+from bert_export.checkpoint.printable import listed, printable
 from bert_export.errors import CheckpointError
 
 NAMESPACE = "sentence_transformers."
@@ -63,6 +63,21 @@ NORMALIZE = KnownFile(
     (
         refused("module_input_name", "only the pooled vector is scaled", "sentence_embedding"),
         refused("module_output_name", "only the pooled vector is scaled", "sentence_embedding"),
+    ),
+)
+
+LIBRARY = KnownFile(
+    "config_sentence_transformers.json",
+    "Settings of the library around the steps.",
+    (
+        carried("default_prompt_name", "named in a note: the bundle puts no prompt before a text"),
+        carried("activation_fn", "the activation of a cross-encoder's logits"),
+        refused("truncate_dim", "the library cuts vectors to that length, and the bundle does not; remove the key"),
+        ignored("prompts", "the caller puts them before the texts"),
+        ignored("similarity_fn_name", "how the caller compares vectors"),
+        ignored("__version__", "which version saved it"),
+        ignored("model_type", "the library's class: the steps say what it does"),
+        ignored("keep_in_fp32_modules", "the export computes in fp32"),
     ),
 )
 
@@ -122,9 +137,9 @@ def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings
             f"modules.json lists {listed(kinds)}; {EXPECTED}: {_why_not(kinds)}; give another model, or remove "
             "modules.json to export the encoder alone"
         )
-    _note_prompt(folder, findings)
     pooling = read_object(steps[1].folder / "config.json")
     account(POOLING, pooling, findings)
+    _check_library(folder, pooling, findings)
     if len(steps) > 2 and (steps[2].folder / "config.json").is_file() and steps[2].folder != folder:
         account(NORMALIZE, read_object(steps[2].folder / "config.json"), findings)
     return SentenceSettings(_mode(pooling), len(steps) > 2)
@@ -190,9 +205,16 @@ def _mode(config: Mapping[str, Any]) -> str:
     return "+".join(modes)
 
 
-def _note_prompt(folder: Path, findings: Findings) -> None:
-    """sentence-transformers puts a default prompt before every text; the exported model does not."""
+def _check_library(folder: Path, pooling: Mapping[str, Any], findings: Findings) -> None:
+    """Refuse what the library does around the steps and no graph holds; a default prompt is left to the caller."""
     path = folder / "config_sentence_transformers.json"
-    name = read_object(path).get("default_prompt_name") if path.is_file() else None
-    if name:
-        findings.notes.append(f"the default prompt {name!r} is not added: put it before your texts")
+    content = read_object(path) if path.is_file() else {}
+    account(LIBRARY, content, findings)
+    name = content.get("default_prompt_name")
+    if name and pooling.get("include_prompt") is False:
+        findings.problems.append(
+            f"the default prompt {shown(name)} is read but not pooled (include_prompt is false), expected one that is: "
+            "no bundle leaves tokens out of the mean; give another model"
+        )
+    elif name:
+        findings.notes.append(f"the default prompt {printable(repr(name), 80)} is not added: put it before your texts")

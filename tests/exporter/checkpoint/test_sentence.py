@@ -136,6 +136,23 @@ def test_a_step_lies_inside_the_checkpoint(make: Make, path: object) -> None:
     assert "expected one inside the checkpoint" in refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("library", "named"),
+    [
+        ({"truncate_dim": 8}, "truncate_dim 8"),
+        ({"prompts": {"query": "q: "}, "default_prompt_name": "query"}, "include_prompt is false"),
+    ],
+)
+def test_what_the_library_does_to_vectors_around_the_steps_is_refused(
+    make: Make, library: dict[str, Any], named: str
+) -> None:
+    steps = (("", OLD + "Transformer"), ("1_Pooling", OLD + "Pooling"))
+    folder = model_of(make("BertModel"), *steps, pooling={"pooling_mode": "mean", "include_prompt": False})
+    load(Source(str(folder)), VECTORS)
+    write(folder, "config_sentence_transformers.json", library)
+    assert named in refusal(folder)
+
+
 def test_a_flood_of_steps_is_refused(make: Make) -> None:
     folder = make("BertModel")
     write(folder, "modules.json", [{"path": "", "type": OLD + "Dropout"}] * 200_000)
