@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cpp.conftest import Run
+from tests.spoilt import BEYOND, NOT_A_NUMBER, spoil
 
+from bert_runtime.cli.files import SOME_SKIPPED
 from bert_runtime.tasks import TASKS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
@@ -103,7 +107,7 @@ def test_a_file_of_requests_gets_the_same_lines(head: str, cpp: Run, python: Run
     arguments = [str(GOLDEN / head), "--input", str(path), "--errors", "skip", "--with-input"]
     ours, theirs = cpp(*arguments), python(*arguments)
 
-    assert ours[0] == theirs[0] == 3
+    assert ours[0] == theirs[0] == SOME_SKIPPED
     assert ours[2].removeprefix(ELSEWHERE) == theirs[2].removeprefix(ELSEWHERE)
     answers, expected = ours[1].splitlines(), theirs[1].splitlines()
     assert len(answers) == len(expected) == 2 * len(lines) + len(BAD_LINES) - 2
@@ -222,3 +226,30 @@ def _numbers_cut(text: str) -> str:
     """Numbers to five digits: rows of a batch are summed in another order than one alone."""
 
     return re.sub(r"\d\.\d{6,}(e-\d+)?", lambda found: f"{float(found[0]):.4f}", text)
+
+
+def test_a_line_that_the_engine_cannot_answer_is_the_same_error(cpp: Run, python: Run, tmp_path: Path) -> None:
+    bundle = spoil("text-classification", tmp_path / "bundle")
+    path = tmp_path / "requests.jsonl"
+    for texts, code in ((["a film", NOT_A_NUMBER, "bad", f"a {BEYOND}"], 3), ([NOT_A_NUMBER] * 3, 2), (["a"], 0)):
+        path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+        for errors in ("skip", "fail"):
+            arguments = [str(bundle), "--input", str(path), "--errors", errors, "--threads", "1"]
+            ours, theirs = cpp(*arguments), python(*arguments)
+            assert ours[0] == theirs[0] == (code if errors == "skip" else min(code, 2))
+            assert ours[2] == theirs[2]
+            assert _numbers_cut(ours[1]) == _numbers_cut(theirs[1])
+
+
+def test_lines_of_a_pipe_are_answered_as_they_come(program: Callable[[str], Path]) -> None:
+    command = [program("bert_run"), str(GOLDEN / "text-classification"), "--input", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for burst in (1, 1, 3, 1):  # each waits for its answers before the next is written
+            process.stdin.write(b'{"text": "a film"}\n' * burst)
+            process.stdin.flush()
+            assert all(json.loads(process.stdout.readline())["labels"] for _ in range(burst))
+        process.stdin.write(b'{"text": 5}\n{"te')  # ends the command while the pipe is open
+        process.stdin.flush()
+        assert process.wait(timeout=30) == 2

@@ -65,6 +65,8 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
 Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. With --input the flags of
 the task are the defaults of every line. The environment variable BERT_RUNTIME_ONNXRUNTIME names ONNX Runtime's library.
 
+Lines that come through a pipe are answered, and written, whenever the next line is not there yet.
+
 exit codes: 0 done, 2 the input is wrong or no line of it could be answered, 3 some lines were skipped,
 130 interrupted, 141 the reader of the output went away
 )";

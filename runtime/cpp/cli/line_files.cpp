@@ -1,19 +1,23 @@
 #include "line_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <system_error>
 #include <utility>
 
 #include "bert_runtime/errors.h"
 #include "boundary.h"
 #include "flags.h"
+#include "live_lines.h"
 #include "nearest.h"
 #include "output_file.h"
 #include "python_repr.h"
@@ -76,7 +80,7 @@ ColumnProblems column_problems(const std::vector<RequestField>& fields, const Js
 }
 
 /// The flag that may be missing.
-std::string hint(const Line& line, const InputError& error, const LineFiles& files) {
+std::string hint(const Line& line, const ItemError& error, const LineFiles& files) {
   const auto is_unknown = [](const std::string& problem) { return problem.starts_with("unknown field "); };
   if (!files.allow_extra && std::ranges::any_of(error.problems(), is_unknown)) {
     return "; --allow-extra leaves other fields alone";
@@ -86,18 +90,10 @@ std::string hint(const Line& line, const InputError& error, const LineFiles& fil
   return is_guess && !is_json ? "; for CSV add --input-format csv" : "";
 }
 
-/// Some lines, and the place of the next that can be asked about.
-using Chunk = std::vector<Line>;
-
-Chunk read_chunk(Reader& reader, bool to_first_bad) {
-  Chunk chunk;
-  while (chunk.size() < kLookahead) {
-    std::optional<Line> line = reader.next();
-    if (!line) break;
-    chunk.push_back(std::move(*line));
-    if (to_first_bad && std::holds_alternative<InputError>(chunk.back().content)) break;
-  }
-  return chunk;
+/// Whether all that will be read is there already, as it is not in a pipe or a terminal.
+bool is_file(const std::string& input) {
+  struct stat found = {};
+  return (input == "-" ? fstat(STDIN_FILENO, &found) : stat(input.c_str(), &found)) == 0 && S_ISREG(found.st_mode);
 }
 
 Json with_defaults(const Json& content, const Json& defaults, const std::vector<RequestField>& fields, bool all) {
@@ -113,7 +109,7 @@ Json output_record(const Line& line, const AnySession::Answer& answer, bool with
   Json record = Json::object();
   const Json* content = std::get_if<Json>(&line.content);
   if (with_input && content) record["request"] = *content;
-  if (const auto* error = std::get_if<InputError>(&answer)) {
+  if (const ItemError* error = error_of<Json>(answer)) {
     record["error"] = joined(error->problems(), "; ");
     record["line"] = line.number;
     return record;
@@ -128,11 +124,11 @@ Json output_record(const Line& line, const AnySession::Answer& answer, bool with
 }
 
 /// Names the line on standard error, or throws where errors are not skipped.
-void report(const Line& line, const InputError& error, std::int64_t skipped, const LineFiles& files) {
+void report(const Line& line, const ItemError& error, std::int64_t skipped, const LineFiles& files) {
   const std::string message =
       files.input + " line " + std::to_string(line.number) + ": " + joined(error.problems(), "; ") +
       hint(line, error, files);
-  if (files.errors == "fail") throw InputError(message);
+  if (files.errors == "fail") throw ItemError(message);
   if (skipped > kReported) return;
   const char* more = skipped == kReported ? "; further lines are named in the output only" : "";
   tell("skipped " + message + more);
@@ -164,40 +160,44 @@ std::vector<std::string> LineFiles::problems() const {
 
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
                     const std::vector<RequestField>& fields, std::ostream& standard) {
-  std::ifstream file;
+  std::shared_ptr<std::ifstream> file;
   if (files.input != "-") {
-    file.open(files.input, std::ios::binary);
-    if (!file) fail(files.input, errno);
+    file = std::make_shared<std::ifstream>(files.input, std::ios::binary);
+    if (!*file) fail(files.input, errno);
   } else if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY) {  // the boundary opened it: it was closed
     fail("standard input", EBADF);
   }
-  std::istream& source = file.is_open() ? static_cast<std::istream&>(file) : std::cin;
+  std::istream& source = file ? static_cast<std::istream&>(*file) : std::cin;
+  source.tie(nullptr);  // a thread that reads must not flush what this one writes
   OutputFile target(files.output, standard);
   const auto writer = make_writer(target.stream(), files);
-  const auto reader = make_reader(source, files.input_format ? *files.input_format : format_of(files.input), fields,
-                                  column_problems(fields, defaults, files.allow_extra));
-  Outcome outcome;
-  try {
-    const bool to_first_bad = files.errors == "fail";  // where it ends everything, nothing after it is read
-    const auto read = [&] { return read_chunk(*reader, to_first_bad); };
-    for (Chunk chunk = read(); !chunk.empty(); chunk = read()) {
-      auto next = chunk.begin();
-      auto line = chunk.begin();
-      const auto request = [&]() -> std::optional<AnySession::Answer> {
-        if (next == chunk.end()) return std::nullopt;
-        const auto& content = (next++)->content;
-        if (const auto* error = std::get_if<InputError>(&content)) return *error;
-        return with_defaults(std::get<Json>(content), defaults, fields, !files.allow_extra);
-      };
-      session.predict(request, [&](AnySession::Answer answer) {
-        const auto* error = std::get_if<InputError>(&answer);
-        ++(error ? outcome.skipped : outcome.answered);
-        if (error) report(*line, *error, outcome.skipped, files);
-        writer->write(output_record(*line, answer, files.with_input));
-        ++line;
-      });
-      target.stream().flush();
+  auto reader = make_reader(source, files.input_format ? *files.input_format : format_of(files.input), fields,
+                            column_problems(fields, defaults, files.allow_extra));
+  LiveLines lines(std::move(reader), file, !is_file(files.input));
+  const bool to_first_bad = files.errors == "fail";  // where it ends everything, nothing after it is read
+  bool has_ended = false;
+  std::deque<Line> read;  // and not answered yet
+  const auto request = [&]() -> std::optional<std::variant<Json, InputError>> {
+    if (read.empty()) target.stream().flush();  // the next line may be long in coming
+    std::optional<Line> line = has_ended ? std::nullopt : lines.next();
+    if (!line) return std::nullopt;
+    const auto& content = read.emplace_back(std::move(*line)).content;
+    if (const auto* error = std::get_if<InputError>(&content)) {
+      has_ended = to_first_bad;
+      return *error;
     }
+    return with_defaults(std::get<Json>(content), defaults, fields, !files.allow_extra);
+  };
+  Outcome outcome;
+  const auto told = [&](AnySession::Answer answer) {
+    const ItemError* error = error_of<Json>(answer);
+    ++(error ? outcome.skipped : outcome.answered);
+    if (error) report(read.front(), *error, outcome.skipped, files);
+    writer->write(output_record(read.front(), answer, files.with_input));
+    read.pop_front();
+  };
+  try {
+    session.predict(request, told, [&] { return has_ended || lines.is_due(); });
   } catch (const BertError&) {
     if (target.stream().good()) writer->keep();
     throw;

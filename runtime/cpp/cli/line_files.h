@@ -38,9 +38,9 @@ struct Outcome {
 
 /// Answers every line of `files.input`; `defaults` are fields for lines that lack them.
 ///
-/// Throws InputError: a line cannot be answered and `files.errors` is fail, or a file cannot be read or written; what
-/// came before is written, and standard error says where. BackendError: the engine failed. ReaderGone: nobody reads the
-/// output. `standard` is standard output.
+/// Throws ItemError: a line cannot be answered and `files.errors` is fail; InputError: a file cannot be read or
+/// written; what came before is written, and standard error says where. BackendError: the engine runs nothing any more.
+/// ReaderGone: nobody reads the output. `standard` is standard output.
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
                     const std::vector<RequestField>& fields, std::ostream& standard);
 

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "item_failure.h"
 #include "tasks/json.h"
 
 namespace bert_runtime {
@@ -17,10 +18,10 @@ class TypedSession final : public AnySession {
     return result_to_json<T>(session_(request_from_json<T>(record)));
   }
 
-  void predict(const Source& source, const Sink& sink) const override {
+  void predict(const Source& source, const Sink& sink, const IsDue& is_due) const override {
     using Item = std::variant<typename T::Request, InputError>;
     const auto typed = [&]() -> std::optional<Item> {
-      const std::optional<Answer> next = source();
+      const auto next = source();
       if (!next) return std::nullopt;
       if (const auto* error = std::get_if<InputError>(&*next)) return *error;
       try {
@@ -29,10 +30,12 @@ class TypedSession final : public AnySession {
         return error;
       }
     };
-    session_.predict(typed, [&](typename Session<T>::Answer answer) {
-      if (auto* error = std::get_if<InputError>(&answer)) return sink(std::move(*error));
-      sink(result_to_json<T>(std::get<typename T::Result>(answer)));
-    });
+    using Result = typename T::Result;
+    const auto told = [&](typename Session<T>::Answer answer) {
+      if (const auto failure = failure_of<Result>(answer)) return sink(answer_of<Json>(*failure));
+      sink(result_to_json<T>(std::get<Result>(answer)));
+    };
+    session_.predict(typed, told, is_due);
   }
 
  private:

@@ -17,9 +17,10 @@ namespace bert_runtime {
 /// A loaded bundle. Every function may be called from several threads at once.
 class AnySession {
  public:
-  using Answer = std::variant<Json, InputError>;
-  using Source = std::function<std::optional<Answer>()>;
+  using Answer = ItemAnswer<Json>;
+  using Source = std::function<std::optional<std::variant<Json, InputError>>()>;
   using Sink = std::function<void(Answer)>;
+  using IsDue = std::function<bool()>;
 
   AnySession() = default;
   AnySession(const AnySession&) = delete;
@@ -28,7 +29,7 @@ class AnySession {
 
   /// See Session: requests are objects with the fields of the task's request.
   [[nodiscard]] virtual Json answer(const Json& record) const = 0;
-  virtual void predict(const Source& source, const Sink& sink) const = 0;
+  virtual void predict(const Source& source, const Sink& sink, const IsDue& is_due = {}) const = 0;
 };
 
 /// The session of a bundle, whatever its task. Throws as `load` does.

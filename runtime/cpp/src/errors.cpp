@@ -18,15 +18,17 @@ std::string message(const std::vector<std::string>& problems, std::optional<std:
 BertError::BertError(const std::string& message) : std::runtime_error(message) {}
 BertError::~BertError() = default;
 BundleError::~BundleError() = default;
+ItemError::~ItemError() = default;
 BackendError::~BackendError() = default;
 InputError::~InputError() = default;
+InternalError::~InternalError() = default;
 
-InputError::InputError(const std::string& problem) : InputError(std::vector{problem}) {}
+ItemError::ItemError(const std::string& problem) : ItemError(std::vector{problem}) {}
 
-InputError::InputError(std::vector<std::string> problems, std::optional<std::int64_t> index)
+ItemError::ItemError(std::vector<std::string> problems, std::optional<std::int64_t> index)
     : BertError(message(problems, index)), problems_(std::move(problems)), index_(index) {}
 
-InputError InputError::at(std::int64_t index) const { return InputError(problems_, index); }
+InputError InputError::at(std::int64_t index) const { return InputError(problems(), index); }
 
 void raise_input_problems(std::vector<std::string> problems) {
   if (!problems.empty()) throw InputError(std::move(problems));

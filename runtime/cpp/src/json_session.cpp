@@ -5,6 +5,7 @@
 #include "any_session.h"
 #include "backends/early_opening.h"
 #include "bert_runtime/bundle.h"
+#include "item_failure.h"
 #include "records.h"
 
 namespace bert_runtime {
@@ -24,8 +25,8 @@ std::string JsonSession::operator()(std::string_view request) const {
 }
 
 void JsonSession::predict(const std::function<std::optional<std::string>()>& source,
-                          const std::function<void(Answer)>& sink) const {
-  const auto records = [&]() -> std::optional<AnySession::Answer> {
+                          const std::function<void(Answer)>& sink, const std::function<bool()>& is_due) const {
+  const auto records = [&]() -> std::optional<std::variant<Json, InputError>> {
     const std::optional<std::string> next = source();
     if (!next) return std::nullopt;
     try {
@@ -34,10 +35,11 @@ void JsonSession::predict(const std::function<std::optional<std::string>()>& sou
       return error;
     }
   };
-  session_->predict(records, [&](AnySession::Answer answer) {
-    if (auto* error = std::get_if<InputError>(&answer)) return sink(std::move(*error));
+  const auto told = [&](AnySession::Answer answer) {
+    if (const auto failure = failure_of<Json>(answer)) return sink(answer_of<std::string>(*failure));
     sink(dumps(std::get<Json>(answer)));
-  });
+  };
+  session_->predict(records, told, is_due);
 }
 
 }  // namespace bert_runtime

@@ -97,6 +97,7 @@ std::vector<std::string> Budget::problems() const {
   if (multiple.value_or(1) < 1) {
     found.push_back("multiple is " + std::to_string(*multiple) + ", expected at least 1");
   }
+  if (!(wait >= 0)) found.push_back("wait is " + repr(wait) + ", expected at least 0");
   return found;
 }
 

@@ -1,85 +1,19 @@
 #include "bert_runtime/session.h"
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <exception>
-#include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "feeds.h"
 #include "generation/session.h"
 #include "generation/sources.h"
-#include "python_repr.h"
+#include "item_failure.h"
+#include "model.h"
 
 namespace bert_runtime {
 namespace {
-
-/// The specs of these outputs. Throws BackendError: the graph gives no such output.
-std::vector<TensorSpec> specs_of(std::span<const std::string> names, const Artefact& artefact) {
-  std::vector<TensorSpec> specs;
-  for (const std::string& name : names) {
-    const auto found = std::ranges::find(artefact.outputs, name, &TensorSpec::name);
-    if (found == artefact.outputs.end()) {
-      throw BackendError("the graph gives no " + repr(name) +
-                         ", expected it among its outputs; export the bundle again");
-    }
-    specs.push_back(*found);
-  }
-  return specs;
-}
-
-std::vector<std::string> names(std::span<const TensorSpec> specs) {
-  std::vector<std::string> found;
-  for (const TensorSpec& spec : specs) found.push_back(spec.name);
-  return found;
-}
-
-/// One batch through the engine: each row's outputs.
-std::vector<Outputs> run_batch(const SessionParts& parts, std::span<const TensorSpec> fetch,
-                               std::span<const Features* const> rows) {
-  const auto feeds = collate(rows, parts.text.pad_id());
-  std::vector<Input> inputs;
-  for (const TensorSpec& spec : parts.artefact.inputs) {
-    const Tensor& tensor = feeds.at(spec.name);
-    inputs.push_back({spec.name, tensor.shape, std::span(std::get<std::vector<std::int64_t>>(tensor.values))});
-  }
-  return split(parts.engine->run(inputs, names(fetch)), fetch, parts.manifest.sizes, rows);
-}
-
-using Take = std::function<void(std::size_t, Outputs)>;
-
-/// See Session::outputs. Each stream takes the next batch when it has done one; `take` is called by one at a time.
-void run_rows(const SessionParts& parts, std::span<const TensorSpec> fetch, std::span<const Features* const> rows,
-              const Take& take) {
-  const std::vector<std::vector<std::size_t>> batches = plan(rows, parts.budget);
-  std::atomic<std::size_t> next = 0;
-  std::mutex taking;
-  std::exception_ptr failure;
-  const auto run_batches = [&] {
-    try {
-      for (std::size_t n = next++; n < batches.size(); n = next++) {
-        std::vector<const Features*> chosen;
-        for (const std::size_t i : batches[n]) chosen.push_back(rows[i]);
-        std::vector<Outputs> found = run_batch(parts, fetch, chosen);
-        const std::scoped_lock lock(taking);
-        for (std::size_t k = 0; k < batches[n].size(); ++k) take(batches[n][k], std::move(found[k]));
-      }
-    } catch (...) {
-      next = batches.size();  // the other streams end with what they have begun
-      const std::scoped_lock lock(taking);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> others;  // joined at the end of the block
-    const std::size_t streams = std::min<std::size_t>(static_cast<std::size_t>(parts.streams), batches.size());
-    for (std::size_t n = 1; n < streams; ++n) others.emplace_back(run_batches);
-    run_batches();
-  }
-  if (failure) std::rethrow_exception(failure);
-}
 
 /// Which request a row belongs to, and which of its rows it is.
 struct RowOfItem {
@@ -88,10 +22,9 @@ struct RowOfItem {
 };
 
 template <class T, class Item>
-std::vector<std::variant<typename T::Result, BackendError>> answered(const SessionParts& parts,
-                                                                     const typename T::Head& head,
-                                                                     std::span<const TensorSpec> fetch,
-                                                                     std::span<const Item> items) {
+std::vector<ItemAnswer<typename T::Result>> answered(const SessionParts& parts, const typename T::Head& head,
+                                                     std::span<const TensorSpec> fetch, std::span<const Item> items) {
+  using Answer = ItemAnswer<typename T::Result>;
   std::vector<const Features*> rows;
   std::vector<RowOfItem> places;
   for (std::size_t n = 0; n < items.size(); ++n) {
@@ -106,24 +39,37 @@ std::vector<std::variant<typename T::Result, BackendError>> answered(const Sessi
     waiting[n] = items[n].second.features.size();
     outputs[n].resize(waiting[n]);
   }
-  std::vector<std::optional<std::variant<typename T::Result, BackendError>>> answers(items.size());
+  std::vector<std::optional<Answer>> answers(items.size());
   // Decoded as soon as its rows are done: outputs may be large (vocabulary x sequence).
   const auto decode = [&](std::size_t n) {
     try {
-      answers[n] = head.decode(items[n].first, items[n].second, outputs[n]);
-    } catch (const BackendError& error) {  // thrown in its turn: the answers before it come first
-      answers[n] = error;
+      if (!answers[n]) answers[n] = head.decode(items[n].first, items[n].second, outputs[n]);
+    } catch (...) {
+      answers[n] = answer_of<typename T::Result>(item_failure(std::current_exception()));
     }
     outputs[n].clear();
   };
-  run_rows(parts, fetch, rows, [&](std::size_t i, Outputs own) {
+  run_rows(parts, fetch, rows, [&](std::size_t i, Tried own) {
     const RowOfItem place = places[i];
-    outputs[place.item][place.row] = std::move(own);
+    if (const auto* failed = std::get_if<ItemFailure>(&own)) {
+      answers[place.item] = answer_of<typename T::Result>(*failed);
+    } else {
+      outputs[place.item][place.row] = std::get<Outputs>(std::move(own));
+    }
     if (--waiting[place.item] == 0) decode(place.item);
   });
-  std::vector<std::variant<typename T::Result, BackendError>> whole;
+  std::vector<Answer> whole;
   for (auto& answer : answers) whole.push_back(std::move(*answer));
   return whole;
+}
+
+/// The least that a model of this task takes: special tokens alone.
+Features least_row(const SessionParts& parts, const Task& task) {
+  Features least = Features::from_row(parts.text.row(parts.text.pieces("")));
+  if (task.choices) least.choices = 1;
+  const auto& inputs = parts.artefact.inputs;
+  if (std::ranges::find(inputs, "positions", &TensorSpec::name) != inputs.end()) least.positions = {0};
+  return least;
 }
 
 template <class State>
@@ -144,8 +90,8 @@ Session<T>::Session(SessionParts parts) {
 template <HeadTask T>
 auto Session<T>::operator()(const Request& request) const -> Result {
   const Item item(request, encoded(request));
-  auto answer = std::move(decoded({&item, 1}).front());
-  if (const auto* error = std::get_if<BackendError>(&answer)) throw *error;
+  Answer answer = std::move(decoded({&item, 1}).front());
+  if (const auto failure = failure_of<Result>(answer)) throw_failure(*failure);
   return std::get<Result>(std::move(answer));
 }
 
@@ -157,28 +103,44 @@ auto Session<T>::predict(std::span<const Request> requests) const -> std::vector
     if (next == requests.end()) return std::nullopt;
     return *next++;
   };
-  predict(source, [&](Answer answer) { answers.push_back(std::move(answer)); });
+  answer_stream(source, [&](Answer answer) { answers.push_back(std::move(answer)); }, {}, true);
   return answers;
 }
 
 template <HeadTask T>
-void Session<T>::predict(const Source& source, const Sink& sink) const {
-  for (std::int64_t first = 0;; first += static_cast<std::int64_t>(kLookahead)) {
+void Session<T>::predict(const Source& source, const Sink& sink, const IsDue& is_due) const {
+  answer_stream(source, sink, is_due, false);
+}
+
+template <HeadTask T>
+void Session<T>::answer_stream(const Source& source, const Sink& sink, const IsDue& is_due, bool is_known) const {
+  using Clock = std::chrono::steady_clock;
+  const bool is_timed = !is_known && !is_due;
+  std::size_t most = is_known ? kLookahead : static_cast<std::size_t>(state().parts.streams);
+  for (std::int64_t first = 0;;) {
     std::vector<std::variant<Request, InputError>> chunk;
     std::exception_ptr failure;
+    bool has_ended = false;
+    std::chrono::duration<double> waited{0};
     try {
-      while (chunk.size() < kLookahead) {
+      while (chunk.size() < most && waited.count() <= state().parts.budget.wait) {
+        if (!chunk.empty() && is_due && is_due()) break;
+        const auto asked = Clock::now();
         auto next = source();
-        if (!next) break;
+        if (is_timed) waited += Clock::now() - asked;
+        has_ended = !next;
+        if (has_ended) break;
         chunk.push_back(std::move(*next));
       }
     } catch (...) {  // what the source gave before it broke is still answered
       failure = std::current_exception();
     }
-    const bool is_last = chunk.size() < kLookahead;
+    const auto count = static_cast<std::int64_t>(chunk.size());
     answer_chunk(std::move(chunk), first, sink);
     if (failure) std::rethrow_exception(failure);
-    if (is_last) return;
+    if (has_ended) return;
+    first += count;
+    most = kLookahead;
   }
 }
 
@@ -186,26 +148,50 @@ template <HeadTask T>
 void Session<T>::answer_chunk(std::vector<std::variant<Request, InputError>> chunk, std::int64_t first,
                               const Sink& sink) const {
   std::vector<Item> items;
-  std::vector<std::optional<InputError>> errors(chunk.size());
+  std::vector<std::optional<ItemFailure>> failures(chunk.size());
   for (std::size_t i = 0; i < chunk.size(); ++i) {
     try {
       if (const auto* error = std::get_if<InputError>(&chunk[i])) throw *error;
       Request& request = std::get<Request>(chunk[i]);
       auto rows = encoded(request);
       items.emplace_back(std::move(request), std::move(rows));
-    } catch (const InputError& error) {
-      errors[i] = error.at(first + static_cast<std::int64_t>(i));
+    } catch (...) {
+      failures[i] = item_failure(std::current_exception());
     }
   }
   auto answers = decoded(items);
-  auto next = answers.begin();
-  for (const std::optional<InputError>& error : errors) {
-    if (error) {
-      sink(*error);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < chunk.size(); ++i) {
+    const std::int64_t index = first + static_cast<std::int64_t>(i);
+    if (failures[i]) {
+      sink(answer_of<Result>(at(*failures[i], index)));
       continue;
     }
-    if (const auto* failed = std::get_if<BackendError>(&*next)) throw *failed;
-    sink(std::get<Result>(std::move(*next++)));
+    if (error_of<Result>(answers[n])) answers[n] = again(items[n], index);
+    sink(std::move(answers[n++]));
+  }
+}
+
+/// The answer of a request that got none in its batch: alone, once. Another item may have made the batch fail, or spoilt
+/// what it shares a scale with.
+template <HeadTask T>
+auto Session<T>::again(const Item& item, std::int64_t index) const -> Answer {
+  Answer answer = std::move(decoded({&item, 1}).front());
+  const auto failure = failure_of<Result>(answer);
+  if (!failure) return answer;
+  probe();
+  return answer_of<Result>(at(*failure, index));
+}
+
+/// Runs the least that the model takes. Throws BackendError: the engine runs nothing any more.
+template <HeadTask T>
+void Session<T>::probe() const {
+  if constexpr (std::is_same_v<T, TextGeneration>) {
+    probe_generation(generation_parts(state()));
+  } else {
+    const Features least = least_row(state().parts, T::task());
+    const Features* const row = &least;
+    run_rows(state().parts, state().fetched, {&row, 1}, [](std::size_t, Tried tried) { (void)whole(std::move(tried)); });
   }
 }
 
@@ -219,7 +205,7 @@ typename T::Encoded Session<T>::encoded(const Request& request) const {
 }
 
 template <HeadTask T>
-auto Session<T>::decoded(std::span<const Item> items) const -> std::vector<std::variant<Result, BackendError>> {
+auto Session<T>::decoded(std::span<const Item> items) const -> std::vector<Answer> {
   if constexpr (std::is_same_v<T, TextGeneration>) {
     return generated(generation_parts(state()), items);
   } else {
@@ -235,7 +221,8 @@ std::map<std::string, FloatArray> Session<T>::run(std::span<const Input> arrays)
 template <HeadTask T>
 void Session<T>::outputs(std::span<const Features* const> rows, std::span<const std::string> fetch,
                          const std::function<void(std::size_t, Outputs)>& take) const {
-  run_rows(state().parts, specs_of(fetch, artefact()), rows, take);
+  run_rows(state().parts, specs_of(fetch, artefact()), rows,
+           [&](std::size_t i, Tried tried) { take(i, whole(std::move(tried))); });
 }
 
 void GenerationSession::stream(const TextGenerationRequest& request,

@@ -23,8 +23,8 @@ class AnySession;
 /// A handle: copies share one model. Every function is const and may be called from several threads at once.
 class BERT_RUNTIME_API JsonSession {
  public:
-  /// A result, or why there is none.
-  using Answer = std::variant<std::string, InputError>;
+  /// A result, or why there is none; see error_of.
+  using Answer = ItemAnswer<std::string>;
 
   /// Checks a bundle and makes it ready to answer. Throws as `load` does.
   explicit JsonSession(const std::filesystem::path& path, const Options& options = {});
@@ -34,9 +34,10 @@ class BERT_RUNTIME_API JsonSession {
   [[nodiscard]] std::string operator()(std::string_view request) const;
 
   /// Answers a stream in its own order, in batches of similar length: `source` gives requests until it gives nothing,
-  /// `sink` takes an answer for each, from this thread. Throws BackendError, and what `source` and `sink` throw.
-  void predict(const std::function<std::optional<std::string>()>& source,
-               const std::function<void(Answer)>& sink) const;
+  /// `sink` takes an answer for each, from this thread; see Session for what ends a batch, and for `is_due`. Throws
+  /// BackendError: the engine runs nothing any more; and what `source` and `sink` throw.
+  void predict(const std::function<std::optional<std::string>()>& source, const std::function<void(Answer)>& sink,
+               const std::function<bool()>& is_due = {}) const;
 
  private:
   std::shared_ptr<const AnySession> session_;

@@ -16,12 +16,14 @@ namespace bert_runtime {
 
 /// The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows; a row that would make more
 /// than the share `padding` of a batch padding begins another. `multiple` is for engines that prepare themselves for each
-/// shape that they meet; none of those that run here does, so that it is checked and nothing more.
+/// shape that they meet; none of those that run here does, so that it is checked and nothing more. Once `predict` has
+/// waited `wait` seconds for its source, it answers what it has read, however small the batch.
 struct Budget {
   std::int64_t tokens = 2048;
   std::int64_t rows = 64;
   double padding = 0.05;
   std::optional<std::int64_t> multiple = std::nullopt;
+  double wait = 0.05;
 
   /// What is wrong with the values.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;

@@ -50,12 +50,15 @@ class Session {
   using Request = typename T::Request;
   using Result = typename T::Result;
 
-  /// A result, or why there is none.
-  using Answer = std::variant<Result, InputError>;
+  /// A result, or why there is none; see error_of.
+  using Answer = ItemAnswer<Result>;
 
   /// The next request of a stream, or why it is none; nothing at the end.
   using Source = std::function<std::optional<std::variant<Request, InputError>>()>;
   using Sink = std::function<void(Answer)>;
+
+  /// Asked before a request is read while others wait for their answers: whether the next may be long in coming.
+  using IsDue = std::function<bool()>;
 
   /// Puts the parts together; `load` is the way to make one. Throws BundleError: settings that do not fit the head.
   explicit Session(SessionParts parts);
@@ -64,13 +67,20 @@ class Session {
   /// Throws InputError: it cannot be answered, with every problem; BackendError: the engine failed.
   [[nodiscard]] Result operator()(const Request& request) const;
 
-  /// Answers requests in their own order, in batches of similar length. A request that cannot be answered takes no
-  /// other with it: its InputError, which names its index, stands in its place. Throws BackendError: the engine failed.
+  /// Answers requests in their own order, in batches of similar length. A request that has no answer takes no other
+  /// with it. Its error stands in the answer's place and names its index. It is an InputError: the request cannot be
+  /// answered; a BackendError: the engine fails on it, or gives it numbers that are not finite; or an InternalError.
+  /// What a batch meets is blamed on no request before it was tried again alone.
+  /// Throws BackendError, without an index: the engine runs nothing any more.
   [[nodiscard]] std::vector<Answer> predict(std::span<const Request> requests) const;
 
   /// The same for a stream of any length: holds kLookahead requests at a time, and calls `sink` in the stream's order
   /// from this thread. What `source` and `sink` throw passes through.
-  void predict(const Source& source, const Sink& sink) const;
+  ///
+  /// The first request is answered before the next is read, in throughput mode as many as run at once. What was read is
+  /// answered when `is_due` says so, or without it when `source` takes longer than Budget::wait. A source that waits for
+  /// an answer before it gives the next request must have an `is_due` that tells.
+  void predict(const Source& source, const Sink& sink, const IsDue& is_due = {}) const;
 
   /// The raw level: the graph's inputs by name, with the dtypes and axes that the manifest names, to its outputs.
   /// `arrays` are read during the call only. Throws InputError: every name, dtype or shape that the graph does not
@@ -102,7 +112,10 @@ class Session {
   using Item = std::pair<Request, typename T::Encoded>;
 
   [[nodiscard]] typename T::Encoded encoded(const Request& request) const;
-  [[nodiscard]] std::vector<std::variant<Result, BackendError>> decoded(std::span<const Item> items) const;
+  [[nodiscard]] std::vector<Answer> decoded(std::span<const Item> items) const;
+  [[nodiscard]] Answer again(const Item& item, std::int64_t index) const;
+  void probe() const;
+  void answer_stream(const Source& source, const Sink& sink, const IsDue& is_due, bool is_known) const;
   void answer_chunk(std::vector<std::variant<Request, InputError>> chunk, std::int64_t first, const Sink& sink) const;
 
   std::shared_ptr<const State> state_;

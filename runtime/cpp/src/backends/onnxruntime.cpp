@@ -114,8 +114,14 @@ OnnxRuntimeEngine::OnnxRuntimeEngine(const std::filesystem::path& model, const P
   memory_ = owned(memory, api_.ReleaseMemoryInfo);
 }
 
+OnnxRuntimeEngine::~OnnxRuntimeEngine() {
+  // Freeing a session waits for its threads, of which a forked process has none.
+  if (!process_.is_here()) new std::shared_ptr<OrtSession>(session_);
+}
+
 std::vector<FloatArray> OnnxRuntimeEngine::run(std::span<const Input> feeds,
                                                std::span<const std::string> fetch) const {
+  process_.check();
   const Values given = inputs(api_, memory_.get(), feeds);
   std::vector<const char*> wanted;
   for (const std::string& name : fetch) wanted.push_back(name.c_str());
@@ -132,6 +138,7 @@ std::vector<FloatArray> OnnxRuntimeEngine::run(std::span<const Input> feeds,
 }
 
 void OnnxRuntimeEngine::run_into(std::span<const Input> feeds, std::span<const Output> outputs) const {
+  process_.check();
   const Values given = inputs(api_, memory_.get(), feeds);
   Values taken;
   std::vector<OrtValue*> places;

@@ -12,6 +12,7 @@
 
 #include "bert_runtime/backends/engine.h"
 #include "backends/library.h"
+#include "process.h"
 
 namespace bert_runtime {
 
@@ -30,6 +31,9 @@ class OnnxRuntimeEngine final : public Engine {
   /// Throws BackendError: ONNX Runtime is missing, too old, or has not the provider; BundleError: it cannot load the
   /// file.
   OnnxRuntimeEngine(const std::filesystem::path& model, const Placement& placement);
+  OnnxRuntimeEngine(const OnnxRuntimeEngine&) = delete;
+  OnnxRuntimeEngine& operator=(const OnnxRuntimeEngine&) = delete;
+  ~OnnxRuntimeEngine() override;
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::vector<FloatArray> run(std::span<const Input> feeds,
@@ -42,6 +46,7 @@ class OnnxRuntimeEngine final : public Engine {
   std::string name_;
   std::shared_ptr<OrtSession> session_;
   std::shared_ptr<OrtMemoryInfo> memory_;
+  Process process_;
 };
 
 }  // namespace bert_runtime

@@ -1,11 +1,13 @@
 #include "generation/session.h"
 
+#include <exception>
 #include <memory>
 #include <optional>
 
 #include "generation/batches.h"
 #include "generation/decoder.h"
 #include "generation/loop.h"
+#include "item_failure.h"
 
 namespace bert_runtime {
 namespace {
@@ -43,7 +45,7 @@ class Batch {
   std::vector<std::unique_ptr<Search>> searches_;
 };
 
-using Outcome = std::variant<TextGenerationResult, BackendError>;
+using Outcome = ItemAnswer<TextGenerationResult>;
 
 void answer(const GenerationParts& parts, std::span<const Item> items, const std::vector<std::size_t>& indices,
             std::vector<std::optional<Outcome>>& answers) {
@@ -55,8 +57,9 @@ void answer(const GenerationParts& parts, std::span<const Item> items, const std
     for (std::size_t n = 0; n < indices.size(); ++n) {
       answers[indices[n]] = parts.head.result(together[n]->second, batch.continuations(n));
     }
-  } catch (const BackendError& error) {  // raised in its turn: the answers before it come first
-    for (const std::size_t i : indices) answers[i] = error;
+  } catch (...) {
+    const ItemFailure failure = item_failure(std::current_exception());
+    for (const std::size_t i : indices) answers[i] = answer_of<TextGenerationResult>(failure);
   }
 }
 
@@ -100,6 +103,18 @@ std::vector<Outcome> generated(const GenerationParts& parts, std::span<const Ite
   std::vector<Outcome> all;
   for (auto& each : answers) all.push_back(std::move(*each));
   return all;
+}
+
+void probe_generation(const GenerationParts& parts) {
+  TextGenerationRequest request = {.prompt = "", .settings = {.max_new_tokens = 1}};
+  if (parts.sources) {
+    const std::int64_t hidden = parts.sizes.at("hidden");
+    request.source = EncoderStates::whole(FloatArray::owning({1, hidden}, std::vector<float>(hidden)));
+  }
+  const Item item = {request, encoded_prompt(parts, request)};
+  if (const auto failure = failure_of<TextGenerationResult>(generated(parts, {&item, 1}).front())) {
+    throw_failure(*failure);
+  }
 }
 
 void stream(const GenerationParts& parts, const TextGenerationRequest& request,

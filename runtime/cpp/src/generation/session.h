@@ -34,9 +34,12 @@ struct GenerationParts {
 [[nodiscard]] Prompt encoded_prompt(const GenerationParts& parts, const TextGenerationRequest& request);
 
 /// Each request's answer, in order; requests of similar length run together. Batching changes no answer beyond
-/// rounding. An engine that fails gives its BackendError to the requests of its batch alone. Safe in threads.
-[[nodiscard]] std::vector<std::variant<TextGenerationResult, BackendError>> generated(
+/// rounding. What a batch meets is the answer of each of its requests. Safe in threads.
+[[nodiscard]] std::vector<ItemAnswer<TextGenerationResult>> generated(
     const GenerationParts& parts, std::span<const std::pair<TextGenerationRequest, Prompt>> items);
+
+/// Generates one token after an empty prompt. Throws BackendError: the engine runs nothing any more.
+void probe_generation(const GenerationParts& parts);
 
 /// Calls `on_text` with the text as it grows, in parts that join to the result's `text`, until it returns false. The
 /// parts live during the call only. Safe in threads.

@@ -133,7 +133,7 @@ inline const TextGenerationHead& head() {
   return kHead;
 }
 
-inline std::vector<std::vector<std::int64_t>> tokens(const std::variant<TextGenerationResult, BackendError>& answer) {
+inline std::vector<std::vector<std::int64_t>> tokens(const ItemAnswer<TextGenerationResult>& answer) {
   std::vector<std::vector<std::int64_t>> all;
   for (const GeneratedText& text : std::get<TextGenerationResult>(answer).sequences) all.push_back(text.token_ids);
   return all;
