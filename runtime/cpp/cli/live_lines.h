@@ -9,7 +9,7 @@
 
 namespace bert_runtime::cli {
 
-/// The records of a reader. Where it may block, a thread of its own reads them, a bounded number ahead; the thread lives
+/// The records of a reader. Where it may block, a thread of its own reads them, a bounded number ahead. The thread lives
 /// as long as the reader waits, also after this object, and owns what it reads from.
 class LiveLines {
  public:

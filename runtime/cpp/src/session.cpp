@@ -172,8 +172,8 @@ void Session<T>::answer_chunk(std::vector<std::variant<Request, InputError>> chu
   }
 }
 
-/// The answer of a request that got none in its batch: alone, once. Another item may have made the batch fail, or spoilt
-/// what it shares a scale with.
+/// The answer of a request that got none in its batch: alone, once. Another item may have made the batch fail, or have
+/// spoilt what it shares a scale with.
 template <HeadTask T>
 auto Session<T>::again(const Item& item, std::int64_t index) const -> Answer {
   Answer answer = std::move(decoded({&item, 1}).front());
@@ -191,7 +191,8 @@ void Session<T>::probe() const {
   } else {
     const Features least = least_row(state().parts, T::task());
     const Features* const row = &least;
-    run_rows(state().parts, state().fetched, {&row, 1}, [](std::size_t, Tried tried) { (void)whole(std::move(tried)); });
+    const Take checked = [](std::size_t, Tried tried) { (void)whole(std::move(tried)); };
+    run_rows(state().parts, state().fetched, {&row, 1}, checked);
   }
 }
 
