@@ -242,7 +242,7 @@ def test_a_line_that_the_engine_cannot_answer_is_the_same_error(cpp: Run, python
 
 
 def test_lines_of_a_pipe_are_answered_as_they_come(program: Callable[[str], Path]) -> None:
-    command = [program("bert_run"), str(GOLDEN / "text-classification"), "--input", "-"]
+    command = [str(program("bert_run")), str(GOLDEN / "text-classification"), "--input", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
