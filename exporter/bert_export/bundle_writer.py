@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bert_export import card
 from bert_export.errors import OptionError
 from bert_runtime import bundle, manifest_json
 from bert_runtime.errors import BundleError
@@ -69,6 +70,7 @@ def write(output: Path, manifest: Manifest, files: Mapping[str, bytes | Path], f
             records = {name: _write_file(made / name, source) for name, source in _checked(files).items()}
             content = manifest_json.render(dataclasses.replace(manifest, files=records))
             _write_file(made / manifest_json.NAME, content)
+            _write_file(made / card.NAME, card.render(manifest).encode())
             checked = bundle.read(made)
             _sync(made)
             _put(made, path, force)

@@ -14,8 +14,9 @@ from bert_export.masks import MASKS
 from bert_export.options import METHODS, PLANS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_export.tuning import combinations
-from bert_runtime.cli.boundary import DONE
+from bert_runtime.cli.boundary import DONE, tell
 from bert_runtime.cli.parser import Parser, number, whole_number
+from bert_runtime.hub import REPOSITORY, import_huggingface_hub
 from bert_runtime.machine.system import is_importable
 from bert_runtime.targets import AUTO, BY_NAME
 from bert_runtime.tasks import TASKS
@@ -32,7 +33,13 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     parsed = parser(output).parse_args(arguments)
     options = _options(parsed)
     _require_packages(options)
+    _check_publishing(parsed)
     report = _export(options, Stages(show=not (parsed.json or parsed.quiet)))
+    if parsed.push_to_hub is not None:
+        from bert_export.publish import publish  # noqa: PLC0415 - huggingface_hub: an extra
+
+        address = publish(report.bundle, parsed.push_to_hub, parsed.private, parsed.push_branch)
+        tell("bert-export", f"pushed: {address}")
     for line in _shown(report, parsed, output):
         print(line, file=output)
     return DONE
@@ -53,6 +60,24 @@ def _require_packages(options: ExportOptions) -> None:
             f"{', '.join(missing)} {are} not installed, and this export needs {them}; run "
             f"`pip install 'bert-export[{extras}]'`"
         )
+
+
+def _check_publishing(parsed: argparse.Namespace) -> None:
+    """Before any work.
+
+    Raises:
+        OptionError: the name is none of a repository, or a flag of publishing stands alone.
+        BackendError: huggingface_hub is not installed.
+    """
+    name = parsed.push_to_hub
+    if name is None:
+        if parsed.private or parsed.push_branch is not None:
+            raise OptionError("--private and --push-branch belong to --push-to-hub; give --push-to-hub ORG/NAME")
+        return
+    named = REPOSITORY.fullmatch(name)
+    if named is None or named[2] is not None:
+        raise OptionError(f"--push-to-hub is {name!r}, expected ORG/NAME")
+    import_huggingface_hub(name)
 
 
 def _export(options: ExportOptions, stages: Stages) -> ExportReport:
@@ -97,6 +122,10 @@ def parser(output: TextIO | None = None) -> Parser:
     _add_result(flags)
     _add_int8(flags)
     _add_tensorrt(flags)
+    hub = flags.add_argument_group("publishing (the extra hub)")
+    hub.add_argument("--push-to-hub", metavar="ORG/NAME", help="upload the bundle to the Hugging Face hub")
+    hub.add_argument("--private", action="store_true", help="a new repository is private")
+    hub.add_argument("--push-branch", metavar="BRANCH", help="upload to this branch, made where there is none")
     flags.add_argument("--json", action="store_true", help="print the report as JSON")
     flags.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return flags

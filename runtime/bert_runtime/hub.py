@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +57,17 @@ def _snapshot(repository: str, revision: str | None) -> Path:
     """Fetch the manifest, then what it lists at the same commit; nothing else of the repository is fetched."""
     hub = import_huggingface_hub(repository)
     try:
-        manifest = Path(hub.hf_hub_download(repository, manifest_json.NAME, revision=revision, etag_timeout=SECONDS))
+        with _bars():
+            manifest = Path(
+                hub.hf_hub_download(repository, manifest_json.NAME, revision=revision, etag_timeout=SECONDS)
+            )
         with manifest.open("rb") as file:
             names = manifest_json.parse(file.read(manifest_json.MAX_BYTES + 1)).files
         wanted = [manifest_json.NAME, CARD, *names]
-        fetched = hub.snapshot_download(
-            repository, revision=manifest.parent.name, allow_patterns=wanted, etag_timeout=SECONDS
-        )
+        with _bars():
+            fetched = hub.snapshot_download(
+                repository, revision=manifest.parent.name, allow_patterns=wanted, etag_timeout=SECONDS
+            )
     except BundleError as error:
         raise BundleError(f"{repository}: {error}") from error
     except Exception as error:  # the hub, the network and the cache: each layer has its own exceptions
@@ -71,3 +78,19 @@ def _snapshot(repository: str, revision: str | None) -> Path:
             f"{reason}); check the name and the revision, log in with `hf auth login`, or give a bundle's directory"
         ) from error
     return Path(fetched)
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[None]:
+    """Progress bars on a terminal alone."""
+    from huggingface_hub import utils  # noqa: PLC0415 - only once the package is known to be there
+
+    is_hidden = sys.stderr is None or not sys.stderr.isatty()
+    change = is_hidden and not utils.are_progress_bars_disabled()
+    if change:
+        utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if change:
+            utils.enable_progress_bars()

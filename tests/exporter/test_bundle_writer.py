@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bert_export import bundle_writer
+from bert_export import bundle_writer, card
 from bert_export.bundle_writer import check_output, write
 from bert_export.errors import OptionError
 from bert_runtime import bundle
@@ -50,7 +50,8 @@ def test_the_same_bundle_twice_is_the_same_bytes(output: Path) -> None:
     write(output / "a", MANIFEST, FILES)
     write(output / "b", MANIFEST, dict(reversed([(name, (GOLDEN / name).read_bytes()) for name in FILES])))
 
-    assert _contents(output / "a") == _contents(output / "b") == _contents(GOLDEN)
+    assert _contents(output / "a") == _contents(output / "b")
+    assert _contents(output / "a") == {**_contents(GOLDEN), card.NAME: card.render(MANIFEST).encode()}
 
 
 def test_missing_parents_are_made_and_an_empty_directory_is_taken(output: Path) -> None:
@@ -73,14 +74,14 @@ def test_others_may_read_the_bundle_as_far_as_the_umask_lets_them(output: Path) 
 
 def test_an_existing_bundle_is_kept_without_force_and_replaced_with_it(output: Path) -> None:
     write(output, MANIFEST, FILES)
-    (output / "README.md").write_text("old", encoding="utf-8")
+    (output / "notes.txt").write_text("old", encoding="utf-8")
     with pytest.raises(OptionError, match="is a bundle already; replace it with --force"):
         write(output, CHANGED, FILES)
 
     assert bundle.read(output).manifest == MANIFEST
     write(output, CHANGED, FILES, force=True)
     assert bundle.read(output).manifest == CHANGED
-    assert not (output / "README.md").exists()
+    assert not (output / "notes.txt").exists()
 
 
 def test_a_broken_bundle_can_be_replaced(output: Path) -> None:

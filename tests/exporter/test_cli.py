@@ -27,7 +27,7 @@ from bert_runtime.cli import boundary
 from bert_runtime.tasks import TASKS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
-OF_THE_COMMAND = {"help", "json", "quiet", "version", "checkpoint"}
+OF_THE_COMMAND = {"help", "json", "quiet", "version", "checkpoint", "push_to_hub", "private", "push_branch"}
 """What decides how the command speaks, not what it makes."""
 
 
@@ -174,6 +174,8 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
         (["--model", "m", "--max-length", "long"], "argument --max-length: got 'long', expected a whole number"),
         (["--model", "m", "--pooling", "max"], "argument --pooling: got 'max', expected one of mean, cls, pooler"),
         (["--modle", "m"], "unknown: --modle (did you mean --model?)"),
+        (["m", "--push-to-hub", "no id"], "--push-to-hub is 'no id', expected ORG/NAME"),
+        (["m", "--private"], "--private and --push-branch belong to --push-to-hub"),
         (["a", "--model", "b"], "got 'a' and --model b, expected one checkpoint"),
         (["--model", str(GOLDEN / "fill-mask")], "fill-mask is a bundle, expected a checkpoint; give --bundle"),
         (["m", "--target", "tpu"], "target 'tpu' is not built yet; this version makes auto, "),
