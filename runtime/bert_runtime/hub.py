@@ -83,14 +83,18 @@ def _snapshot(repository: str, revision: str | None) -> Path:
 @contextlib.contextmanager
 def _bars() -> Iterator[None]:
     """Progress bars on a terminal alone."""
-    from huggingface_hub import utils  # noqa: PLC0415 - only once the package is known to be there
+    from huggingface_hub.utils.tqdm import (  # noqa: PLC0415 - only once the package is known to be there
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
     is_hidden = sys.stderr is None or not sys.stderr.isatty()
-    change = is_hidden and not utils.are_progress_bars_disabled()
+    change = is_hidden and not are_progress_bars_disabled()
     if change:
-        utils.disable_progress_bars()
+        disable_progress_bars()
     try:
         yield
     finally:
         if change:
-            utils.enable_progress_bars()
+            enable_progress_bars()
