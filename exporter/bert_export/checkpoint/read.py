@@ -126,7 +126,7 @@ def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadO
         settings = head_settings(task.settings, Known(raw, config, sentence, options), findings)
         with findings.collecting():
             known = ModelFacts(raw, config.vocab_size, config.max_position_embeddings, config.type_vocab_size)
-            folders = TokenizerFolders(layout.tokenizer, step_of_tokens(layout.sentence))
+            folders = TokenizerFolders(layout.tokenizer, step_of_tokens(layout.sentence, "pooling" in task.settings))
             tokenizer = read_tokenizer(folders, known, options.max_length, findings)
             _check_fit(tokenizer.file, config, task, findings)
     findings.check()

@@ -113,13 +113,17 @@ def transformer_folder(folder: Path) -> Path:
     return steps[0].folder if steps and steps[0].kind == "Transformer" else folder
 
 
-def step_of_tokens(folder: Path) -> Path | None:
-    """Where sentence_bert_config.json lies, if at all: the Transformer's folder; None for a model of another kind.
+def step_of_tokens(folder: Path, for_vectors: bool) -> Path | None:
+    """Where sentence_bert_config.json lies, if sentence-transformers calls the model for the task.
+
+    Its models for vectors have a Pooling, its cross-encoders none. A head that was put on a model for vectors is called
+    by transformers.
 
     Raises:
         CheckpointError: see `transformer_folder`.
     """
-    return transformer_folder(folder) if _steps(folder) else None
+    kinds = [step.kind for step in _steps(folder)]
+    return transformer_folder(folder) if kinds and ("Pooling" in kinds) == for_vectors else None
 
 
 def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings | None:

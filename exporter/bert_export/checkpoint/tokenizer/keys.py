@@ -139,7 +139,8 @@ VOCABULARY = KnownFile(
 
 SENTENCE_BERT_CONFIG = KnownFile(
     "sentence_bert_config.json",
-    "How sentence-transformers calls the tokenizer; read where the folder has a modules.json.",
+    "How sentence-transformers calls the tokenizer; read for vectors where modules.json has a Pooling, and for other "
+    "tasks where it has none (a cross-encoder).",
     (
         carried("max_seq_length", "the record's max_length, where the model has more positions"),
         carried("do_lower_case", "tokenizer.json, normalizer: lower case before all else, accents kept as they were"),

@@ -260,3 +260,16 @@ def test_sentence_transformers_lower_case_and_length_are_carried(make: Make) -> 
     edit(folder, "sentence_bert_config.json", processing_kwargs={"text": {"truncation": False}})
     with pytest.raises(CheckpointError, match=r"sentence_bert_config\.json says processing_kwargs"):
         load(Source(str(folder)), find_task("feature-extraction"))
+
+
+@pytest.mark.parametrize(("kinds", "length"), [(["Transformer", "Pooling"], 32), (["Transformer"], 20)])
+def test_a_head_on_a_model_for_vectors_keeps_the_tokenizers_length_and_a_cross_encoder_takes_its_own(
+    make: Make, kinds: list[str], length: int
+) -> None:
+    folder = make()
+    paths = {"Transformer": "", "Pooling": "1_Pooling"}
+    (folder / "1_Pooling").mkdir()
+    places = [{"path": paths[kind], "type": f"sentence_transformers.models.{kind}"} for kind in kinds]
+    write(folder, "modules.json", places)
+    write(folder, "sentence_bert_config.json", {"max_seq_length": 20, "do_lower_case": False})
+    assert load(Source(str(folder)), QA).tokenizer.record.max_length == length
