@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import OptionError
 from bert_export.masks import MASKS
-from bert_export.options import METHODS, PLANS, ExportOptions, Quantizing
+from bert_export.options import ACTIVATIONS, METHODS, PLANS, ExportOptions, Quantizing
 from bert_export.progress import Stages
 from bert_export.tuning import combinations
 from bert_runtime.cli.boundary import DONE, tell
@@ -155,6 +155,9 @@ def _add_source(flags: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--normalize", action=argparse.BooleanOptionalAction, help="feature-extraction: scale vectors to unit length"
     )
+    source.add_argument(
+        "--activation", choices=ACTIVATIONS, help="text-classification: what makes scores of the logits"
+    )
 
 
 def _add_result(flags: argparse.ArgumentParser) -> None:
@@ -261,4 +264,5 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         max_length=parsed.max_length,
         pooling=parsed.pooling,
         normalize=parsed.normalize,
+        activation=parsed.activation,
     )

@@ -106,6 +106,7 @@ def load_checkpoint(options: ExportOptions, stages: Stages) -> Checkpoint:
             options.max_length,
             options.allow_random_head,
             options.ignore_auto_map,
+            options.activation,
         )
         checkpoint = checkpoints.load(source, task, loading)
     _check_fit(options, checkpoint)
@@ -120,14 +121,13 @@ def default_output(checkpoint: Checkpoint) -> Path:
 
 def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
     """Refuse what the task would ignore, and what the checkpoint has no weights for."""
-    task, given = checkpoint.task, {"pooling": options.pooling, "normalize": options.normalize}
+    task = checkpoint.task
+    given = {"pooling": options.pooling, "normalize": options.normalize, "activation": options.activation}
     unused = [f"--{name}" for name, value in given.items() if value is not None and name not in task.settings]
     outputs = [spec.name for spec in task.graph_outputs(options.plain)]
     problems = []
     if unused:
-        problems.append(
-            f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for feature-extraction"
-        )
+        problems.append(f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for another task")
     if task.is_autoregressive and (options.masks == "right_padded" or options.packing):
         flag = "--packing" if options.packing else "--masks right_padded"
         problems.append(f"{flag} means nothing for {task.name}, whose prompts are padded on the left; leave it out")

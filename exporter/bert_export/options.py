@@ -21,6 +21,7 @@ METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
 PLANS = ("fast", "faithful")
 PROFILED = tuple(target.name for target in TARGETS if target.has_profile)
 """The targets whose engine is built for a profile."""
+ACTIVATIONS = ("none", "sigmoid", "softmax")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ class ExportOptions:
             that code may answer otherwise.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
         pooling, normalize: for feature-extraction; None takes what the checkpoint says.
+        activation: for text-classification, none, sigmoid or softmax: what makes scores of logits; None takes what the
+            checkpoint says, and else what transformers' pipeline does.
 
     Raises:
         OptionError: on construction, with every option that cannot be served.
@@ -130,6 +133,7 @@ class ExportOptions:
     max_length: int | None = None
     pooling: str | None = None
     normalize: bool | None = None
+    activation: str | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -176,6 +180,8 @@ class ExportOptions:
         yield from self._data_problems()
         if self.max_length is not None and self.max_length < 8:
             yield f"--max-length is {self.max_length}, expected at least 8 tokens"
+        if self.activation not in (None, *ACTIVATIONS):
+            yield f"--activation is {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}"
 
     def _data_problems(self) -> Iterator[str]:
         """What needs data, and what is given for nothing."""
@@ -199,6 +205,7 @@ class ExportOptions:
     def _source_problems(self) -> Iterator[str]:
         if self.bundle is not None:
             given = {"--model": self.model, "--adapter": self.adapter, "--revision": self.revision}
+            given |= {"--activation": self.activation}
             others = [flag for flag, value in given.items() if value is not None]
             if others or self.task != "auto":
                 yield f"--bundle with {' and '.join(others) or '--task'}, expected --bundle alone: it has its own head"

@@ -25,6 +25,7 @@ PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "r
 POOLINGS = ("mean", "cls", "pooler")
 TRUNCATION_SIDES = ("right", "left")
 PAIR_TYPE_IDS = ((0, 1), (0, 0))
+ACTIVATIONS = ("none", "sigmoid", "softmax")
 
 FILE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 PLAIN_NAME = "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder"
@@ -117,6 +118,7 @@ def _settings(record: Record) -> HeadSettings:
         problem_type=record.choice("problem_type", PROBLEM_TYPES) if record.has("problem_type") else None,
         pooling=record.choice("pooling", POOLINGS) if record.has("pooling") else None,
         normalize=record.boolean("normalize") if record.has("normalize") else None,
+        activation=record.choice("activation", ACTIVATIONS) if record.has("activation") else None,
     )
     record.close()
     return settings
@@ -234,6 +236,7 @@ def _files(record: Record) -> dict[str, FileRecord]:
 
 _DEFAULTS: Mapping[type, Mapping[str, object]] = {
     Artefact: {"source": None, "shared_rows": None},
+    HeadSettings: {"activation": None},
     TokenizerRecord: {"truncation_side": "right", "pair_type_ids": (0, 1), "lower_case": False},
 }
 """What an absent key means: a field with this value is not written."""

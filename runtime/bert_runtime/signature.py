@@ -7,7 +7,11 @@ from typing import Any
 
 from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
+from bert_runtime.tasks.activation import activation_of, misfit
 from bert_runtime.tasks.task import REQUEST_AXES, HeadSettings, Task, TensorSpec, expand
+
+_MAY_BE_ABSENT = frozenset({"activation"})
+"""Settings with a default."""
 
 
 def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
@@ -19,6 +23,10 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
     yield from _shared_rows_problems(manifest, task)
     yield from _settings_problems(manifest.settings, task)
     labels = len(manifest.settings.labels)
+    activation = activation_of(manifest.settings)
+    reason = misfit(activation, labels) if activation and "activation" in task.settings and labels else None
+    if reason:
+        yield f"settings.activation: {reason}"
     if "labels" in task.settings and manifest.sizes.get("labels") != labels:
         yield f"settings.labels has {labels} names, expected sizes.labels of them: {manifest.sizes.get('labels')}"
     yield from _size_problems(manifest)
@@ -100,9 +108,10 @@ def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Ite
         "problem_type": settings.problem_type,
         "pooling": settings.pooling,
         "normalize": settings.normalize,
+        "activation": settings.activation,
     }
     for key, value in values.items():
-        if value is None and key in task.settings:
+        if value is None and key in task.settings and key not in _MAY_BE_ABSENT:
             yield f"settings.{key} is missing, expected the setting that {task.name} needs"
         if value is not None and key not in task.settings:
             known = ", ".join(task.settings) or "none"

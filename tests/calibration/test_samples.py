@@ -16,6 +16,7 @@ from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings
 
 SENTIMENT = HeadSettings(labels=("negative", "positive"), problem_type="single_label_classification")
 TOPICS = HeadSettings(labels=("art", "sport", "war"), problem_type="multi_label_classification")
+RELEVANCE = HeadSettings(labels=("LABEL_0",), problem_type="single_label_classification", activation="sigmoid")
 RATING = HeadSettings(labels=("stars",), problem_type="regression")
 NAMES = HeadSettings(labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC"))
 NONE = HeadSettings()
@@ -52,6 +53,9 @@ GOLDS = [
     ("text-classification", TOPICS, {"text": "t", "label": ["war", "art"]}, frozenset({"war", "art"})),
     ("text-classification", TOPICS, {"text": "t", "label": []}, frozenset()),
     ("text-classification", RATING, {"text": "t", "label": 4}, (4.0,)),
+    ("text-classification", RELEVANCE, {"text": "q", "text_pair": "p", "label": 1}, 1.0),
+    ("text-classification", RELEVANCE, {"text": "q", "text_pair": "p", "label": 0.25}, 0.25),
+    ("text-classification", RELEVANCE, {"text": "q", "text_pair": "p", "label": False}, 0.0),
     ("multiple-choice", NONE, {"prompt": "p", "choices": ["a", "b"], "label": 1}, 1),
     ("fill-mask", NONE, {"text": "[MASK] and [MASK]", "words": ["you", "me"]}, ("you", "me")),
     ("next-sentence-prediction", NONE, {"text": "a", "next_text": "b", "is_next": False}, False),
@@ -137,7 +141,7 @@ def test_every_problem_of_every_line_is_told_at_once(tmp_path: Path) -> None:
 
     assert problems_of(tmp_path, "text-classification", SENTIMENT, lines) == [
         "line 2: not JSON: Expecting value: line 1 column 1 (char 0); expected one JSON object a line",
-        "line 4: unknown field 'stars'; the fields are text, text_pair, top_k, threshold",
+        "line 4: unknown field 'stars'; the fields are text, text_pair, top_k, threshold, activation",
         "line 4: text is 3 (int), expected a string",
         "no label on 1 of 4 lines (5), expected gold on all or on none: label these, or put them into a file of their "
         "own",

@@ -34,6 +34,16 @@ SETTINGS: dict[str, tuple[Json, ...]] = {
             ("multi_label_classification", 1),
             ("regression", 2),
         )
+    )
+    + tuple(
+        {"labels": ("bad", "neutral", "good")[:count], "problem_type": problem, "activation": activation}
+        for problem, activation, count in (
+            ("single_label_classification", "sigmoid", 1),
+            ("single_label_classification", "none", 3),
+            ("multi_label_classification", "softmax", 3),
+            ("multi_label_classification", "none", 2),
+            ("regression", "sigmoid", 1),
+        )
     ),
     "token-classification": ({"labels": BIO},),
     "feature-extraction": tuple(
@@ -103,6 +113,7 @@ class Questions:
             "text_pair": self.maybe(None, "", self.text(60)),
             "top_k": self.maybe(None, 1, 2, 9, 0),
             "threshold": self.maybe(0, 0.25, 1, 1.5),
+            "activation": self.maybe(None, "none", "sigmoid", "softmax", "Softmax"),
         }
 
     def fill_mask(self) -> Json:
@@ -149,7 +160,7 @@ class Questions:
             axes = sizes | {"sequence": row.ids.shape[-1], "masks": masks, "choices": len(row.ids)}
             specs = [spec for spec in task.graph_outputs(plain) if not spec.is_per_layer]
             # Where a sigmoid comes near 0, the last digit of a tanh decides the order of labels.
-            widest = 8 if settings.get("problem_type") == "multi_label_classification" else 60
+            widest = 8 if task.name == "text-classification" else 60
             shapes = {spec.name: [axes[axis] for axis in spec.axes[1:]] for spec in specs}
             rows.append({name: self.values(shape, widest) for name, shape in shapes.items()})
         return rows
@@ -262,6 +273,9 @@ def test_wrong_records_are_refused_in_the_same_words(task: AnyTask, peer: HeadsP
         ("text-classification", {"labels": ("a",), "problem_type": "single_label_classification"}),
         ("text-classification", {"labels": ("a",), "problem_type": None}),
         ("text-classification", {"labels": ("a",), "problem_type": "it's"}),
+        ("text-classification", {"labels": ("a",), "problem_type": "regression", "activation": "softmax"}),
+        ("text-classification", {"labels": ("a",), "problem_type": "regression", "activation": "it's"}),
+        ("text-classification", {"labels": ("a",), "problem_type": "regression", "activation": ""}),
         ("token-classification", {}),
         ("feature-extraction", {}),
         ("feature-extraction", {"pooling": "max", "normalize": True}),

@@ -93,6 +93,7 @@ def test_without_flags_every_option_has_the_default_of_its_field(
         (["--allow-random-head"], "allow_random_head", True),
         (["--max-length", "64"], "max_length", 64),
         (["--pooling", "cls"], "pooling", "cls"),
+        (["--activation", "none"], "activation", "none"),
         (["--normalize"], "normalize", True),
         (["--no-normalize"], "normalize", False),
         (["-o", "out"], "output", Path("out")),

@@ -161,6 +161,23 @@ def test_other_kinds_of_classification_answer_as_torch_does(
             assert same_answer(one, other, TOLERANCE)
 
 
+@pytest.mark.parametrize("activation", [None, "none"])
+def test_a_cross_encoder_answers_as_transformers_pipeline_does(
+    activation: str | None, tiny_checkpoint: TinyCheckpoint, tmp_path: Path
+) -> None:
+    checkpoint = tiny_checkpoint("text-classification", {"id2label": {"0": "relevance"}, "problem_type": None})
+    report = export(options(checkpoint, tmp_path / "b", activation=activation))
+    pipe: Any = transformers.pipeline("text-classification", model=str(checkpoint), device="cpu")
+    pairs = [("is it good", "it is good"), ("good", "bad movie")]
+    with bert_runtime.load(report.bundle) as session:
+        for text, pair in pairs:
+            expected = pipe({"text": text, "text_pair": pair}, function_to_apply=activation)
+            (label,) = session({"text": text, "text_pair": pair}).labels
+            assert (label.label, label.score) == ("relevance", pytest.approx(expected["score"], abs=TOLERANCE))
+            (other,) = session({"text": text, "text_pair": pair, "activation": "sigmoid"}).labels
+            assert 0 < other.score < 1
+
+
 def test_tied_weights_are_stored_once(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
     checkpoint = tiny_checkpoint("fill-mask", {"vocab_size": 30522, "hidden_size": 64})
     report = export(options(checkpoint, tmp_path / "b", task="fill-mask"))
@@ -238,7 +255,8 @@ def test_a_model_with_one_token_type_is_asked_about_pairs_too(tiny_checkpoint: T
 
 def test_pooling_of_a_head_without_it_is_refused(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
     wanted = options(tiny_checkpoint("question-answering", {}), tmp_path / "b", pooling="mean", normalize=True)
-    with pytest.raises(OptionError, match="--pooling and --normalize mean nothing for question-answering"):
+    wanted = dataclasses.replace(wanted, activation="none")
+    with pytest.raises(OptionError, match="--pooling and --normalize and --activation mean nothing for question-an"):
         export(wanted)
 
 

@@ -54,6 +54,11 @@ from bert_export.options import ExportOptions, Variant
         ({"revision": "main"}, "--adapter and --revision belong to a --model"),
         ({"max_length": 7}, "--max-length is 7, expected at least 8 tokens"),
         ({"max_length": -1}, "--max-length is -1, expected at least 8 tokens"),
+        ({"activation": "tanh"}, "--activation is 'tanh', expected one of none, sigmoid, softmax"),
+        (
+            {"bundle": Path("b"), "task": "auto", "int8": True, "activation": "none"},
+            "--bundle with --activation, expected --bundle alone: it has its own head",
+        ),
     ],
 )
 def test_an_option_that_cannot_be_served_is_refused(values: dict[str, Any], message: str) -> None:

@@ -91,12 +91,13 @@ def _text(source: Path, config: transformers.PretrainedConfig) -> TextEncoder:
 
 
 def _settings(task: Task[Any, Any, Any], config: transformers.PretrainedConfig) -> HeadSettings:
-    """What the head needs to encode; how vectors are pooled changes no row."""
+    """What the head needs to encode; how vectors are pooled and scores made changes no row."""
     names = config.id2label or {}  # its keys are integers, whatever its type says
     labels = tuple(str(name) for _, name in sorted(names.items())) if "labels" in task.settings else ()
     kind = (config.problem_type or "single_label_classification") if "problem_type" in task.settings else None
     pooled = "pooling" in task.settings
-    return HeadSettings(labels, kind, "mean" if pooled else None, False if pooled else None)
+    activation = "none" if "activation" in task.settings else None
+    return HeadSettings(labels, kind, "mean" if pooled else None, False if pooled else None, activation)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

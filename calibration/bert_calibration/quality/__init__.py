@@ -12,6 +12,7 @@ from bert_calibration.quality.labels import MULTI_LABEL_QUALITY, SINGLE_LABEL_QU
 from bert_calibration.quality.masked_words import FILL_MASK_QUALITY
 from bert_calibration.quality.metric import Difference, Measure, Metric, Quality, difference, evaluate
 from bert_calibration.quality.next_sentence import NEXT_SENTENCE_QUALITY
+from bert_calibration.quality.one_label import ONE_LABEL_QUALITY
 from bert_calibration.quality.pretraining import PRETRAINING_QUALITY
 from bert_calibration.quality.question_answering import QUESTION_ANSWERING_QUALITY
 from bert_calibration.quality.regression import REGRESSION_QUALITY
@@ -22,6 +23,7 @@ MEASURES: Mapping[str, Measure[Any, Any]] = {
     "question-answering": QUESTION_ANSWERING_QUALITY,
     "token-classification": TOKEN_CLASSIFICATION_QUALITY,
     "single_label_classification": SINGLE_LABEL_QUALITY,
+    "one_label": ONE_LABEL_QUALITY,
     "multi_label_classification": MULTI_LABEL_QUALITY,
     "regression": REGRESSION_QUALITY,
     "multiple-choice": MULTIPLE_CHOICE_QUALITY,
@@ -33,10 +35,14 @@ MEASURES: Mapping[str, Measure[Any, Any]] = {
 }
 """By problem type where a task has them, else by the task's name."""
 
+_OF_ONE_LABEL = {"single_label_classification": "one_label"}
+"""Where there is no choice between labels, the score is the answer."""
+
 
 def measure_of(task: Task[Any, Any, Any], settings: HeadSettings) -> Measure[Any, Any]:
     """How a head's quality is measured."""
-    return MEASURES[settings.problem_type or task.name]
+    kind = settings.problem_type or task.name
+    return MEASURES[_OF_ONE_LABEL.get(kind, kind) if len(settings.labels) == 1 else kind]
 
 
 def qualities(measure: Measure[Any, Any], results: Sequence[Any], golds: Sequence[Any]) -> tuple[Quality, ...]:

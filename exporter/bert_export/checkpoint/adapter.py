@@ -17,7 +17,10 @@ from bert_export.errors import CheckpointError
 
 PREFIX = "base_model.model."
 HEADS = ("classifier.weight", "classifier.bias", "qa_outputs.weight", "qa_outputs.bias")
-HEAD_FIELDS = ("id2label", "label2id", "num_labels", "problem_type")
+HEAD_FIELDS = (
+    *("id2label", "label2id", "num_labels", "problem_type"),
+    *("sentence_transformers", "sbert_ce_default_activation_function", "function_to_apply", "task_specific_params"),
+)
 
 
 @dataclass(frozen=True)

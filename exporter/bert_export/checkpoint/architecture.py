@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import BertConfig
 
+from bert_export.checkpoint.activation import MODULES
 from bert_export.checkpoint.config_keys import CONFIG, FOR_TRANSFORMERS, value_problems
 from bert_export.checkpoint.findings import Findings, listing, read_object, reading
 from bert_export.checkpoint.foreign import check_foreign_code
@@ -150,4 +151,8 @@ def config_file(config: BertConfig, settings: HeadSettings) -> str:
         values["label2id"] = {label: i for i, label in enumerate(settings.labels)}
     if settings.problem_type:
         values["problem_type"] = settings.problem_type
+        if settings.problem_type == "single_label_classification" and len(settings.labels) == 1:
+            del values["problem_type"]  # transformers has none for a cross-encoder, and refuses this one
+    if settings.activation:
+        values["sentence_transformers"] = {"activation_fn": MODULES[settings.activation]}
     return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -134,6 +134,9 @@ CONFIG = KnownFile(
             carried(name, "the activation of a cross-encoder's or classifier's logits")
             for name in ("sentence_transformers", "sbert_ce_default_activation_function", "function_to_apply")
         ),
+        carried(
+            "task_specific_params", "function_to_apply of text classification; other settings of pipelines are not"
+        ),
         carried("tokenizer_class", "which tokenizer the checkpoint has, where tokenizer_config.json does not say"),
         carried("auto_map", "refused where it names the model's code, unless --ignore-auto-map is passed"),
         *(
@@ -172,7 +175,6 @@ CONFIG = KnownFile(
         dropped("embedding_size", "of other models: a BERT's embeddings are as wide as its layers"),
         dropped("prediction_heads", "heads of the library adapters", {}),
         dropped("adapter_fusion*", "of the library adapters", {}),
-        dropped("task_specific_params", "settings of pipelines", {}),
         dropped("custom_pipelines", "names code for pipelines, which is never loaded", {}),
         ignored("directionality", _POOLER),
         ignored("pooler_*", _POOLER),

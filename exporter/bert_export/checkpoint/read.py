@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import BertConfig, PreTrainedModel
 
+from bert_export.checkpoint.activation import with_cross_encoder
 from bert_export.checkpoint.adapter import Adapter, note_base, with_head_of
 from bert_export.checkpoint.architecture import architectures, build_config, config_file, read_config, task_of
 from bert_export.checkpoint.findings import Findings
@@ -59,12 +60,12 @@ def read(
     """The checkpoint at `places`; see `bert_export.checkpoint.load`."""
     layout = lay_out(places, findings)
     adapter = layout.adapter
-    raw = read_config(layout.model, findings)
+    raw = with_cross_encoder(places.model.path, read_config(layout.model, findings))
     task = task or task_of(raw, adapter.folder if adapter else None, tasks)
-    if adapter:
+    if adapter and places.adapter:
         check_kind(adapter, findings)
         note_base(adapter, places.model, raw, findings)
-        raw = with_head_of(adapter, raw)
+        raw = with_cross_encoder(places.adapter.path, with_head_of(adapter, raw))
     check_left_out(places.model.path, "labels" in task.settings, findings)
     with quiet(), offline():
         facts = _facts(layout, raw, task, options, findings)

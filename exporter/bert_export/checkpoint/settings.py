@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bert_export.checkpoint.activation import read_activation
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.sentence import SentenceSettings
 from bert_runtime.tasks.task import HeadSettings
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from transformers import BertConfig
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+INFERRED = "single_label_classification"
+"""Where config.json has none. transformers trains one label as a regression, and writes that down; see `activation`."""
 POOLINGS = ("mean", "cls", "pooler")
 
 
@@ -25,6 +28,7 @@ class LoadOptions:
         pooling: mean, cls or pooler; None takes the checkpoint's.
         normalize: whether vectors get unit length; None takes the checkpoint's.
         max_length: the longest sequence in tokens; None takes the checkpoint's.
+        activation: none, sigmoid or softmax: what makes scores of a classifier's logits; None takes the checkpoint's.
         allow_random_head: give head weights that the checkpoint lacks seeded random values (for trials of speed only).
         ignore_auto_map: load the stock class of that name where config.json names its author's own code, although
             that code may answer otherwise.
@@ -35,6 +39,7 @@ class LoadOptions:
     max_length: int | None = None
     allow_random_head: bool = False
     ignore_auto_map: bool = False
+    activation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,22 @@ def _problem_type(known: Known, findings: Findings) -> str:
     """The kind of classification; inferred as transformers does where config.json does not say."""
     given = known.raw.get("problem_type")
     if given is None:
-        inferred = "regression" if known.config.num_labels == 1 else "single_label_classification"
-        findings.notes.append(f"problem_type is missing in config.json: taken as {inferred}, as transformers does")
-        return inferred
+        one = " with one label" if known.config.num_labels == 1 else ""
+        findings.notes.append(
+            f"problem_type is missing in config.json: taken as {INFERRED}{one}, as transformers' pipeline does"
+        )
+        return INFERRED
     if given not in PROBLEM_TYPES:
         findings.problems.append(
             f"problem_type is {given!r}, expected one of {', '.join(PROBLEM_TYPES)}: correct config.json"
         )
     return str(given)
+
+
+def _activation(known: Known, findings: Findings) -> str | None:
+    """What makes scores of the logits; None for the default of the problem type."""
+    problem_type, labels = str(known.raw.get("problem_type") or INFERRED), int(known.config.num_labels or 0)
+    return read_activation(known.raw, problem_type, labels, known.options.activation, findings)
 
 
 def _pooling(known: Known, findings: Findings) -> str:
@@ -124,6 +137,7 @@ def _normalize(known: Known, findings: Findings) -> bool:
 SETTINGS: dict[str, Callable[[Known, Findings], Any]] = {
     "labels": _labels,
     "problem_type": _problem_type,
+    "activation": _activation,
     "pooling": _pooling,
     "normalize": _normalize,
 }

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from bert_runtime.bundle import Bundle
 from bert_runtime.manifest import Artefact
 from bert_runtime.record_writers import Json, to_json
+from bert_runtime.tasks.activation import activation_of
 from bert_runtime.tasks.task import TensorSpec
 
 
 def describe(bundle: Bundle) -> dict[str, Json]:
     """Task, labels, artefacts, provenance and the reports of the export."""
     manifest = bundle.manifest
-    settings = {name: value for name, value in vars(manifest.settings).items() if value not in (None, ())}
+    stated = vars(manifest.settings) | {"activation": activation_of(manifest.settings)}
+    settings = {name: value for name, value in stated.items() if value not in (None, ())}
     reports = {
         "provenance": manifest.provenance,
         "verification": manifest.verification,

@@ -104,12 +104,15 @@ class HeadSettings:
         problem_type: for text-classification, single_label_classification, multi_label_classification or regression.
         pooling: for feature-extraction, mean, cls or pooler: how the graph makes one vector of a text.
         normalize: for feature-extraction, whether vectors are scaled to unit length.
+        activation: for text-classification, none, sigmoid or softmax: what makes scores of logits; None for the default
+            of the problem type, see `bert_runtime.tasks.activation`.
     """
 
     labels: tuple[str, ...] = ()
     problem_type: str | None = None
     pooling: str | None = None
     normalize: bool | None = None
+    activation: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, InputError
+from bert_runtime.tasks.activation import ACTIVATIONS, Activation, activation_of, misfit
 from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
-from bert_runtime.tasks.scores import Floats, sigmoid, softmax, top
+from bert_runtime.tasks.scores import top
 from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import TextEncoder
 
@@ -25,24 +27,29 @@ class TextClassificationRequest(Request):
         text, text_pair: what does not fit the model is cut, the end of the longer text first. An empty text has an
             answer as any other, from its special tokens; an empty text_pair counts as none, as in the pipeline.
         top_k: at most so many labels, best first; None for all of them. A regression gives all its values.
-        threshold: the least score, 0..1, of a label that a multi-label model answers; other problem types have none.
+        threshold: the least probability, 0..1, of a label that a multi-label model answers; other problem types have
+            none. That of a raw logit is its sigmoid.
+        activation: none, sigmoid or softmax: what makes scores of the logits; None for the bundle's.
     """
 
     text: str
     text_pair: str | None = None
     top_k: int | None = None
     threshold: float = 0.5
+    activation: str | None = None
 
     def problems(self) -> Iterator[str]:
         if self.top_k is not None and self.top_k < 1:
             yield f"top_k is {self.top_k}, expected 1 or more, or none for all labels"
         if not 0 <= self.threshold <= 1:
             yield f"threshold is {self.threshold}, expected a score in 0..1"
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            yield f"activation is {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}, or none given"
 
 
 @dataclass(frozen=True)
 class LabelScore:
-    """A label and its probability in 0..1."""
+    """A label and what the activation makes of its logit: a probability in 0..1, but of the activation `none`."""
 
     label: str
     score: float
@@ -50,7 +57,7 @@ class LabelScore:
 
 @dataclass(frozen=True)
 class LabelValue:
-    """A label and the raw value that a regression gives it."""
+    """A label and the value that a regression gives it: the logit, where the activation is `none`."""
 
     label: str
     value: float
@@ -58,8 +65,9 @@ class LabelValue:
 
 @dataclass(frozen=True)
 class SingleLabelResult:
-    """Labels that exclude each other, best first: `labels[0]` is the answer. Scores are a softmax over all labels.
+    """Labels that exclude each other, best first: `labels[0]` is the answer. By default scores are a softmax over all.
 
+    A cross-encoder has one label, whose score is the answer.
     `truncated` says that the text was longer than the model and its end was not read.
     """
 
@@ -69,8 +77,9 @@ class SingleLabelResult:
 
 @dataclass(frozen=True)
 class MultiLabelResult:
-    """Labels that reach the threshold, best first (perhaps none), and the sigmoid score of every label, best first.
+    """Labels that reach the threshold, best first (perhaps none), and the score of every label, best first.
 
+    By default a score is the sigmoid of its logit.
     `truncated` says that the text was longer than the model and its end was not read.
     """
 
@@ -101,24 +110,41 @@ class EncodedText(Encoded):
 
 
 @dataclass(frozen=True)
-class ProblemType:
-    """How a problem type reads its logits, and how many labels it needs to mean anything."""
+class Scored:
+    """The logits of a text, float of shape (labels,), with all that makes an answer of them."""
 
-    answer: Callable[[TextClassificationRequest, FloatArray, tuple[str, ...], bool], TextClassificationResult]
-    least_labels: int
+    request: TextClassificationRequest
+    logits: FloatArray
+    activation: Activation
+    labels: tuple[str, ...]
+    truncated: bool
+
+    def ranked(self, least: float = -math.inf) -> tuple[LabelScore, ...]:
+        """The labels with a probability of `least` or more, best first; equal scores keep the order of the labels."""
+        scores, probabilities = self.activation.scores(self.logits), self.activation.probabilities(self.logits)
+        best = (i for i in top(scores, len(scores)) if probabilities[i] >= least)
+        return tuple(LabelScore(self.labels[i], float(scores[i])) for i in best)
 
 
 class TextClassificationHead(Head[TextClassificationRequest, EncodedText, TextClassificationResult]):
-    """Equal to transformers' text-classification pipeline with softmax, sigmoid or no function, by problem type."""
+    """Equal to transformers' text-classification pipeline with the same function to apply."""
 
     def __init__(self, text: TextEncoder, settings: HeadSettings) -> None:
-        """Raises BundleError where labels or the problem type are missing or do not fit each other."""
+        """Raises BundleError where labels, problem type or activation are missing or do not fit each other."""
         super().__init__(text, settings)
         self.labels = require_labels(NAME, settings)
-        self.problem = _problem_type(settings.problem_type, len(self.labels))
+        self.answer = _answer(settings.problem_type)
+        self.activation = _activation(settings)
 
     def encode(self, request: TextClassificationRequest) -> EncodedText:
-        """One row; texts that do not fit are cut."""
+        """One row; texts that do not fit are cut.
+
+        Raises:
+            InputError: the request's activation means nothing for so few labels.
+        """
+        reason = misfit(request.activation, len(self.labels)) if request.activation else None
+        if reason:
+            raise InputError([f"activation: {reason}; give none or sigmoid"])
         first = self.text.pieces(request.text)
         second = self.text.pieces(request.text_pair) if request.text_pair else None
         truncated = len(first) + len(second or ()) > self.text.room(second is not None)
@@ -134,56 +160,51 @@ class TextClassificationHead(Head[TextClassificationRequest, EncodedText, TextCl
             BackendError: logits that are not finite, or not one for each label.
         """
         logits = labelled_logits(outputs[0], self.labels)
-        return self.problem.answer(request, logits, self.labels, encoded.truncated)
+        activation = ACTIVATIONS[request.activation or self.activation]
+        return self.answer(Scored(request, logits, activation, self.labels, encoded.truncated))
 
 
-def single_label(
-    request: TextClassificationRequest, logits: FloatArray, labels: tuple[str, ...], truncated: bool
-) -> SingleLabelResult:
-    """The best labels by softmax over `logits`, float of shape (labels,)."""
-    return SingleLabelResult(_ranked(softmax(logits), labels)[: request.top_k], truncated)
+def single_label(scored: Scored) -> SingleLabelResult:
+    """The labels with the highest scores."""
+    return SingleLabelResult(scored.ranked()[: scored.request.top_k], scored.truncated)
 
 
-def multi_label(
-    request: TextClassificationRequest, logits: FloatArray, labels: tuple[str, ...], truncated: bool
-) -> MultiLabelResult:
-    """The labels whose sigmoid reaches the threshold; `logits` is float of shape (labels,)."""
-    scores = _ranked(sigmoid(logits), labels)
-    reached = tuple(label for label in scores if label.score >= request.threshold)
-    return MultiLabelResult(reached[: request.top_k], scores, truncated)
+def multi_label(scored: Scored) -> MultiLabelResult:
+    """The labels whose probability reaches the threshold."""
+    reached = scored.ranked(scored.request.threshold)
+    return MultiLabelResult(reached[: scored.request.top_k], scored.ranked(), scored.truncated)
 
 
-def regression(
-    _request: TextClassificationRequest, logits: FloatArray, labels: tuple[str, ...], truncated: bool
-) -> RegressionResult:
-    """The logits themselves, float of shape (labels,)."""
-    values = (LabelValue(label, float(value)) for label, value in zip(labels, logits, strict=True))
-    return RegressionResult(tuple(values), truncated)
+def regression(scored: Scored) -> RegressionResult:
+    """The scores in the order of the labels."""
+    scores = scored.activation.scores(scored.logits)
+    values = (LabelValue(label, float(value)) for label, value in zip(scored.labels, scores, strict=True))
+    return RegressionResult(tuple(values), scored.truncated)
 
 
-PROBLEM_TYPES: Mapping[str, ProblemType] = {
-    # A softmax over one logit is always 1: such a model says nothing unless its logit is read in another way.
-    "single_label_classification": ProblemType(single_label, least_labels=2),
-    "multi_label_classification": ProblemType(multi_label, least_labels=1),
-    "regression": ProblemType(regression, least_labels=1),
+PROBLEM_TYPES: Mapping[str, Callable[[Scored], TextClassificationResult]] = {
+    "single_label_classification": single_label,
+    "multi_label_classification": multi_label,
+    "regression": regression,
 }
 
 
-def _problem_type(name: str | None, labels: int) -> ProblemType:
-    if name is None or name not in PROBLEM_TYPES:
+def _answer(problem_type: str | None) -> Callable[[Scored], TextClassificationResult]:
+    if problem_type is None or problem_type not in PROBLEM_TYPES:
         names = ", ".join(PROBLEM_TYPES)
-        raise BundleError(f"{NAME}: problem_type is {name!r}, expected one of {names}; export the bundle again")
-    problem = PROBLEM_TYPES[name]
-    if labels < problem.least_labels:
-        raise BundleError(
-            f"{NAME}: {name} with {labels} label, expected at least {problem.least_labels}; export with the "
-            "problem_type regression (raw value) or multi_label_classification (sigmoid score)"
-        )
-    return problem
+        raise BundleError(f"{NAME}: problem_type is {problem_type!r}, expected one of {names}; export the bundle again")
+    return PROBLEM_TYPES[problem_type]
 
 
-def _ranked(scores: Floats, labels: tuple[str, ...]) -> tuple[LabelScore, ...]:
-    return tuple(LabelScore(labels[i], float(scores[i])) for i in top(scores, len(scores)))
+def _activation(settings: HeadSettings) -> str:
+    name = activation_of(settings)
+    if name is None or name not in ACTIVATIONS:
+        names = ", ".join(ACTIVATIONS)
+        raise BundleError(f"{NAME}: activation is {name!r}, expected one of {names}; export the bundle again")
+    reason = misfit(name, len(settings.labels))
+    if reason:
+        raise BundleError(f"{NAME}: activation: {reason}; export with the activation sigmoid or none")
+    return name
 
 
 TEXT_CLASSIFICATION = Task(
@@ -194,7 +215,7 @@ TEXT_CLASSIFICATION = Task(
     outputs=(TensorSpec("logits", "float32", ("batch", "labels")),),
     request=TextClassificationRequest,
     head=TextClassificationHead,
-    settings=("labels", "problem_type"),
+    settings=("labels", "problem_type", "activation"),
     examples=(
         {"text": "A warm, funny and thoroughly engaging film."},
         {"text": "I would not recommend this to anyone.", "top_k": 1},

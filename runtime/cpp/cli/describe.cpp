@@ -8,6 +8,7 @@
 #include "files.h"
 #include "manifest_json.h"
 #include "records.h"
+#include "tasks/activation.h"
 #include "texts.h"
 
 namespace bert_runtime::cli {
@@ -62,6 +63,7 @@ Json describe(const Bundle& bundle) {
   if (manifest.settings.problem_type) record["problem_type"] = *manifest.settings.problem_type;
   if (manifest.settings.pooling) record["pooling"] = *manifest.settings.pooling;
   if (manifest.settings.normalize) record["normalize"] = *manifest.settings.normalize;
+  if (const auto activation = activation_of(manifest.settings)) record["activation"] = *activation;
   record["max_length"] = manifest.tokenizer.max_length;
   record["megabytes"] = megabytes(manifest);
   record["artefacts"] = Json::array();

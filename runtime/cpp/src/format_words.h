@@ -11,6 +11,7 @@ inline const std::vector<std::string> kMasks = {"any", "right_padded"};
 inline const std::vector<std::string> kDtypes = {"int64", "int32", "float32", "float16", "bool"};
 inline const std::vector<std::string> kProblemTypeNames = {"single_label_classification", "multi_label_classification", "regression"};
 inline const std::vector<std::string> kPoolingNames = {"mean", "cls", "pooler"};
+inline const std::vector<std::string> kActivationNames = {"none", "sigmoid", "softmax"};
 inline const std::vector<std::string> kTruncationSides = {"right", "left"};
 inline const std::vector<std::string> kRequestAxes = {"batch", "choices", "masks", "past", "sequence", "source", "sources", "texts", "total"};
 

@@ -93,6 +93,7 @@ HeadSettings settings(Record record) {
   if (record.has("problem_type")) found.problem_type = record.choice("problem_type", kProblemTypeNames);
   if (record.has("pooling")) found.pooling = record.choice("pooling", kPoolingNames);
   if (record.has("normalize")) found.normalize = record.boolean("normalize");
+  if (record.has("activation")) found.activation = record.choice("activation", kActivationNames);
   record.close();
   return found;
 }

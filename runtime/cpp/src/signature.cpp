@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "python_repr.h"
+#include "tasks/activation.h"
 #include "texts.h"
 
 namespace bert_runtime {
@@ -99,20 +100,33 @@ void shared_rows_problems(const Manifest& manifest, const Task& task, Problems& 
   }
 }
 
+/// A setting with a default.
+constexpr std::string_view kMayBeAbsent = "activation";
+
 void settings_problems(const HeadSettings& settings, const Task& task, Problems& problems) {
   const std::pair<std::string, bool> given[] = {{"labels", !settings.labels.empty()},
                                                 {"problem_type", settings.problem_type.has_value()},
                                                 {"pooling", settings.pooling.has_value()},
-                                                {"normalize", settings.normalize.has_value()}};
+                                                {"normalize", settings.normalize.has_value()},
+                                                {"activation", settings.activation.has_value()}};
   for (const auto& [key, is_given] : given) {
     const bool is_used = std::ranges::find(task.settings, key) != task.settings.end();
-    if (!is_given && is_used) {
+    if (!is_given && is_used && key != kMayBeAbsent) {
       problems.push_back("settings." + key + " is missing, expected the setting that " + task.name + " needs");
     }
     if (is_given && !is_used) {
       problems.push_back("settings." + key + " is no setting of " + task.name + ", expected only: " +
                          joined(task.settings, ", ", "none"));
     }
+  }
+}
+
+void activation_problems(const HeadSettings& settings, const Task& task, Problems& problems) {
+  const std::optional<std::string> activation = activation_of(settings);
+  const bool is_used = std::ranges::find(task.settings, kMayBeAbsent) != task.settings.end();
+  if (!activation || !is_used || settings.labels.empty()) return;
+  if (const auto reason = misfit(*activation, settings.labels.size())) {
+    problems.push_back("settings.activation: " + *reason);
   }
 }
 
@@ -239,6 +253,7 @@ std::vector<std::string> task_problems(const Manifest& manifest, const Task& tas
   source_problems(manifest, task, problems);
   shared_rows_problems(manifest, task, problems);
   settings_problems(manifest.settings, task, problems);
+  activation_problems(manifest.settings, task, problems);
   label_problems(manifest, task, problems);
   size_problems(manifest, problems);
   return problems;

@@ -91,6 +91,7 @@ HeadSettings settings_of(const Json& record) {
     if (key == "problem_type") settings.problem_type = value.get<std::string>();
     if (key == "pooling") settings.pooling = value.get<std::string>();
     if (key == "normalize") settings.normalize = value.get<bool>();
+    if (key == "activation") settings.activation = value.get<std::string>();
   }
   return settings;
 }

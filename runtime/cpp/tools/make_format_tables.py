@@ -38,6 +38,7 @@ WORDS: Mapping[str, Sequence[str]] = {
     "kDtypes": manifest_json.DTYPES,
     "kProblemTypeNames": manifest_json.PROBLEM_TYPES,
     "kPoolingNames": manifest_json.POOLINGS,
+    "kActivationNames": manifest_json.ACTIVATIONS,
     "kTruncationSides": manifest_json.TRUNCATION_SIDES,
     "kRequestAxes": sorted(REQUEST_AXES),
 }

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import scipy.stats
 from seqeval.metrics import f1_score
+from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
 
 from bert_calibration.quality import MEASURES, Difference, agreement, difference, evaluate, measure_of, qualities
 from bert_calibration.quality.entities import TOKEN_CLASSIFICATION_QUALITY
 from bert_calibration.quality.labels import MULTI_LABEL_QUALITY, SINGLE_LABEL_QUALITY
 from bert_calibration.quality.masked_words import FILL_MASK_QUALITY
+from bert_calibration.quality.one_label import ONE_LABEL_QUALITY
 from bert_calibration.quality.question_answering import QUESTION_ANSWERING_QUALITY, exact_match, f1
 from bert_calibration.quality.regression import REGRESSION_QUALITY
 from bert_calibration.quality.vectors import FEATURE_EXTRACTION_QUALITY, PairScore
@@ -114,6 +116,37 @@ def test_accuracy_counts_the_best_label() -> None:
     assert figures(SINGLE_LABEL_QUALITY, results, ["a", "b", "a", "a"]) == {"accuracy": 0.75}
 
 
+def scores(*numbers: float) -> list[SingleLabelResult]:
+    return [SingleLabelResult((LabelScore("LABEL_0", number),), False) for number in numbers]
+
+
+@pytest.mark.parametrize("digits", [1, 6], ids=["with ties", "without"])
+def test_one_label_is_judged_by_average_precision_where_golds_are_0_or_1(digits: int) -> None:
+    generator = np.random.default_rng(digits)
+    golds = [float(x) for x in generator.random(200) < 0.3]
+    found = [round(gold + generator.normal(), digits) for gold in golds]
+    expected = average_precision_score(golds, found)
+
+    assert figures(ONE_LABEL_QUALITY, scores(*found), golds) == {
+        "average precision": pytest.approx(expected),
+        "Pearson": pytest.approx(scipy.stats.pearsonr(found, golds).statistic),
+        "Spearman": pytest.approx(scipy.stats.spearmanr(found, golds).statistic),
+    }
+
+
+@pytest.mark.parametrize("golds", [[0.1, 0.9, 0.4], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 2.0]])
+def test_one_label_is_judged_by_correlations_where_golds_are_graded_or_all_the_same(golds: list[float]) -> None:
+    assert list(figures(ONE_LABEL_QUALITY, scores(0.2, 0.8, 0.3), golds)) == ["Pearson", "Spearman"]
+
+
+def test_a_wrong_score_of_one_label_costs_quality_and_agreement() -> None:
+    before, after, golds = scores(0.1, 0.9, 0.8, 0.2), scores(0.9, 0.1, 0.8, 0.2), [0.0, 1.0, 1.0, 0.0]
+
+    assert figures(ONE_LABEL_QUALITY, before, golds)["average precision"] == 1.0
+    assert figures(ONE_LABEL_QUALITY, after, golds)["average precision"] < 0.7
+    assert agreement(ONE_LABEL_QUALITY, after, before).value < 0.5
+
+
 def test_several_labels_give_micro_f1() -> None:
     results, golds = [labels("a", "b"), labels(), labels("c")], [{"a"}, {"b"}, {"c"}]
 
@@ -206,4 +239,5 @@ def test_every_head_has_a_measure() -> None:
     for task in TASKS:
         kinds = PROBLEM_TYPES if "problem_type" in task.settings else (None,)
         for kind in kinds:
-            assert measure_of(task, HeadSettings(problem_type=kind)) in MEASURES.values()
+            for names in (("a",), ("a", "b")):
+                assert measure_of(task, HeadSettings(labels=names, problem_type=kind)) in MEASURES.values()

@@ -63,13 +63,14 @@ def test_labels_that_do_not_count_from_zero_to_the_last_are_refused(make: Make, 
         texts(folder)
 
 
-@pytest.mark.parametrize(("count", "inferred"), [(1, "regression"), (2, "single_label_classification")])
-def test_a_missing_problem_type_is_inferred_from_the_number_of_labels_and_said(
-    make: Make, count: int, inferred: str
+@pytest.mark.parametrize(("count", "activation"), [(1, "sigmoid"), (2, None)])
+def test_a_missing_problem_type_is_inferred_as_the_pipeline_does_and_said(
+    make: Make, count: int, activation: str | None
 ) -> None:
     checkpoint = texts(make("BertForSequenceClassification", num_labels=count))
-    assert checkpoint.settings.problem_type == inferred
-    assert any(inferred in note for note in checkpoint.notes)
+    assert checkpoint.settings.problem_type == "single_label_classification"
+    assert checkpoint.settings.activation == activation
+    assert any("taken as single_label_classification" in note for note in checkpoint.notes)
 
 
 def test_a_given_problem_type_is_kept_without_a_note(make: Make) -> None:

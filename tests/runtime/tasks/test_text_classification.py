@@ -1,4 +1,4 @@
-"""Text classification: equal to transformers' pipeline for the three problem types, single texts and pairs."""
+"""Text classification: equal to transformers' pipeline for every problem type and activation, texts and pairs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.tasks.activation import ACTIVATIONS, DEFAULTS
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.text_classification import (
-    PROBLEM_TYPES,
     TEXT_CLASSIFICATION,
     EncodedText,
     MultiLabelResult,
@@ -29,11 +29,14 @@ from bert_runtime.tasks.text_classification import (
 from bert_runtime.text import TextEncoder
 
 CASES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cases/text_classification.json").read_text("utf-8"))
-FUNCTIONS = {
-    "single_label_classification": "softmax",
-    "multi_label_classification": "sigmoid",
-    "regression": "none",
-}
+SETTINGS = tuple(
+    (problem, activation, count)
+    for problem, default in DEFAULTS.items()
+    for activation in (None, *ACTIVATIONS)
+    for count in (1, 2, 5)
+    if count >= ACTIVATIONS[activation or default].least_labels
+)
+"""(problem type, activation or none for the default, labels) of every head there can be."""
 TEXTS: tuple[tuple[str, str | None], ...] = (
     ("A warm, funny and thoroughly engaging film.", None),
     ("Das Café am Marktplatz – très bien ! 😡😡", None),
@@ -67,8 +70,11 @@ def reference_tokenizer() -> Any:
     return pytest.importorskip("transformers").AutoTokenizer.from_pretrained(model_directory())
 
 
-def head(problem_type: str | None, *labels: str, max_length: int = 512) -> TextClassificationHead:
-    return TextClassificationHead(encoder(max_length), HeadSettings(labels=labels, problem_type=problem_type))
+def head(
+    problem_type: str | None, *labels: str, max_length: int = 512, activation: str | None = None
+) -> TextClassificationHead:
+    settings = HeadSettings(labels=labels, problem_type=problem_type, activation=activation)
+    return TextClassificationHead(encoder(max_length), settings)
 
 
 def decode(tagger: TextClassificationHead, logits: list[float], **record: object) -> TextClassificationResult:
@@ -88,8 +94,9 @@ def named(result: TextClassificationResult) -> dict[str, list[tuple[str, float]]
 
 @pytest.mark.parametrize("case", CASES["decode"], ids=lambda case: case["name"])
 def test_golden_logits_give_the_golden_result(case: dict[str, Any]) -> None:
-    tagger = head(case["problem_type"], *case["labels"])
-    got = named(decode(tagger, case["logits"], top_k=case["top_k"], threshold=case["threshold"]))
+    tagger = head(case["problem_type"], *case["labels"], activation=case.get("activation"))
+    options = {name: case[name] for name in ("top_k", "threshold")} | case.get("request", {})
+    got = named(decode(tagger, case["logits"], **options))
     assert got.keys() == case["result"].keys()
     for field, expected in case["result"].items():
         assert [label for label, _ in got[field]] == [label for label, _ in expected]
@@ -104,7 +111,9 @@ def seeded_model(problem_type: str, count: int) -> Any:
     torch.manual_seed(count)
     torch.set_num_threads(1)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    config = transformers.BertConfig(**sizes, num_labels=count, problem_type=problem_type)
+    # transformers has no problem type for a cross-encoder
+    kind = None if problem_type == "single_label_classification" and count == 1 else problem_type
+    config = transformers.BertConfig(**sizes, num_labels=count, problem_type=kind)
     model = transformers.BertForSequenceClassification(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -129,18 +138,16 @@ def all_scores(result: TextClassificationResult) -> dict[str, float]:
     return {part.label: part.score for part in parts}
 
 
-@pytest.mark.parametrize(
-    ("problem_type", "count"),
-    [(problem, count) for problem in FUNCTIONS for count in (1, 2, 5) if count >= PROBLEM_TYPES[problem].least_labels],
-)
-def test_answers_equal_the_transformers_pipeline(problem_type: str, count: int) -> None:
+@pytest.mark.parametrize(("problem_type", "activation", "count"), SETTINGS)
+def test_answers_equal_the_transformers_pipeline(problem_type: str, activation: str | None, count: int) -> None:
     model, transformers = seeded_model(problem_type, count), pytest.importorskip("transformers")
     pipe = transformers.pipeline("text-classification", model=model, tokenizer=reference_tokenizer(), device="cpu")
-    tagger = head(problem_type, *model.config.id2label.values())
+    tagger = head(problem_type, *model.config.id2label.values(), activation=activation)
+    function = activation or DEFAULTS[problem_type]
     answers = []
     for text, pair in TEXTS:
         inputs = {"text": text} if pair is None else {"text": text, "text_pair": pair}
-        expected = pipe(inputs, top_k=None, function_to_apply=FUNCTIONS[problem_type], truncation=True)
+        expected = pipe(inputs, top_k=None, function_to_apply=function, truncation=True)
         request = TextClassificationRequest(text, pair)
         encoded = tagger.encode(request)
         got = all_scores(tagger.decode(request, encoded, [torch_logits(model, encoded)]))
@@ -180,13 +187,13 @@ def test_one_word_more_than_a_pair_has_room_for_counts_as_cut() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("problem_type", FUNCTIONS)
+@pytest.mark.parametrize("problem_type", DEFAULTS)
 def test_logits_that_are_not_finite_are_an_error(problem_type: str, value: float) -> None:
     with pytest.raises(BackendError, match=r"1 of 2 logits are not finite.*fp32"):
         decode(head(problem_type, "a", "b"), [0.0, value])
 
 
-@pytest.mark.parametrize("problem_type", FUNCTIONS)
+@pytest.mark.parametrize("problem_type", DEFAULTS)
 def test_logits_for_another_number_of_labels_are_an_error(problem_type: str) -> None:
     with pytest.raises(BackendError, match=r"shape \(3,\), expected \(2,\) for 2 labels"):
         decode(head(problem_type, "a", "b"), [0.0, 1.0, 2.0])
@@ -199,7 +206,7 @@ def test_logits_for_another_number_of_labels_are_an_error(problem_type: str) -> 
         ("ranking", ("a", "b"), "problem_type is 'ranking', expected one of single_label_classification, multi_label_"),
         ("regression", (), "got no labels, expected a name for each logit"),
         ("multi_label_classification", ("a", ""), r"got blank labels at \[1\], expected a name for each logit"),
-        ("single_label_classification", ("a",), "with 1 label, expected at least 2; export with the problem_type regr"),
+        ("single_label_classification", ("a",), "softmax over 1 label is always 1, expected at least 2 labels; export"),
     ],
 )
 def test_settings_that_make_no_classifier_are_refused(problem_type: str, labels: tuple[str, ...], message: str) -> None:
@@ -209,10 +216,11 @@ def test_settings_that_make_no_classifier_are_refused(problem_type: str, labels:
 
 def test_wrong_values_are_named_together() -> None:
     with pytest.raises(InputError) as caught:
-        TextClassificationRequest("a", top_k=0, threshold=1.5).check()
+        TextClassificationRequest("a", top_k=0, threshold=1.5, activation="Sigmoid").check()
     assert caught.value.problems == (
         "top_k is 0, expected 1 or more, or none for all labels",
         "threshold is 1.5, expected a score in 0..1",
+        "activation is 'Sigmoid', expected one of none, sigmoid, softmax, or none given",
     )
 
 
@@ -230,3 +238,45 @@ def test_the_examples_are_requests_of_which_some_are_cut_and_some_are_pairs() ->
     assert {(tagger.encode(r).truncated, r.text_pair is not None) for r in requests} == {
         (cut, pair) for cut in (False, True) for pair in (False, True)
     }
+
+
+def test_an_activation_that_is_none_of_them_is_refused() -> None:
+    with pytest.raises(BundleError, match="activation is 'tanh', expected one of none, sigmoid, softmax; export"):
+        head("regression", "a", activation="tanh")
+
+
+def test_a_request_cannot_ask_for_the_softmax_of_one_label() -> None:
+    with pytest.raises(InputError, match="softmax over 1 label is always 1, expected at least 2 labels; give none or"):
+        decode(head("regression", "a"), [1.0], activation="softmax")
+
+
+@pytest.mark.parametrize(("problem_type", "activation", "count"), SETTINGS)
+def test_a_request_decides_the_activation_before_the_bundle_does(
+    problem_type: str, activation: str | None, count: int
+) -> None:
+    labels, logits = [f"label {i}" for i in range(count)], [0.3 * (-2) ** i for i in range(count)]
+    named_by_bundle = head(problem_type, *labels, activation=activation)
+    for other in (name for name, value in ACTIVATIONS.items() if count >= value.least_labels):
+        expected = decode(head(problem_type, *labels, activation=other), logits)
+        assert decode(named_by_bundle, logits, activation=other) == expected
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid", "none"])
+def test_a_cross_encoder_scores_as_in_sentence_transformers(activation: str | None, tmp_path: Path) -> None:
+    """None: the default of one label, which sentence-transformers gives where the checkpoint names no function."""
+    cross_encoder, torch = pytest.importorskip("sentence_transformers").CrossEncoder, pytest.importorskip("torch")
+    model = seeded_model("regression", 1)
+    model.config.problem_type = None
+    model.save_pretrained(tmp_path)
+    reference_tokenizer().save_pretrained(tmp_path)
+    function = {None: None, "sigmoid": torch.nn.Sigmoid(), "none": torch.nn.Identity()}[activation]
+    peer = cross_encoder(str(tmp_path), device="cpu", activation_fn=function, max_length=512)
+    tagger = head("single_label_classification", "LABEL_0", activation=activation or "sigmoid")
+    seen = set()
+    for text, pair in [("a query", "a passage"), ("a query", "another passage of words"), ("Ist das wahr?", "Это")]:
+        encoded = tagger.encode(TextClassificationRequest(text, pair))
+        result = tagger.decode(TextClassificationRequest(text, pair), encoded, [torch_logits(model, encoded)])
+        (score,) = all_scores(result).values()
+        assert score == pytest.approx(float(peer.predict([(text, pair)])[0]), abs=1e-6)
+        seen.add(round(score, 4))
+    assert len(seen) == 3

@@ -27,6 +27,9 @@ struct HeadSettings {
   std::optional<std::string> problem_type = std::nullopt;  ///< Of text-classification.
   std::optional<std::string> pooling = std::nullopt;       ///< Of feature-extraction: mean, cls or pooler.
   std::optional<bool> normalize = std::nullopt;            ///< Of feature-extraction: unit length.
+  /// Of text-classification: none, sigmoid or softmax; nothing: softmax for a single label, sigmoid for several, none for
+  /// a regression.
+  std::optional<std::string> activation = std::nullopt;
 };
 
 /// What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.

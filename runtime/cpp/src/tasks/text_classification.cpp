@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 #include <utility>
 
 #include "bert_runtime/errors.h"
 #include "python_repr.h"
+#include "tasks/activation.h"
 #include "tasks/json_form.h"
 #include "tasks/labels.h"
 #include "tasks/request.h"
@@ -18,7 +20,8 @@ template <>
 struct Fields<TextClassificationRequest> {
   static constexpr auto list = std::tuple(
       required("text", &TextClassificationRequest::text), field("text_pair", &TextClassificationRequest::text_pair),
-      field("top_k", &TextClassificationRequest::top_k), field("threshold", &TextClassificationRequest::threshold));
+      field("top_k", &TextClassificationRequest::top_k), field("threshold", &TextClassificationRequest::threshold),
+      field("activation", &TextClassificationRequest::activation));
 };
 
 template <>
@@ -50,80 +53,90 @@ struct Fields<RegressionResult> {
       std::tuple(field("values", &RegressionResult::values), field("truncated", &RegressionResult::truncated));
 };
 
+/// The logits of a text, (labels,), with all that makes an answer of them.
+struct ScoredText {
+  const TextClassificationRequest& request;
+  std::span<const float> logits;
+  const Activation& activation;
+  const std::vector<std::string>& labels;
+  bool truncated;
+
+  /// The labels with a probability of `least` or more, best first; equal scores keep the order of the labels.
+  [[nodiscard]] std::vector<LabelScore> ranked(double least = -std::numeric_limits<double>::infinity()) const {
+    const std::vector<double> scores = activation.scores(logits), probabilities = activation.probabilities(logits);
+    std::vector<LabelScore> best;
+    for (const std::int64_t place : top<double>(scores, static_cast<std::int64_t>(scores.size()))) {
+      const auto i = static_cast<std::size_t>(place);
+      if (probabilities[i] >= least) best.push_back({labels[i], scores[i]});
+    }
+    return best;
+  }
+};
+
 namespace {
 
 constexpr const char* kTextClassification = "text-classification";
-using Labels = std::vector<std::string>;
-using Request = TextClassificationRequest;
-
-std::vector<LabelScore> ranked(std::span<const double> scores, const Labels& labels) {
-  std::vector<LabelScore> best;
-  for (const std::int64_t i : top(scores, static_cast<std::int64_t>(scores.size()))) {
-    best.push_back({labels[static_cast<std::size_t>(i)], scores[static_cast<std::size_t>(i)]});
-  }
-  return best;
-}
 
 void keep_best(std::vector<LabelScore>& labels, const std::optional<std::int64_t>& count) {
   if (count && *count < static_cast<std::int64_t>(labels.size())) labels.resize(static_cast<std::size_t>(*count));
 }
 
-/// The best labels by softmax.
-TextClassificationResult single_label(const Request& request, std::span<const float> logits, const Labels& labels,
-                                      bool truncated) {
-  std::vector<LabelScore> best = ranked(softmax(logits), labels);
-  keep_best(best, request.top_k);
-  return SingleLabelResult{std::move(best), truncated};
+/// The labels with the highest scores.
+TextClassificationResult single_label(const ScoredText& scored) {
+  std::vector<LabelScore> best = scored.ranked();
+  keep_best(best, scored.request.top_k);
+  return SingleLabelResult{std::move(best), scored.truncated};
 }
 
-/// The labels whose sigmoid reaches the threshold.
-TextClassificationResult multi_label(const Request& request, std::span<const float> logits, const Labels& labels,
-                                     bool truncated) {
-  const std::vector<LabelScore> scores = ranked(sigmoid(logits), labels);
-  std::vector<LabelScore> reached;
-  std::ranges::copy_if(scores, std::back_inserter(reached),
-                       [&](const LabelScore& label) { return label.score >= request.threshold; });
-  keep_best(reached, request.top_k);
-  return MultiLabelResult{std::move(reached), scores, truncated};
+/// The labels whose probability reaches the threshold.
+TextClassificationResult multi_label(const ScoredText& scored) {
+  std::vector<LabelScore> reached = scored.ranked(scored.request.threshold);
+  keep_best(reached, scored.request.top_k);
+  return MultiLabelResult{std::move(reached), scored.ranked(), scored.truncated};
 }
 
-/// The logits themselves.
-TextClassificationResult regression(const Request&, std::span<const float> logits, const Labels& labels,
-                                    bool truncated) {
-  RegressionResult result{{}, truncated};
-  for (std::size_t i = 0; i < labels.size(); ++i) result.values.push_back({labels[i], logits[i]});
+/// The scores in the order of the labels.
+TextClassificationResult regression(const ScoredText& scored) {
+  RegressionResult result{{}, scored.truncated};
+  const std::vector<double> scores = scored.activation.scores(scored.logits);
+  for (std::size_t i = 0; i < scores.size(); ++i) result.values.push_back({scored.labels[i], scores[i]});
   return result;
 }
 
-/// How a problem type reads its logits, and how many labels it needs to mean anything.
+/// The form of a problem type's answer.
 struct ProblemType {
   std::string_view name;
-  TextClassificationResult (*answer)(const Request&, std::span<const float>, const Labels&, bool);
-  std::size_t least_labels;
+  TextClassificationResult (*answer)(const ScoredText&);
 };
 
 constexpr std::array<ProblemType, 3> kProblemTypes = {{
-    // A softmax over one logit is always 1: such a model says nothing unless its logit is read in another way.
-    {"single_label_classification", single_label, 2},
-    {"multi_label_classification", multi_label, 1},
-    {"regression", regression, 1},
+    {"single_label_classification", single_label},
+    {"multi_label_classification", multi_label},
+    {"regression", regression},
 }};
 
-const ProblemType& problem_type(const std::optional<std::string>& name, std::size_t labels) {
+std::string shown(const std::optional<std::string>& name) { return name ? repr(std::string_view(*name)) : "None"; }
+
+const ProblemType& problem_type(const std::optional<std::string>& name) {
   const auto* found = std::ranges::find_if(kProblemTypes, [&](const ProblemType& type) { return name == type.name; });
-  if (found == kProblemTypes.end()) {
-    const std::string got = name ? repr(std::string_view(*name)) : "None";
-    throw BundleError(std::string(kTextClassification) + ": problem_type is " + got +
-                      ", expected one of single_label_classification, multi_label_classification, regression; export "
-                      "the bundle again");
+  if (found != kProblemTypes.end()) return *found;
+  throw BundleError(std::string(kTextClassification) + ": problem_type is " + shown(name) +
+                    ", expected one of single_label_classification, multi_label_classification, regression; export the "
+                    "bundle again");
+}
+
+/// The activation of the settings, once it is known to mean something.
+std::string activation_name(const HeadSettings& settings) {
+  const std::optional<std::string> name = activation_of(settings);
+  if (!name || !find_activation(*name)) {
+    throw BundleError(std::string(kTextClassification) + ": activation is " + shown(name) +
+                      ", expected one of none, sigmoid, softmax; export the bundle again");
   }
-  if (labels < found->least_labels) {
-    throw BundleError(std::string(kTextClassification) + ": " + std::string(found->name) + " with " +
-                      std::to_string(labels) + " label, expected at least " + std::to_string(found->least_labels) +
-                      "; export with the problem_type regression (raw value) or multi_label_classification (sigmoid "
-                      "score)");
+  if (const auto reason = misfit(*name, settings.labels.size())) {
+    throw BundleError(std::string(kTextClassification) + ": activation: " + *reason +
+                      "; export with the activation sigmoid or none");
   }
-  return *found;
+  return *name;
 }
 
 }  // namespace
@@ -137,17 +150,25 @@ std::vector<std::string> TextClassificationRequest::problems() const {
   if (!(0 <= threshold && threshold <= 1)) {
     problems.push_back("threshold is " + repr(threshold) + ", expected a score in 0..1");
   }
+  if (activation && !find_activation(*activation)) {
+    problems.push_back("activation is " + repr(std::string_view(*activation)) +
+                       ", expected one of none, sigmoid, softmax, or none given");
+  }
   return problems;
 }
 
 TextClassificationHead::TextClassificationHead(TextEncoder text, HeadSettings settings)
     : HeadBase(std::move(text), std::move(settings)) {
   require_labels(kTextClassification, this->settings());
-  answer_ = problem_type(this->settings().problem_type, this->settings().labels.size()).answer;
+  answer_ = problem_type(this->settings().problem_type).answer;
+  activation_ = activation_name(this->settings());
 }
 
 TextClassificationEncoded TextClassificationHead::encode(const TextClassificationRequest& request) const {
   raise_input_problems(request.problems());
+  if (const auto reason = misfit(request.activation.value_or(activation_), settings().labels.size())) {
+    raise_input_problems({"activation: " + *reason + "; give none or sigmoid"});
+  }
   const Pieces first = text().pieces(request.text);
   if (!request.text_pair || request.text_pair->empty()) {
     const Row row = text().row(text().truncate(first));
@@ -163,7 +184,8 @@ TextClassificationResult TextClassificationHead::decode(const TextClassification
                                                         const TextClassificationEncoded& encoded,
                                                         std::span<const Outputs> outputs) const {
   const FloatArray& logits = labelled_logits(outputs[0], settings().labels);
-  return answer_(request, logits.values, settings().labels, encoded.truncated);
+  const Activation& activation = *find_activation(request.activation.value_or(activation_));
+  return answer_({request, logits.values, activation, settings().labels, encoded.truncated});
 }
 
 const Task& TextClassification::task() {

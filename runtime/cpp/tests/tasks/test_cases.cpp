@@ -179,11 +179,13 @@ TEST_CASE("shared windows merge into their sequence") {
 TEST_CASE("shared logits of a text give its labels or values") {
   for (const Json& record : cases("text_classification", "decode")) {
     CAPTURE(record.at("name").get<std::string>());
-    const HeadQuestion question = {
-        "text-classification", kTokenizer, tiny_record(512),
-        {{"labels", record.at("labels")}, {"problem_type", record.at("problem_type")}},
-        {{"text", "hello"}, {"top_k", record.at("top_k")}, {"threshold", record.at("threshold")}},
-        Json::array({{{"logits", record.at("logits")}}})};
+    const Json settings = {{"labels", record.at("labels")},
+                           {"problem_type", record.at("problem_type")},
+                           {"activation", record.value("activation", Json())}};
+    Json request = {{"text", "hello"}, {"top_k", record.at("top_k")}, {"threshold", record.at("threshold")}};
+    request.update(record.value("request", Json::object()));
+    const HeadQuestion question = {"text-classification", kTokenizer, tiny_record(512), settings, request,
+                                   Json::array({{{"logits", record.at("logits")}}})};
     const Json got = ask_head(question).result;
     for (const auto& [key, expected] : record.at("result").items()) {
       Json pairs = Json::array();
