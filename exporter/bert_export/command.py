@@ -57,7 +57,7 @@ def _require_packages(options: ExportOptions) -> None:
         extras = "cpu,export" if options.bundle is None else "cpu,cli,int8"
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise OptionError(
-            f"{', '.join(missing)} {are} not installed, and this export needs {them}; run "
+            f"{', '.join(missing)} {are} not installed, and an export needs {them}; run "
             f"`pip install 'bert-export[{extras}]'`"
         )
 

@@ -319,7 +319,7 @@ def test_missing_packages_are_named_before_any_work(tmp_path: Path) -> None:
     done = blocked(["torch", "onnxscript"], ["--task", "qa", "-o", "out"], tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "torch, onnxscript are not installed, and this export needs them" in done.stderr
+    assert "torch, onnxscript are not installed, and an export needs them" in done.stderr
     assert "pip install 'bert-export[cpu,export]'" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
