@@ -65,6 +65,11 @@ def _manifest_bytes(directory: Path) -> bytes:
     try:
         _regular_file(directory, NAME)
     except BundleError as error:
+        if (directory / "config.json").is_file():
+            raise BundleError(
+                f"{directory}: a checkpoint, expected a bundle; make one first: "
+                f"`bert-export --model {directory} --output BUNDLE`"
+            ) from error
         raise BundleError(f"{directory}: {error}; name the directory that bert-export wrote") from error
     try:
         with (directory / NAME).open("rb") as file:

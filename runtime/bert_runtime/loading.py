@@ -43,6 +43,9 @@ _CHOICES = 16
 _log = logging.getLogger("bert_runtime")
 
 
+MOST_THREADS = 1024
+"""More than any machine that this runs on has; an engine would try to start them all."""
+
 MODES = ("auto", "latency", "throughput")
 
 
@@ -76,8 +79,8 @@ class Options:
 
     def __post_init__(self) -> None:
         problems = []
-        if self.threads is not None and self.threads < 1:
-            problems.append(f"threads is {self.threads}, expected at least 1")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            problems.append(f"threads is {self.threads}, expected 1 to {MOST_THREADS}")
         if self.mode not in MODES:
             problems.append(f"mode is {self.mode!r}, expected one of {', '.join(MODES)}")
         if problems:

@@ -184,3 +184,51 @@ def test_choices_are_words_or_json_or_repeated(choices: tuple[str, ...], cpp: Ru
     for run in (cpp, python):
         code, out, _ = run(*arguments)
         assert (code, json.loads(out)["text"]) == (0, json.loads(expected[1])["text"])
+
+
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "nothing": ((), "bert-run DIR [flags]; bert-run --help lists the flags by task"),
+    "no directory": (("none", "--text", "a"), "none: does not exist, expected the directory of a bundle"),
+    "a file": (("config.json", "--text", "a"), "config.json: is no directory, expected the directory of a bundle"),
+    "a checkpoint": ((".", "--text", "a"), "a checkpoint, expected a bundle; make one first: `bert-export --model /"),
+    "a target": (
+        (BUNDLE, "--text", "a", "--target", "portabel"),
+        "expected one of auto, cpu, cuda, tensorrt, openvino, portable (did you mean portable?)",
+    ),
+    "no target": (
+        (BUNDLE, "--text", "a", "--target", "tpu"),
+        "argument --target: got 'tpu', expected one of auto, cpu",
+    ),
+    "many threads": ((BUNDLE, "--text", "a", "--threads", "100000"), "threads is 100000, expected 1 to 1024"),
+    "no threads": ((BUNDLE, "--text", "a", "--threads", "0"), "threads is 0, expected 1 to 1024"),
+    "half a thread": ((BUNDLE, "--text", "a", "--threads", "2.5"), "got '2.5', expected a whole number"),
+    "a flag": ((BUNDLE, "--txet", "a"), "unknown: --txet (did you mean --text?); text-classification takes --text ["),
+    "another task's": (
+        (str(GOLDEN / "question-answering"), "--text", "a"),
+        "; question-answering takes --question --context [--top-k]",
+    ),
+    "its own file": ((BUNDLE, "--input", "x.jsonl", "--output", "x.jsonl"), "--input and --output would both use"),
+    "escapes": (("a\x1b[31mb\u202e", "--text", "a"), "a\\x1b[31mb\\u202e: does not exist"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_commands_are_explained_in_the_same_line(
+    case: str, cpp: Run, python: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, message = WRONG[case]
+    monkeypatch.chdir(tmp_path)
+    for name in ("config.json", "x.jsonl"):
+        Path(name).write_text("{}")
+    ours, theirs = cpp(*arguments), python(*arguments)
+    assert (theirs[0], theirs[1], len(theirs[2].splitlines())) == (2, "", 1)
+    assert message in theirs[2]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("arguments", [("--help",), (BUNDLE, "--help"), (BUNDLE, "--describe")])
+def test_what_people_read_keeps_within_80_columns(arguments: tuple[str, ...], cpp: Run, python: Run) -> None:
+    runs = (python,) if "--describe" in arguments else (python, cpp)  # in C++ all that is no help is JSON
+    for run in runs:
+        code, out, _ = run(*arguments)
+        assert (code, [line for line in out.splitlines() if len(line) > 80]) == (0, [])

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 
 from bert_runtime import bundle as bundles
 from bert_runtime.cli.files import ERRORS, Files
-from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary
+from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary, takes
 from bert_runtime.cli.gpu_flags import add_gpu_flags, given_gpu_flags, gpu_options
-from bert_runtime.cli.parser import Parser, number, whole_number
+from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.errors import InputError
 from bert_runtime.hub import located
 from bert_runtime.loading import MODES, Options
@@ -70,7 +70,9 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
     """
     if not arguments or arguments[0].startswith("-"):
         _general_parser(output).parse_known_args(arguments)  # --help and --version leave here
-        raise InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags")
+        raise InputError(
+            "got no bundle, expected its directory first: bert-run DIR [flags]; bert-run --help lists the flags by task"
+        )
     bundle = bundles.read(located(arguments[0]))
     task = find_task(bundle.manifest.task)
     parsed = _bundle_parser(arguments[0], task, output).parse_args(arguments[1:])
@@ -79,6 +81,7 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
     if not (fields or files or parsed.describe):
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
+    check_target(parsed.target)
     budget = Budget(parsed.tokens, parsed.rows, parsed.padding, parsed.multiple)
     mode, gpu = _mode(parsed, task), gpu_options(parsed)
     options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, gpu, mode)
@@ -104,6 +107,7 @@ def _bundle_parser(directory: str, task: Task[Any, Any, Any], output: TextIO | N
     usage = f"{name.replace('%', '%%')} [flags]"
     description = f"{task.name}. {DESCRIPTION}"
     parser = Parser(name, output, usage=usage, description=description, epilog=EXIT_CODES, help_of=_HELP)
+    parser.takes = takes(task)
     add_request_flags(parser, task.request)
     add_flags(parser)
     return parser

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -12,6 +14,10 @@ from bert_runtime.record_writers import Json, dumps, encode
 
 SHOWN_NUMBERS = 4
 """How many numbers of a longer list are shown."""
+
+
+WIDTH, LEAST_WIDTH = 80, 8
+"""Characters of a line where no terminal says otherwise, and of a column that gave way to others."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,19 @@ def _plain(table: Table, stream: TextIO) -> None:
     if table.title:
         print(f"\n{table.title}", file=stream)
     rows = [table.columns, *table.rows] if table.columns else list(table.rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = _widths([max(map(len, column)) for column in zip(*rows, strict=True)])
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), file=stream)
+        parts = [textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(row, widths, strict=True)]
+        for line in itertools.zip_longest(*parts, fillvalue=""):
+            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(), file=stream)
+
+
+def _widths(widest: Sequence[int]) -> list[int]:
+    """The columns' widths such that a row fits: the widest give way."""
+    widths = [max(1, width) for width in widest]
+    while sum(widths) + 2 * (len(widths) - 1) > WIDTH and max(widths) > LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def _rich(table: Table, stream: TextIO) -> None:

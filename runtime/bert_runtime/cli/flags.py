@@ -84,9 +84,17 @@ def _texts(value: object) -> object:
 
 def summary(task: Task[Any, Any, Any]) -> str:
     """The task's flags on one line; those that may be left out in brackets."""
+    return f"{' = '.join((task.name, *task.aliases))}: {_taken(task)}"
+
+
+def takes(task: Task[Any, Any, Any]) -> str:
+    """The same as a sentence."""
+    return f"{task.name} takes {_taken(task)}"
+
+
+def _taken(task: Task[Any, Any, Any]) -> str:
     fields = _fields(task.request)
-    flags = (flag_of(field.name) if _required(field) else f"[{flag_of(field.name)}]" for field in fields)
-    return f"{' = '.join((task.name, *task.aliases))}: {' '.join(flags)}"
+    return " ".join(flag_of(field.name) if _required(field) else f"[{flag_of(field.name)}]" for field in fields)
 
 
 def required_flags(request: type[Request]) -> tuple[str, ...]:

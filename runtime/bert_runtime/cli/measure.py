@@ -11,7 +11,7 @@ from bert_runtime import bundle as bundles
 from bert_runtime.bench import Line, Plan, bench
 from bert_runtime.cli.boundary import DONE, tell
 from bert_runtime.cli.display import show, write_json
-from bert_runtime.cli.parser import Parser, number, whole_number
+from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.cpus import available_cpus
 from bert_runtime.record_writers import Json, to_json
 
@@ -28,6 +28,8 @@ exit codes: 0 measured, 2 the input is wrong or nothing runs here,
 def measure(argv: Sequence[str] | None, output: TextIO) -> int:
     """Measure what the arguments ask, and print it on `output`; the exit code."""
     arguments = _parser(output).parse_args(argv)
+    for target in arguments.target or ():
+        check_target(target)
     plan = Plan(
         tuple(arguments.target or ()),
         tuple(arguments.batches),

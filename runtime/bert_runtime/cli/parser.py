@@ -5,11 +5,37 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib.metadata
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from bert_runtime.errors import InputError
+from bert_runtime.targets import AUTO, BY_NAME
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps paragraphs and indented lines apart, and all within the terminal's width."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = [" ".join(part.split()) if part[:1] != " " else part for part in _PARAGRAPH.findall(text)]
+        filled = [
+            textwrap.fill(
+                part.strip(),
+                width,
+                initial_indent=indent + part[: len(part) - len(part.lstrip())],
+                subsequent_indent=indent + ("    " if part[:1] == " " else ""),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for part in paragraphs
+        ]
+        return "\n".join(filled)
+
+
+_PARAGRAPH = re.compile(r"^ .*$|^$|(?:^[^ \n].*\n?)+", re.MULTILINE)
+"""An indented line, an empty line, or lines that flow."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,10 +62,12 @@ class Parser(argparse.ArgumentParser):
             usage=usage,
             description=description,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
             allow_abbrev=False,
         )
         self._output = output
+        self.takes = ""
+        """A sentence about the flags that are told apart from all others, for who gave an unknown one."""
         self._help_of = help_of or f"{prog} --help"
         command = prog.partition(" ")[0]
         self.add_argument(
@@ -68,8 +96,8 @@ class Parser(argparse.ArgumentParser):
         flags = [flag for action in self._actions for flag in action.option_strings]
         hints = [nearest(word.partition("=")[0], flags) for word in words]
         told = ", ".join(word + hint for word, hint in zip(words, hints, strict=True))
-        if all(hints):
-            return f"unknown: {told}; {self._help_of} explains the flags"
+        if self.takes or all(hints):
+            return f"unknown: {told}; {self.takes + '; ' if self.takes else ''}{self._help_of} explains the flags"
         shown = [flag for flag in flags if flag.startswith("--") and not flag.endswith("-file")]
         return f"unknown: {told}; the flags are {' '.join(shown)}"
 
@@ -105,6 +133,17 @@ def not_one_of(word: str, known: Iterable[str]) -> str:
     """What is wrong with a word that is none of those known, and which of them was probably meant."""
     names = list(known)
     return f"got {word!r}, expected one of {', '.join(names)}{nearest(word, names)}"
+
+
+def check_target(name: str) -> None:
+    """Whether there is such a target, or it is auto.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = (AUTO, *BY_NAME)
+    if name not in known:
+        raise InputError(f"argument --target: {not_one_of(name, known)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
 from bert_runtime.backends.select import decide
+from bert_runtime.cli.display import WIDTH
 from bert_runtime.cli.printable import printable
 from bert_runtime.machine.diagnose import diagnose
 from bert_runtime.machine.finding import Finding, Level
@@ -74,10 +76,23 @@ def show_report(report: Report, stream: TextIO) -> None:
 
         console = Console(file=stream, highlight=False)
         for style, line in _lines(report):
-            console.print(Text(line, style), soft_wrap=True)
+            console.print(Text(_within(line, console.width), style), soft_wrap=True)
     else:
         for _, line in _lines(report):
-            print(line, file=stream)
+            print(_within(line, WIDTH), file=stream)
+
+
+def _within(line: str, width: int) -> str:
+    """The line, broken between words; what follows is indented further."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        width,
+        drop_whitespace=True,
+        subsequent_indent=indent + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _auto(targets: tuple[TargetReport, ...]) -> AutoReport:

@@ -61,18 +61,25 @@ def _of_cpu(system: System, target: Target) -> Iterator[Finding]:
         yield Finding(
             Level.FAULT,
             "onnxruntime is not installed",
-            f"run `pip install 'bert-export[{target.extra}]'`, or 'bert-export[gpu]' for a machine with an NVIDIA GPU",
+            f"run `pip install 'bert-export[{'gpu' if _has_gpu(system) else target.extra}]'`",
         )
 
 
 def _of_gpu(system: System, target: Target) -> Iterator[Finding]:
     provider = target.provider
     assert provider is not None
+    if not _has_gpu(system):  # what is good only for a GPU is no advice for this machine
+        yield from _gpu(system, None)
+        return
     yield from _provider(system, target.name)
     yield from _gpu(system, _cuda_major(system, target.name))
     gpus, oldest = system.driver.gpus if system.driver else (), provider.oldest_capability
     if gpus and oldest is not None and gpus[0].capability < oldest:
         yield _too_old(system, provider.oldest_reason, oldest)
+
+
+def _has_gpu(system: System) -> bool:
+    return system.driver is not None or system.nvidia_hardware
 
 
 def _provider(system: System, target: str) -> Iterator[Finding]:
@@ -111,7 +118,7 @@ def _too_old_package(system: System) -> Iterator[Finding]:
         yield Finding(
             Level.FAULT,
             f"onnxruntime-gpu {version} does not say where it runs a network, expected 1.24 at least",
-            "run `pip install 'onnxruntime-gpu>=1.24'`",
+            f"run `pip install 'onnxruntime-gpu>={'.'.join(map(str, SAFE_ONNXRUNTIME))}'`",
         )
 
 

@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include <algorithm>
 #include <ostream>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "flags.h"
 #include "nearest.h"
 #include "python_repr.h"
+#include "target.h"
 #include "texts.h"
 
 namespace bert_runtime::cli {
@@ -40,7 +42,8 @@ constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
 
 constexpr const char* kHelp = R"(usage: bert_run DIR [flags of the bundle's task] [flags]
 
-Answer with a bundle that bert-export made: one request by flags, or a file of them. Every answer is JSON on a line.
+Answer with a bundle that bert-export made: one request by flags, or a file of
+them. Every answer is JSON on a line.
 
   --describe             print what the bundle is and how it was verified
   --input FILE           read requests from FILE; - is standard input
@@ -49,38 +52,64 @@ Answer with a bundle that bert-export made: one request by flags, or a file of t
   --output-format F      the same for the output
   --with-input           repeat each line's own fields as `request`
   --allow-extra          leave fields alone that the task does not know
-  --errors fail|skip     stop at the first line that cannot be answered, or write {"error": ..., "line": N} for it
+  --errors fail|skip     stop at the first line that cannot be answered, or
+                         write {"error": ..., "line": N} for it
   --target T             the artefact to run, never another (default: auto)
   --threads N            default: the CPUs this process may use
   --tokens N, --rows N   in a batch, at most
   --padding SHARE        of a batch, at most
-  --mode M               latency: a batch at a time, with all threads; throughput: several batches at once; auto
-                         (default): throughput for a file, latency for a request and for what comes through a pipe
+  --mode M               latency: a batch at a time, with all threads;
+                         throughput: several batches at once; auto (default):
+                         throughput for a file, latency for a request and for
+                         what comes through a pipe
   --json, --cache DIR, --multiple N
-                         for the same command line as the Python bert-run: the answer is JSON in any case, and no engine
-                         here compiles what could be kept, or prepares itself for each width
-  --encoder DIR          for a decoder that reads an encoder: the bundle that reads --source
+                         for the same command line as the Python bert-run: the
+                         answer is JSON in any case, and no engine here compiles
+                         what could be kept, or prepares itself for each width
+  --encoder DIR          for a decoder that reads an encoder: the bundle that
+                         reads --source
   --version, --help
 
-Each text flag, such as --x, also exists as --x-file FILE, which reads it from a UTF-8 file. With --input the flags of
-the task are the defaults of every line. The environment variable BERT_RUNTIME_ONNXRUNTIME names ONNX Runtime's library.
+Each text flag, such as --x, also exists as --x-file FILE, which reads it from a
+UTF-8 file. With --input the flags of the task are the defaults of every line.
+The environment variable BERT_RUNTIME_ONNXRUNTIME names ONNX Runtime's library.
 
-Lines that come through a pipe are answered, and written, whenever the next line is not there yet.
+Lines that come through a pipe are answered, and written, whenever the next line
+is not there yet.
 
-exit codes: 0 done, 2 the input is wrong or no line of it could be answered, 3 some lines were skipped,
-130 interrupted, 141 the reader of the output went away
+exit codes: 0 done, 2 the input is wrong or no line of it could be answered,
+3 some lines were skipped, 130 interrupted, 141 the output's reader went away
 )";
+
+/// Words within 80 columns, the later lines indented.
+std::string wrapped(const std::vector<std::string>& words, const std::string& indent) {
+  constexpr std::size_t kWidth = 80;
+  std::string text;
+  std::string line = "  ";
+  for (const std::string& word : words) {
+    if (line.size() + word.size() >= kWidth) text += std::exchange(line, indent) + "\n";
+    line += (line.ends_with(' ') ? "" : " ") + word;
+  }
+  return text + line + "\n";
+}
+
+/// The flags of a request's fields; those that may be left out in brackets.
+std::vector<std::string> taken(const std::vector<RequestField>& fields) {
+  std::vector<std::string> flags;
+  for (const RequestField& field : fields) {
+    flags.push_back(field.is_required ? flag_of(field.name) : "[" + flag_of(field.name) + "]");
+  }
+  return flags;
+}
 
 void help(std::ostream& output) {
   output << kHelp << "\nflags by task:\n";
   for (const Task* task : tasks()) {
     std::vector<std::string> names = {task->name};
     names.insert(names.end(), task->aliases.begin(), task->aliases.end());
-    std::vector<std::string> flags;
-    for (const RequestField& field : fields_of(task->name)) {
-      flags.push_back(field.is_required ? flag_of(field.name) : "[" + flag_of(field.name) + "]");
-    }
-    output << "  " << joined(names, " = ") << ": " << joined(flags, " ") << "\n";
+    std::vector<std::string> flags = taken(fields_of(task->name));
+    flags.insert(flags.begin(), joined(names, " = ") + ":");
+    output << wrapped(flags, "    ");
   }
 }
 
@@ -126,10 +155,18 @@ std::string mode(const Given& given, const Task& task) {
   return is_file && !task.is_autoregressive ? "throughput" : "latency";
 }
 
+/// Throws InputError: there is no such target.
+std::string target(const std::string& name) {
+  std::vector<std::string> known = target_names();
+  known.insert(known.begin(), "auto");
+  if (std::ranges::find(known, name) != known.end()) return name;
+  throw InputError("argument --target: " + not_one_of(name, known));
+}
+
 Options options(const Given& given, const Task& task) {
   Options found;
   found.warn = [](const std::string& text) { tell("warning: " + text); };
-  if (given.contains("target")) found.target = given.at("target").front();
+  if (given.contains("target")) found.target = target(given.at("target").front());
   if (given.contains("encoder")) found.encoder = given.at("encoder").front();
   found.threads = integer(given, "threads");
   found.budget.tokens = integer(given, "tokens").value_or(found.budget.tokens);
@@ -178,14 +215,15 @@ std::string needed(const std::vector<RequestField>& fields) {
 std::optional<Command> parse(const std::vector<std::string>& arguments, std::ostream& output) {
   if (arguments.empty() || arguments.front().starts_with('-')) {
     if (!arguments.empty() && is_answered(read_flags({arguments.front()}, kFlags), output)) return std::nullopt;
-    throw InputError("got no bundle, expected its directory first: bert-run DIR --help shows the bundle's flags");
+    throw InputError("got no bundle, expected its directory first: bert-run DIR [flags]; bert-run --help lists the flags by task");
   }
   Command command;
   command.bundle = read_bundle(arguments.front());
   const std::vector<RequestField> fields = fields_of(command.bundle.manifest.task);
   std::vector<Flag> flags = request_flags(fields);
   flags.insert(flags.end(), kFlags.begin(), kFlags.end());
-  const Given given = read_flags({arguments.begin() + 1, arguments.end()}, flags);
+  const std::string takes = "; " + command.bundle.manifest.task + " takes " + joined(taken(fields), " ");
+  const Given given = read_flags({arguments.begin() + 1, arguments.end()}, flags, takes);
   if (is_answered(given, output)) return std::nullopt;
   command.fields = request_record(given, fields);
   command.files = files(given);

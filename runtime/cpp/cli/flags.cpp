@@ -142,30 +142,23 @@ std::string content(const std::string& path) {
   return plain;
 }
 
-std::string unknown(const std::vector<std::string>& words, const std::vector<Flag>& flags) {
+std::string unknown(const std::vector<std::string>& words, const std::vector<Flag>& flags, const std::string& takes) {
   std::vector<std::string> spellings;
-  std::vector<std::string> shown;
-  for (const Flag& flag : flags) {
-    spellings.push_back(flag.spelling);
-    if (flag.spelling.starts_with("--") && !flag.spelling.ends_with("-file")) shown.push_back(flag.spelling);
-  }
+  for (const Flag& flag : flags) spellings.push_back(flag.spelling);
   std::vector<std::string> told;
-  bool are_near = true;
   const auto is_flag = [](const std::string& word) { return word.starts_with('-'); };
   const bool has_flags = std::ranges::any_of(words, is_flag);
   for (const std::string& word : words) {
     if (has_flags && !is_flag(word)) continue;  // a value of one of these
     const std::string hint = nearest(word.substr(0, word.find('=')), spellings);
-    are_near = are_near && !hint.empty();
     told.push_back(word + hint);
   }
-  if (are_near) return "unknown: " + joined(told) + "; bert-run DIR --help explains the flags";
-  return "unknown: " + joined(told) + "; the flags are " + joined(shown, " ");
+  return "unknown: " + joined(told) + takes + "; bert-run DIR --help explains the flags";
 }
 
 }  // namespace
 
-Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>& flags) {
+Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>& flags, const std::string& takes) {
   Given given;
   std::vector<std::string> strange;
   for (auto word = words.begin(); word != words.end();) {
@@ -193,7 +186,7 @@ Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>&
     if (flag->takes != Takes::any) kept.clear();
     kept.insert(kept.end(), values.begin(), values.end());
   }
-  if (!strange.empty()) throw InputError(unknown(strange, flags));
+  if (!strange.empty()) throw InputError(unknown(strange, flags, takes));
   return given;
 }
 

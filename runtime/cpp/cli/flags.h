@@ -25,8 +25,10 @@ struct Flag {
 /// The words of each flag that was given, by its name; the last one counts, and of a flag that takes any number, all.
 using Given = std::map<std::string, std::vector<std::string>>;
 
-/// Reads `words` by these flags, in the way of Python's argparse. Throws InputError: unknown flags, missing words.
-[[nodiscard]] Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>& flags);
+/// Reads `words` by these flags, in the way of Python's argparse. Throws InputError: unknown flags, with
+/// what `takes` says of those there are; missing words.
+[[nodiscard]] Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>& flags,
+                               const std::string& takes = "");
 
 /// `top_k` is `--top-k`.
 [[nodiscard]] std::string flag_of(const std::string& field);

@@ -81,6 +81,11 @@ std::string manifest_text(const fs::path& directory) {
   try {
     regular_file(directory, kManifestName);
   } catch (const BundleError& error) {
+    std::error_code none;
+    if (fs::is_regular_file(directory / "config.json", none)) {
+      throw BundleError(directory.string() + ": a checkpoint, expected a bundle; make one first: `bert-export --model " +
+                        directory.string() + " --output BUNDLE`");
+    }
     throw BundleError(directory.string() + ": " + error.what() + "; name the directory that bert-export wrote");
   }
   try {

@@ -49,11 +49,16 @@ std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choi
                                         [start, file] { return start(file); });
 }
 
+/// More than any machine that this runs on has; an engine would try to start them all.
+constexpr std::int64_t kMostThreads = 1024;
+
 }  // namespace
 
 std::vector<std::string> Options::problems() const {
   std::vector<std::string> found = budget.problems();
-  if (threads && *threads < 1) found.push_back("threads is " + std::to_string(*threads) + ", expected at least 1");
+  if (threads && (*threads < 1 || *threads > kMostThreads)) {
+    found.push_back("threads is " + std::to_string(*threads) + ", expected 1 to " + std::to_string(kMostThreads));
+  }
   if (mode != "auto" && mode != "latency" && mode != "throughput") {
     found.push_back("mode is " + repr(mode) + ", expected one of auto, latency, throughput");
   }

@@ -29,6 +29,7 @@ from bert_runtime.schedule import Budget
 TASK = "text-classification"
 ALL = ("cpu:fp32", "cuda:fp16", "tensorrt:int8", "openvino:bf16")
 NO_TENSORRT = without(GPU_SERVER, "libnvinfer.so.10", "libnvonnxparser.so.10")
+NO_PACKAGE = replace(LAPTOP, driver=GPU_SERVER.driver, nvidia_hardware=True)
 NO_CUDA = without(GPU_SERVER, "libcudart.so.13")
 NO_DRIVER = replace(without(GPU_SERVER, LIBRARY), driver=None)
 
@@ -146,7 +147,7 @@ def test_a_named_target_is_never_replaced(machine: pytest.MonkeyPatch, target: s
     ("system", "target", "reason", "fix"),
     [
         (LAPTOP, "cuda", "no NVIDIA GPU and no driver", "use a machine that has one"),
-        (LAPTOP, "tensorrt", "no provider for GPUs", "pip install 'bert-export\\[gpu\\]'"),
+        (NO_PACKAGE, "tensorrt", "no provider for GPUs", "pip install 'bert-export\\[gpu\\]'"),
         (NO_CUDA, "cuda", "libcudart.so.13: not found", "nvidia-cuda-runtime"),
         (NO_TENSORRT, "tensorrt", "libnvinfer.so.10", "pip install 'tensorrt-cu13>=10,<11'"),
         (NO_DRIVER, "cuda", "its driver's libcuda.so.1 is not", "--gpus all"),

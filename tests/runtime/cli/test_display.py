@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bert_runtime.cli.display import Table, show, tables
+from bert_runtime.record_writers import Json
 
 
 def shown(record: dict[str, Any], terminal: bool = False) -> str:
@@ -49,3 +50,15 @@ def test_a_text_cannot_steer_the_terminal(terminal: bool) -> None:
 
 def test_an_empty_answer_says_so() -> None:
     assert shown({"entities": []}) == "entities  -\n"
+
+
+def test_tables_keep_within_80_columns_and_lose_nothing() -> None:
+    words = [f"word{i}" for i in range(40)]
+    record: dict[str, Json] = {"plain": " ".join(words), "rows": [{"a": " ".join(words), "b": "x" * 100, "c": 1}]}
+    stream = io.StringIO()
+    show(record, stream)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    for word in words:
+        assert sum(line.split().count(word) for line in lines) == 2
+    assert stream.getvalue().count("x") == 100

@@ -71,7 +71,7 @@ def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
             "onnxruntime-gpu is installed, but neither a GPU nor the driver's",
             "pip uninstall onnxruntime-gpu",
         ),
-        (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 does not say where", "pip install 'onnxruntime-gpu>=1.24'"),
+        (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 does not say where", "pip install 'onnxruntime-gpu>=1.28'"),
         (OLD_PACKAGE, "onnxruntime-gpu 1.23.2 has known faults", "pip install 'onnxruntime-gpu>=1.28'"),
         (
             replace(LAPTOP, packages={"onnxruntime": "1.27.0"}),
@@ -141,3 +141,25 @@ def test_a_package_for_another_cuda_is_named_in_its_own_words() -> None:
     system = replace(without(GPU_SERVER), needs=needs, libraries={LIBRARY: GPU_SERVER.libraries[LIBRARY]})
     (finding,) = missing_requirements(system, "cuda")
     assert "'nvidia-cublas-cu12==12.*' 'nvidia-cuda-runtime-cu12==12.*'" in finding.fix
+
+
+GPU_WITHOUT_PACKAGES = replace(NONE, driver=GPU_SERVER.driver, nvidia_hardware=True)
+
+
+def advice(system: System) -> list[str]:
+    found = [finding for target in BY_NAME for finding in missing_requirements(system, target)]
+    return [finding.fix for finding in (*found, *diagnose(system))]
+
+
+def test_a_machine_without_a_gpu_is_never_told_to_install_what_is_for_one() -> None:
+    """Whoever did so would be told of a fault."""
+    for system in (LAPTOP, NONE):
+        assert not any("gpu]" in fix or "onnxruntime-gpu" in fix for fix in advice(system))
+
+
+def test_all_advice_for_onnxruntime_asks_for_one_package() -> None:
+    for system in (NONE, GPU_WITHOUT_PACKAGES):
+        asked = {word for fix in advice(system) for word in ("bert-export[cpu]", "bert-export[gpu]") if word in fix}
+        assert len(asked) == 1
+    installed = replace(GPU_WITHOUT_PACKAGES, packages=LAPTOP.packages, modules=LAPTOP.modules)
+    assert all("pip uninstall onnxruntime`" in fix for fix in advice(installed) if "bert-export[gpu]" in fix)
