@@ -125,7 +125,8 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::integer);
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  throw InputError("argument --" + name + ": got " + repr(found->second.front()) + ", expected a whole number" + kExplains);
+  throw InputError("argument --" + name + ": got " + repr(found->second.front()) + ", expected a whole number" +
+                   kExplains);
 }
 
 std::optional<double> number(const Given& given, const std::string& name) {
@@ -215,7 +216,8 @@ std::string needed(const std::vector<RequestField>& fields) {
 std::optional<Command> parse(const std::vector<std::string>& arguments, std::ostream& output) {
   if (arguments.empty() || arguments.front().starts_with('-')) {
     if (!arguments.empty() && is_answered(read_flags({arguments.front()}, kFlags), output)) return std::nullopt;
-    throw InputError("got no bundle, expected its directory first: bert-run DIR [flags]; bert-run --help lists the flags by task");
+    throw InputError("got no bundle, expected its directory first: bert-run DIR [flags]; bert-run --help lists the "
+                     "flags by task");
   }
   Command command;
   command.bundle = read_bundle(arguments.front());

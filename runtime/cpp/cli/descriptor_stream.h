@@ -7,7 +7,8 @@
 
 namespace bert_runtime::cli {
 
-/// Holds what is written until `flush`, or until it is much and a line ends, so that a file ends with a whole line whenever the process ends.
+/// Holds what is written until `flush`, or until it is much and a line ends, so that a file ends with a whole line
+/// whenever the process ends.
 class DescriptorStream final : private std::streambuf, public std::ostream {
  public:
   /// The descriptor is the stream's from now on; `name` is what errors call it.

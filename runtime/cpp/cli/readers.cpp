@@ -63,7 +63,8 @@ class JsonLinesReader final : public Reader {
   void refuse_nul() const {
     const auto place = text_.find('\0');
     if (place == std::string::npos) return;
-    throw InputError("byte " + std::to_string(place + 1) + " of the line is NUL, expected text; save the file as UTF-8");
+    throw InputError("byte " + std::to_string(place + 1) +
+                     " of the line is NUL, expected text; save the file as UTF-8");
   }
 
   std::string text_;
