@@ -28,7 +28,7 @@ THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow test-oldest test-gpu-wheel lint format bench page accuracy train-demo clean
+.PHONY: demo test test-slow test-oldest test-gpu-wheel lint format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
 .NOTPARALLEL:
@@ -44,7 +44,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV): a few minutes the first time"
-	$(INSTALL) --group dev
+	$(INSTALL) --group dev --group docs
 	@touch $(VENV)/.installed $@
 
 $(DEMO)/manifest.json: $(VENV)/.installed $(SOURCES)
@@ -135,6 +135,11 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run
+
+# The documentation as a site; a warning is an error.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_tables.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # The results as a page of HTML, and the pictures of the READMEs.
 page: $(VENV)/.installed-dev

@@ -1,4 +1,4 @@
-"""The tables of README.md, made from the results: `python -m benchmarks.table` rewrites them in place."""
+"""The tables of README.md and of the page on accuracy, made from the results; rewritten in place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ README = Path(__file__).parent / "README.md"
 LIBRARY = "tokenizers, encode"
 """What `tokenise` compares with."""
 MARKS = ("<!-- tables: made by `python -m benchmarks.table`, do not edit -->", "<!-- end of tables -->")
-FRONT = Path(__file__).parents[1] / "README.md"
+FRONT = Path(__file__).parents[1] / "docs/guides/accuracy.md"
 FRONT_MARKS = ("<!-- accuracy: made by `python -m benchmarks.table`, do not edit -->", "<!-- end of accuracy -->")
 
 
@@ -237,12 +237,12 @@ def _starts(wall: Sequence[float], cpu: Sequence[float]) -> list[str]:
 
 
 def front(results: Sequence[Result]) -> str:
-    """The table of the project's own README."""
+    """The table of the page on accuracy."""
     return "\n".join([*overview(results), "", *EXPLANATION])
 
 
 def main() -> None:
-    """Rewrite the tables of both READMEs; the project's own has one only where accuracy was measured."""
+    """Rewrite the tables; the page on accuracy has one only where accuracy was measured."""
     try:
         results = list(read_all())
     except ResultsError as error:

@@ -1,4 +1,4 @@
-"""What the README shows runs: its Python in one session, its commands on tiny checkpoints, its output as printed."""
+"""What the README and the documents show runs: Python page by page, commands on tiny checkpoints, output as printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ import bert_runtime.cli
 import bert_runtime.cli.doctor
 from bert_calibration import measure
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bert-export": bert_export.cli.main,
     "bert-run": bert_runtime.cli.main,
@@ -34,26 +36,33 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", "what", "is", "?"]
 
 
-def blocks(language: str) -> list[str]:
+def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of one language, in order."""
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_the_python_examples_run_one_after_another(
-    demo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+LAST_LINE = {
+    "README.md": r".+ True",
+    "export.md": r"\(384,\)",
+    "python.md": r"InputError|.*request 1: question is.*",
+    "bulk.md": "40",
+}
+"""Page -> what its Python prints last."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_the_python_of_a_page_runs(
+    page: Path, demo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(demo_folder)
     names: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-    printed = capsys.readouterr().out
-    assert "True" in printed.splitlines()[0]
-    assert "request 1: question is" in printed
-    assert "'Attention': 6" in printed
-    assert printed.splitlines()[-1] == "(384,)"
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), names)
+    printed = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(LAST_LINE[page.name], printed[-1]), printed
 
 
-def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_of_the_documents_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_checkpoints()
     request = {"question": "what is a ?", "context": "a b c"}
@@ -61,8 +70,10 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
     labelled = {**request, "answers": ["b"]}
     Path("labelled.jsonl").write_text(f"{json.dumps(labelled)}\n" * 8, encoding="utf-8")
     monkeypatch.setattr(measure, "speed_up", lambda *_: 2.0)  # of a network of width 16 it says nothing
-    lines = [line.split(" #")[0] for block in blocks("console") for line in block.splitlines()]
-    commands = [shlex.split(line) for line in lines if line.startswith(tuple(COMMANDS))]
+    shown = [block for page in PAGES for block in blocks(page, "console")]
+    lines = [line.split(" #")[0] for block in shown for line in block.splitlines()]
+    found = [line for line in lines if line.startswith(tuple(COMMANDS))]
+    commands = [shlex.split(line) for line in dict.fromkeys(found)]
     assert len(commands) >= 4
     for name, *arguments in commands:
         assert COMMANDS[name](arguments) == 0, arguments
@@ -77,9 +88,9 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, monkeypat
 
 
 def test_the_answers_it_prints_are_those_of_the_demo(demo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (printed,) = (block for block in blocks("text") if "answers" in block)
+    (printed,) = (block for block in blocks(README, "text") if "answers" in block)
     context = str(demo_folder / "examples" / "transformers.txt")
-    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     questions = re.findall(r'--question "(.+?)"', makefile)
     assert len(questions) == 3
     for question in questions:

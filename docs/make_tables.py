@@ -1,0 +1,89 @@
+"""Write the tables of `guides/targets.md` from the values in `bert_runtime.targets`.
+
+    python docs/make_tables.py [--check]
+
+`--check` compares instead of writing, and exits with 1 where the page differs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from bert_runtime.targets import PRECISIONS, TARGETS, Target
+
+PAGE = Path(__file__).parent / "guides/targets.md"
+BEGIN = "<!-- targets: made by `python docs/make_tables.py`, do not edit -->"
+END = "<!-- end of targets -->"
+
+
+def _widths(target: Target) -> str:
+    multiples = target.pad_to_multiple_of
+    if multiples.latency == multiples.throughput == 1:
+        return "as they come"
+    return f"multiples of {multiples.latency}, in throughput mode of {multiples.throughput}"
+
+
+FEATURES: Mapping[str, tuple[Callable[[Target], str], bool]] = {
+    "engine": (lambda target: target.provider.name if target.provider else target.module, True),
+    "operators": (lambda target: target.operators.value, True),
+    "widths of batches": (_widths, False),
+    "several texts in a row": (lambda target: "yes" if target.packs_sequences else "", False),
+    "artefact for right-padded masks": (lambda target: "yes" if target.has_right_padded_artefact else "", True),
+    "CUDA graphs": (lambda target: "yes" if target.has_cuda_graphs else "", False),
+    "profile of shapes": (lambda target: "yes" if target.has_profile else "", False),
+}
+"""What a runtime has for a target -> how to say it, and whether the C++ runtime has it too."""
+
+
+def tables() -> Iterator[str]:
+    """The lines between the marks."""
+    yield from _table("precision", {name: lambda target, name=name: _made(target, name) for name in PRECISIONS})
+    for target in TARGETS:
+        for precision, reason in target.refusals.items():
+            yield f"* `{target.name}` in {precision}: {reason}."
+    yield ""
+    yield from _table("Python runtime", {name: say for name, (say, _) in FEATURES.items()})
+    yield from _table("C++ runtime", {name: _cpp(say, is_there) for name, (say, is_there) in FEATURES.items()})
+
+
+def _made(target: Target, precision: str) -> str:
+    if precision not in target.precisions:
+        return "refused"
+    return "yes, `auto`" if precision in target.auto_for else "yes"
+
+
+def _cpp(say: Callable[[Target], str], is_there: bool) -> Callable[[Target], str]:
+    def cell(target: Target) -> str:
+        if target.module != "onnxruntime":
+            return "refused"
+        return say(target) if is_there else ""
+
+    return cell
+
+
+def _table(title: str, rows: Mapping[str, Callable[[Target], str]]) -> Iterator[str]:
+    yield f"| {title} | {' | '.join(f'`{target.name}`' for target in TARGETS)} |"
+    yield f"|---|{'---|' * len(TARGETS)}"
+    for name, say in rows.items():
+        yield f"| {name} | {' | '.join(say(target) for target in TARGETS)} |"
+    yield ""
+
+
+def main() -> int:
+    """Write or compare the page; 1 where it differs."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    made = f"{before}{BEGIN}\n\n" + "\n".join(tables()).rstrip() + f"\n\n{END}{after}"
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(made, encoding="utf-8")
+        return 0
+    if made != page:
+        print(f"{PAGE.name} is not what {Path(__file__).name} writes; run it", file=sys.stderr)
+    return int(made != page)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
