@@ -1,5 +1,4 @@
-# make demo: export the demo checkpoint and ask it three questions.   make test: the whole test-suite.
-# make cpp: the C++ runtime.   make test-cpp, make cpp-sanitize: its tests, plainly and under sanitizers.
+# `make help` lists the targets that a person types.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -33,6 +32,9 @@ SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/c
 # Two of pip at once would undo each other's work.
 .NOTPARALLEL:
 
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt pip
@@ -50,29 +52,32 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 $(DEMO)/manifest.json: $(VENV)/.installed $(SOURCES)
 	$(BIN)/bert-export --task qa --output $(DEMO) --force
 
-demo: $(DEMO)/manifest.json
+demo: $(DEMO)/manifest.json  ## export the demo checkpoint and ask it three questions
 	$(BIN)/bert-run $(DEMO) --describe
 	$(BIN)/bert-run $(DEMO) --context "$(CONTEXT)" --question "How many pretrained models are available in 🤗 Transformers?"
 	$(BIN)/bert-run $(DEMO) --context "$(CONTEXT)" --question "What does 🤗 Transformers provide?"
 	$(BIN)/bert-run $(DEMO) --context "$(CONTEXT)" --question "🤗 Transformers provides interoperability between which frameworks?"
 
-test: $(VENV)/.installed-dev $(DEMO)/manifest.json
-	@if runtime/cpp/tools/toolchain.sh; then $(MAKE) ctest-cpp; else echo "SKIPPED: the C++ runtime"; fi
+test: $(VENV)/.installed-dev $(DEMO)/manifest.json  ## the whole test suite, in both languages
+	@if [ -z "$(WITHOUT_CPP)" ] && { runtime/cpp/tools/toolchain.sh || runtime/cpp/tools/toolchain.sh --install; }; then \
+	  $(MAKE) ctest-cpp; fi
 	BERT_EXPORT_DEMO=$(DEMO) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 15
+	@if [ -z "$(WITHOUT_CPP)" ] && ! runtime/cpp/tools/toolchain.sh; then \
+	  echo "NOT TESTED: the C++ runtime; install its tools, or say WITHOUT_CPP=1" >&2; exit 1; fi
 
-test-slow: $(VENV)/.installed-dev
+test-slow: $(VENV)/.installed-dev  ## tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 # The oldest versions that pyproject.toml allows, in a virtual environment of their own (.venv-oldest).
 OLDEST := .venv-oldest/bin/python
-test-oldest: constraints-oldest.txt pyproject.toml
+test-oldest: constraints-oldest.txt pyproject.toml  ## the oldest dependencies that pyproject.toml allows
 	$(PYTHON) -m venv .venv-oldest
 	$(OLDEST) -m pip install --quiet --no-compile --constraint constraints-oldest.txt --editable '.[cpu,openvino,cli,export,demo]' \
 	  pytest pytest-xdist hypothesis jsonschema seqeval
 	$(OLDEST) -m pytest -p no:cacheprovider --numprocesses 2 tests/runtime tests/exporter/test_export.py
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
-test-gpu-wheel: $(VENV)/.installed-dev
+test-gpu-wheel: $(VENV)/.installed-dev  ## refusals of the real onnxruntime-gpu, without a GPU
 	$(BIN)/python -m pytest -m slow tests/runtime/backends/test_gpu_wheel.py
 
 onnxruntime-headers: $(ONNXRUNTIME_HEADER)
@@ -80,15 +85,15 @@ onnxruntime-headers: $(ONNXRUNTIME_HEADER)
 $(ONNXRUNTIME_HEADER):
 	runtime/cpp/tools/onnxruntime_headers.sh $(ONNXRUNTIME_ROOT)
 
-cpp-toolchain:
+cpp-toolchain:  ## what the C++ runtime is built with, from Debian
 	runtime/cpp/tools/toolchain.sh --install
 
-cpp: $(ONNXRUNTIME_HEADER)
+cpp: $(ONNXRUNTIME_HEADER)  ## the C++ runtime, in build/cpp
 	$(CONFIGURE) -B $(CPP) $(if $(wildcard $(CPP)/CMakeCache.txt),,-DCMAKE_CXX_FLAGS_RELEASE="$(CPP_OPTIMISED) -DNDEBUG" \
 	  $(if $(filter-out 1,$(CPP_TOGETHER)),$(TOGETHER)=$(CPP_TOGETHER)))
 	cmake --build $(CPP) --parallel 2
 
-test-cpp: ctest-cpp
+test-cpp: ctest-cpp  ## the tests of the C++ runtime
 	$(BIN)/python -m pytest tests/cpp
 
 ctest-cpp: cpp cpp-install $(VENV)/.installed-dev
@@ -104,7 +109,7 @@ cpp-sanitize-build: $(ONNXRUNTIME_HEADER)
 	$(CONFIGURE) -B $(CPP_SANITIZE) -DBERT_RUNTIME_SANITIZE=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O0 $(TOGETHER)=40
 	cmake --build $(CPP_SANITIZE) --parallel 2
 
-cpp-sanitize: cpp-sanitize-build $(VENV)/.installed-dev
+cpp-sanitize: cpp-sanitize-build $(VENV)/.installed-dev  ## the same under sanitizers
 	$(WITH_ONNXRUNTIME) BERT_RUNTIME_THREAD_SECONDS=5 ctest --test-dir $(CPP_SANITIZE) --output-on-failure
 	BERT_RUNTIME_BUILD=$(CPP_SANITIZE) $(BIN)/python -m pytest --numprocesses 2 $(SANITIZED_TESTS)
 
@@ -120,32 +125,32 @@ cpp-link: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
 	BERT_RUNTIME_ONNXRUNTIME=/nowhere $(CPP_LINK)/example/embed tests/golden/v1/question-answering
 
 # One build, two versions of ONNX Runtime.
-cpp-two-versions: cpp $(VENV)/.installed-dev
+cpp-two-versions: cpp $(VENV)/.installed-dev  ## one C++ build on two versions of ONNX Runtime
 	$(BIN)/python -m pytest -m slow tests/cpp/test_two_versions.py
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev
+format: $(VENV)/.installed-dev  ## what ruff can mend by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-dev  ## the benchmarks: an hour
 	$(BIN)/python -m benchmarks.run
 
 # The documentation as a site; a warning is an error.
-docs: $(VENV)/.installed-dev
+docs: $(VENV)/.installed-dev  ## the documentation, as a site in build/site
 	$(BIN)/python docs/make_tables.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # The results as a page of HTML, and the pictures of the READMEs.
-page: $(VENV)/.installed-dev
+page: $(VENV)/.installed-dev  ## the results as one page of HTML
 	$(BIN)/python -m benchmarks.page
 
-accuracy: $(VENV)/.installed-dev
+accuracy: $(VENV)/.installed-dev  ## the accuracy of the real heads: an hour
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.table
 
