@@ -73,12 +73,12 @@ def test_every_command_of_the_documents_does_what_it_says(tmp_path: Path, monkey
     monkeypatch.setattr(measure, "speed_up", lambda *_: 2.0)  # of a network of width 16 it says nothing
     shown = [block for page in PAGES for block in blocks(page, "console")]
     lines = [line.split(" #")[0] for block in shown for line in block.splitlines()]
-    found = [line for line in lines if line.startswith(tuple(COMMANDS))]
-    commands = [shlex.split(line) for line in dict.fromkeys(found)]
+    found = [tuple(shlex.split(line)) for line in lines if line.startswith(tuple(COMMANDS))]
+    commands = list(dict.fromkeys(found))
     assert len(commands) >= 4
     for name, *arguments in commands:
         expected = SOME_SKIPPED if "skip" in arguments else 0  # one line of the input is no JSON
-        assert COMMANDS[name](arguments) == expected, arguments
+        assert COMMANDS[name](list(arguments)) == expected, arguments
     answers = [json.loads(line) for line in Path("answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["answers", "error", "answers"]
     assert Path("decoder-bundle/source.onnx").is_file()
