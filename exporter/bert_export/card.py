@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bert_runtime.manifest import Manifest
+from bert_runtime.tasks.activation import activation_of
 
 NAME = "README.md"
 _MOST_LABELS = 40
@@ -52,6 +53,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[object, ...]]:
         yield f"labels ({len(labels)})", ", ".join(labels[:_MOST_LABELS]) + more
     for name, value in {
         "problem type": settings.problem_type,
+        "activation": activation_of(settings),
         "pooling": settings.pooling,
         "normalised": settings.normalize,
         "longest text, in tokens": manifest.tokenizer.max_length,

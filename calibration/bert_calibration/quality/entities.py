@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, f1, mean, table
 from bert_runtime.json_record import Record
-from bert_runtime.tasks.entities import SCHEME
+from bert_runtime.tasks.tag_scheme import read_tags
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.token_classification import TokenClassificationRequest, TokenClassificationResult
 
@@ -19,12 +19,12 @@ Spans = frozenset[tuple[str, int, int]]
 
 
 def read(record: Record, request: TokenClassificationRequest, settings: HeadSettings) -> Spans:
-    """`entities`: objects with `start` and `end` in characters of the text and a `label` without B- or I-."""
+    """`entities`: objects with `start` and `end` in characters of the text and a `label` without its tag's letter."""
     if request.aggregation == "none":
         record.problems.append(
             "aggregation is none, expected simple, first, average or max: gold entities are whole, not tokens"
         )
-    labels = dict.fromkeys(SCHEME.sub("", label) for label in settings.labels)
+    labels = dict.fromkeys(tag.kind for tag in read_tags(settings.labels))
     spans = []
     for entity in record.records("entities"):
         start = entity.integer("start", 0, max(len(request.text) - 1, 0))

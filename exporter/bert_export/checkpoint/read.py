@@ -125,6 +125,7 @@ def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadO
             sentence = read_sentence_settings(layout.sentence, findings)
     if config is not None:
         settings = head_settings(task.settings, Known(raw, config, sentence, options), findings)
+        findings.notes += task.remarks(settings)
         with findings.collecting():
             known = ModelFacts(raw, config.vocab_size, config.max_position_embeddings, config.type_vocab_size)
             folders = TokenizerFolders(layout.tokenizer, step_of_tokens(layout.sentence, "pooling" in task.settings))

@@ -5,12 +5,12 @@ exceptions, both because the pipeline guesses what is known here:
 
 * which pieces form a word comes from the tokenizer, not from comparing a piece's length with its text: an uncased
   vocabulary decomposes Hangul and accents, and the pipeline then glues such a word to the one before it;
-* only the prefix of a chunk scheme (B-, I-, E-, S-, L-, U-, M-) is taken off a label: DATE-TIME stays DATE-TIME.
+* more tag schemes than BIO are read, and only their letters are taken off a label: DATE-TIME stays DATE-TIME. See
+  `bert_runtime.tasks.tag_scheme`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.tasks.scores import softmax
+from bert_runtime.tasks.tag_scheme import Tag
 from bert_runtime.tasks.task import FloatArray
 from bert_runtime.text import IntArray, Pieces
 
 Probabilities = NDArray[np.float64]
-
-SCHEME = re.compile("^[BIESLUM]-")
-"""The prefixes of the chunk schemes BIO, BIOES, BILOU and BMES."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Entity:
     """A labelled part of the text.
 
     Attributes:
-        label: the model's label; aggregated entities have it without its B- or I-.
+        label: the model's label; aggregated entities have it without the letter of its tag scheme, such as B- or I-.
         score: the probability in 0..1, the mean over the entity's words (tokens for `simple`).
         text: the original text between `start` and `end`.
         start, end: first and one-past-last character (code points) in the original text.
@@ -49,10 +47,10 @@ class Entity:
 
 
 @dataclass(frozen=True)
-class Tag:
-    """What the model says about one token or one word: its label, the label's probability, its characters."""
+class Labelled:
+    """What the model says about one token or one word: its tag, the tag's probability, its characters."""
 
-    label: str
+    tag: Tag
     score: float
     start: int
     end: int
@@ -69,23 +67,24 @@ VOTES: dict[str, Vote] = {
 AGGREGATIONS = ("none", "simple", *VOTES)
 
 
-def entities(text: str, pieces: Pieces, logits: FloatArray, labels: Sequence[str], aggregation: str) -> list[Entity]:
+def entities(text: str, pieces: Pieces, logits: FloatArray, tags: Sequence[Tag], aggregation: str) -> list[Entity]:
     """The entities of `text` from left to right, whatever their label.
 
-    `logits` is float of shape (pieces, labels); `aggregation` is one of AGGREGATIONS:
+    `logits` is float of shape (pieces, labels); `tags` are what the labels say, in the order of the logits; and
+    `aggregation` is one of AGGREGATIONS:
 
     * `none`: each token is an entity, under its full label;
-    * `simple`: neighbouring tokens with the same label are one entity; a B- starts another;
+    * `simple`: neighbouring tokens of one kind are one entity, unless a tag begins or ends one between them;
     * `first`, `average`, `max`: the same with words, whose probabilities are those of the first piece, the mean of all,
       or those of the piece that is surest.
     """
     probabilities = softmax(logits)
     units = words(pieces.words) if aggregation in VOTES else tokens(pieces)
     vote = VOTES.get(aggregation, VOTES["first"])
-    tags = [_tag(vote(probabilities[unit]), pieces.offsets[unit], labels) for unit in units]
+    found = [_labelled(vote(probabilities[unit]), pieces.offsets[unit], tags) for unit in units]
     if aggregation == "none":
-        return [_entity(text, tag.label, [tag], index) for index, tag in enumerate(tags, start=1)]
-    return [_entity(text, SCHEME.sub("", group[0].label), group) for group in groups(tags)]
+        return [_entity(text, each.tag.label, [each], index) for index, each in enumerate(found, start=1)]
+    return [_entity(text, group[0].tag.kind, group) for group in groups(found)]
 
 
 def tokens(pieces: Pieces) -> list[slice]:
@@ -101,28 +100,25 @@ def words(numbers: IntArray) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(borders)]
 
 
-def groups(tags: Iterable[Tag]) -> list[list[Tag]]:
-    """Runs of tags of one kind; B- starts a run, I- and labels without either prefix continue one."""
-    runs: list[list[Tag]] = []
-    for tag in tags:
-        if runs and not tag.label.startswith("B-") and _kind(tag.label) == _kind(runs[-1][-1].label):
-            runs[-1].append(tag)
+def groups(found: Iterable[Labelled]) -> list[list[Labelled]]:
+    """Runs of one kind, cut before each tag that begins an entity and after each that ends one."""
+    runs: list[list[Labelled]] = []
+    for each in found:
+        before = runs[-1][-1].tag if runs else None
+        if before and before.kind == each.tag.kind and not (before.ends or each.tag.begins):
+            runs[-1].append(each)
         else:
-            runs.append([tag])
+            runs.append([each])
     return runs
 
 
-def _kind(label: str) -> str:
-    return label[2:] if label.startswith(("B-", "I-")) else label
-
-
-def _tag(probabilities: Probabilities, offsets: IntArray, labels: Sequence[str]) -> Tag:
+def _labelled(probabilities: Probabilities, offsets: IntArray, tags: Sequence[Tag]) -> Labelled:
     """The tag of one unit: `probabilities` of shape (labels,), `offsets` of shape (pieces, 2)."""
     best = int(probabilities.argmax())
-    return Tag(labels[best], float(probabilities[best]), int(offsets[0, 0]), int(offsets[-1, 1]))
+    return Labelled(tags[best], float(probabilities[best]), int(offsets[0, 0]), int(offsets[-1, 1]))
 
 
-def _entity(text: str, label: str, run: Sequence[Tag], index: int | None = None) -> Entity:
-    score = sum(tag.score for tag in run) / len(run)
+def _entity(text: str, label: str, run: Sequence[Labelled], index: int | None = None) -> Entity:
+    score = sum(each.score for each in run) / len(run)
     start, end = run[0].start, run[-1].end
     return Entity(label, score, text[start:end], start, end, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -175,6 +175,10 @@ class Head(ABC, Generic[RequestT, EncodedT, ResultT]):
         """The answer; `outputs[i]` belongs to `encoded.features[i]`. Pure: arrays in, a dataclass out."""
 
 
+def _no_remarks(_settings: HeadSettings) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Task(Generic[RequestT, EncodedT, ResultT]):
     """A head as a value: what the exporter must trace and what the runtime must do with it.
@@ -192,6 +196,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         graph_inputs: the graph's inputs, where they differ from those that every encoder takes; see `inputs`.
         cross_attention: what such a model has in addition where it reads an encoder; None where none can.
         settings: the fields of HeadSettings that the task uses.
+        remarks: what a reader of a bundle should know of its settings, such as labels that mean less than they seem to.
         examples: requests that exercise the head; JSON records for `request`, with MASK for a mask: see `examples_for`.
     """
 
@@ -208,6 +213,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
     cross_attention: CrossAttention | None = None
     settings: tuple[str, ...] = ()
     plain_outputs: tuple[TensorSpec, ...] = ()
+    remarks: Callable[[HeadSettings], Iterable[str]] = _no_remarks
     examples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     def inputs(self, plain: bool = False, reads_source: bool = False) -> tuple[TensorSpec, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from bert_runtime.tasks.entities import AGGREGATIONS, Entity, entities
 from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.tag_scheme import read_tags, remarks
 from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import Pieces, TextEncoder
 
@@ -25,7 +26,8 @@ class TokenClassificationRequest(Request):
         aggregation: how tokens become entities: none, simple, first, average or max (see `entities`).
         stride: how many tokens neighbouring windows share where the text is longer than the model; None for a quarter
             of the window.
-        ignore_labels: labels that are left out, as they stand in the result (without B- and I- where aggregated).
+        ignore_labels: labels that are left out, as they stand in the result (without their tag's letter, such as B-,
+            where aggregated).
     """
 
     text: str
@@ -68,6 +70,7 @@ class TokenClassificationHead(Head[TokenClassificationRequest, EncodedTokens, To
         """Raises BundleError where the bundle names no labels."""
         super().__init__(text, settings)
         self.labels = require_labels(NAME, settings)
+        self.tags = read_tags(self.labels)
 
     def encode(self, request: TokenClassificationRequest) -> EncodedTokens:
         """One row for each window.
@@ -95,7 +98,7 @@ class TokenClassificationHead(Head[TokenClassificationRequest, EncodedTokens, To
             logits = labelled_logits(row, self.labels, tokens=len(features.ids))
             parts.append(logits[encoded.first : encoded.first + window.stop - window.start])
         logits = merge(encoded.windows, parts)
-        found = entities(request.text, encoded.pieces, logits, self.labels, request.aggregation)
+        found = entities(request.text, encoded.pieces, logits, self.tags, request.aggregation)
         return TokenClassificationResult(tuple(entity for entity in found if entity.label not in request.ignore_labels))
 
 
@@ -126,6 +129,7 @@ TOKEN_CLASSIFICATION = Task(
     request=TokenClassificationRequest,
     head=TokenClassificationHead,
     settings=("labels",),
+    remarks=remarks,
     examples=(
         {"text": "Ada Lovelace wrote the first program in London."},
         {"text": "Dr. J. O'Neil-Smith (born 1961) works at AT&T, e-mail: joneil@att.example.", "aggregation": "first"},

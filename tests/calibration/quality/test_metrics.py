@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from seqeval.metrics import f1_score
+from seqeval.scheme import BILOU, IOB2, IOBES, IOE2, Entities, Token
 from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
 
 from bert_calibration.quality import MEASURES, Difference, agreement, difference, evaluate, measure_of, qualities
@@ -19,12 +20,14 @@ from bert_calibration.quality.one_label import ONE_LABEL_QUALITY
 from bert_calibration.quality.question_answering import QUESTION_ANSWERING_QUALITY, exact_match, f1
 from bert_calibration.quality.regression import REGRESSION_QUALITY
 from bert_calibration.quality.vectors import FEATURE_EXTRACTION_QUALITY, PairScore
+from bert_runtime.json_record import Record
 from bert_runtime.tasks import TASKS
-from bert_runtime.tasks.entities import Entity
+from bert_runtime.tasks.entities import Entity, entities
 from bert_runtime.tasks.feature_extraction import FeatureExtractionResult
 from bert_runtime.tasks.fill_mask import FillMaskResult
 from bert_runtime.tasks.masks import Candidate, MaskResult
 from bert_runtime.tasks.question_answering import Answer, QuestionAnsweringResult
+from bert_runtime.tasks.tag_scheme import read_tags
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.text_classification import (
     PROBLEM_TYPES,
@@ -34,7 +37,8 @@ from bert_runtime.tasks.text_classification import (
     RegressionResult,
     SingleLabelResult,
 )
-from bert_runtime.tasks.token_classification import TokenClassificationResult
+from bert_runtime.tasks.token_classification import TokenClassificationRequest, TokenClassificationResult
+from bert_runtime.text import Pieces
 
 
 def label(name: str) -> SingleLabelResult:
@@ -97,6 +101,59 @@ def test_entity_f1_is_seqevals() -> None:
 
     assert 0.3 < found["entity F1"] < 0.95
     assert found["entity F1"] == pytest.approx(f1_score(right, guessed))
+
+
+@pytest.mark.parametrize("scheme", [IOB2, IOE2, IOBES, BILOU])
+def test_entity_f1_of_each_tag_scheme_is_seqevals(scheme: type[Token]) -> None:
+    letters = {IOB2: "BIIB", IOE2: "IIEE", IOBES: "BIES", BILOU: "BILU"}[scheme]  # first, inside, last, single
+    generator = random.Random(7)
+    kinds = ("PER", "LOC")
+    labels = ("O", *(f"{letter}-{kind}" for kind in kinds for letter in dict.fromkeys(letters)))
+    right: list[list[str]] = []
+    guessed: list[list[str]] = []
+    for _ in range(60):
+        words = [(generator.choice(("O", "O", *kinds)), generator.choice([1, 1, 2, 3])) for _ in range(8)]
+        heard = [(generator.choice(("O", *kinds)) if generator.random() < 0.2 else kind, n) for kind, n in words]
+        for rows, spoken in ((right, words), (guessed, heard)):
+            rows.append([tag for kind, count in spoken for tag in tagged(kind, count, letters)])
+    results = [decoded(row, labels) for row in guessed]
+    golds = [
+        frozenset((entity.tag, entity.start, entity.end) for entity in sentence)
+        for sentence in Entities(right, scheme).entities
+    ]
+    expected = f1_score(right, guessed, mode="strict", scheme=scheme)
+
+    assert 0.3 < expected < 0.95
+    assert figures(TOKEN_CLASSIFICATION_QUALITY, results, golds)["entity F1"] == pytest.approx(expected)
+
+
+def tagged(kind: str, count: int, letters: str) -> list[str]:
+    """The tags of an entity of so many words."""
+    if kind == "O":
+        return ["O"] * count
+    first, inside, last, single = tuple(letters)
+    return [f"{letter}-{kind}" for letter in (single if count == 1 else first + inside * (count - 2) + last)]
+
+
+def decoded(row: list[str], labels: tuple[str, ...]) -> TokenClassificationResult:
+    """The entities of a text of one-character words whose tags the model is sure of."""
+    places = np.arange(len(row))
+    logits = np.eye(len(labels), dtype=np.float32)[[labels.index(tag) for tag in row]] * 40
+    pieces = Pieces(np.zeros(len(row), np.int64), np.stack([places, places + 1], axis=1), places)
+    found = entities("x" * len(row), pieces, logits, read_tags(labels), "simple")
+    return TokenClassificationResult(tuple(entity for entity in found if entity.label != "O"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [(("O", "B-PER", "I-PER", "E-PER", "S-PER"), "PER"), (("O", "U_LOC", "B_LOC", "I_LOC", "L_LOC"), "LOC")],
+)
+def test_golds_of_entities_are_named_by_the_kinds_of_the_tags(labels: tuple[str, ...], kind: str) -> None:
+    problems: list[str] = []
+    gold = Record({"entities": [{"start": 0, "end": 3, "label": kind}]}, "", problems)
+    request = TokenClassificationRequest("Ada")
+    assert TOKEN_CLASSIFICATION_QUALITY.read(gold, request, HeadSettings(labels=labels)) == {(kind, 0, 3)}
+    assert not problems
 
 
 def chunks(tags: list[str]) -> list[tuple[str, int, int]]:

@@ -63,6 +63,17 @@ def test_labels_that_do_not_count_from_zero_to_the_last_are_refused(make: Make, 
         texts(folder)
 
 
+def test_labels_that_look_like_tags_of_no_scheme_are_named_for_a_token_classifier_alone(make: Make) -> None:
+    names = {"0": "O", "1": "E-mail", "2": "L-ocation"}
+    found = []
+    for task, model_class in (("ner", "BertForTokenClassification"), ("seqcls", "BertForSequenceClassification")):
+        folder = make(model_class, num_labels=3)
+        edit(folder, "config.json", id2label=names, label2id=None)
+        notes = load(Source(str(folder)), find_task(task)).notes
+        found.append([note for note in notes if note.startswith("labels that look like tags") and "E-mail" in note])
+    assert [len(notes) for notes in found] == [1, 0]
+
+
 @pytest.mark.parametrize(("count", "activation"), [(1, "sigmoid"), (2, None)])
 def test_a_missing_problem_type_is_inferred_as_the_pipeline_does_and_said(
     make: Make, count: int, activation: str | None

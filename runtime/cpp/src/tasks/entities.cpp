@@ -10,9 +10,9 @@ namespace {
 
 using Probabilities = std::vector<double>;
 
-/// What the model says about one token or one word: its label, the label's probability, its place.
-struct Tag {
-  std::string_view label;
+/// What the model says about one token or one word: its tag, the tag's probability, its place.
+struct Labelled {
+  const Tag& tag;
   double score;
   Span characters, bytes;
 };
@@ -52,44 +52,34 @@ Probabilities vote(std::span<const Probabilities> pieces, std::string_view aggre
   return pieces.front();
 }
 
-Tag tag(const Probabilities& probabilities, Span unit, const LabelledPieces& labelled) {
+Labelled labelled_unit(const Probabilities& probabilities, Span unit, const LabelledPieces& labelled) {
   const auto best = static_cast<std::size_t>(argmax<double>(probabilities));
   const auto first = static_cast<std::size_t>(unit.begin), last = static_cast<std::size_t>(unit.end - 1);
   const Pieces& pieces = labelled.pieces;
-  return {labelled.labels[best],
+  return {labelled.tags[best],
           probabilities[best],
           {pieces.offsets[first].begin, pieces.offsets[last].end},
           {pieces.bytes[first].begin, pieces.bytes[last].end}};
 }
 
-std::string_view kind(std::string_view label) {
-  return label.starts_with("B-") || label.starts_with("I-") ? label.substr(2) : label;
-}
-
-/// The label without the prefix of a chunk scheme: BIO, BIOES, BILOU or BMES.
-std::string_view without_scheme(std::string_view label) {
-  constexpr std::string_view kPrefixes = "BIESLUM";
-  const bool has_prefix = label.size() > 1 && label[1] == '-' && kPrefixes.find(label[0]) != std::string_view::npos;
-  return has_prefix ? label.substr(2) : label;
-}
-
-/// Runs of tags of one kind; B- starts a run, I- and labels without either prefix continue one.
-std::vector<std::span<const Tag>> groups(std::span<const Tag> tags) {
-  std::vector<std::span<const Tag>> runs;
+/// Runs of one kind, cut before each tag that begins an entity and after each that ends one.
+std::vector<std::span<const Labelled>> groups(std::span<const Labelled> found) {
+  std::vector<std::span<const Labelled>> runs;
   std::size_t first = 0;
-  for (std::size_t i = 1; i <= tags.size(); ++i) {
+  for (std::size_t i = 1; i <= found.size(); ++i) {
+    const Tag& before = found[i - 1].tag;
     const bool goes_on =
-        i < tags.size() && !tags[i].label.starts_with("B-") && kind(tags[i].label) == kind(tags[i - 1].label);
+        i < found.size() && found[i].tag.kind == before.kind && !found[i].tag.begins && !before.ends;
     if (goes_on) continue;
-    runs.push_back(tags.subspan(first, i - first));
+    runs.push_back(found.subspan(first, i - first));
     first = i;
   }
   return runs;
 }
 
-Entity entity(std::string_view text, std::string_view label, std::span<const Tag> run) {
+Entity entity(std::string_view text, std::string_view label, std::span<const Labelled> run) {
   double score = 0;
-  for (const Tag& each : run) score += each.score;
+  for (const Labelled& each : run) score += each.score;
   const Span characters = {run.front().characters.begin, run.back().characters.end};
   const Span bytes = {run.front().bytes.begin, run.back().bytes.end};
   const auto first = static_cast<std::size_t>(bytes.begin), size = static_cast<std::size_t>(bytes.size());
@@ -98,18 +88,18 @@ Entity entity(std::string_view text, std::string_view label, std::span<const Tag
           characters.end,     std::nullopt,                            bytes};
 }
 
-std::vector<Tag> tags(const LabelledPieces& labelled, std::string_view aggregation) {
+std::vector<Labelled> labelled_units(const LabelledPieces& labelled, std::string_view aggregation) {
   std::vector<Probabilities> probabilities;
-  const std::size_t count = labelled.labels.size();
+  const std::size_t count = labelled.tags.size();
   for (std::size_t i = 0; i < labelled.pieces.ids.size(); ++i) {
     probabilities.push_back(softmax(labelled.logits.subspan(i * count, count)));
   }
   const bool is_of_tokens = aggregation == "none" || aggregation == "simple";
-  std::vector<Tag> found;
+  std::vector<Labelled> found;
   for (const Span unit : is_of_tokens ? tokens(labelled.pieces) : words(labelled.pieces)) {
     const std::span pieces = std::span<const Probabilities>(probabilities)
                                  .subspan(static_cast<std::size_t>(unit.begin), static_cast<std::size_t>(unit.size()));
-    found.push_back(tag(vote(pieces, aggregation), unit, labelled));
+    found.push_back(labelled_unit(vote(pieces, aggregation), unit, labelled));
   }
   return found;
 }
@@ -117,17 +107,17 @@ std::vector<Tag> tags(const LabelledPieces& labelled, std::string_view aggregati
 }  // namespace
 
 std::vector<Entity> entities(const LabelledPieces& labelled, std::string_view aggregation) {
-  const std::vector<Tag> all = tags(labelled, aggregation);
+  const std::vector<Labelled> all = labelled_units(labelled, aggregation);
   std::vector<Entity> found;
   if (aggregation == "none") {
     for (std::size_t i = 0; i < all.size(); ++i) {
-      found.push_back(entity(labelled.text, all[i].label, std::span(all).subspan(i, 1)));
+      found.push_back(entity(labelled.text, all[i].tag.label, std::span(all).subspan(i, 1)));
       found.back().index = static_cast<std::int64_t>(i + 1);
     }
     return found;
   }
-  for (const std::span<const Tag> run : groups(all)) {
-    found.push_back(entity(labelled.text, without_scheme(run.front().label), run));
+  for (const std::span<const Labelled> run : groups(all)) {
+    found.push_back(entity(labelled.text, run.front().tag.kind, run));
   }
   return found;
 }

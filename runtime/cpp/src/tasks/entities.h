@@ -26,18 +26,18 @@ struct Fields<Entity> {
 /// The first two look at tokens, the others at words.
 inline constexpr std::array<std::string_view, 5> kAggregations = {"none", "simple", "first", "average", "max"};
 
-/// What entities are found in: a text, its pieces, and the float32 logits of each, (pieces, labels).
+/// What entities are found in: a text, its pieces, the float32 logits of each, (pieces, labels), and what labels say.
 struct LabelledPieces {
   std::string_view text;
   const Pieces& pieces;
   std::span<const float> logits;
-  const std::vector<std::string>& labels;
+  const std::vector<Tag>& tags;
 };
 
 /// The entities from left to right, whatever their label; `aggregation` is one of kAggregations:
 ///
 /// * `none`: each token is an entity, under its full label;
-/// * `simple`: neighbouring tokens with the same label are one entity; a B- starts another;
+/// * `simple`: neighbouring tokens of one kind are one entity, unless a tag begins or ends one between them;
 /// * `first`, `average`, `max`: the same with words, whose probabilities are those of the first piece, the mean of all,
 ///   or those of the piece that is surest.
 [[nodiscard]] std::vector<Entity> entities(const LabelledPieces& labelled, std::string_view aggregation);

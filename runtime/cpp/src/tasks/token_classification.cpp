@@ -10,6 +10,7 @@
 #include "tasks/json_form.h"
 #include "tasks/labels.h"
 #include "tasks/request.h"
+#include "tasks/tag_scheme.h"
 
 namespace bert_runtime {
 
@@ -66,6 +67,7 @@ std::vector<std::string> TokenClassificationRequest::problems() const {
 TokenClassificationHead::TokenClassificationHead(TextEncoder text, HeadSettings settings)
     : HeadBase(std::move(text), std::move(settings)) {
   require_labels(kTokenClassification, this->settings());
+  tags_ = read_tags(this->settings().labels);
 }
 
 TokenClassificationEncoded TokenClassificationHead::encode(const TokenClassificationRequest& request) const {
@@ -93,7 +95,7 @@ TokenClassificationResult TokenClassificationHead::decode(const TokenClassificat
                                           static_cast<std::size_t>(encoded.windows[i].size()) * labels.size()));
   }
   const std::vector<float> logits = merge(encoded.windows, parts, labels.size());
-  TokenClassificationResult result{entities({request.text, encoded.pieces, logits, labels}, request.aggregation)};
+  TokenClassificationResult result{entities({request.text, encoded.pieces, logits, tags_}, request.aggregation)};
   std::erase_if(result.entities, [&](const Entity& entity) {
     return std::ranges::find(request.ignore_labels, entity.label) != request.ignore_labels.end();
   });

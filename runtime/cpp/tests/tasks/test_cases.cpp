@@ -8,6 +8,7 @@
 #include "heads.h"
 #include "json_input.h"
 #include "tasks/entities.h"
+#include "tasks/tag_scheme.h"
 #include "tasks/json.h"
 #include "tasks/question_answering/spans.h"
 #include "tasks/token_classification.h"
@@ -147,19 +148,31 @@ TEST_CASE("a shared question-answering case decodes to its answers or its error"
 TEST_CASE("shared logits of tokens give their entities") {
   for (const Json& record : cases("token_classification", "decode")) {
     CAPTURE(record.at("name").get<std::string>());
-    const auto labels = record.at("labels").get<std::vector<std::string>>();
+    const std::vector<Tag> tags = read_tags(record.at("labels").get<std::vector<std::string>>());
     const auto text = record.at("text").get<std::string>();
     const Pieces pieces = pieces_of(text, record.at("offsets"), record.at("words"));
     const FloatArray logits = array_of(record.at("logits"));
     const auto ignored = record.at("ignore_labels").get<std::vector<std::string>>();
     Json got = Json::array();
     const auto aggregation = record.at("aggregation").get<std::string>();
-    for (const Entity& entity : entities({text, pieces, logits.values, labels}, aggregation)) {
+    for (const Entity& entity : entities({text, pieces, logits.values, tags}, aggregation)) {
       if (std::find(ignored.begin(), ignored.end(), entity.label) != ignored.end()) continue;
       got.push_back(result_to_json<TokenClassification>({{entity}}).at("entities")[0]);
       check_bytes(text, entity.start, entity.end, entity.bytes, entity.text);
     }
     CHECK(difference(got, record.at("entities")) == "");
+  }
+}
+
+TEST_CASE("shared label sets are read as the tags that they are") {
+  for (const Json& record : cases("token_classification", "tags")) {
+    CAPTURE(record.at("name").get<std::string>());
+    Json got = Json::object();
+    for (const Tag& tag : read_tags(record.at("labels").get<std::vector<std::string>>())) {
+      if (tag.kind == tag.label) continue;
+      got[tag.label] = Json::array({tag.kind, tag.begins, tag.ends});
+    }
+    CHECK(difference(got, record.at("tags")) == "");
   }
 }
 

@@ -54,6 +54,9 @@ class BERT_RUNTIME_API TokenClassificationHead : public HeadBase {
   [[nodiscard]] TokenClassificationResult decode(const TokenClassificationRequest& request,
                                                  const TokenClassificationEncoded& encoded,
                                                  std::span<const Outputs> outputs) const;
+
+ private:
+  std::vector<Tag> tags_;
 };
 
 /// The task as a type; see HeadTask.
