@@ -300,10 +300,11 @@ def test_settings_that_fit_no_head_are_refused_in_the_same_words(name: str, sett
 
 def test_random_sets_of_labels_are_read_as_the_same_tags(peer: HeadsPeer) -> None:
     questions, text, task = Questions(3), text_encoder(MINILM, 64), find_task("token-classification")
-    chance, grouped = questions.chance, 0
+    chance, grouped = questions.chance, 0  # grouped: answers that name a kind which is no label
     for _ in range(150):
         form = chance.choice(("{0}-{1}", "{0}-{1}", "{0}_{1}", "{1}-{0}", "{1}_{0}", "{0}", "{0}-"))
-        letters, kinds = chance.sample("BIMELSUWX", chance.randint(1, 5)), chance.sample(("PER", "LOC", "é-人"), 2)
+        letters = chance.choice(("BI", "BIES", "BILU", "BMEW", "IE", *("".join(chance.sample("BIMELSUWX", 3)),) * 3))
+        kinds = chance.sample(("PER", "LOC", "é-人"), 2)
         labels = ["O", *(form.format(letter, kind) for kind in kinds for letter in letters)]
         labels += chance.sample(
             ("E-mail", "B-cell", "DATE-TIME", "X", "[CLS]", "vitamin-B"), chance.choice([0, 0, 1, 2])
@@ -317,7 +318,7 @@ def test_random_sets_of_labels_are_read_as_the_same_tags(peer: HeadsPeer) -> Non
         assert_same(peer("decode", **question, settings=settings, outputs=rows), expected, 1e-12, str(settings))
         found = (expected.get("result") or {"entities": []})["entities"]
         grouped += any(entity["label"] not in settings["labels"] for entity in found)
-    assert 40 < grouped < 140
+    assert 30 < grouped < 120
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 127, 128, 129, 136, 1000, 30522])
