@@ -2,8 +2,8 @@
 
     python -m benchmarks.int8_sensitivity --requests questions.jsonl --calibrate others.jsonl
 
-Each activation alone gets one static scale; the rest stays fp32. Measurements: {"site", "error"}: the error of the
-logits relative to fp32's spread, the worst first. Beside the results stands a plot, one bar for each.
+Each activation alone gets one static scale; the rest stays fp32. Measurements: {"site", "divergence"}: of the outputs
+from fp32's, the worst first. Beside the results stands a plot, one bar for each.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from pathlib import Path
 from benchmarks.int8 import fp32_bundle, read_records
 from benchmarks.latency import WORK
 from benchmarks.results import save
+from bert_calibration.accuracy import Drop
 from bert_calibration.measure import Workshop
 from bert_calibration.plans import FAST
 from bert_calibration.quantize import Evidence, calibrate
 from bert_calibration.sensitivity import picture, rank
 from bert_calibration.subject import Subject
 from bert_export.options import ExportOptions
+
+NOTHING = Drop("nothing", 0.0, 0.0, 0.0, 1)
+"""Nothing is judged here."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = flags.parse_args(arguments)
     subject = Subject.of(fp32_bundle(WORK / "int8" / parsed.task / "bundle", ExportOptions(task=parsed.task)), "cpu")
     asked = subject.requests(read_records(parsed.requests))
-    evidence = Evidence(subject.requests(read_records(parsed.calibrate)), asked, lambda _one, _other: 0.0)
+    evidence = Evidence(subject.requests(read_records(parsed.calibrate)), asked, lambda _one, _other: NOTHING)
     workshop = Workshop(subject, calibrate(subject, evidence, "smooth"), WORK / "int8" / "sensitivity.onnx")
     with workshop.measuring(asked, evidence.judge) as measures:
-        ranking = rank(FAST, workshop.sites, measures.error)
+        ranking = rank(FAST, workshop.sites, measures.divergence)
     path = save("int8_sensitivity", parsed.task, 2, [dataclasses.asdict(each) for each in ranking])
-    title = "error of the logits with one activation in int8, one static scale"
+    title = "divergence of the outputs with one activation in int8, one static scale"
     path.with_suffix(".svg").write_text(picture(ranking, title), encoding="utf-8")
     print(path, file=sys.stderr)
 

@@ -145,8 +145,8 @@ def int8_answers(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def int8_sensitivity(measurements: Sequence[dict[str, Any]], shown: int = 12) -> Iterator[str]:
     """The activations that integers hurt most, each alone in int8."""
-    rows = [[m["site"].removeprefix("bert."), f"{m['error']:.4f}"] for m in measurements[:shown]]
-    yield from markdown([f"activation (the worst {shown} of {len(measurements)})", "error of the logits"], rows)
+    rows = [[m["site"].removeprefix("bert."), f"{m['divergence']:.2e}"] for m in measurements[:shown]]
+    yield from markdown([f"activation (the worst {shown} of {len(measurements)})", "divergence of the outputs"], rows)
 
 
 def int8_speed(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -1,11 +1,17 @@
-"""The accuracy budget: all int8 if it holds, else the worst sites made more precise until it does, or an error."""
+"""The search for mixed precision: all int8 if that meets the accuracy constraint, else the worst sites more precise.
+
+Sites are ranked, and candidates are compared, by the divergence of the head's outputs from fp32's, which every bit
+changes. The metric, which changes by whole answers, is the verdict alone: a candidate whose outputs are no nearer to
+fp32's than those of one that failed is not asked for a better one, as that would be luck.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from bert_calibration.accuracy import AccuracyConstraint, Drop
 from bert_calibration.plans import Form, Plan
 from bert_calibration.sensitivity import Sensitivity
 from bert_runtime.errors import BertError
@@ -13,26 +19,37 @@ from bert_runtime.errors import BertError
 MOST_TRIALS = 8
 """Beyond this many, keeping one site more is not what helps."""
 
+NEARER = 0.9
+"""The share of the least divergence so far that a candidate must not exceed to be asked for its metric."""
+
+REFINED = 2
+"""Trials between the last candidate that failed and the first that holds: each halves the sites in doubt."""
+
 
 @dataclass(frozen=True)
 class Budget:
-    """At most `max_drop` of the metric lost, and more than `min_speed` times as fast as fp32; None: not to be measured,
-    where no engine of the target runs here. Without `mixtures` a plan is taken as it is, or not at all."""
+    """What a plan has to hold.
 
-    max_drop: float = 0.01
+    Attributes:
+        constraint: on the accuracy.
+        min_speed: it must be more than so many times as fast as fp32; None: not to be measured, where no engine of the
+            target runs here.
+        mixtures: whether sites may be made more precise; without, a plan is taken as it is, or not at all.
+    """
+
+    constraint: AccuracyConstraint = field(default_factory=AccuracyConstraint)
     min_speed: float | None = 1.0
     mixtures: bool = True
-
-    def holds(self, drop: float) -> bool:
-        """Whether no more than allowed is lost; a drop that is no number does not hold."""
-        return drop <= self.max_drop
 
 
 class Measures(Protocol):
     """What a plan is worth, measured on the graph that it makes."""
 
-    def drop(self, plan: Plan) -> float:
-        """How much of the task's metric (or of the agreement with fp32) the plan loses; negative if it gains."""
+    def drop(self, plan: Plan) -> Drop:
+        """How much of the task's metric (or of the agreement with fp32) the plan loses."""
+
+    def divergence(self, plan: Plan) -> float:
+        """How far its outputs are from fp32's: 0 or more, see `quality.divergence`."""
 
     def speed(self, plan: Plan) -> float:
         """How many times as fast as the fp32 artefact."""
@@ -44,21 +61,23 @@ class Trial:
 
     Attributes:
         plan: the plan.
-        drop: how much of the metric it loses.
-        speed: how many times as fast as fp32; None where the drop had decided already, or nothing could be measured.
+        divergence: of its outputs from fp32's.
+        drop: how much of the metric it loses; None where its divergence had decided already.
+        speed: how many times as fast as fp32; None but for the plan that is kept, and where nothing could be measured.
     """
 
     plan: Plan
-    drop: float
-    speed: float | None
+    divergence: float
+    drop: Drop | None
+    speed: float | None = None
 
 
 @dataclass(frozen=True)
 class Search:
-    """What was tried, in order, and in which order sites were kept.
+    """What was tried, and in which order sites were kept.
 
     Attributes:
-        trials: at least one; the last one holds the budget.
+        trials: at least one; the last one is the plan that holds the budget.
         ranking: the sites, worst first; empty where the first trial held.
     """
 
@@ -77,68 +96,125 @@ class BudgetError(BertError):
     Attributes:
         trials: what was tried, for a table.
         ranking: the sites, worst first; empty where nothing was ranked.
+        is_accuracy: whether it is the accuracy that failed, not the speed.
     """
 
-    def __init__(self, message: str, trials: Sequence[Trial], ranking: Sequence[Sensitivity]) -> None:
-        self.trials, self.ranking = tuple(trials), tuple(ranking)
+    def __init__(
+        self, message: str, trials: Sequence[Trial], ranking: Sequence[Sensitivity], is_accuracy: bool = True
+    ) -> None:
+        self.trials, self.ranking, self.is_accuracy = tuple(trials), tuple(ranking), is_accuracy
         super().__init__(f"{message}; tried {'; '.join(sentence(trial) for trial in trials)}")
+
+    @property
+    def least(self) -> float:
+        """The least drop of all that was tried."""
+        return min(trial.drop.value for trial in self.trials if trial.drop is not None)
 
 
 def search(plan: Plan, measures: Measures, budget: Budget, ranked: Callable[[], Sequence[Sensitivity]]) -> Search:
-    """The first plan that holds the budget: `plan`, then with 1, 2, 4, 8 ... of the worst sites more precise.
+    """The first plan that holds the budget: `plan`, else with more and more of the worst sites more precise.
 
-    Doubling costs a few trials where one site at a time would cost dozens of evaluations; sites are ranked (`ranked`)
-    only if the first plan fails.
-
-    Without mixtures in the budget, `plan` alone.
+    The number of sites doubles, which costs a few trials where one site at a time would cost dozens; between the last
+    that fails and the first that holds, REFINED trials look for fewer. Sites are ranked (`ranked`) only if `plan`
+    fails.
 
     Raises:
         BudgetError: none holds it, or the one that does is no faster than fp32.
     """
-    trials = [_tried(plan, measures, budget)]
+    course = _Course(measures, budget)
+    found = course.judged(plan)
     ranking: tuple[Sensitivity, ...] = ()
-    if budget.mixtures and not budget.holds(trials[0].drop):
+    if found is None and budget.mixtures:
         ranking = tuple(ranked())
-        for candidate in _ladder(plan, [each.site for each in ranking]):
-            trials.append(_tried(candidate, measures, budget))
-            if budget.holds(trials[-1].drop):
+        found = course.mixed(plan, [each.site for each in ranking])
+    if found is None:
+        raise BudgetError(_lost(budget.constraint, course.trials), course.trials, ranking)
+    course.trials.remove(found)
+    if budget.min_speed is not None:
+        found = replace(found, speed=measures.speed(found.plan))
+    trials = (*course.trials, found)
+    if budget.min_speed is not None and found.speed is not None and found.speed <= budget.min_speed:
+        raise BudgetError(
+            f"the plan that holds the drop of {budget.constraint.max_drop:g} is not more than {budget.min_speed:g}x as"
+            " fast as fp32 on this machine: leave --int8 out, allow more with --max-drop, or choose another target",
+            trials,
+            ranking,
+            is_accuracy=False,
+        )
+    return Search(trials, ranking)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """A search on its way: what was tried so far."""
+
+    measures: Measures
+    budget: Budget
+    trials: list[Trial] = field(default_factory=list)
+
+    def judged(self, plan: Plan, divergence: float | None = None) -> Trial | None:
+        """The trial of a plan, whose divergence may be known, if it meets the constraint."""
+        known = self.measures.divergence(plan) if divergence is None else divergence
+        drop = self.measures.drop(plan)
+        self.trials.append(Trial(plan, known, drop))
+        return self.trials[-1] if self.budget.constraint.allows(drop) else None
+
+    def mixed(self, plan: Plan, sites: Sequence[str]) -> Trial | None:
+        """The first candidate that holds: sites in the plan's careful form, then in floating point."""
+        for form in dict.fromkeys((plan.careful, Form.FLOAT)):
+            failed = 0
+            for count in _counts(len(sites)):
+                found = self._nearer(_keeping(plan, sites[:count], form))
+                if found is not None:
+                    return self._refined(plan, sites, form, failed, found)
+                failed = count
+        return None
+
+    def _nearer(self, plan: Plan) -> Trial | None:
+        """As `judged`, but only of a plan whose outputs are nearer to fp32's than any that was judged before."""
+        least = min(trial.divergence for trial in self.trials if trial.drop is not None)
+        divergence = self.measures.divergence(plan)
+        if divergence <= NEARER * least:
+            return self.judged(plan, divergence)
+        self.trials.append(Trial(plan, divergence, None))
+        return None
+
+    def _refined(self, plan: Plan, sites: Sequence[str], form: Form, failed: int, found: Trial) -> Trial:
+        """As few sites as hold, between those that failed and those that hold."""
+        holds = len(found.plan.kept) - len(plan.kept)
+        for _ in range(REFINED):
+            count = (failed + holds) // 2
+            if count in (failed, holds):
                 break
-    problem = _problem(trials[-1], budget)
-    if problem:
-        raise BudgetError(problem, trials, ranking)
-    return Search(tuple(trials), ranking)
+            fewer = self.judged(_keeping(plan, sites[:count], form))
+            if fewer is None:
+                failed = count
+            else:
+                holds, found = count, fewer
+        return found
 
 
-def _ladder(plan: Plan, sites: Sequence[str]) -> Iterator[Plan]:
-    """More and more sites in the plan's careful form, then in floating point; never all, which would be fp32."""
-    for form in dict.fromkeys((plan.careful, Form.FLOAT)):
-        for number in (2**i for i in range(MOST_TRIALS)):
-            if number < len(sites):
-                yield replace(plan.keeping(*sites[:number]), careful=form)
+def _counts(sites: int) -> Iterator[int]:
+    """How many sites are kept; never all, which would be fp32."""
+    return (2**i for i in range(MOST_TRIALS) if 2**i < sites)
 
 
-def _problem(last: Trial, budget: Budget) -> str | None:
-    if not budget.holds(last.drop):
-        return (
-            f"no plan keeps the drop within {budget.max_drop:g}: allow more with --max-drop, give more calibration"
-            " data, or fine-tune with quantisation"
-        )
-    if budget.min_speed is not None and last.speed is not None and last.speed <= budget.min_speed:
-        return (
-            f"the plan that holds the drop of {budget.max_drop:g} is not more than {budget.min_speed:g}x as fast as"
-            " fp32 on this machine: leave --int8 out, allow more with --max-drop, or choose another target"
-        )
-    return None
+def _keeping(plan: Plan, sites: Sequence[str], form: Form) -> Plan:
+    return replace(plan.keeping(*sites), careful=form)
+
+
+def _lost(constraint: AccuracyConstraint, trials: Sequence[Trial]) -> str:
+    judged = [trial.drop for trial in trials if trial.drop is not None]
+    least = min(judged, key=lambda drop: drop.value)
+    return (
+        f"no plan keeps the drop within {constraint.max_drop:g}: allow more with --max-drop, give more calibration"
+        f" data, or fine-tune with quantisation; at best {least}"
+    )
 
 
 def sentence(trial: Trial) -> str:
     """A trial in words."""
     kept = f" with {len(trial.plan.kept)} sites in {trial.plan.careful.value}" if trial.plan.kept else ""
+    drop = "no nearer to fp32, not judged" if trial.drop is None else f"drop {trial.drop.value:.4f}"
     speed = "" if trial.speed is None else f", {trial.speed:.2f}x the speed of fp32"
-    return f"{trial.plan.name}{kept}: drop {trial.drop:.4f}{speed}"
-
-
-def _tried(plan: Plan, measures: Measures, budget: Budget) -> Trial:
-    drop = measures.drop(plan)
-    is_measured = budget.min_speed is not None and budget.holds(drop)
-    return Trial(plan, drop, measures.speed(plan) if is_measured else None)
+    return f"{trial.plan.name}{kept}: divergence {trial.divergence:.2e}, {drop}{speed}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,13 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from bert_calibration.accuracy import Drop
 from bert_calibration.batches import Batch, batches_of
 from bert_calibration.convert import Conversion, convert
 from bert_calibration.plans import Plan
 from bert_calibration.products import find_sites
+from bert_calibration.quality import measure_of
+from bert_calibration.quality.divergence import Divergence
 from bert_calibration.ranges import Ranges
 from bert_calibration.speed import speed_up
 from bert_calibration.subject import Subject
@@ -25,11 +29,11 @@ from bert_runtime.backends.engine import Engine
 from bert_runtime.schedule import Budget
 from bert_runtime.tasks.request import Request
 
-Judge = Callable[[Sequence[Any], Sequence[Any]], float]
-"""(results, fp32's results) of the same requests, in order -> how much worse the first are; 0 for equally good."""
+Judge = Callable[[Sequence[Any], Sequence[Any]], Drop]
+"""(results, fp32's results) of the same requests, in order -> how much worse the first are."""
 
 TIMED, COMPARED = 8, 16
-"""Batches of which the speed is taken, and of which logits are compared."""
+"""Batches of which the speed is taken, and of which outputs are compared."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,15 @@ class Workshop:
         """Measures of plans, on these requests, against fp32, whose answers may be known already."""
         rows = self.subject.rows(requests)
         batches = batches_of(rows, self.subject.text.pad_id, Budget())
-        with tempfile.TemporaryDirectory(prefix="bert-int8-") as folder, self.subject.engine() as engine:
+        apart = measure_of(self.subject.task, self.subject.manifest.settings).divergence
+        with ExitStack() as closing:
+            folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="bert-int8-"))
+            engine = closing.enter_context(self.subject.engine())
             if reference is None:
                 reference = self.subject.answers(engine, requests)
-            yield Measured(self, Path(folder), engine, judge, _Asked(tuple(requests), reference, batches))
+            variant = _Variant(self, Path(folder) / "variant.onnx")
+            closing.callback(variant.close)
+            yield Measured(engine, variant, judge, apart, _Asked(tuple(requests), reference, batches))
 
 
 @dataclass(frozen=True)
@@ -86,59 +95,81 @@ class _Asked:
     batches: Sequence[Batch]
 
 
+class _Variant:
+    """The graph of one plan, loaded: it stays until another plan is asked for."""
+
+    def __init__(self, workshop: Workshop, file: Path) -> None:
+        """`file` is where graphs are written."""
+        self.workshop, self._file = workshop, file
+        self._loaded: tuple[Plan, Engine] | None = None
+        self._open = ExitStack()
+
+    def engine(self, plan: Plan) -> Engine:
+        """The plan's."""
+        if self._loaded is None or self._loaded[0] != plan:
+            self.close()
+            self.workshop.make(plan, self._file)
+            self._loaded = (plan, self._open.enter_context(self.workshop.subject.engine(self._file)))
+        return self._loaded[1]
+
+    def close(self) -> None:
+        """Let the engine go."""
+        self._open.close()
+        self._loaded = None
+
+
 @dataclass(frozen=True)
 class Measured:
-    """See `budget.Measures`: each plan's graph is made, asked, and dropped."""
+    """See `budget.Measures`: each plan's graph is made, asked, and dropped.
 
-    workshop: Workshop
-    folder: Path
+    Attributes:
+        engine: fp32's.
+    """
+
     engine: Engine
+    variant: _Variant
     judge: Judge
+    apart: Divergence
     asked: _Asked
-    _logits: dict[int, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
+    _outputs: dict[int, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
 
-    def drop(self, plan: Plan) -> float:
+    def drop(self, plan: Plan) -> Drop:
         """What the judge says of the plan's answers."""
-        with self._variant(plan) as engine:
-            return self.judge(self.workshop.subject.answers(engine, self.asked.requests), self.asked.reference)
+        answers = self._subject.answers(self.variant.engine(plan), self.asked.requests)
+        return self.judge(answers, self.asked.reference)
 
     def speed(self, plan: Plan) -> float:
         """How many times as fast as fp32, on an even choice of the batches."""
-        with self._variant(plan) as engine:
-            feeds = [self._feeds(batch) for batch in _some(self.asked.batches, TIMED)]
-            return speed_up(engine, self.engine, feeds, self._outputs)
+        feeds = [self._feeds(batch) for batch in _some(self.asked.batches, TIMED)]
+        return speed_up(self.variant.engine(plan), self.engine, feeds, self._names)
 
-    def error(self, plan: Plan) -> float:
-        """The root mean square of what the logits differ from fp32's, relative to fp32's spread; padding excluded."""
-        differences, spreads = [], []
-        with self._variant(plan) as engine:
-            for number, batch in enumerate(_some(self.asked.batches, COMPARED)):
-                found = engine.run(self._feeds(batch), self._outputs)
-                for name, expected in self._expected(number, batch).items():
-                    kept = _kept(batch, expected)
-                    differences.append(np.square(found[name][kept] - expected[kept]).ravel())
-                    spreads.append(np.square(expected[kept] - expected[kept].mean()).ravel())
-        spread = float(np.concatenate(spreads).mean()) or 1.0
-        return float(np.sqrt(np.concatenate(differences).mean() / spread))
+    def divergence(self, plan: Plan) -> float:
+        """The mean over positions of how far each output is from fp32's, summed over outputs; padding excluded.
+        Infinite where an output is no number."""
+        engine, found = self.variant.engine(plan), dict[str, list[NDArray[np.float64]]]()
+        for number, batch in enumerate(_some(self.asked.batches, COMPARED)):
+            outputs = engine.run(self._feeds(batch), self._names)
+            for name, expected in self._expected(number, batch).items():
+                kept = _kept(batch, expected)
+                found.setdefault(name, []).append(self.apart(outputs[name], expected, kept))
+        total = sum(float(np.concatenate(values).mean()) for values in found.values())
+        return total if np.isfinite(total) else math.inf
 
     def _expected(self, number: int, batch: Batch) -> dict[str, NDArray[np.float32]]:
-        if number not in self._logits:
-            self._logits[number] = self.engine.run(self._feeds(batch), self._outputs)
-        return self._logits[number]
+        if number not in self._outputs:
+            self._outputs[number] = self.engine.run(self._feeds(batch), self._names)
+        return self._outputs[number]
 
     @property
-    def _outputs(self) -> list[str]:
-        return [spec.name for spec in self.workshop.subject.artefact.outputs]
+    def _subject(self) -> Subject:
+        return self.variant.workshop.subject
+
+    @property
+    def _names(self) -> list[str]:
+        return [spec.name for spec in self._subject.artefact.outputs]
 
     def _feeds(self, batch: Batch) -> dict[str, NDArray[np.int64]]:
-        return {spec.name: batch.feeds[spec.name] for spec in self.workshop.subject.artefact.inputs}
-
-    @contextmanager
-    def _variant(self, plan: Plan) -> Iterator[Engine]:
-        file = self.folder / "variant.onnx"
-        self.workshop.make(plan, file)
-        with self.workshop.subject.engine(file) as engine:
-            yield engine
+        return {spec.name: batch.feeds[spec.name] for spec in self._subject.artefact.inputs}
 
 
 def _kept(batch: Batch, logits: NDArray[np.float32]) -> NDArray[np.bool_]:

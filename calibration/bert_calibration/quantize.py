@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
 from bert_calibration.batches import batches_of, doubts
-from bert_calibration.budget import Budget, Search, search
+from bert_calibration.budget import Budget, Search, Trial, search
 from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.measure import Judge, Workshop
@@ -34,7 +34,7 @@ class Evidence:
 
     Attributes:
         calibration: requests whose activations make the ranges.
-        judged: requests whose answers the budget is about.
+        judged: requests whose answers the constraint is about, none of which calibrated.
         judge: how much worse their answers are than fp32's.
         reference: fp32's answers to `judged`, where they are known already.
     """
@@ -72,13 +72,21 @@ class Quantization:
             "kept": list(self.conversion.kept),
             "embedding": "int8" if self.conversion.embedding else "float",
             "calibrated_on": self.ranges.requests if self.ranges else 0,
-            "trials": [
-                {"plan": each.plan.name, "kept": sorted(each.plan.kept), "drop": each.drop, "speed": each.speed}
-                for each in (found.trials if found else ())
-            ],
-            "sensitivity": [{"site": each.site, "error": each.error} for each in (found.ranking if found else ())],
+            "trials": [_told(each) for each in (found.trials if found else ())],
+            "sensitivity": [asdict(each) for each in (found.ranking if found else ())],
             "notes": list(self.notes),
         }
+
+
+def _told(trial: Trial) -> dict[str, Any]:
+    return {
+        "plan": trial.plan.name,
+        "kept": sorted(trial.plan.kept),
+        "careful": trial.plan.careful.value,
+        "divergence": trial.divergence,
+        "drop": None if trial.drop is None else trial.drop.value,
+        "speed": trial.speed,
+    }
 
 
 def quantize(
@@ -108,8 +116,8 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                Budget(wish.max_drop, wish.min_speed if has_speed else None, wish.mixtures),
-                lambda: rank(plan, workshop.sites, measures.error),
+                Budget(wish.constraint, wish.min_speed if has_speed else None, wish.mixtures),
+                lambda: rank(plan, workshop.sites, measures.divergence),
             )
             plan = found.plan
     conversion = workshop.make(plan)

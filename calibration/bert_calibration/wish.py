@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from bert_calibration.accuracy import AccuracyConstraint
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.plans import Plan
 from bert_calibration.ranges import METHODS
@@ -28,7 +29,8 @@ class Wish:
         method: one of CHOICES. auto: smooth with data, per-token without.
         plan: fast or faithful, see `plans`; None: faithful, but fast for the methods that are about one scale for
             all: minmax, percentile and entropy.
-        max_drop: the accuracy budget, absolute: of the task's metric, or of the share of equal answers.
+        max_drop: the accuracy constraint, absolute: of the task's metric, or of the share of equal answers.
+        accept_unproven: whether to go on where the samples are too few to tell; see `accuracy`.
         min_speed: how many times as fast as fp32 the plan must be at least, on this machine.
         kept: sites to make more precise from the start; see `Plan.careful`.
         embedding: whether the word embeddings become integers too.
@@ -42,6 +44,12 @@ class Wish:
     kept: frozenset[str] = frozenset()
     embedding: bool = True
     mixtures: bool = True
+    accept_unproven: bool = False
+
+    @property
+    def constraint(self) -> AccuracyConstraint:
+        """What a plan may lose."""
+        return AccuracyConstraint(self.max_drop, self.accept_unproven)
 
 
 def choose(wish: Wish, target: str, has_data: bool) -> Plan:

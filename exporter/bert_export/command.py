@@ -252,6 +252,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         method=parsed.method,
         plan=parsed.plan,
         max_drop=parsed.max_drop,
+        accept_unproven=parsed.accept_unproven,
         ranges=parsed.ranges,
         profile=parsed.profile,
         build_engine=parsed.build_engine,

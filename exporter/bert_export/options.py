@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bert_calibration.accuracy import AccuracyConstraint
 from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
 from bert_export.masks import mask_problems
@@ -35,6 +36,12 @@ class Quantizing:
     max_drop: float = 0.01
     ranges: Path | None = None
     mixtures: bool = True
+    accept_unproven: bool = False
+
+    @property
+    def constraint(self) -> AccuracyConstraint:
+        """What a plan may lose."""
+        return AccuracyConstraint(self.max_drop, self.accept_unproven)
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the values."""
@@ -78,11 +85,13 @@ class ExportOptions:
         fp16, bf16, int8: the precision of the targets that name none; without any it is fp32.
         bundle: an fp32 bundle to quantise, in place of a model: needs no checkpoint and no torch.
         calibrate: for int8, JSON Lines of requests as `bert-run` reads them, best with gold (see
-            bert_calibration.samples): every other one makes the ranges, the rest judge the accuracy.
+            bert_calibration.samples): every other one, 128 at most, makes the ranges, the rest judge the accuracy.
         limit: how many of them to take, evenly over the file.
         method: how ranges are taken; auto is smooth with data and per-token without.
         plan: fast, or faithful to fp32's answers; None: faithful, but fast for minmax, percentile and entropy.
-        max_drop: the accuracy budget, absolute: of the task's metric, or without labels of the share of equal answers.
+        max_drop: the accuracy constraint, absolute: of the task's metric, or without labels of the share of equal
+            answers. How many held-out samples it takes to tell follows from it; see bert_calibration.accuracy.
+        accept_unproven: make the int8 bundle although the samples are too few to tell; it says so.
         ranges: a ranges file of an earlier export of the same model, used instead of calibrating again.
         profile: for the target tensorrt, the sizes that its engine is built for, as in batch=1:8:32,sequence=16:128:384
             (MIN:OPT:MAX of each axis); what is not named is taken from the sizes of `calibrate`, else from the model.
@@ -121,6 +130,7 @@ class ExportOptions:
     method: str = "auto"
     plan: str | None = None
     max_drop: float = 0.01
+    accept_unproven: bool = False
     ranges: Path | None = None
     profile: str | None = None
     build_engine: Path | None = None
@@ -148,7 +158,15 @@ class ExportOptions:
     @property
     def quantizing(self) -> Quantizing:
         """How int8 artefacts are made."""
-        return Quantizing(self.calibrate, self.limit, self.method, self.plan, self.max_drop, self.ranges)
+        return Quantizing(
+            self.calibrate,
+            self.limit,
+            self.method,
+            self.plan,
+            self.max_drop,
+            self.ranges,
+            accept_unproven=self.accept_unproven,
+        )
 
     @property
     def profile_axes(self) -> dict[str, Bounds]:
@@ -190,7 +208,10 @@ class ExportOptions:
         lengths = Quantizing(self.calibrate, self.limit)  # of its requests, for the profile
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
         if not (is_int8 or self.optimize) and self.quantizing != (lengths if own else Quantizing()):
-            yield "--calibrate, --limit, --method, --plan, --max-drop and --ranges are for int8; give --int8"
+            yield (
+                "--calibrate, --limit, --method, --plan, --max-drop, --accept-unproven and --ranges are for int8; give "
+                "--int8"
+            )
         if "int8" in own and not (self.calibrate or self.ranges):
             name = compiled[0].target
             yield f"--target {name} in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from bert_calibration.accuracy import Verdict
 from bert_export.report import ArtefactReport, ExportReport
 from bert_export.tuning import table as tuning_table
 
@@ -104,9 +105,12 @@ def _show_int8(int8: Int8Report, console: Console) -> None:
     agreement = int8.agreement
     table.add_row("same answers as fp32", f"{agreement.value:.4f}", "", f"{agreement.low:.4f} to {agreement.high:.4f}")
     console.print(table)
+    is_met = int8.accuracy["verdict"] == Verdict.MET.value
+    console.print(int8.accuracy["words"], style="bold" if is_met else "bold yellow", markup=False, soft_wrap=True)
     for trial in made["trials"]:
         speed = "" if trial["speed"] is None else f", {trial['speed']:.2f}x the speed of fp32 here"
-        shown = f"{len(trial['kept'])} kept: drop {trial['drop']:.4f}{speed}"
+        drop = "no nearer to fp32, not judged" if trial["drop"] is None else f"drop {trial['drop']:.4f}"
+        shown = f"{len(trial['kept'])} kept: divergence {trial['divergence']:.2e}, {drop}{speed}"
         console.print(f"tried {trial['plan']}, {shown}", markup=False)
     for note in made["notes"]:
         console.print(f"note: {note}", style="yellow", markup=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bert_calibration.accuracy import Drop
 from bert_calibration.quantize import Evidence, quantize
 from bert_calibration.subject import Subject
 from bert_calibration.wish import Wish
@@ -41,10 +42,11 @@ def questions(subject: Subject, first: int, number: int) -> list[Request]:
     return subject.requests(records)
 
 
-def other_answers(results: Sequence[Any], reference: Sequence[Any]) -> float:
+def other_answers(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
     """The share of requests whose best answer lies elsewhere."""
     spots = [[(each.answers[0].start, each.answers[0].end) for each in part] for part in (results, reference)]
-    return sum(bool(one != other) for one, other in zip(*spots, strict=True)) / len(reference)
+    share = sum(bool(one != other) for one, other in zip(*spots, strict=True)) / len(reference)
+    return Drop("same best span", share, share, share, len(reference))
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.calibration.conftest import GOLDEN, GetSubject, requests_of
 
+from bert_calibration.accuracy import Drop
 from bert_calibration.budget import BudgetError
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.plans import Form
@@ -25,10 +26,15 @@ ANY_SPEED = 0.0
 """A network of 16 channels is no faster in integers."""
 
 
-def best(results: Sequence[Any], reference: Sequence[Any]) -> float:
+def lost(value: float) -> Drop:
+    """Of enough samples for any constraint."""
+    return Drop("same best text", value, value, value, 10_000)
+
+
+def best(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
     """The share of questions with another best answer."""
     pairs = zip(results, reference, strict=True)
-    return sum(bool(one.answers[0].text != other.answers[0].text) for one, other in pairs) / len(reference)
+    return lost(sum(bool(one.answers[0].text != other.answers[0].text) for one, other in pairs) / len(reference))
 
 
 def evidence(subject: Subject, number: int = 40, judge: Any = best) -> Evidence:
@@ -88,10 +94,10 @@ def test_saved_ranges_give_the_same_bytes_without_data(subject: GetSubject, tmp_
 def test_a_budget_that_breaks_ranks_every_site_and_leaves_no_file(subject: GetSubject, tmp_path: Path) -> None:
     found = subject("question-answering", "cpu")
     with pytest.raises(BudgetError) as failed:
-        quantize(found, Wish(), evidence(found, judge=lambda _one, _other: 1.0), tmp_path / "model.onnx")
+        quantize(found, Wish(), evidence(found, judge=lambda _one, _other: lost(1.0)), tmp_path / "model.onnx")
 
     assert len(failed.value.ranking) == 8
-    assert all(each.error > 0 for each in failed.value.ranking)
+    assert all(each.divergence > 0 for each in failed.value.ranking)
     assert not (tmp_path / "model.onnx").exists()
 
 
@@ -99,7 +105,7 @@ def test_a_budget_is_met_by_making_the_worst_sites_more_precise(subject: GetSubj
     found = subject("question-answering", "cpu")
     drops = iter([1.0, 1.0, 0.0])
     wish = Wish(plan="fast", min_speed=ANY_SPEED)
-    made = quantize(found, wish, evidence(found, judge=lambda _one, _other: next(drops)), tmp_path / "model.onnx")
+    made = quantize(found, wish, evidence(found, judge=lambda _one, _other: lost(next(drops))), tmp_path / "model.onnx")
     assert made.search is not None
 
     assert len(made.conversion.kept) == 2

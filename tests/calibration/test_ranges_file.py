@@ -11,6 +11,7 @@ import onnx_ir as ir
 import pytest
 from tests.calibration.conftest import GetSubject, requests_of
 
+from bert_calibration.accuracy import Drop
 from bert_calibration.errors import CalibrationError
 from bert_calibration.products import find_sites
 from bert_calibration.quantize import Evidence, calibrate
@@ -30,7 +31,10 @@ def test_the_same_calibration_twice_gives_the_same_bytes(subject: GetSubject, tm
     found = subject("fill-mask", "cpu")
     requests = requests_of(found, 32)
     for name in ("one", "other"):
-        save(calibrate(found, Evidence(requests, (), lambda _one, _other: 0.0), "smooth"), tmp_path / name)
+        save(
+            calibrate(found, Evidence(requests, (), lambda _one, _other: Drop("nothing", 0.0, 0.0, 0.0, 1)), "smooth"),
+            tmp_path / name,
+        )
 
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 

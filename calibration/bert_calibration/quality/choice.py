@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.multiple_choice import MultipleChoiceRequest, MultipleChoiceResult
@@ -28,4 +29,5 @@ MULTIPLE_CHOICE_QUALITY: Measure[MultipleChoiceResult, int] = Measure(
     read=read,
     metrics=(Metric("accuracy", _right, mean),),
     alike=Metric("same choice", _same, mean),
+    divergence=of_labels,
 )

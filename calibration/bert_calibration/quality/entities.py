@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, f1, mean, table
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.tag_scheme import read_tags
@@ -52,4 +53,5 @@ TOKEN_CLASSIFICATION_QUALITY: Measure[TokenClassificationResult, Spans] = Measur
     read=read,
     metrics=(Metric("entity F1", _counts, f1),),
     alike=Metric("same entities", _same, mean),
+    divergence=of_labels,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.task import HeadSettings
@@ -23,5 +24,9 @@ def _same(results: Sequence[TextGenerationResult], others: Sequence[TextGenerati
 
 
 TEXT_GENERATION_QUALITY: Measure[TextGenerationResult, None] = Measure(
-    keys=(), read=read, metrics=(), alike=Metric("same texts", _same, mean)
+    keys=(),
+    read=read,
+    metrics=(),
+    alike=Metric("same texts", _same, mean),
+    divergence=of_labels,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from bert_calibration.quality.divergence import of_each_label, of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, f1, mean, table
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.task import HeadSettings
@@ -61,10 +62,12 @@ SINGLE_LABEL_QUALITY: Measure[SingleLabelResult, str] = Measure(
     read=read_label,
     metrics=(Metric("accuracy", _right, mean),),
     alike=Metric("same label", _same, mean),
+    divergence=of_labels,
 )
 MULTI_LABEL_QUALITY: Measure[MultiLabelResult, LabelSet] = Measure(
     keys=("label",),
     read=read_labels,
     metrics=(Metric("micro F1", _counts, f1), Metric("exact match", _matches, mean)),
     alike=Metric("same labels", _same_set, mean),
+    divergence=of_each_label,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean, ratio, table
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.fill_mask import FillMaskRequest, FillMaskResult
@@ -57,4 +58,5 @@ FILL_MASK_QUALITY: Measure[FillMaskResult, Words] = Measure(
     read=read,
     metrics=(Metric("masked-word accuracy", _hits, ratio),),
     alike=Metric("same best words", _same, mean),
+    divergence=of_labels,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_calibration.quality.divergence import Divergence
+from bert_calibration.quality.interval import CONFIDENCE, clopper_pearson, unseen
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.task import HeadSettings
 
@@ -17,7 +19,6 @@ GoldT = TypeVar("GoldT")
 ResultT = TypeVar("ResultT")
 
 RESAMPLES = 1000
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ def _nothing(golds: Sequence[object]) -> Sequence[str]:
     return ()
 
 
+def _each(golds: Sequence[object]) -> Sequence[Hashable]:
+    return range(len(golds))
+
+
 @dataclass(frozen=True)
 class Measure(Generic[ResultT, GoldT]):
     """How good one kind of head is, and how alike two variants of it answer.
@@ -48,21 +53,30 @@ class Measure(Generic[ResultT, GoldT]):
         keys: the keys of a labelled line beside the request's fields; a line with any of them is labelled.
         read: the gold of a labelled line: a Record of just these keys, the line's request, the bundle's settings; what
             is wrong goes to the record's problems.
-        metrics: the head's own first, which an accuracy budget is about.
+        metrics: the head's own first, which an accuracy constraint is about.
         alike: compares the decoded answers of two variants; the second takes the place of the gold.
+        divergence: how far the outputs of two variants are apart, position by position.
         check: what is wrong with the golds of a file as a whole.
+        units: which unit each gold belongs to: samples of one unit are counted together, and stay together.
     """
 
     keys: tuple[str, ...]
     read: Callable[[Record, Any, HeadSettings], GoldT]
     metrics: tuple[Metric[ResultT, GoldT], ...]
     alike: Metric[ResultT, ResultT]
+    divergence: Divergence
     check: Callable[[Sequence[GoldT]], Sequence[str]] = _nothing
+    units: Callable[[Sequence[GoldT]], Sequence[Hashable]] = _each
 
 
 @dataclass(frozen=True)
 class Quality:
-    """A metric's value with its 95% bootstrap interval over `samples` units."""
+    """A metric's value with its 95% interval over `samples` units.
+
+    A share of right answers has the exact interval of Clopper and Pearson, other figures that of the bootstrap
+    (percentiles; Efron and Tibshirani 1993). Where no resample differs from another, which says that these samples are
+    alike and not that all are, the share of texts that they leave unseen makes the interval.
+    """
 
     metric: str
     value: float
@@ -80,7 +94,8 @@ class Difference(Quality):
     """A metric's change between two variants that answered the same samples, with its paired bootstrap interval.
 
     Pairing removes what makes one question harder than another, hence this interval is far narrower than that of either
-    value.
+    value. Samples without a change are no proof that none changes: of a mean or a ratio of counts the interval is never
+    narrower than the share of texts that these samples leave unseen.
     """
 
     @property
@@ -96,8 +111,14 @@ def evaluate(
     rows = metric.rows(results, golds)
     if not len(rows):
         return None
-    drawn = [metric.statistic(rows[chosen]) for chosen in _resamples(len(rows), seed)]
-    return Quality(metric.name, metric.statistic(rows), *_interval(drawn), len(rows))
+    value, number = metric.statistic(rows), len(rows)
+    if metric.statistic is mean and np.isin(rows, (0, 1)).all():
+        return Quality(metric.name, value, *clopper_pearson(int(rows.sum()), number), number)
+    low, high = _interval([metric.statistic(rows[chosen]) for chosen in _resamples(number, seed)])
+    if low == high:
+        rest = unseen(number)
+        low, high = low - rest * abs(low), high + rest * (1 - abs(high))
+    return Quality(metric.name, value, low, high, number)
 
 
 def difference(
@@ -114,7 +135,11 @@ def difference(
     drawn = [
         metric.statistic(mine[chosen]) - metric.statistic(theirs[chosen]) for chosen in _resamples(len(mine), seed)
     ]
-    return Difference(metric.name, metric.statistic(mine) - metric.statistic(theirs), *_interval(drawn), len(mine))
+    value, number = metric.statistic(mine) - metric.statistic(theirs), len(mine)
+    low, high = _interval(drawn)
+    if low == high or metric.statistic in (mean, ratio, f1):
+        low, high = min(low, value - unseen(number)), max(high, value + unseen(number))
+    return Difference(metric.name, value, low, high, number)
 
 
 def mean(rows: Rows) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.next_sentence_prediction import NextSentencePredictionRequest, NextSentencePredictionResult
@@ -28,4 +29,5 @@ NEXT_SENTENCE_QUALITY: Measure[NextSentencePredictionResult, bool] = Measure(
     read=read,
     metrics=(Metric("next-sentence accuracy", _right, mean),),
     alike=Metric("same verdict", _same, mean),
+    divergence=of_labels,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.masked_words import Words, best, hits, read_words
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean, ratio
 from bert_runtime.json_record import Record
@@ -57,4 +58,5 @@ PRETRAINING_QUALITY: Measure[PretrainingResult, PretrainingGold] = Measure(
     read=read,
     metrics=(Metric("masked-word accuracy", _hits, ratio), Metric("next-sentence accuracy", _right, mean)),
     alike=Metric("same best words and verdict", _same, mean),
+    divergence=of_labels,
 )

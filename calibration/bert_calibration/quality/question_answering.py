@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bert_calibration.quality.divergence import of_spans
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.question_answering import QuestionAnsweringRequest, QuestionAnsweringResult
@@ -79,4 +80,5 @@ QUESTION_ANSWERING_QUALITY: Measure[QuestionAnsweringResult, Answers] = Measure(
     read=read,
     metrics=(Metric("F1", _overlaps, mean), Metric("exact match", _matches, mean)),
     alike=Metric("same best span", _same, mean),
+    divergence=of_spans,
 )

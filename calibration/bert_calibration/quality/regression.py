@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bert_calibration.quality.divergence import of_values
 from bert_calibration.quality.metric import Measure, Metric, Rows, table
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.task import HeadSettings
@@ -82,4 +83,5 @@ REGRESSION_QUALITY: Measure[RegressionResult, Values] = Measure(
     read=read,
     metrics=(Metric("Pearson", _pairs, _mean_pearson), Metric("Spearman", _pairs, _mean_spearman)),
     alike=Metric("Pearson with the reference", _same, _mean_pearson),
+    divergence=of_values,
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bert_calibration.quality.divergence import of_vectors
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean, table
 from bert_calibration.quality.regression import spearman
 from bert_runtime.json_record import Record
@@ -72,5 +73,7 @@ FEATURE_EXTRACTION_QUALITY: Measure[FeatureExtractionResult, PairScore] = Measur
     read=read,
     metrics=(Metric("Spearman of cosines", _similarities, lambda rows: spearman(rows[:, 0], rows[:, 1])),),
     alike=Metric("mean cosine", _cosines, mean),
+    divergence=of_vectors,
     check=check,
+    units=lambda golds: [gold.pair for gold in golds],
 )

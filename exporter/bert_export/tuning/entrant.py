@@ -25,6 +25,7 @@ class Entrant:
         report: what its gates found.
         drop: how much of the task's metric it loses, or without labels the share of answers that differ from fp32's;
             None where nothing was judged.
+        judged_on: how many independent samples show that; 0 where nothing was judged.
         is_judged: whether its gates saw how well it answers; without, it is timed and shown, and never chosen.
     """
 
@@ -34,6 +35,7 @@ class Entrant:
     report: ArtefactReport
     drop: float | None = None
     is_judged: bool = True
+    judged_on: int = 0
 
     @property
     def artefact(self) -> Artefact:

@@ -1,4 +1,5 @@
-"""The user's samples: what int8 is calibrated on, and what every reduced precision has to answer within the budget."""
+"""The user's samples: what int8 is calibrated on, and what every reduced precision has to answer within the
+accuracy constraint."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from pathlib import Path
 from bert_calibration.budget import BudgetError
 from bert_calibration.samples import Samples
 from bert_export.errors import GateError
-from bert_export.int8 import Judged, make_int8, quality_of
+from bert_export.int8 import make_int8, quality_of
+from bert_export.judged import Judged
 from bert_export.options import Quantizing
 from bert_export.tuning.candidates import UNCALIBRATED, Candidate
 from bert_export.tuning.entrant import Entrant
@@ -16,7 +18,7 @@ from bert_runtime.bundle import Bundle
 
 
 class DropError(GateError):
-    """More is lost than the budget allows.
+    """More is lost than the accuracy constraint allows.
 
     Attributes:
         drop: how much.
@@ -32,7 +34,7 @@ class Judging:
     target: fp32's answers, and the ranges of its activations."""
 
     def __init__(self, how: Quantizing, samples: Samples | None, folder: Path) -> None:
-        """`how` holds the budget, `folder` what is made."""
+        """`how` holds the constraint, `folder` what is made."""
         self._how, self._samples, self._folder = how, samples, folder
         self._judged: dict[str, Judged] = {}
         self._ranges: dict[str, Path] = {}
@@ -44,8 +46,8 @@ class Judging:
             mixtures: whether what hurts most may stay more precise: finding that takes dozens of evaluations.
 
         Raises:
-            DropError: it loses more than the budget.
-            GateError: it is no faster than fp32.
+            DropError: it loses more than the constraint allows.
+            GateError: it is no faster than fp32, or the samples are too few to tell.
             QuantizationError, CalibrationError: the graph or the data are no basis for int8.
         """
         folder = self._folder / f"{candidate.name.replace(' ', '-')}{'-mixed' if mixtures else ''}"
@@ -66,31 +68,33 @@ class Judging:
         quality = quality_of([(made.artefact, made.report)])
         manifest = dataclasses.replace(base.bundle.manifest, artefacts=(made.artefact,), quality=quality)
         report = dataclasses.replace(base.report, int8=made.report, shared_rows=made.shared_rows)
-        trials = made.report.quantization["trials"]
-        drop = float(trials[-1]["drop"]) if trials else None
-        return Entrant(candidate, Bundle(folder, manifest), {**common, **made.files}, report, drop, drop is not None)
+        entrant = Entrant(candidate, Bundle(folder, manifest), {**common, **made.files}, report)
+        if self._samples is None:
+            return dataclasses.replace(entrant, is_judged=False)
+        told = made.report.accuracy
+        return dataclasses.replace(entrant, drop=float(told["drop"]), judged_on=int(told["samples"]))
 
     def judged(self, entrant: Entrant, base: Entrant) -> Entrant:
         """An entrant in less than single precision that torch was compared with, on the samples too, if there are any.
 
         Raises:
-            GateError: it loses more than the budget.
+            GateError: it loses more than the constraint allows.
         """
         if self._samples is None:
             return entrant
         judge, subject = self._judge(base), entrant.subject
         with subject.engine() as engine:
             drop = judge.drop(subject.answers(engine, judge.requests), judge.reference)
-        if not drop <= self._how.max_drop:
-            raise DropError(drop, self._how.max_drop)
-        return dataclasses.replace(entrant, drop=drop)
+        if not drop.value <= self._how.max_drop:
+            raise DropError(drop.value, self._how.max_drop)
+        return dataclasses.replace(entrant, drop=drop.value, judged_on=drop.samples)
 
     def _in_other_words(self, error: GateError) -> GateError:
-        """What the budget refused, with the least drop of all that was tried if that was the reason."""
+        """What was refused, with the least drop of all that was tried if that was the reason."""
         cause = error.__cause__
-        if not isinstance(cause, BudgetError) or cause.trials[-1].drop <= self._how.max_drop:
+        if not isinstance(cause, BudgetError) or not cause.is_accuracy:
             return error
-        return DropError(min(trial.drop for trial in cause.trials), self._how.max_drop)
+        return DropError(cause.least, self._how.max_drop)
 
     def _judge(self, base: Entrant) -> Judged:
         target = base.candidate.target

@@ -24,7 +24,7 @@ class Line:
         threads: how many CPUs it had; None where it was not timed.
         milliseconds: of one request, the median over rounds.
         ratio, low, high: how many times as fast as the first line, and the quartiles of that.
-        drop: see Entrant.
+        drop, judged_on: see Entrant.
         said: winner, final (it was in it), timed; or failed (a gate), absent (not to be had here).
         reason: why it failed, is not here, or cannot win.
     """
@@ -38,6 +38,7 @@ class Line:
     drop: float | None = None
     said: str = "timed"
     reason: str = ""
+    judged_on: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _line(timed: Timed, verdict: Verdict) -> Line:
         None if timed.entrant.drop is None else round(timed.entrant.drop, 4) + 0.0,  # no -0.0
         _said(heat, verdict),
         "" if heat.is_eligible else UNJUDGED,
+        timed.entrant.judged_on,
     )
 
 

@@ -26,6 +26,8 @@ def show(tuning: Tuning, directory: str, console: Console) -> None:
     for reason in dict.fromkeys(line.reason for line in tuning.lines if line.reason):
         names = dict.fromkeys(line.name for line in tuning.lines if line.reason == reason)
         console.print(f"{', '.join(names)}: {reason}", markup=False)
+    for number in dict.fromkeys(line.judged_on for line in tuning.lines if line.judged_on):
+        console.print(f"drops are of {number} independent samples, none of which calibrated", markup=False)
     winner = next(line for line in tuning.lines if line.said == "winner")
     console.print(f"best here: {winner.name}, threads: {winner.threads}; {tuning.reason}", style="bold", markup=False)
     for command in tuning.commands(directory):

@@ -1,0 +1,143 @@
+"""What the search for mixed precision makes of real heads, by one or more versions of the code.
+
+    python -m benchmarks.int8_search --heads rampart --code before=../before --code now=.
+
+For each head an fp32 bundle is made once. Each version then quantises it, for each variant, with the same samples and
+the same accuracy constraint; its bundle answers test samples that neither calibrated nor judged. Measurements: {"head",
+"variant", "code", "labelled", "samples", "max_drop", "refused", "seconds", "kept", "operators", "trials", "speed",
+"size", "agreement", "change"}: `seconds` of the whole command, `speed` what it measured against fp32, `agreement` with
+fp32 and the paired `change` of the head's own metric on the test samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.held_out import write_lines
+
+import bert_runtime
+from benchmarks.accuracy_heads import HEADS, MeasuredHead
+from benchmarks.results import save
+from bert_calibration.quality import agreement, difference, measure_of
+from bert_calibration.samples import Samples, read_samples
+from bert_runtime.cpus import available_cpus
+
+FOLDER = Path("build/benchmarks/int8_search")
+
+VARIANTS: Mapping[str, tuple[str, ...]] = {
+    "cpu fast": ("--target", "cpu", "--plan", "fast"),
+    "cpu faithful": ("--target", "cpu", "--plan", "faithful"),
+    "openvino faithful": ("--target", "openvino", "--plan", "faithful"),
+    "openvino fast": ("--target", "openvino", "--plan", "fast"),
+}
+REQUESTS = {"question", "context", "text", "text_pair", "prompt", "choices", "aggregation", "next_text"}
+"""The keys of a line that are no gold."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and keep the result of each head as it ends."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS))
+    flags.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS)[:3])
+    flags.add_argument("--code", action="append", required=True, metavar="NAME=TREE")
+    flags.add_argument("--unlabelled", action="store_true", help="leave the gold of the calibration samples out")
+    flags.add_argument("--samples", type=int, default=320)
+    flags.add_argument("--tests", type=int, default=400)
+    flags.add_argument("--max-drop", type=float, default=0.02)
+    flags.add_argument("--flag", action="append", default=[], help="one more for bert-export")
+    flags.add_argument("--name", default="", help="a suffix of the result's name")
+    parsed = flags.parse_args(arguments)
+    codes = dict(code.split("=", 1) for code in parsed.code)
+    for head in parsed.heads:
+        folder = FOLDER / head
+        folder.mkdir(parents=True, exist_ok=True)
+        test, calibration = _files(HEADS[head], folder, parsed)
+        rows = []
+        fp32 = _fp32(HEADS[head], folder / "fp32")
+        for variant in parsed.variants:
+            for code, tree in codes.items():
+                row = _measured(fp32, test, [*VARIANTS[variant], *_constraint(calibration, parsed)], Path(tree), folder)
+                about = {"labelled": not parsed.unlabelled, "samples": parsed.samples, "max_drop": parsed.max_drop}
+                rows.append({"head": head, "variant": variant, "code": code, **about, **row})
+                print(json.dumps({key: value for key, value in rows[-1].items() if key != "trials"}), flush=True)
+        save("int8_search", f"{head}{parsed.name}", available_cpus(), rows)
+
+
+def _constraint(calibration: Path, parsed: argparse.Namespace) -> list[str]:
+    return ["--calibrate", str(calibration), "--max-drop", str(parsed.max_drop), *parsed.flag]
+
+
+def _files(head: MeasuredHead, folder: Path, parsed: argparse.Namespace) -> tuple[Path, Path]:
+    """The test samples, and those to calibrate and judge on; where these are few, the last test samples are added."""
+    tests = head.test()
+    lines = head.calibration()
+    lines = [*lines, *tests[len(tests) - max(0, parsed.samples - len(lines)) :]]
+    lines = [lines[i * len(lines) // parsed.samples] for i in range(parsed.samples)]
+    if parsed.unlabelled:
+        lines = [{key: value for key, value in line.items() if key in REQUESTS} for line in lines]
+    test = write_lines(tests[: parsed.tests], folder / "test.jsonl")
+    return test, write_lines(lines, folder / "calibration.jsonl")
+
+
+def _fp32(head: MeasuredHead, output: Path) -> Path:
+    """The bundle that all versions quantise, made once."""
+    if not output.exists():
+        targets = ("--target", "cpu", "--target", "openvino")
+        command = ["-m", "bert_export.cli", "--task", head.task, *head.source(), *targets, "-o", str(output)]
+        subprocess.run([sys.executable, *command, "--quiet"], check=True)
+    return output
+
+
+def _measured(fp32: Path, test: Path, arguments: Sequence[str], tree: Path, folder: Path) -> dict[str, Any]:
+    """What one version makes of the bundle."""
+    output = folder / "int8"
+    command = ["-m", "bert_export.cli", "--bundle", str(fp32.resolve()), "--int8", *arguments, "--json"]
+    command += ["-o", str(output.resolve()), "--force"]
+    paths = [str(tree.resolve() / name) for name in ("runtime", "calibration", "exporter")]
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = round(time.perf_counter() - began, 1)
+    if done.returncode != 0:
+        return {"refused": done.stderr.strip()[-1500:], "seconds": seconds}
+    report = json.loads(done.stdout)
+    made = report["artefacts"][0]["int8"]["quantization"]
+    return {
+        "seconds": seconds,
+        "kept": made["kept"],
+        "operators": made["operators"],
+        "trials": made["trials"],
+        "speed": made["trials"][-1]["speed"] if made["trials"] else None,
+        "size": report["size"],
+        **_answers(fp32, output, arguments[1], test),
+    }
+
+
+def _answers(fp32: Path, int8: Path, target: str, test: Path) -> dict[str, Any]:
+    """Agreement with fp32, and the change of the metric, on the test samples."""
+    options = bert_runtime.Options(target=target)
+    with bert_runtime.load(fp32, options=options) as base, bert_runtime.load(int8, options=options) as session:
+        samples: Samples = read_samples(test, base.task, base.manifest.settings)
+        reference, results = (list(each.predict(samples.requests)) for each in (base, session))
+        measure = measure_of(base.task, base.manifest.settings)
+    alike = agreement(measure, results, reference)
+    change = difference(measure.metrics[0], results, reference, samples.golds) if samples.is_labelled else None
+    told = None if change is None else [change.metric, change.value, change.low, change.high]
+    return {"agreement": [alike.metric, alike.value, alike.low, alike.high], "change": told}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Which samples calibrate, and which judge: never the same text, and each text once.
+
+Samples are the same where the model sees the same tokens, whatever the lines say. A unit is what a metric counts:
+mostly one sample, two for a pair of texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from bert_runtime.tasks.task import Encoded
+
+MOST_CALIBRATING = 128
+"""Ranges of more units than this hardly change, while each more that judges narrows the verdict."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Indices of samples, in their order.
+
+    Attributes:
+        calibration: whose activations make ranges.
+        judged: whose answers count; the model sees none of them in `calibration`.
+        repeated: how many samples are neither, because others are the same to the model.
+    """
+
+    calibration: tuple[int, ...]
+    judged: tuple[int, ...]
+    repeated: int
+
+
+def seen_by_model(encoded: Encoded) -> Hashable:
+    """What the model sees of a request: equal for equal tokens."""
+    return tuple((row.ids.shape, row.ids.tobytes(), row.type_ids.tobytes()) for row in encoded.features)
+
+
+def hold_out(seen: Sequence[Hashable], units: Sequence[Hashable], calibrates: bool = True) -> HeldOut:
+    """Divide samples: every other unit calibrates, evenly over all and MOST_CALIBRATING at most, the others judge.
+
+    A unit that shares a text with one that calibrates does not judge.
+
+    Args:
+        seen: what the model sees of each sample.
+        units: which unit each sample belongs to.
+        calibrates: whether any have to calibrate; otherwise all judge.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for index, unit in enumerate(units):
+        members.setdefault(unit, []).append(index)
+    distinct = {frozenset(seen[i] for i in own): own for own in reversed(members.values())}
+    whole = sorted(distinct.values())
+    count = min(-(-len(whole) // 2), MOST_CALIBRATING) if calibrates else 0
+    places = {i * len(whole) // count for i in range(count)}
+    calibration = sorted(i for place in places for i in whole[place])
+    known = {seen[i] for i in calibration}
+    judged = [own for place, own in enumerate(whole) if place not in places and known.isdisjoint(seen[i] for i in own)]
+    return HeldOut(
+        tuple(calibration),
+        tuple(sorted(i for own in judged for i in own)),
+        len(seen) - len(calibration) - sum(map(len, judged)),
+    )
+
+
+def lines_for(judged: int) -> int:
+    """How many different units it takes so that so many judge."""
+    return judged + min(judged, MOST_CALIBRATING)

@@ -1,0 +1,148 @@
+"""The requests that judge an artefact in less than single precision, and what fp32 answers to them. No torch here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bert_calibration.accuracy import AccuracyConstraint, Drop, least_drop, needed_samples
+from bert_calibration.held_out import hold_out, lines_for, seen_by_model
+from bert_calibration.quality import Difference, Measure, agreement, difference, evaluate, measure_of
+from bert_calibration.samples import Samples, encode
+from bert_calibration.subject import Subject
+from bert_export.errors import GateError
+from bert_runtime.errors import InputError
+from bert_runtime.tasks.request import Request
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The requests whose answers count, and what they are measured by.
+
+    Attributes:
+        subject: the fp32 artefact whose answers are the measure.
+        samples: what was read; None without data.
+        measure: the metrics of the head.
+        calibration: the requests that calibrate, none of which is judged.
+        requests: those that judge: held-out samples, each text once, or without any the task's examples.
+        golds: of the requests; None without labels.
+        repeated: how many samples were left out, because the model sees the same in others.
+        held_out: whether the requests are samples, not examples.
+    """
+
+    subject: Subject
+    samples: Samples | None
+    measure: Measure[Any, Any]
+    calibration: Sequence[Request]
+    requests: Sequence[Request]
+    golds: Sequence[Any] | None
+    repeated: int = 0
+    held_out: bool = True
+
+    @classmethod
+    def of(cls, subject: Subject, samples: Samples | None, calibrates: bool = True) -> Judged:
+        """The samples that do not calibrate; where nothing has to, all of them.
+
+        Raises:
+            InputError: samples that the head refuses, with their lines.
+        """
+        settings = subject.manifest.settings
+        measure = measure_of(subject.task, settings)
+        if samples is None:
+            return cls(subject, None, measure, (), answerable(subject), None, held_out=False)
+        seen = [seen_by_model(each) for each in encode(samples, subject.task.head(subject.text, settings))]
+        units = measure.units(samples.golds) if samples.is_labelled else range(len(seen))
+        found = hold_out(seen, units, calibrates)
+        calibration = [samples.requests[i] for i in found.calibration]
+        if not found.judged:
+            return cls(subject, samples, measure, calibration, answerable(subject), None, found.repeated, False)
+        requests = [samples.requests[i] for i in found.judged]
+        golds = [samples.golds[i] for i in found.judged] if samples.is_labelled else None
+        return cls(subject, samples, measure, calibration, requests, golds, found.repeated)
+
+    @cached_property
+    def reference(self) -> Sequence[Any]:
+        """What fp32 answers, asked once."""
+        with self.subject.engine() as engine:
+            return self.subject.answers(engine, self.requests)
+
+    @cached_property
+    def blind(self) -> str:
+        """Why the golds cannot show a drop, so that equal answers judge; empty where they can, and without gold."""
+        if self.golds is None:
+            return ""
+        metric = self.measure.metrics[0]
+        if len(self.golds) > 1 and all(gold == self.golds[0] for gold in self.golds):
+            return f"every sample has the same gold, on which {metric.name} says nothing of the other answers"
+        own = evaluate(metric, self.reference, self.golds)
+        if own is None:
+            return f"{metric.name} says nothing about these samples"
+        if own.value <= 0:
+            return f"fp32's own {metric.name} is {own.value:.4f} on these samples, which leaves nothing to lose"
+        return ""
+
+    def drop(self, results: Sequence[Any], reference: Sequence[Any]) -> Drop:
+        """How much of the task's own metric is lost; without gold that can tell, the share of answers that differ."""
+        change: Difference | None = None
+        if self.golds is not None and not self.blind:
+            change = difference(self.measure.metrics[0], results, reference, self.golds)
+        if change is not None:
+            return Drop(change.metric, -change.value, -change.high, -change.low, change.samples, self.held_out)
+        alike = agreement(self.measure, results, reference)
+        name = f"agreement with fp32 ({alike.metric})"
+        return Drop(name, 1 - alike.value, 1 - alike.high, 1 - alike.low, alike.samples, self.held_out)
+
+    def check_enough(self, constraint: AccuracyConstraint) -> None:
+        """Pass, or say how many samples it takes: too few are refused before they are calibrated on.
+
+        Raises:
+            GateError: there are samples, yet too few of them to tell, and that is not accepted.
+        """
+        if self.samples is None or constraint.accept_unproven:
+            return
+        number = self.drop(self.reference, self.reference).samples if self.held_out else 0
+        if constraint.can_tell(number):
+            return
+        raise GateError(
+            f"accuracy not proven: {number} independent held-out samples, of {len(self.samples.items)} in "
+            f"{self.samples.path.name}{self._left_out()}; for a drop of at most {constraint.max_drop:g}, "
+            f"{needed_samples(constraint)}. No bundle was written: {self._advice(constraint, number)}take it with "
+            "--accept-unproven, which the bundle then says"
+        )
+
+    def _left_out(self) -> str:
+        found = f", {len(self.calibration)} of which calibrate" if self.calibration else ""
+        return found + (f" and {self.repeated} repeat others" if self.repeated else "")
+
+    def _advice(self, constraint: AccuracyConstraint, number: int) -> str:
+        lines = ""
+        if constraint.needed is not None:
+            total = lines_for(constraint.needed) if self.calibration else constraint.needed
+            lines = f"give {total} different samples, "
+        return f"{lines}allow --max-drop {least_drop(number):g}, or " if number else f"{lines}or "
+
+
+def answerable(subject: Subject) -> list[Request]:
+    """The task's examples that this head can be asked, each text once."""
+    head = subject.task.head(subject.text, subject.manifest.settings)
+    found: dict[object, Request] = {}
+    for request in subject.requests(subject.task.examples_for(subject.text)):
+        with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
+            found.setdefault(seen_by_model(head.encode(request)), request)
+    return list(found.values())
+
+
+def told_of(judged: Judged) -> Mapping[str, Any]:
+    """What a report says of the data; empty without data."""
+    if judged.samples is None:
+        return {}
+    return {
+        "sha256": judged.samples.sha256,
+        "samples": len(judged.samples.items),
+        "calibrating": len(judged.calibration),
+        "judging": len(judged.requests) if judged.held_out else 0,
+        "repeated": judged.repeated,
+    }
