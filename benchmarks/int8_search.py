@@ -4,9 +4,9 @@
 
 For each head an fp32 bundle is made once. Each version then quantises it, for each variant, with the same samples and
 the same accuracy constraint; its bundle answers test samples that neither calibrated nor judged. Measurements: {"head",
-"variant", "code", "labelled", "samples", "max_drop", "refused", "seconds", "kept", "operators", "trials", "speed",
-"size", "agreement", "change"}: `seconds` of the whole command, `speed` what it measured against fp32, `agreement` with
-fp32 and the paired `change` of the head's own metric on the test samples.
+"variant", "code", "labelled", "samples", "max_drop", "refused", "seconds", "cpu_seconds", "kept", "operators",
+"trials", "speed", "size", "agreement", "change"}: seconds are of the whole command, `speed` is what it measured against
+fp32, `agreement` with fp32 and the paired `change` of the head's own metric are of the test samples.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -102,7 +103,7 @@ def _measured(fp32: Path, test: Path, arguments: Sequence[str], tree: Path, fold
     command = ["-m", "bert_export.cli", "--bundle", str(fp32.resolve()), "--int8", *arguments, "--json"]
     command += ["-o", str(output.resolve()), "--force"]
     paths = [str(tree.resolve() / name) for name in ("runtime", "calibration", "exporter")]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _cpu_seconds()
     done = subprocess.run(
         [sys.executable, *command],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -110,13 +111,13 @@ def _measured(fp32: Path, test: Path, arguments: Sequence[str], tree: Path, fold
         text=True,
         check=False,
     )
-    seconds = round(time.perf_counter() - began, 1)
+    times = {"seconds": round(time.perf_counter() - began, 1), "cpu_seconds": round(_cpu_seconds() - used, 1)}
     if done.returncode != 0:
-        return {"refused": done.stderr.strip()[-1500:], "seconds": seconds}
+        return {"refused": done.stderr.strip()[:3000], **times}
     report = json.loads(done.stdout)
     made = report["artefacts"][0]["int8"]["quantization"]
     return {
-        "seconds": seconds,
+        **times,
         "kept": made["kept"],
         "operators": made["operators"],
         "trials": made["trials"],
@@ -124,6 +125,12 @@ def _measured(fp32: Path, test: Path, arguments: Sequence[str], tree: Path, fold
         "size": report["size"],
         **_answers(fp32, output, arguments[1], test),
     }
+
+
+def _cpu_seconds() -> float:
+    """Of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _answers(fp32: Path, int8: Path, target: str, test: Path) -> dict[str, Any]:

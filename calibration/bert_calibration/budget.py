@@ -195,8 +195,11 @@ class _Course:
 
 
 def _counts(sites: int) -> Iterator[int]:
-    """How many sites are kept; never all, which would be fp32."""
-    return (2**i for i in range(MOST_TRIALS) if 2**i < sites)
+    """How many sites are kept: twice as many each time, then half of the rest; never all, which would be fp32."""
+    doubled = [2**i for i in range(MOST_TRIALS) if 2**i < sites]
+    yield from doubled
+    if doubled and doubled[-1] < (more := (doubled[-1] + sites) // 2) < sites:
+        yield more
 
 
 def _keeping(plan: Plan, sites: Sequence[str], form: Form) -> Plan:

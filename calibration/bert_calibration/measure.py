@@ -35,6 +35,9 @@ Judge = Callable[[Sequence[Any], Sequence[Any]], Drop]
 TIMED, COMPARED = 8, 16
 """Batches of which the speed is taken, and of which outputs are compared."""
 
+SMALL = Budget(tokens=1024, rows=64)
+"""Of batches whose outputs are compared: what changes with every bit needs fewer texts than answers do."""
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -74,7 +77,9 @@ class Workshop:
     ) -> Iterator[Measured]:
         """Measures of plans, on these requests, against fp32, whose answers may be known already."""
         rows = self.subject.rows(requests)
-        batches = batches_of(rows, self.subject.text.pad_id, Budget())
+        pad = self.subject.text.pad_id
+        timed = _some(batches_of(rows, pad, Budget()), TIMED)
+        compared = _some(batches_of(rows, pad, SMALL), COMPARED)
         apart = measure_of(self.subject.task, self.subject.manifest.settings).divergence
         with ExitStack() as closing:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="bert-int8-"))
@@ -83,16 +88,17 @@ class Workshop:
                 reference = self.subject.answers(engine, requests)
             variant = _Variant(self, Path(folder) / "variant.onnx")
             closing.callback(variant.close)
-            yield Measured(engine, variant, judge, apart, _Asked(tuple(requests), reference, batches))
+            yield Measured(engine, variant, judge, apart, _Asked(tuple(requests), reference, timed, compared))
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """The requests, fp32's results, and the same requests as batches."""
+    """The requests, fp32's results, and an even choice of the same requests as batches."""
 
     requests: Sequence[Request]
     reference: Sequence[Any]
-    batches: Sequence[Batch]
+    timed: Sequence[Batch]
+    compared: Sequence[Batch]
 
 
 class _Variant:
@@ -140,14 +146,14 @@ class Measured:
 
     def speed(self, plan: Plan) -> float:
         """How many times as fast as fp32, on an even choice of the batches."""
-        feeds = [self._feeds(batch) for batch in _some(self.asked.batches, TIMED)]
+        feeds = [self._feeds(batch) for batch in self.asked.timed]
         return speed_up(self.variant.engine(plan), self.engine, feeds, self._names)
 
     def divergence(self, plan: Plan) -> float:
         """The mean over positions of how far each output is from fp32's, summed over outputs; padding excluded.
         Infinite where an output is no number."""
         engine, found = self.variant.engine(plan), dict[str, list[NDArray[np.float64]]]()
-        for number, batch in enumerate(_some(self.asked.batches, COMPARED)):
+        for number, batch in enumerate(self.asked.compared):
             outputs = engine.run(self._feeds(batch), self._names)
             for name, expected in self._expected(number, batch).items():
                 kept = _kept(batch, expected)

@@ -6,7 +6,7 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.exporter.exports import contents
 
 import bert_runtime
 from bert_calibration import measure
+from bert_calibration.accuracy import Drop
 from bert_calibration.ranges import METHODS as RANGES
 from bert_calibration.wish import CHOICES
 from bert_export import artefacts as artefacts_module
@@ -27,12 +28,16 @@ from bert_export.export import export
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ExportReport
+from bert_export.report_table import show
 from bert_export.requantize import requantize
 from bert_export.saving import divide
+from bert_runtime.cli.run import main as run
 
 NOUNS = ("movie", "book") * 40
 TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
 TASK = "text-classification"
+ENOUGH = 0.2
+"""A drop that the half of TEXTS can tell."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +65,8 @@ def labelled(fp32: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def made(fp32: Path, tmp_path: Path) -> Callable[..., ExportReport]:
     def make(name: str = "int8", **values: Any) -> ExportReport:
-        return requantize(ExportOptions(bundle=fp32, int8=True, output=tmp_path / name, **values), Stages())
+        given = {"max_drop": ENOUGH, **values} if "calibrate" in values else values
+        return requantize(ExportOptions(bundle=fp32, int8=True, output=tmp_path / name, **given), Stages())
 
     return make
 
@@ -110,6 +116,8 @@ def test_without_data_scales_are_taken_from_each_text_and_the_report_says_so(
     assert report.quantization["batch_invariant"]
     assert any("no calibration:" in note for note in report.quantization["notes"])
     assert report.judged_on > 5, "the task's examples"
+    assert report.accuracy["verdict"] == "accuracy not proven"
+    assert not report.accuracy["held_out"]
 
 
 def test_the_dynamic_method_says_that_it_is_not_batch_invariant(made: Callable[..., ExportReport]) -> None:
@@ -119,11 +127,132 @@ def test_the_dynamic_method_says_that_it_is_not_batch_invariant(made: Callable[.
     assert any("not batch invariant" in note for note in report.quantization["notes"])
 
 
+def jsonl(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+SAME = [{"text": "the movie was a good movie"}] * 3
+FEW: dict[str, list[dict[str, object]]] = {
+    "three equal lines": [*SAME],
+    "one line": [*SAME[:1]],
+    "equal but for case and spaces": [{"text": text} for text in ("a good movie", "A good  movie", " a GOOD movie ")],
+    "thirty lines": [{"text": text} for text in TEXTS[:30]],
+}
+
+
+@pytest.mark.parametrize("records", FEW.values(), ids=FEW.keys())
+def test_too_few_samples_to_tell_are_no_bundle_and_the_command_says_how_many_would_be(
+    records: list[dict[str, object]], fp32: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = jsonl(tmp_path / "few.jsonl", records)
+    arguments = ["--bundle", str(fp32), "--int8", "--calibrate", str(data), "--output", str(tmp_path / "b"), "--quiet"]
+    assert main(arguments) == 1
+    told = capsys.readouterr().err
+    assert "accuracy not proven: " in told
+    assert "for a drop of at most 0.01, 299 independent held-out samples or more can tell" in told
+    assert "give 427 different samples" in told
+    assert "--accept-unproven" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.filterwarnings("ignore:calibrated on:UserWarning")
+@pytest.mark.parametrize("records", FEW.values(), ids=FEW.keys())
+def test_what_is_accepted_unproven_says_so_in_its_report_and_its_manifest(
+    records: list[dict[str, object]],
+    fp32: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    made: Callable[..., ExportReport],
+) -> None:
+    data = jsonl(tmp_path / "few.jsonl", records)
+    report = made(calibrate=data, max_drop=0.01, accept_unproven=True)
+    int8 = report.artefacts[0].int8
+    assert int8 is not None
+    assert int8.accuracy["verdict"] == "accuracy not proven"
+    assert int8.accuracy["held_out"] is (len(records) == 30), "else the task's examples are all there is"
+    assert int8.agreement.low < 1
+    assert int8.data["judging"] == (15 if len(records) == 30 else 0)
+    show(report)
+    assert "accuracy not proven: " in capsys.readouterr().out
+    assert run([str(report.bundle), "--describe"]) == 0
+    assert "accuracy not proven: " in capsys.readouterr().out
+
+
+def test_enough_samples_prove_it_and_the_report_says_on_how_many(
+    made: Callable[..., ExportReport], labelled: Path
+) -> None:
+    report = made(calibrate=labelled).artefacts[0].int8
+    assert report is not None
+    assert (report.accuracy["verdict"], report.accuracy["metric"]) == ("accuracy constraint met", "accuracy")
+    assert (report.accuracy["samples"], report.accuracy["needed"]) == (40, 14)
+    assert report.data | {"sha256": ""} == {
+        "sha256": "",
+        "samples": 80,
+        "calibrating": 40,
+        "judging": 40,
+        "repeated": 0,
+    }
+
+
+def test_a_method_that_calibrates_nothing_is_judged_on_all_samples(
+    made: Callable[..., ExportReport], labelled: Path
+) -> None:
+    report = made(calibrate=labelled, method="dynamic").artefacts[0].int8
+    assert report is not None
+    assert report.judged_on == 80
+
+
+def test_golds_of_one_class_do_not_judge_but_equal_answers_do(
+    made: Callable[..., ExportReport], labelled: Path, tmp_path: Path
+) -> None:
+    records = [json.loads(line) for line in labelled.read_text().splitlines()]
+    label = records[0]["label"]
+    data = jsonl(tmp_path / "one.jsonl", [{**record, "label": label} for record in records])
+    report = made(calibrate=data).artefacts[0].int8
+    assert report is not None
+    assert report.accuracy["metric"] == "agreement with fp32 (same label)"
+    assert any("every sample has the same gold" in note for note in report.quantization["notes"])
+
+
+def test_golds_that_fp32_gets_all_wrong_leave_nothing_to_lose_and_do_not_judge(
+    made: Callable[..., ExportReport], labelled: Path, tmp_path: Path
+) -> None:
+    records = [json.loads(line) for line in labelled.read_text().splitlines()]
+    kinds = sorted({record["label"] for record in records})
+    other = dict(zip(kinds, [*kinds[1:], kinds[0]], strict=True))
+    data = jsonl(tmp_path / "wrong.jsonl", [{**record, "label": other[record["label"]]} for record in records])
+    report = made(calibrate=data).artefacts[0].int8
+    assert report is not None
+    assert report.accuracy["metric"] == "agreement with fp32 (same label)"
+
+
+def test_gold_on_some_lines_alone_is_wrong_input_with_their_numbers(
+    fp32: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [json.loads(line) for line in labelled.read_text().splitlines()]
+    del records[4]["label"]
+    data = jsonl(tmp_path / "some.jsonl", records)
+    arguments = ["--bundle", str(fp32), "--int8", "--calibrate", str(data), "--output", str(tmp_path / "b"), "--quiet"]
+    assert main(arguments) == 2
+    assert "no label on 1 of 80 lines (5), expected gold on all or on none" in capsys.readouterr().err
+
+
+def test_a_loss_that_the_examples_show_is_refused_without_data_too(
+    made: Callable[..., ExportReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Drop("agreement with fp32 (same label)", 0.9, 0.6, 1.0, 10, held_out=False)
+    monkeypatch.setattr("bert_export.judged.Judged.drop", lambda *_: broken)
+    with pytest.raises(GateError, match=r"accuracy constraint broken: .* on 10 of the task's own examples"):
+        made()
+
+
 def test_a_plan_that_is_not_faster_is_no_bundle(
     made: Callable[..., ExportReport], labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure, "speed_up", lambda *_: 0.5)
-    with pytest.raises(GateError, match=r"tried faithful: drop .*, 0.50x the speed of fp32"):
+    with pytest.raises(GateError, match=r"tried faithful: divergence .*, 0.50x the speed of fp32"):
         made(calibrate=labelled)
     assert not (tmp_path / "int8").exists()
 
@@ -132,13 +261,14 @@ def test_a_budget_that_nothing_holds_exits_with_1_and_the_tables(
     fp32: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every plan answers wrongly: labels are turned round on the way."""
-    monkeypatch.setattr("bert_export.int8.Judged.drop", lambda *_: 0.5)
+    monkeypatch.setattr("bert_export.judged.Judged.drop", lambda *_: Drop("accuracy", 0.5, 0.4, 0.6, 40))
     arguments = ["--bundle", str(fp32), "--int8", "--calibrate", str(labelled), "--output", str(tmp_path / "b")]
-    assert main([*arguments, "--quiet"]) == 1
+    assert main([*arguments, "--max-drop", "0.1", "--quiet"]) == 1
     told = capsys.readouterr().err
-    assert "no plan keeps the drop within 0.01" in told
-    assert told.count("drop 0.5000") >= 3, "all int8, then with more and more parts kept"
-    assert "error of the logits with one part alone in int8, the worst of" in told
+    assert "no plan keeps the drop within 0.1" in told
+    assert "at best accuracy drops by 0.5000 (95% interval 0.4000 to 0.6000) on 40 independent held-out" in told
+    assert told.count("divergence ") >= 4, "all int8, then with more and more parts kept"
+    assert "divergence of the outputs with one part alone in int8, the worst of" in told
     assert "encoder.layer.0" in told
     assert not (tmp_path / "b").exists()
 

@@ -12,7 +12,16 @@ from seqeval.metrics import f1_score
 from seqeval.scheme import BILOU, IOB2, IOBES, IOE2, Entities, Token
 from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
 
-from bert_calibration.quality import MEASURES, Difference, agreement, difference, evaluate, measure_of, qualities
+from bert_calibration.quality import (
+    MEASURES,
+    Difference,
+    Measure,
+    agreement,
+    difference,
+    evaluate,
+    measure_of,
+    qualities,
+)
 from bert_calibration.quality.entities import TOKEN_CLASSIFICATION_QUALITY
 from bert_calibration.quality.labels import MULTI_LABEL_QUALITY, SINGLE_LABEL_QUALITY
 from bert_calibration.quality.masked_words import FILL_MASK_QUALITY
@@ -286,10 +295,55 @@ def test_a_paired_difference_is_sharper_than_either_interval() -> None:
     assert change.value == pytest.approx(-0.04)
     assert quality.includes(quality.value + change.value)
     assert change.is_shown
-    same = difference(metric, before, before, golds)
-    assert same == Difference("accuracy", 0.0, 0.0, 0.0, 200)
-    assert same is not None
+
+
+def test_no_change_in_some_samples_is_no_proof_that_nothing_changes() -> None:
+    """The rule of three: of texts that 200 samples leave unseen, up to 1 - 0.025 ** (1 / 200) may change."""
+    answers, golds = [label("a")] * 120 + [label("b")] * 80, ["a"] * 200
+    same = difference(SINGLE_LABEL_QUALITY.metrics[0], answers, answers, golds)
+
+    bound = 1 - 0.025 ** (1 / 200)
+    assert same == Difference("accuracy", 0.0, -bound, bound, 200)
     assert not same.is_shown
+
+
+ALIKE: list[tuple[Measure[Any, Any], Any]] = [
+    (QUESTION_ANSWERING_QUALITY, answer("a", 3)),
+    (TOKEN_CLASSIFICATION_QUALITY, TokenClassificationResult((Entity("PER", 0.9, "Anna", 0, 4),))),
+    (SINGLE_LABEL_QUALITY, label("a")),
+    (MULTI_LABEL_QUALITY, labels("a", "b")),
+    (REGRESSION_QUALITY, value(1.0)),
+    (FILL_MASK_QUALITY, masks("a", "b")),
+    (FEATURE_EXTRACTION_QUALITY, FeatureExtractionResult(np.ones(3, np.float32), False)),
+]
+
+
+@pytest.mark.parametrize(("measure", "result"), ALIKE)
+@pytest.mark.parametrize("number", [1, 2, 30])
+def test_no_interval_of_equal_answers_is_without_width(measure: Measure[Any, Any], result: Any, number: int) -> None:
+    alike = agreement(measure, [result] * number, [result] * number)
+
+    assert alike.high - alike.low == pytest.approx(1 - 0.025 ** (1 / number))
+    assert alike.low <= alike.value <= alike.high
+
+
+@pytest.mark.parametrize(("right", "number"), [(9, 10), (31, 32), (0, 20), (20, 20), (1, 2), (1990, 2000)])
+def test_a_share_of_right_answers_has_the_exact_interval(right: int, number: int) -> None:
+    """SciPy's interval of Clopper and Pearson."""
+    results = [label("a")] * right + [label("b")] * (number - right)
+    quality = evaluate(SINGLE_LABEL_QUALITY.metrics[0], results, ["a"] * number)
+
+    assert quality is not None
+    exact = scipy.stats.binomtest(right, number).proportion_ci(0.95, "exact")
+    assert (quality.low, quality.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+
+
+def test_a_ratio_without_a_mistake_has_an_interval_too() -> None:
+    found = [TokenClassificationResult((Entity("PER", 0.9, "Anna", 0, 4),))] * 50
+    quality = evaluate(TOKEN_CLASSIFICATION_QUALITY.metrics[0], found, [frozenset({("PER", 0, 4)})] * 50)
+
+    assert quality is not None
+    assert (quality.low, quality.high) == pytest.approx((0.025 ** (1 / 50), 1.0))
 
 
 def test_every_head_has_a_measure() -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.exporter.conftest import READS_ENCODER, TinyBundle, TinyCheckpoint
 
 import bert_runtime
+from bert_calibration.accuracy import Drop
 from bert_export import cli
 from bert_export import trace as tracing
 from bert_export.errors import CheckpointError, GateError, OptionError
@@ -30,6 +31,7 @@ from bert_runtime.machine.system import Sources, System, this_system
 from bert_runtime.tasks import TASKS
 
 TASK = "text-classification"
+LOST = Drop("accuracy", 0.5, 0.4, 0.6, 40)
 READER = Path(__file__).parents[2] / "golden" / "v1" / "text-generation-from-source"
 
 
@@ -103,6 +105,18 @@ def test_reduced_precisions_are_judged_on_the_data(best: ExportReport) -> None:
     for name, drop in drops.items():
         assert (drop is None) == name.endswith("fp32"), name
         assert drop is None or drop <= 0.2
+    judged = {line.judged_on for line in tuned(best).lines if line.drop is not None}
+    assert judged == {40}, "the half that does not calibrate"
+
+
+def test_too_few_samples_to_tell_are_the_reason_that_int8_cannot_win(
+    tiny_bundle: TinyBundle, labelled: Path, tmp_path: Path
+) -> None:
+    bundle = tiny_bundle(TASK, False).bundle
+    options = ExportOptions(bundle=bundle, optimize="latency", calibrate=labelled, output=tmp_path / "bundle")
+    lines = {line.name: line for line in tuned(export(options)).lines}
+    assert lines["cpu int8 fast"].said == "failed"
+    assert lines["cpu int8 fast"].reason.startswith("accuracy not proven: 40 independent held-out samples, of 80")
 
 
 def test_the_bundle_holds_the_winner_alone_and_answers(best: ExportReport) -> None:
@@ -151,14 +165,16 @@ def test_without_data_int8_is_timed_and_never_chosen(tiny_bundle: TinyBundle, tm
 def test_what_loses_more_than_the_budget_is_a_line_and_not_the_end(
     tiny_bundle: TinyBundle, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bert_export.int8.Judged.drop", lambda *_: 0.5)
+    monkeypatch.setattr("bert_export.judged.Judged.drop", lambda *_: LOST)
     source = tiny_bundle(TASK, False).bundle
-    options = ExportOptions(bundle=source, optimize="latency", calibrate=labelled, output=tmp_path / "bundle")
+    options = ExportOptions(
+        bundle=source, optimize="latency", calibrate=labelled, max_drop=0.1, output=tmp_path / "bundle"
+    )
     lines = {line.name: line for line in tuned(export(options)).lines}
     for plan in ("fast", "faithful"):
         line = lines[f"cpu int8 {plan}"]
         assert (line.said, line.threads) == ("failed", None)
-        assert line.reason == "the drop is 0.5000, expected 0.01 at most; allow more with --max-drop"
+        assert line.reason == "the drop is 0.5000, expected 0.1 at most; allow more with --max-drop"
     assert lines["cpu fp32"].said == "winner"
 
 
@@ -169,12 +185,16 @@ def test_bf16_that_loses_more_than_the_budget_is_out(
     here = this_system(Sources())
     if not ("openvino" in here.modules and here.cpu.has_bf16):
         pytest.skip("needs openvino and a CPU with bf16")
-    monkeypatch.setattr("bert_export.int8.Judged.drop", lambda *_: 0.5)
+    monkeypatch.setattr("bert_export.judged.Judged.drop", lambda *_: LOST)
     options = ExportOptions(
-        model=str(tiny_checkpoint(TASK, {})), optimize="latency", calibrate=labelled, output=tmp_path / "bundle"
+        model=str(tiny_checkpoint(TASK, {})),
+        optimize="latency",
+        calibrate=labelled,
+        max_drop=0.1,
+        output=tmp_path / "bundle",
     )
     lines = {line.name: line for line in tuned(export(options)).lines}
-    assert lines["openvino bf16"].reason.startswith("the drop is 0.5000, expected 0.01 at most")
+    assert lines["openvino bf16"].reason.startswith("the drop is 0.5000, expected 0.1 at most")
 
 
 def test_if_nothing_passes_no_bundle_is_written_and_all_reasons_are_told(
