@@ -78,6 +78,8 @@ def _show_parity(artefact: ArtefactReport, parity: Parity, console: Console) -> 
         table.add_row(check.name, str(check.cases), f"{check.max_difference:.1e}", same)
     console.print(table)
     console.print(f"tolerance {parity.tolerance}: passed", markup=False)
+    if parity.verdict:
+        console.print(parity.verdict, markup=False, soft_wrap=True)
 
 
 def _show_profile(profile: Mapping[str, Any], console: Console) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bert_calibration.held_out import seen_by_model
 from bert_export.errors import GateError
 from bert_export.verify.answers import same_answer
 from bert_export.verify.compare import TOLERANCES, Gap, Judge, Outputs, Tolerance
@@ -14,6 +15,7 @@ from bert_export.verify.decoding import DecodingComparison
 from bert_export.verify.reference import Reference
 from bert_export.verify.report import Check, Parity, Subject
 from bert_export.verify.sweep import CONTRACTS, Limits, cases
+from bert_export.verify.verdict import verdict_of
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks.task import Encoded, Features, IntArray
@@ -46,7 +48,8 @@ def verify(subject: Subject, reference: Reference, sweep: bool = True) -> Parity
             f"the {artefact.target} artefact ({artefact.precision}{masks}) does not answer as torch does, within "
             f"{tolerance}: {'; '.join(comparison.problems)}. No bundle was written; {ADVICE[artefact.precision]}"
         )
-    return Parity(artefact.target, artefact.precision, tolerance, checks, artefact.mask)
+    verdict = verdict_of(checks, tolerance)
+    return Parity(artefact.target, artefact.precision, tolerance, checks, artefact.mask, verdict)
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,14 @@ class _Comparison:
     def real_texts(self) -> Check:
         """The task's examples from text to answer, through torch and through the artefact."""
         others: list[str] = []
+        seen: set[object] = set()
         same, differences = 0, []
         if self.judge.tolerance.relative:  # a second run of torch, which an absolute tolerance can do without
             for row in (row for _, _, encoded in self._requests() for row in encoded.features):
                 self.judge.learn(self.reference.run(self._feeds(row)))
         for record, request, encoded in self._requests():
             name = f"example {record!r:.80}"
+            seen.add(seen_by_model(encoded))
             pairs = [self._run(self._feeds(row), name) for row in encoded.features]
             differences.append(max(pair.gap.difference for pair in pairs))
             if any(pair.gap.is_too_wide for pair in pairs):
@@ -86,7 +91,7 @@ class _Comparison:
                 others.append(f"{name} differs by {differences[-1]:.1e}, yet has another answer")
         if len(others) > self.judge.tolerance.others * len(differences):
             self.problems.extend(others)
-        return Check("real texts", len(differences), max(differences, default=0.0), same)
+        return Check("real texts", len(differences), max(differences, default=0.0), same, len(seen))
 
     def sweep(self) -> Iterator[Check]:
         """One check for each length."""

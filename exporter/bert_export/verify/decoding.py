@@ -42,6 +42,7 @@ class DecodingComparison:
 
     def real_texts(self) -> Check:
         """The task's prompts, continued with torch's most probable tokens: the artefact must choose the same."""
+        seen: set[bytes] = set()
         same, differences = 0, []
         for record in self.subject.task.examples_for(self.subject.head.text):
             request = self.subject.task.request.from_record(record)
@@ -50,11 +51,12 @@ class DecodingComparison:
             except InputError:  # a short model has no room for it, or a small vocabulary no such token
                 continue
             prompt, name = encoded.features[0].ids[None], f"example {record!r:.80}"
+            seen.add(prompt.tobytes())
             given = {"input_ids": prompt, **self._source(name)}
             gap, agrees = self._continued(given, request.max_new_tokens, name)
             differences.append(gap.difference)
             same += agrees
-        return Check("real texts", len(differences), max(differences, default=0.0), same)
+        return Check("real texts", len(differences), max(differences, default=0.0), same, len(seen))
 
     def sweep(self) -> Iterator[Check]:
         """Two checks for each length: the sequence at once, and with a cache from 0 to one less than the length."""

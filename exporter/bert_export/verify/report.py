@@ -20,24 +20,27 @@ class Check:
         cases: how many requests, or calls of the graph, were compared.
         max_difference: the largest absolute difference of any output.
         same_answers: how many decoded answers are equal, of `cases`; None where nothing is decoded.
+        independent: how many of the cases are different to the model; None for inputs that were generated.
     """
 
     name: str
     cases: int
     max_difference: float
     same_answers: int | None = None
+    independent: int | None = None
 
 
 @dataclass(frozen=True)
 class Parity:
     """The parity gate's report on one artefact; `tolerance` is what an output may differ by, `mask` which masks were
-    tried."""
+    tried, `verdict` what the checks prove, in words."""
 
     target: str
     precision: str
     tolerance: Tolerance
     checks: tuple[Check, ...]
     mask: str = "any"
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
