@@ -83,7 +83,7 @@ def _told(trial: Trial) -> dict[str, Any]:
         "plan": trial.plan.name,
         "kept": sorted(trial.plan.kept),
         "careful": trial.plan.careful.value,
-        "divergence": trial.divergence,
+        "divergence": float(f"{trial.divergence:.3g}"),
         "drop": None if trial.drop is None else trial.drop.value,
         "speed": trial.speed,
     }

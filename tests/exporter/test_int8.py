@@ -31,7 +31,7 @@ from bert_export.report import ExportReport
 from bert_export.report_table import show
 from bert_export.requantize import requantize
 from bert_export.saving import divide
-from bert_runtime.cli.run import main as run
+from bert_runtime.cli import main as run
 
 NOUNS = ("movie", "book") * 40
 TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
@@ -132,7 +132,7 @@ def jsonl(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
     return path
 
 
-SAME = [{"text": "the movie was a good movie"}] * 3
+SAME: list[dict[str, object]] = [{"text": "the movie was a good movie"}] * 3
 FEW: dict[str, list[dict[str, object]]] = {
     "three equal lines": [*SAME],
     "one line": [*SAME[:1]],
@@ -187,13 +187,8 @@ def test_enough_samples_prove_it_and_the_report_says_on_how_many(
     assert report is not None
     assert (report.accuracy["verdict"], report.accuracy["metric"]) == ("accuracy constraint met", "accuracy")
     assert (report.accuracy["samples"], report.accuracy["needed"]) == (40, 14)
-    assert report.data | {"sha256": ""} == {
-        "sha256": "",
-        "samples": 80,
-        "calibrating": 40,
-        "judging": 40,
-        "repeated": 0,
-    }
+    counts = {key: value for key, value in report.data.items() if key != "sha256"}
+    assert counts == {"samples": 80, "calibrating": 40, "judging": 40, "repeated": 0}
 
 
 def test_a_method_that_calibrates_nothing_is_judged_on_all_samples(

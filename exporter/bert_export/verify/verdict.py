@@ -17,7 +17,10 @@ def verdict_of(checks: Sequence[Check], tolerance: Tolerance) -> str:
     """
     texts, generated = checks[0], sum(check.cases for check in checks[1:])
     told = f"{texts.independent} different real texts" + (f" and {generated} generated inputs" if generated else "")
-    words = f"outputs differ from torch's by at most {tolerance}, on {told}; {texts.same_answers} of {texts.cases} answers the same"
+    words = (
+        f"outputs differ from torch's by at most {tolerance}, on {told}; {texts.same_answers} of {texts.cases} answers "
+        "the same"
+    )
     if not tolerance.relative:
         return words
     if not texts.independent or texts.same_answers is None:
