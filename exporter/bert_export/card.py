@@ -40,6 +40,10 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     if checks:
         yield from ("", "## Verification", "", "Compared with torch in fp32:", "")
         yield from _table(("graph", "compared", "cases", "largest difference", "same answers"), checks)
+    verdicts = list(_verdicts(manifest))
+    if verdicts:
+        yield from ("", "## Accuracy", "")
+        yield from _table(("graph", "verdict"), verdicts)
     yield from ("", "## Use", "", "```python", "import bert_runtime", "")
     yield 'session = bert_runtime.load("PATH_OR_ORG/NAME")'
     yield from ("```", "", "The manifest, `manifest.json`, has all of this for programs.")
@@ -75,6 +79,17 @@ def _checks(verification: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
             same = "" if check["same_answers"] is None else f"{check['same_answers']} of {check['cases']}"
             graph = f"{parity['target']} {parity['precision']}"
             yield graph, check["name"], check["cases"], f"{check['max_difference']:.1e}", same
+
+
+def _verdicts(manifest: Manifest) -> Iterator[tuple[object, ...]]:
+    """What the gates say of each graph's accuracy, and on how many samples."""
+    for artefact in manifest.verification.get("artefacts") or ():
+        parity = artefact.get("parity")
+        if parity and parity.get("verdict"):
+            yield f"{parity['target']} {parity['precision']}", parity["verdict"]
+    for artefact in (manifest.quality or {}).get("artefacts") or ():
+        if artefact.get("accuracy"):
+            yield f"{artefact['target']} int8", artefact["accuracy"]["words"]
 
 
 def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> Iterator[str]:

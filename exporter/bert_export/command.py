@@ -215,7 +215,17 @@ def _add_int8(flags: argparse.ArgumentParser) -> None:
     )
     int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)}; default: faithful")
     int8.add_argument(
-        "--max-drop", type=number, default=usual.max_drop, metavar="X", help="the accuracy budget, default 0.01"
+        "--max-drop",
+        type=number,
+        default=usual.max_drop,
+        metavar="X",
+        help="the accuracy constraint, default 0.01: what may be lost of the task's metric, or of equal answers; about "
+        "3 / X held-out samples can tell",
+    )
+    int8.add_argument(
+        "--accept-unproven",
+        action="store_true",
+        help="write the bundle although the samples are too few to tell; it says 'accuracy not proven'",
     )
     int8.add_argument("--ranges", type=Path, metavar="FILE", help="ranges of an earlier export, not calibrated again")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bert_calibration.accuracy import AccuracyConstraint, Drop, least_drop, needed_samples
 from bert_calibration.held_out import hold_out, lines_for, seen_by_model
-from bert_calibration.quality import Difference, Measure, agreement, difference, evaluate, measure_of
+from bert_calibration.quality import Difference, Measure, Metric, agreement, difference, evaluate, measure_of
 from bert_calibration.samples import Samples, encode
 from bert_calibration.subject import Subject
 from bert_export.errors import GateError
@@ -69,26 +69,34 @@ class Judged:
         with self.subject.engine() as engine:
             return self.subject.answers(engine, self.requests)
 
+    @property
+    def metric(self) -> Metric[Any, Any] | None:
+        """The head's own metric: the first that says something about these golds; None where none does."""
+        golds = self.golds or ()
+        return next((each for each in self.measure.metrics if len(each.rows(self.reference, golds))), None)
+
     @cached_property
     def blind(self) -> str:
         """Why the golds cannot show a drop, so that equal answers judge; empty where they can, and without gold."""
         if self.golds is None:
             return ""
-        metric = self.measure.metrics[0]
+        metric = self.metric
+        if metric is None:
+            return f"{self.measure.metrics[0].name} says nothing about these samples"
         if len(self.golds) > 1 and all(gold == self.golds[0] for gold in self.golds):
             return f"every sample has the same gold, on which {metric.name} says nothing of the other answers"
         own = evaluate(metric, self.reference, self.golds)
-        if own is None:
-            return f"{metric.name} says nothing about these samples"
-        if own.value <= 0:
-            return f"fp32's own {metric.name} is {own.value:.4f} on these samples, which leaves nothing to lose"
+        if own is None or own.value <= 0:
+            value = 0.0 if own is None else own.value
+            return f"fp32's own {metric.name} is {value:.4f} on these samples, which leaves nothing to lose"
         return ""
 
     def drop(self, results: Sequence[Any], reference: Sequence[Any]) -> Drop:
         """How much of the task's own metric is lost; without gold that can tell, the share of answers that differ."""
         change: Difference | None = None
-        if self.golds is not None and not self.blind:
-            change = difference(self.measure.metrics[0], results, reference, self.golds)
+        metric = None if self.golds is None or self.blind else self.metric
+        if self.golds is not None and metric is not None:
+            change = difference(metric, results, reference, self.golds)
         if change is not None:
             return Drop(change.metric, -change.value, -change.high, -change.low, change.samples, self.held_out)
         alike = agreement(self.measure, results, reference)

@@ -174,6 +174,7 @@ def test_what_is_accepted_unproven_says_so_in_its_report_and_its_manifest(
     assert int8.accuracy["held_out"] is (len(records) == 30), "else the task's examples are all there is"
     assert int8.agreement.low < 1
     assert int8.data["judging"] == (15 if len(records) == 30 else 0)
+    assert "accuracy not proven: " in (report.bundle / "README.md").read_text(encoding="utf-8")
     show(report)
     assert "accuracy not proven: " in capsys.readouterr().out
     assert run([str(report.bundle), "--describe"]) == 0

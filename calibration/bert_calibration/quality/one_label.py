@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bert_calibration.quality.divergence import of_values
 from bert_calibration.quality.metric import Measure, Metric, Rows, table
 from bert_calibration.quality.regression import pearson, spearman
 from bert_runtime.json_record import Record
@@ -69,4 +70,5 @@ ONE_LABEL_QUALITY: Measure[SingleLabelResult, float] = Measure(
         Metric("Spearman", _pairs, _spearman),
     ),
     alike=Metric("Pearson with the reference", _same, _pearson),
+    divergence=of_values,
 )
