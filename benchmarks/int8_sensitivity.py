@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     workshop = Workshop(subject, calibrate(subject, evidence, "smooth"), WORK / "int8" / "sensitivity.onnx")
     with workshop.measuring(asked, evidence.judge) as measures:
         ranking = rank(FAST, workshop.sites, measures.divergence)
-    path = save("int8_sensitivity", parsed.task, 2, [dataclasses.asdict(each) for each in ranking])
+    path = save("int8_divergence", parsed.task, 2, [dataclasses.asdict(each) for each in ranking])
     title = "divergence of the outputs with one activation in int8, one static scale"
     path.with_suffix(".svg").write_text(picture(ranking, title), encoding="utf-8")
     print(path, file=sys.stderr)

@@ -145,8 +145,30 @@ def int8_answers(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def int8_sensitivity(measurements: Sequence[dict[str, Any]], shown: int = 12) -> Iterator[str]:
     """The activations that integers hurt most, each alone in int8."""
+    rows = [[m["site"].removeprefix("bert."), f"{m['error']:.4f}"] for m in measurements[:shown]]
+    yield from markdown([f"activation (the worst {shown} of {len(measurements)})", "error of the logits"], rows)
+
+
+def int8_divergence(measurements: Sequence[dict[str, Any]], shown: int = 12) -> Iterator[str]:
+    """The activations whose integers move the outputs furthest from fp32's, each alone in int8."""
     rows = [[m["site"].removeprefix("bert."), f"{m['divergence']:.2e}"] for m in measurements[:shown]]
     yield from markdown([f"activation (the worst {shown} of {len(measurements)})", "divergence of the outputs"], rows)
+
+
+def int8_search(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What each version of the search made of a head."""
+    rows = []
+    for m in measurements:
+        told = [m["variant"], m["code"], f"{m['max_drop']:g}"]
+        if "refused" in m:
+            rows.append([*told, "refused", "", "", "", f"{m['seconds']:.0f}"])
+            continue
+        low, high = (f"{100 * value:.1f}" for value in m["agreement"][2:])
+        same = f"{100 * m['agreement'][1]:.1f}% ({low} to {high})"
+        kept = f"{len(m['kept'])}, {len(m['trials'])}"
+        rows.append([*told, kept, f"{m['size'] / 1e6:.1f}", f"{m['speed']:.2f}x", same, f"{m['seconds']:.0f}"])
+    head = ["variant", "version", "constraint", "parts kept, trials", "MB", "speed", "same answers as fp32", "seconds"]
+    yield from markdown(head, rows)
 
 
 def int8_speed(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -223,6 +245,8 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "roofline": roofline,
     "int8_answers": int8_answers,
     "int8_sensitivity": int8_sensitivity,
+    "int8_divergence": int8_divergence,
+    "int8_search": int8_search,
     "int8_speed_1": int8_speed,
     "int8_speed_2": int8_speed,
 }
