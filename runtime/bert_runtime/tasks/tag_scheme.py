@@ -112,8 +112,8 @@ def _is_word(letters: set[str], scheme: Collection[str]) -> bool:
 def _strange(labels: Sequence[str]) -> Iterator[str]:
     """Labels that are read as no tags but written like some.
 
-    They have a letter of a scheme, or another letter before a kind that others have, or the same words before each of
-    several kinds.
+    They have a letter of a scheme, or another letter or a word in capitals before a kind that others have, or the same
+    words before each of several kinds.
     """
     tags = read_tags(labels)
     whole = [tag.label for tag in tags if tag.kind == tag.label and tag.label not in NO_TAGS]
@@ -124,8 +124,9 @@ def _strange(labels: Sequence[str]) -> Iterator[str]:
     common = [words for kind, words in heads.items() if kind and len(words) > 1]
     for label in whole:
         head, kind = _head_and_kind(label)
-        is_letter = len(head) == 1 and (head in LETTERS or kind in kinds or len(heads[kind]) > 1)
-        if kind and (is_letter or common.count(heads[kind]) > 1):
+        is_shared = kind in kinds or len(heads[kind]) > 1
+        is_like_one = head in LETTERS or (is_shared and (len(head) == 1 or head.isupper()))
+        if kind and (is_like_one or common.count(heads[kind]) > 1):
             yield label
 
 

@@ -128,6 +128,8 @@ def test_wrong_sequences_follow_the_rules_word_by_word(letters: str) -> None:
         (("O", "E-mail", "L-ocation", "B-cell"), "E-mail, L-ocation, B-cell"),
         (("O", "B-PER", "I-PER", "X-PER"), "X-PER"),
         (("O", "C-PER", "D-PER"), "C-PER, D-PER"),
+        (("O", "START-PER", "END-PER"), "START-PER, END-PER"),
+        (("O", "start-PER", "end-PER", "start-LOC", "end-LOC"), "start-PER, end-PER, start-LOC, end-LOC"),
         (("O", "START-PER", "END-PER", "START-LOC", "END-LOC"), "START-PER, END-PER, START-LOC, END-LOC"),
     ],
 )
