@@ -7,7 +7,7 @@ import logging
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Annotated, Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.by_mask import EngineByMask
@@ -18,6 +18,7 @@ from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.fields import OneOf, Range, expected, mistakes, settle
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.generation.sources import Sources
@@ -66,23 +67,22 @@ class Options:
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
             soon done, and where the artefact has a graph for it texts share rows; auto is latency.
         revision: of a bundle that is named by its repository on the hub: a branch, tag or commit.
+
+    Raises:
+        InputError: on construction, with every value of a wrong type or out of range.
     """
 
-    target: str = AUTO
-    threads: int | None = None
+    target: Annotated[str, OneOf((AUTO, *BY_NAME))] = AUTO
+    threads: Annotated[int, Range(1, MOST_THREADS)] | None = None
     budget: Budget = field(default_factory=Budget)
-    cache: Path | None = None
+    cache: str | Path | None = None
     encoder: str | Path | None = None
     gpu: GpuOptions = field(default_factory=GpuOptions)
-    mode: str = "auto"
+    mode: Annotated[str, OneOf(MODES)] = "auto"
     revision: str | None = None
 
     def __post_init__(self) -> None:
-        problems = []
-        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
-            problems.append(f"threads is {self.threads}, expected 1 to {MOST_THREADS}")
-        if self.mode not in MODES:
-            problems.append(f"mode is {self.mode!r}, expected one of {', '.join(MODES)}")
+        problems = settle(self)
         if problems:
             raise InputError(problems)
 
@@ -92,7 +92,7 @@ class Options:
 
 
 @overload
-def load(path: str | Path, *, options: Options = ...) -> Session[Any, Any]: ...
+def load(path: str | Path, task: str | None = ..., *, options: Options = ...) -> Session[Any, Any]: ...
 
 
 @overload
@@ -108,25 +108,49 @@ def load(
 
 
 def load(
-    path: str | Path, task: Task[Any, Any, Any] | None = None, *, options: Options | None = None
+    path: str | Path, task: Task[Any, Any, Any] | str | None = None, *, options: Options | None = None
 ) -> Session[Any, Any]:
     """Check a bundle and make it ready to answer.
-
-    With `task`, such as `bert_runtime.QUESTION_ANSWERING`, the session is typed and the bundle must be of that task.
 
     Args:
         path: the bundle's directory; where there is none of that name, `org/name` or `org/name@revision`: a
             repository on the Hugging Face hub, which is fetched into its cache (the extra `hub`).
+        task: what the bundle must be of: a name or alias such as `qa`, or a value such as
+            `bert_runtime.QUESTION_ANSWERING`, with which the session is typed.
+        options: how it is loaded.
 
     Raises:
         BundleError: the directory breaks the format, or is of another task; or the hub has no such bundle.
         BackendError: no engine here runs it, or not the target that was named: a named target never falls back.
-        InputError: the cache lies in the bundle.
+        InputError: an argument is of a wrong type; there is no such task; or the cache lies in the bundle.
     """
+    wanted = _wanted(path, task, options)
     bundle = bundles.read(located(path, (options or Options()).revision))
-    if task is not None and task is not find_task(bundle.manifest.task):
-        raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {task.name}")
+    if wanted is not None and wanted is not find_task(bundle.manifest.task):
+        raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {wanted.name}")
     return start_session(bundle, options or Options())
+
+
+def _wanted(path: object, task: object, options: object) -> Task[Any, Any, Any] | None:
+    """The task that the arguments of `load` name.
+
+    Raises:
+        InputError: what is wrong with any of them.
+    """
+    problems = mistakes("path", path, str | Path)
+    if not (options is None or isinstance(options, Options)):
+        problems.append(expected("options", options, "bert_runtime.Options: give them as in Options(threads=2)"))
+    found = None
+    try:
+        found = find_task(task) if isinstance(task, str) else task
+    except InputError as error:
+        problems += error.problems
+    if not (found is None or isinstance(found, Task)):
+        problems.append(expected("task", task, "a task's name such as 'qa', or a task such as QUESTION_ANSWERING"))
+        found = None
+    if problems:
+        raise InputError(problems)
+    return found
 
 
 def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]:
@@ -211,7 +235,7 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
 
 
 def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
-    cache = None if options.cache is None else _compiled_folder(bundle, artefact, options.cache)
+    cache = None if options.cache is None else _compiled_folder(bundle, artefact, Path(options.cache))
     gpu = replace(options.gpu, profile=_profile(bundle, choice.artefact, options))
     return EngineOptions(options.thread_layout(choice.active_target).threads, cache, gpu)
 

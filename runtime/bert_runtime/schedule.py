@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.errors import InputError
+from bert_runtime.fields import Range, settle
 from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 
 SLACK = 16
@@ -35,22 +37,19 @@ class Budget:
             to 511.
         wait: seconds. Once `predict` has waited so long for its source, it answers what it has read, however small the
             batch. A list has nothing to wait for.
+
+    Raises:
+        InputError: on construction, with every value of a wrong type or out of range.
     """
 
-    tokens: int = 2048
-    rows: int = 64
-    padding: float = 0.05
-    multiple: int | None = None
-    wait: float = 0.05
+    tokens: Annotated[int, Range(1)] = 2048
+    rows: Annotated[int, Range(1)] = 64
+    padding: Annotated[float, Range(0)] = 0.05
+    multiple: Annotated[int, Range(1)] | None = None
+    wait: Annotated[float, Range(0)] = 0.05
 
     def __post_init__(self) -> None:
-        least = {"tokens": 1, "rows": 1, "padding": 0, "multiple": 1, "wait": 0}
-        values = {**vars(self), "multiple": 1 if self.multiple is None else self.multiple}
-        problems = [
-            f"{name} is {values[name]}, expected at least {low}"
-            for name, low in least.items()
-            if not values[name] >= low
-        ]
+        problems = settle(self)
         if problems:
             raise InputError(problems)
 

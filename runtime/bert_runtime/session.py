@@ -24,7 +24,7 @@ RequestT = TypeVar("RequestT", bound=Request)
 EncodedT = TypeVar("EncodedT", bound=Encoded)
 ResultT = TypeVar("ResultT")
 
-Requests: TypeAlias = "Iterable[RequestT | Mapping[str, object] | Pause]"
+Requests: TypeAlias = "Iterable[RequestT | Mapping[str, object] | str | Pause]"
 
 _Item: TypeAlias = "tuple[RequestT, Encoded] | ItemError"
 """A request of a stream, encoded, or why there is none."""
@@ -56,8 +56,8 @@ class Session(Model, Generic[RequestT, ResultT]):
         self._head: Head[RequestT, Encoded, ResultT] = task.head(text, manifest.settings)
         self._fetch = self._head.fetch(tuple(spec.name for spec in self.artefact.outputs))
 
-    def __call__(self, request: RequestT | Mapping[str, object]) -> ResultT:
-        """Answer one request: the task's request, or a mapping with its fields.
+    def __call__(self, request: RequestT | Mapping[str, object] | str) -> ResultT:
+        """Answer one request: the task's request, a mapping with its fields, or a text where it needs just one.
 
         Raises:
             InputError: the request cannot be answered, with every problem.
@@ -92,6 +92,12 @@ class Session(Model, Generic[RequestT, ResultT]):
         """
         if errors not in ("raise", "return"):
             raise InputError(f"errors is {errors!r}, expected 'raise' or 'return'")
+        is_iterable = hasattr(requests, "__iter__") or hasattr(requests, "__getitem__")
+        if isinstance(requests, str | bytes | Mapping) or not is_iterable:
+            raise InputError(
+                f"requests is a {type(requests).__name__}, expected an iterable of requests; for one request call the "
+                "session itself"
+            )
         return self._stream(requests, errors == "raise")
 
     def _stream(self, requests: Requests[RequestT], strict: bool) -> Iterator[ResultT | ItemError]:
@@ -204,6 +210,8 @@ class Session(Model, Generic[RequestT, ResultT]):
             return request.check()
         if isinstance(request, Mapping):
             return self.task.request.from_record(_read(request))
+        if isinstance(request, str):
+            return self.task.request.from_text(request)
         expected = self.task.request.__name__
         raise InputError(
             f"the request is a {type(request).__name__}, expected a {expected} or a mapping with its fields"

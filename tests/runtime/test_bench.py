@@ -81,8 +81,8 @@ def test_the_command_prints_a_table_or_json(multiple_choice: Path, capsys: pytes
         (["nowhere"], "nowhere"),
         (["{bundle}", "--seconds", "0"], "seconds is 0.0, expected more than 0"),
         (["{bundle}", "--lengths", "x"], "got 'x', expected a whole number"),
-        (["{bundle}", "--threads", "0"], "threads is 0, expected at least 1"),
-        (["{bundle}", "--target", "abacus"], "target 'abacus' was asked for"),
+        (["{bundle}", "--threads", "0"], "threads is 0, expected 1 to 1024"),
+        (["{bundle}", "--target", "abacus"], "got 'abacus', expected one of auto, cpu"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from bert_runtime.backends.profile import Profile
 from bert_runtime.errors import InputError
+from bert_runtime.fields import Range, settle
 
 Arena = Literal["kNextPowerOfTwo", "kSameAsRequested"]
 ARENAS: tuple[Arena, ...] = get_args(Arena)
@@ -26,21 +27,19 @@ class GpuOptions:
         graphs: (batch, sequence) sizes that are captured as CUDA graphs; a batch runs, padded, in the smallest that it
             fits, and without a graph if there is none. One batch runs at a time then.
         profile: the sizes that a TensorRT engine is built for; None takes those that the session's batches can have.
+
+    Raises:
+        InputError: on construction, with every value of a wrong type or out of range.
     """
 
-    device: int = 0
-    memory_limit: int | None = None
+    device: Annotated[int, Range(0)] = 0
+    memory_limit: Annotated[int, Range(1)] | None = None
     arena: Arena = "kNextPowerOfTwo"
-    graphs: tuple[tuple[int, int], ...] = ()
+    graphs: tuple[tuple[Annotated[int, Range(1)], Annotated[int, Range(1)]], ...] = ()
     profile: Profile | None = None
 
     def __post_init__(self) -> None:
-        problems = [f"gpu.device is {self.device}, expected 0 or more"] if self.device < 0 else []
-        if self.memory_limit is not None and self.memory_limit < 1:
-            problems.append(f"gpu.memory_limit is {self.memory_limit}, expected bytes, 1 at least")
-        if self.arena not in ARENAS:
-            problems.append(f"gpu.arena is {self.arena!r}, expected {' or '.join(ARENAS)}")
-        problems += [f"gpu.graphs holds {sizes}, expected (batch, sequence)" for sizes in self.graphs if min(sizes) < 1]
+        problems = settle(self, "gpu.")
         if problems:
             raise InputError(problems)
 

@@ -11,6 +11,7 @@ import numpy as np
 from bert_runtime import strict_json
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.fields import settle
 from bert_runtime.tasks.task import TensorSpec
 
 POINTS = ("min", "opt", "max")
@@ -24,12 +25,15 @@ class Profile:
     """The smallest, the most likely and the largest size of each axis: of an axis of fixed size, three times that.
 
     Raises:
-        InputError: sizes below 1 or out of order, with all of them.
+        InputError: sizes that are no numbers, below 1 or out of order, with all of them.
     """
 
     axes: Mapping[str, tuple[int, int, int]]
 
     def __post_init__(self) -> None:
+        problems = settle(self, "profile: ")
+        if problems:
+            raise InputError(problems)
         problems = [
             f"profile: {axis} is {low}, {best}, {high}, expected min <= opt <= max from 1"
             for axis, (low, best, high) in self.axes.items()

@@ -93,7 +93,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         requests = [_request(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True)]
         return tuple(self.predict(requests))
 
-    def stream(self, request: TextGenerationRequest | Mapping[str, object]) -> Iterator[str]:
+    def stream(self, request: TextGenerationRequest | Mapping[str, object] | str) -> Iterator[str]:
         """The text as it grows, in parts that join to the result's `text`; stop early by closing the iterator.
 
         Raises:

@@ -57,13 +57,13 @@ def test_sizes_are_bytes_or_have_a_unit(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--device", "-1"), "gpu.device is -1, expected 0 or more"),
+        (("--device", "-1"), "gpu.device is -1, expected at least 0"),
         (("--device", "one"), "argument --device: got 'one', expected a whole number"),
         (("--gpu-memory", "8GB"), "argument --gpu-memory: '8GB' is no size, expected bytes, or as in 512M or 8G"),
-        (("--gpu-memory", "0"), "gpu.memory_limit is 0, expected bytes, 1 at least"),
+        (("--gpu-memory", "0"), "gpu.memory_limit is 0, expected at least 1"),
         (("--gpu-arena", "best"), "argument --gpu-arena: got 'best', expected one of"),
         (("--cuda-graphs", "8"), "argument --cuda-graphs: '8' is no size, expected batch and length, as in 8x128"),
-        (("--cuda-graphs", "0x8"), "gpu.graphs holds (0, 8), expected (batch, sequence)"),
+        (("--cuda-graphs", "0x8"), "gpu.graphs[0][0] is 0, expected at least 1"),
         (("--gpu-profile", BUNDLE + "/config.json"), "config.json: expected axes with whole numbers min, opt and max"),
     ],
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.errors import InputError
-from bert_runtime.tasks.request import Checked
+from bert_runtime.fields import Checked
 from bert_runtime.tasks.task import FloatArray, IntArray
 
 Array = NDArray[Any]
