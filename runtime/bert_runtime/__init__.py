@@ -14,20 +14,52 @@ if TYPE_CHECKING:
     from bert_runtime.schedule import Budget
     from bert_runtime.session import Session
     from bert_runtime.tasks import TASKS, find_task
-    from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
-    from bert_runtime.tasks.fill_mask import FILL_MASK
-    from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE
-    from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
-    from bert_runtime.tasks.pretraining import PRETRAINING
-    from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
-    from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+    from bert_runtime.tasks.entities import Entity
+    from bert_runtime.tasks.feature_extraction import (
+        FEATURE_EXTRACTION,
+        FeatureExtractionRequest,
+        FeatureExtractionResult,
+    )
+    from bert_runtime.tasks.fill_mask import FILL_MASK, FillMaskRequest, FillMaskResult
+    from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE, MultipleChoiceRequest, MultipleChoiceResult
+    from bert_runtime.tasks.next_sentence_prediction import (
+        NEXT_SENTENCE_PREDICTION,
+        NextSentencePredictionRequest,
+        NextSentencePredictionResult,
+    )
+    from bert_runtime.tasks.pretraining import PRETRAINING, PretrainingRequest, PretrainingResult
+    from bert_runtime.tasks.question_answering import (
+        QUESTION_ANSWERING,
+        Answer,
+        QuestionAnsweringRequest,
+        QuestionAnsweringResult,
+    )
+    from bert_runtime.tasks.request import Request
+    from bert_runtime.tasks.result import Result
+    from bert_runtime.tasks.text_classification import (
+        TEXT_CLASSIFICATION,
+        LabelScore,
+        LabelValue,
+        MultiLabelResult,
+        RegressionResult,
+        SingleLabelResult,
+        TextClassificationRequest,
+        TextClassificationResult,
+    )
     from bert_runtime.tasks.text_generation import (
         TEXT_GENERATION,
         EncoderStates,
+        GeneratedText,
         GenerationSettings,
         TextGenerationRequest,
+        TextGenerationResult,
     )
-    from bert_runtime.tasks.token_classification import TOKEN_CLASSIFICATION
+    from bert_runtime.tasks.token_classification import (
+        TOKEN_CLASSIFICATION,
+        TokenClassificationRequest,
+        TokenClassificationResult,
+    )
+    from bert_runtime.version import __version__
 
 __all__ = [
     "FEATURE_EXTRACTION",
@@ -41,22 +73,50 @@ __all__ = [
     "TEXT_CLASSIFICATION",
     "TEXT_GENERATION",
     "TOKEN_CLASSIFICATION",
+    "Answer",
     "BackendError",
     "BertError",
     "Budget",
     "BundleError",
     "Encoder",
     "EncoderStates",
+    "Entity",
+    "FeatureExtractionRequest",
+    "FeatureExtractionResult",
+    "FillMaskRequest",
+    "FillMaskResult",
+    "GeneratedText",
     "GenerationSession",
     "GenerationSettings",
     "GpuOptions",
     "InputError",
     "InternalError",
     "ItemError",
+    "LabelScore",
+    "LabelValue",
+    "MultiLabelResult",
+    "MultipleChoiceRequest",
+    "MultipleChoiceResult",
+    "NextSentencePredictionRequest",
+    "NextSentencePredictionResult",
     "Options",
+    "PretrainingRequest",
+    "PretrainingResult",
     "Profile",
+    "QuestionAnsweringRequest",
+    "QuestionAnsweringResult",
+    "RegressionResult",
+    "Request",
+    "Result",
     "Session",
+    "SingleLabelResult",
+    "TextClassificationRequest",
+    "TextClassificationResult",
     "TextGenerationRequest",
+    "TextGenerationResult",
+    "TokenClassificationRequest",
+    "TokenClassificationResult",
+    "__version__",
     "find_task",
     "live",
     "load",
@@ -73,20 +133,52 @@ _MODULES = {
     "bert_runtime.schedule": ("Budget",),
     "bert_runtime.session": ("Session",),
     "bert_runtime.tasks": ("TASKS", "find_task"),
-    "bert_runtime.tasks.feature_extraction": ("FEATURE_EXTRACTION",),
-    "bert_runtime.tasks.fill_mask": ("FILL_MASK",),
-    "bert_runtime.tasks.multiple_choice": ("MULTIPLE_CHOICE",),
-    "bert_runtime.tasks.next_sentence_prediction": ("NEXT_SENTENCE_PREDICTION",),
-    "bert_runtime.tasks.pretraining": ("PRETRAINING",),
-    "bert_runtime.tasks.question_answering": ("QUESTION_ANSWERING",),
-    "bert_runtime.tasks.text_classification": ("TEXT_CLASSIFICATION",),
+    "bert_runtime.tasks.entities": ("Entity",),
+    "bert_runtime.tasks.feature_extraction": (
+        "FEATURE_EXTRACTION",
+        "FeatureExtractionRequest",
+        "FeatureExtractionResult",
+    ),
+    "bert_runtime.tasks.fill_mask": ("FILL_MASK", "FillMaskRequest", "FillMaskResult"),
+    "bert_runtime.tasks.multiple_choice": ("MULTIPLE_CHOICE", "MultipleChoiceRequest", "MultipleChoiceResult"),
+    "bert_runtime.tasks.next_sentence_prediction": (
+        "NEXT_SENTENCE_PREDICTION",
+        "NextSentencePredictionRequest",
+        "NextSentencePredictionResult",
+    ),
+    "bert_runtime.tasks.pretraining": ("PRETRAINING", "PretrainingRequest", "PretrainingResult"),
+    "bert_runtime.tasks.question_answering": (
+        "QUESTION_ANSWERING",
+        "Answer",
+        "QuestionAnsweringRequest",
+        "QuestionAnsweringResult",
+    ),
+    "bert_runtime.tasks.request": ("Request",),
+    "bert_runtime.tasks.result": ("Result",),
+    "bert_runtime.tasks.text_classification": (
+        "TEXT_CLASSIFICATION",
+        "LabelScore",
+        "LabelValue",
+        "MultiLabelResult",
+        "RegressionResult",
+        "SingleLabelResult",
+        "TextClassificationRequest",
+        "TextClassificationResult",
+    ),
     "bert_runtime.tasks.text_generation": (
         "TEXT_GENERATION",
         "EncoderStates",
+        "GeneratedText",
         "GenerationSettings",
         "TextGenerationRequest",
+        "TextGenerationResult",
     ),
-    "bert_runtime.tasks.token_classification": ("TOKEN_CLASSIFICATION",),
+    "bert_runtime.tasks.token_classification": (
+        "TOKEN_CLASSIFICATION",
+        "TokenClassificationRequest",
+        "TokenClassificationResult",
+    ),
+    "bert_runtime.version": ("__version__",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -156,7 +156,8 @@ def test_one_request_in_place_of_a_stream_is_refused(session: Session[Any, Any],
 def test_numbers_of_numpy_are_numbers(session: Session[Any, Any]) -> None:
     expected = session({"text": "a", "top_k": 1})
     assert session({"text": "a", "top_k": np.int64(1)}) == expected
-    assert session(TEXT_CLASSIFICATION.request("a", top_k=np.int64(1))) == expected
+    one: Any = np.int64(1)
+    assert session(TEXT_CLASSIFICATION.request("a", top_k=one)) == expected
     with pytest.raises(InputError, match="top_k is '3'"):
         session({"text": "a", "top_k": "3"})
     with pytest.raises(InputError, match=r"top_k is 1\.0 \(float\)"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import importlib.metadata
 import re
 import sys
 import textwrap
@@ -13,6 +12,7 @@ from typing import Any, NoReturn, TextIO
 
 from bert_runtime.errors import InputError
 from bert_runtime.targets import AUTO, BY_NAME
+from bert_runtime.version import __version__
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
         self._help_of = help_of or f"{prog} --help"
         command = prog.partition(" ")[0]
         self.add_argument(
-            "--version", action="version", version=f"{command} {version()}", help="print the version and leave"
+            "--version", action="version", version=f"{command} {__version__}", help="print the version and leave"
         )
 
     def error(self, message: str) -> NoReturn:
@@ -150,11 +150,3 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """` (did you mean …?)`, or nothing where no known word is near."""
     close = difflib.get_close_matches(word, list(known), n=1) if len(word) <= _LONGEST else []
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def version() -> str:
-    """The installed distribution's."""
-    try:
-        return importlib.metadata.version("bert-export")
-    except importlib.metadata.PackageNotFoundError:  # run from its sources
-        return "(not installed)"

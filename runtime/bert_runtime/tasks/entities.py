@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import softmax
 from bert_runtime.tasks.tag_scheme import Tag
 from bert_runtime.tasks.task import FloatArray
@@ -27,7 +28,7 @@ Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Entity:
+class Entity(Result):
     """A labelled part of the text.
 
     Attributes:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bert_runtime.errors import BundleError
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite
 from bert_runtime.tasks.task import (
     Encoded,
@@ -38,8 +39,8 @@ class FeatureExtractionRequest(Request):
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureExtractionResult:
-    """The vector of a text. As JSON: `json.dumps(asdict(result), default=numpy.ndarray.tolist)`.
+class FeatureExtractionResult(Result):
+    """The vector of a text.
 
     Attributes:
         vector: float32 of shape (hidden,), read-only, and a copy: it does not keep the batch in memory.

@@ -19,6 +19,7 @@ from bert_runtime.tasks.masks import (
     top_k_problems,
 )
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import Pieces, TextEncoder
 
@@ -45,7 +46,7 @@ class FillMaskRequest(Request):
 
 
 @dataclass(frozen=True)
-class FillMaskResult:
+class FillMaskResult(Result):
     """The masks in the order of the text; `truncated` says that the model did not read the text to its end."""
 
     masks: tuple[MaskResult, ...]

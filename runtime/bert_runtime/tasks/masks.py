@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import Floats, finite, softmax, top
 from bert_runtime.tasks.task import Features, FloatArray, IntArray
 from bert_runtime.text import Pieces, TextEncoder
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Result):
     """A word for a mask.
 
     Attributes:
@@ -31,7 +32,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class MaskResult:
+class MaskResult(Result):
     """One mask: its first and one-past-last character in the text, and its candidates, best first."""
 
     start: int

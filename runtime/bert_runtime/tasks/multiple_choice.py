@@ -9,6 +9,7 @@ import numpy as np
 
 from bert_runtime.errors import BackendError
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite, softmax, top
 from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import Row, TextEncoder
@@ -27,7 +28,7 @@ class MultipleChoiceRequest(Request):
 
 
 @dataclass(frozen=True)
-class MultipleChoiceResult:
+class MultipleChoiceResult(Result):
     """The best choice.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bert_runtime.errors import BackendError
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite, softmax
 from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, Outputs, Reads, Task, TensorSpec
 
@@ -20,7 +21,7 @@ class NextSentencePredictionRequest(Request):
 
 
 @dataclass(frozen=True)
-class NextSentencePredictionResult:
+class NextSentencePredictionResult(Result):
     """Whether `next_text` follows; `score` is the probability that it does.
 
     Attributes:

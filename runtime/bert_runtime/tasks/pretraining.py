@@ -20,6 +20,7 @@ from bert_runtime.tasks.masks import (
 )
 from bert_runtime.tasks.next_sentence_prediction import next_score
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import Pieces, TextEncoder
 
@@ -43,7 +44,7 @@ class PretrainingRequest(Request):
 
 
 @dataclass(frozen=True)
-class PretrainingResult:
+class PretrainingResult(Result):
     """The words for each mask, and whether `next_text` follows.
 
     Attributes:

@@ -12,6 +12,7 @@ from bert_runtime.errors import BundleError, InputError
 from bert_runtime.tasks.activation import ACTIVATIONS, Activation, activation_of, misfit
 from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import top
 from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import TextEncoder
@@ -48,7 +49,7 @@ class TextClassificationRequest(Request):
 
 
 @dataclass(frozen=True)
-class LabelScore:
+class LabelScore(Result):
     """A label and what the activation makes of its logit: a probability in 0..1, but of the activation `none`."""
 
     label: str
@@ -56,7 +57,7 @@ class LabelScore:
 
 
 @dataclass(frozen=True)
-class LabelValue:
+class LabelValue(Result):
     """A label and the value that a regression gives it: the logit, where the activation is `none`."""
 
     label: str
@@ -64,7 +65,7 @@ class LabelValue:
 
 
 @dataclass(frozen=True)
-class SingleLabelResult:
+class SingleLabelResult(Result):
     """Labels that exclude each other, best first: `labels[0]` is the answer. By default scores are a softmax over all.
 
     A cross-encoder has one label, whose score is the answer.
@@ -76,7 +77,7 @@ class SingleLabelResult:
 
 
 @dataclass(frozen=True)
-class MultiLabelResult:
+class MultiLabelResult(Result):
     """Labels that reach the threshold, best first (perhaps none), and the score of every label, best first.
 
     By default a score is the sigmoid of its logit.
@@ -89,7 +90,7 @@ class MultiLabelResult:
 
 
 @dataclass(frozen=True)
-class RegressionResult:
+class RegressionResult(Result):
     """The values that the model gives, in the order of its labels.
 
     `truncated` says that the text was longer than the model and its end was not read.

@@ -10,6 +10,7 @@ import numpy as np
 from bert_runtime.tasks.entities import AGGREGATIONS, Entity, entities
 from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.tag_scheme import read_tags, remarks
 from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
 from bert_runtime.text import Pieces, TextEncoder
@@ -43,7 +44,7 @@ class TokenClassificationRequest(Request):
 
 
 @dataclass(frozen=True)
-class TokenClassificationResult:
+class TokenClassificationResult(Result):
     """The entities of a text, from left to right."""
 
     entities: tuple[Entity, ...]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.result import Result
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class QuestionAnsweringRequest(Request):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Result):
     """Characters [start, end) of the context, in code points: `text == context[start:end]`; all empty for "no answer".
 
     Attributes:
@@ -59,7 +60,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class QuestionAnsweringResult:
+class QuestionAnsweringResult(Result):
     """The answers, best first.
 
     Attributes:

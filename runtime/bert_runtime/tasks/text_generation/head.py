@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert_runtime.errors import InputError
+from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite
 from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs
 from bert_runtime.tasks.text_generation.encoder_states import EncoderStates
@@ -15,7 +16,7 @@ from bert_runtime.tasks.text_generation.request import TextGenerationRequest
 
 
 @dataclass(frozen=True)
-class GeneratedText:
+class GeneratedText(Result):
     """A continuation.
 
     Attributes:
@@ -32,7 +33,7 @@ class GeneratedText:
 
 
 @dataclass(frozen=True)
-class TextGenerationResult:
+class TextGenerationResult(Result):
     """The continuations, num_return_sequences of them; with beams the best comes first."""
 
     sequences: tuple[GeneratedText, ...]
