@@ -70,7 +70,7 @@ TEST_CASE("what a batch throws ends all of them, and is thrown once") {
 
 TEST_CASE("wrong options are named at once") {
   CHECK_THROWS_WITH_AS(golden::load<TextClassification>({.threads = 0, .mode = "fast"}),
-                       "threads is 0, expected at least 1; mode is 'fast', expected one of auto, latency, throughput",
+                       "threads is 0, expected 1 to 1024; mode is 'fast', expected one of auto, latency, throughput",
                        InputError);
   CHECK_THROWS_AS(golden::load<TextGeneration>({.mode = "throughput"}), InputError);
 }
