@@ -261,7 +261,7 @@ import sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "transformers", "onnxscript", "peft", "safetensors"):
+        if name.partition(".")[0] in ("torch", "transformers", "peft", "safetensors"):
             raise ModuleNotFoundError(f"{name} is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
