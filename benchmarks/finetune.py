@@ -35,6 +35,7 @@ from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.samples import Samples, read_samples
 from bert_calibration.subject import Subject
 from bert_calibration.wish import Wish
+from bert_export.artefacts import text_of
 from bert_export.checkpoint import Checkpoint, LoadOptions, load
 from bert_export.demo import demo_checkpoint
 from bert_runtime import TEXT_CLASSIFICATION, bundle
@@ -105,7 +106,7 @@ def measure(factor: float, texts: int, settings: FinetuneSettings, limit: int) -
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         test = write_lines(rotten_tomatoes.held_out()[:limit], folder / "test.jsonl")
-        samples = read_samples(test, checkpoint.task, checkpoint.settings)
+        samples = read_samples(test, checkpoint.task, checkpoint.settings, text_of(checkpoint))
         before = export(checkpoint, folder / "before")
         found = {"fp32": accuracy(before, samples)}
         found["int8"] = static_int8(before, minmax(before, train[:256]), samples, folder / "before.onnx")

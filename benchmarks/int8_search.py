@@ -137,7 +137,7 @@ def _answers(fp32: Path, int8: Path, target: str, test: Path) -> dict[str, Any]:
     """Agreement with fp32, and the change of the metric, on the test samples."""
     options = bert_runtime.Options(target=target)
     with bert_runtime.load(fp32, options=options) as base, bert_runtime.load(int8, options=options) as session:
-        samples: Samples = read_samples(test, base.task, base.manifest.settings)
+        samples: Samples = read_samples(test, base.task, base.manifest.settings, base.text)
         reference, results = (list(each.predict(samples.requests)) for each in (base, session))
         measure = measure_of(base.task, base.manifest.settings)
     alike = agreement(measure, results, reference)

@@ -8,7 +8,7 @@ A labelled line carries the gold beside the request's own fields:
 | token-classification | entities | objects with start, end (characters) and label (without B- or I-) |
 | text-classification | label | one label; several labels: a list of them; regression: a number, or one for each label |
 | multiple-choice | label | the index of the right choice, from 0 |
-| fill-mask | words | the vocabulary's entry behind each [MASK] |
+| fill-mask | words | the vocabulary's entry behind each mask |
 | next-sentence-prediction | is_next | true or false |
 | pretraining | words, is_next | either or both; words of text, then of next_text |
 | feature-extraction | pair, score | two lines with the same pair and score: how alike the two texts are |
@@ -30,6 +30,7 @@ from bert_runtime.json_record import Record
 from bert_runtime.records import FORMATS, Line, format_of, read_lines
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Head, HeadSettings, Task
+from bert_runtime.text import TextEncoder
 
 SHOWN = 20
 """How many problems of a file are listed; the rest are counted."""
@@ -73,8 +74,10 @@ class Samples:
         return tuple(sample.gold for sample in self.items)
 
 
-def read_samples(path: Path, task: Task[Any, Any, Any], settings: HeadSettings, limit: int | None = None) -> Samples:
-    """The samples of a JSON Lines file for the head that `task` and `settings` describe.
+def read_samples(
+    path: Path, task: Task[Any, Any, Any], settings: HeadSettings, text: TextEncoder, limit: int | None = None
+) -> Samples:
+    """The samples of a JSON Lines file for the head that `task` and `settings` describe, and its tokenizer.
 
     With a `limit`, that many are taken at equal distances over the whole file, as files are often sorted by label or by
     source. Every line is checked all the same.
@@ -88,7 +91,8 @@ def read_samples(path: Path, task: Task[Any, Any, Any], settings: HeadSettings, 
     lines, digest = _lines(path, task.request)
     measure = measure_of(task, settings)
     problems: list[str] = []
-    samples = [_sample(line, task.request, measure, settings, problems) for line in lines]
+    form = _Form(task.request, measure, settings, text)
+    samples = [_sample(line, form, problems) for line in lines]
     labelled = [bool(_gold_keys(line, measure)) for line in lines]
     problems += _problems_of_all(samples, labelled, measure)
     if problems:
@@ -141,29 +145,35 @@ def _gold_keys(line: Line, measure: Measure[Any, Any]) -> dict[str, object]:
     return {} if isinstance(content, InputError) else {key: content[key] for key in measure.keys if key in content}
 
 
-def _sample(
-    line: Line,
-    request: type[Request],
-    measure: Measure[Any, Any],
-    settings: HeadSettings,
-    problems: list[str],
-) -> Sample | None:
+@dataclass(frozen=True)
+class _Form:
+    """What a line is read with."""
+
+    request: type[Request]
+    measure: Measure[Any, Any]
+    settings: HeadSettings
+    text: TextEncoder
+
+
+def _sample(line: Line, form: _Form, problems: list[str]) -> Sample | None:
     """The line's sample; None and more `problems` where it is wrong."""
     try:
         if isinstance(line.content, InputError):
             raise line.content
-        gold = _gold_keys(line, measure)
+        gold = _gold_keys(line, form.measure)
         own = {key: value for key, value in line.content.items() if key not in gold}
-        asked = request.from_record(own)
-        return Sample(line.number, asked, _gold(gold, asked, measure, settings) if gold else None)
+        asked = form.request.from_record(own)
+        return Sample(line.number, asked, _gold(gold, asked, form) if gold else None)
     except InputError as error:
         problems += [f"line {line.number}: {problem}" for problem in error.problems]
     return None
 
 
-def _gold(keys: Mapping[str, object], asked: Request, measure: Measure[Any, Any], settings: HeadSettings) -> Any:
+def _gold(keys: Mapping[str, object], asked: Request, form: _Form) -> Any:
     problems: list[str] = []
-    gold = measure.read(Record(dict(keys), "", problems), asked, settings)
+    gold = form.measure.read(Record(dict(keys), "", problems), asked, form.settings)
+    if not problems:
+        problems += form.measure.fits(gold, asked, form.text)
     if problems:
         raise InputError(problems)
     return gold

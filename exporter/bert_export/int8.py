@@ -135,7 +135,8 @@ def judged_on(subject: Subject, how: Quantizing) -> Judged:
         InputError: the samples are wrong, with their lines.
     """
     settings = subject.manifest.settings
-    samples = read_samples(how.calibrate, subject.task, settings, how.limit) if how.calibrate else None
+    file = how.calibrate
+    samples = read_samples(file, subject.task, settings, subject.text, how.limit) if file else None
     return Judged.of(subject, samples, calibrates=how.method not in WITHOUT_DATA)
 
 

@@ -7,13 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from bert_calibration.subject import Subject
 from bert_runtime import bundle as bundles
 from bert_runtime.tasks.request import Request
+from bert_runtime.text import TextEncoder
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 GetSubject = Callable[[str, str], Subject]
+
+
+def golden_text(**renamed: str) -> TextEncoder:
+    """The golden tokenizer of fill-mask, whose mask is [MASK] or what `MASK` gives."""
+    folder = GOLDEN / "fill-mask"
+    content = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    for name, other in renamed.items():
+        content = content.replace(f'"[{name}]"', f'"{other}"')
+    return TextEncoder(Tokenizer.from_str(content), bundles.read(folder).manifest.tokenizer)
 
 
 def sentence(random: np.random.Generator) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.calibration.conftest import golden_text
 
 from bert_calibration.samples import SHOWN, Samples, encode, read_samples
 from bert_runtime.errors import InputError
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings
+from bert_runtime.text import TextEncoder
 
 SENTIMENT = HeadSettings(labels=("negative", "positive"), problem_type="single_label_classification")
 TOPICS = HeadSettings(labels=("art", "sport", "war"), problem_type="multi_label_classification")
@@ -22,12 +24,19 @@ NAMES = HeadSettings(labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC"))
 NONE = HeadSettings()
 
 
-def samples_of(folder: Path, task: str, settings: HeadSettings, lines: list[Any], limit: int | None = None) -> Samples:
+def samples_of(
+    folder: Path,
+    task: str,
+    settings: HeadSettings,
+    lines: list[Any],
+    limit: int | None = None,
+    own: TextEncoder | None = None,
+) -> Samples:
     """The samples of a file with these lines; strings are written as they are."""
     path = folder / "data.jsonl"
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     path.write_text(text, encoding="utf-8")
-    return read_samples(path, find_task(task), settings, limit)
+    return read_samples(path, find_task(task), settings, own or golden_text(), limit)
 
 
 def problems_of(folder: Path, task: str, settings: HeadSettings, lines: list[Any]) -> list[str]:
@@ -72,6 +81,17 @@ def test_the_gold_of_each_head_is_read(
     assert samples.is_labelled
 
 
+def test_words_are_counted_by_the_tokenizers_own_mask(tmp_path: Path) -> None:
+    own = golden_text(MASK="<mask>")
+    line = {"text": "the <mask> a <mask>", "words": ["film", "good"]}
+    assert samples_of(tmp_path, "fill-mask", NONE, [line], own=own).golds == (("film", "good"),)
+    both = {"text": "<mask>", "next_text": "a<mask> <mask>", "words": ["a", "b", "c"]}
+    assert samples_of(tmp_path, "pretraining", NONE, [both], own=own).golds[0].words == ("a", "b", "c")
+    for task, words in (("fill-mask", 1), ("pretraining", 2)):
+        with pytest.raises(InputError, match=f"words has {words} strings, expected 0: one for each <mask>"):
+            samples_of(tmp_path, task, NONE, [{"text": "the [MASK]", "words": ["a"] * words}], own=own)
+
+
 def test_gold_of_pretraining_may_be_half_of_it(tmp_path: Path) -> None:
     both = {"text": "[MASK]", "next_text": "[MASK]", "words": ["a", "b"], "is_next": True}
     golds = samples_of(tmp_path, "pretraining", NONE, [both, {"text": "[MASK]", "words": ["a"]}]).golds
@@ -103,7 +123,12 @@ MISTAKES = [
     ("text-classification", RATING, {"text": "t", "label": True}, "label is the boolean True, expected a number"),
     ("text-classification", SENTIMENT, {"text": "t", "gold": "positive"}, "unknown field 'gold'; the fields are text,"),
     ("multiple-choice", NONE, {"prompt": "p", "choices": ["a"], "label": 1}, "expected an integer of 0 to 0"),
-    ("fill-mask", NONE, {"text": "[MASK]", "words": []}, "words is a list, expected a list of 1 strings, one for each"),
+    (
+        "fill-mask",
+        NONE,
+        {"text": "[MASK]", "words": []},
+        "words has 0 strings, expected 1: one for each [MASK] of the text",
+    ),
     ("question-answering", NONE, {"question": "q", "context": "c", "answers": "a"}, "answers is the string 'a', expec"),
     ("next-sentence-prediction", NONE, {"text": "a", "next_text": "b", "is_next": 1}, "expected true or false"),
     ("pretraining", NONE, {"text": "a", "is_next": True}, "is_next is given without a next_text"),
@@ -169,14 +194,14 @@ def test_an_empty_file_says_what_a_line_looks_like(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text("\n \n", encoding="utf-8")
     with pytest.raises(InputError, match=r'is empty, expected one JSON object a line, such as {"question": …, "cont'):
-        read_samples(path, find_task("qa"), NONE)
+        read_samples(path, find_task("qa"), NONE, golden_text())
 
 
 def test_a_file_that_is_missing_or_a_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file or directory; expected a readable JSON Lines file"):
-        read_samples(tmp_path / "none.jsonl", find_task("qa"), NONE)
+        read_samples(tmp_path / "none.jsonl", find_task("qa"), NONE, golden_text())
     with pytest.raises(InputError, match=r"the extension is \.csv, expected \.jsonl, \.ndjson: gold has no place"):
-        read_samples(tmp_path / "data.csv", find_task("qa"), NONE)
+        read_samples(tmp_path / "data.csv", find_task("qa"), NONE, golden_text())
 
 
 def test_unlabelled_lines_are_samples_without_gold(tmp_path: Path) -> None:

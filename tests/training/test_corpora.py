@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.calibration.conftest import golden_text
 from tests.training.conftest import Pack
 from training.corpora import Line, brown, conll, goal_step, rotten_tomatoes, sentiment_ratings, squad
 from training.held_out import write_lines
@@ -17,7 +18,7 @@ from bert_runtime.tasks.task import HeadSettings
 
 def accepted(lines: list[Line], task: str, settings: HeadSettings, folder: Path) -> bool:
     """Whether a samples file of these lines is read, all of it with gold."""
-    samples = read_samples(write_lines(lines, folder / "lines.jsonl"), find_task(task), settings)
+    samples = read_samples(write_lines(lines, folder / "lines.jsonl"), find_task(task), settings, golden_text())
     return samples.is_labelled and len(samples.items) == len(lines)
 
 

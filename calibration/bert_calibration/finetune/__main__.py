@@ -44,7 +44,7 @@ def tune(parsed: argparse.Namespace) -> None:
     model = getattr(transformers, task.model_class).from_pretrained(source, local_files_only=True, weights_only=True)
     text = _text(source, model.config)
     head = task.head(text, _settings(task, model.config))
-    samples = read_samples(parsed.samples, task, head.settings, parsed.limit)
+    samples = read_samples(parsed.samples, task, head.settings, text, parsed.limit)
     for warning in samples.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     rows = [row for each in encode(samples, head) for row in each.features]

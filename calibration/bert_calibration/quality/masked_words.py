@@ -8,30 +8,39 @@ from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean, ratio, table
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.fill_mask import FillMaskRequest, FillMaskResult
-from bert_runtime.tasks.masks import MaskResult
+from bert_runtime.tasks.masks import MaskResult, mask_indices
 from bert_runtime.tasks.task import HeadSettings
+from bert_runtime.text import TextEncoder
 
 Words = tuple[str, ...]
 """The entry of the vocabulary behind each mask, in the order of the text."""
 
-MASK = "[MASK]"  # the runtime's tokenizer knows no other
-
 
 def read(record: Record, request: FillMaskRequest, settings: HeadSettings) -> Words:
     """`words`: for each mask of the text the vocabulary's entry that it hides."""
-    return read_words(record, "words", request.text)
+    return read_words(record)
 
 
-def read_words(record: Record, key: str, text: str) -> Words:
-    """The list of words under `key`, one for each mask of `text`."""
-    count = text.count(MASK)
-    expected = f"a list of {count} strings, one for each {MASK}"
+def read_words(record: Record) -> Words:
+    """The list of words under `words`."""
     nothing: list[str] = []
-    return tuple(record.value(key, lambda value: _are_words(value, count), expected, nothing))
+    return tuple(record.value("words", _are_words, "a list of strings, one for each mask", nothing))
 
 
-def _are_words(value: object, count: int) -> bool:
-    return isinstance(value, list) and len(value) == count and all(isinstance(word, str) for word in value)
+def _are_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+
+def number_problems(words: Words, texts: Iterable[str], text: TextEncoder) -> Sequence[str]:
+    """The problem of more or fewer words than the tokenizer finds masks in all `texts`, if there is one."""
+    masks = sum(len(mask_indices(text, text.pieces(each))) for each in texts)
+    if masks == len(words):
+        return ()
+    return (f"words has {len(words)} strings, expected {masks}: one for each {text.mask_token} of the text",)
+
+
+def _fits(words: Words, request: FillMaskRequest, text: TextEncoder) -> Sequence[str]:
+    return number_problems(words, [request.text], text)
 
 
 def best(masks: Iterable[MaskResult]) -> Words:
@@ -59,4 +68,5 @@ FILL_MASK_QUALITY: Measure[FillMaskResult, Words] = Measure(
     metrics=(Metric("masked-word accuracy", _hits, ratio),),
     alike=Metric("same best words", _same, mean),
     divergence=of_labels,
+    fits=_fits,
 )

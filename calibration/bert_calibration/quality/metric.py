@@ -13,6 +13,7 @@ from bert_calibration.quality.divergence import Divergence
 from bert_calibration.quality.interval import CONFIDENCE, clopper_pearson, unseen
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.task import HeadSettings
+from bert_runtime.text import TextEncoder
 
 Rows = NDArray[np.float64]
 GoldT = TypeVar("GoldT")
@@ -41,6 +42,10 @@ def _nothing(golds: Sequence[object]) -> Sequence[str]:
     return ()
 
 
+def _any(gold: object, request: object, text: TextEncoder) -> Sequence[str]:
+    return ()
+
+
 def _each(golds: Sequence[object]) -> Sequence[Hashable]:
     return range(len(golds))
 
@@ -57,6 +62,7 @@ class Measure(Generic[ResultT, GoldT]):
         alike: compares the decoded answers of two variants; the second takes the place of the gold.
         divergence: how far the outputs of two variants are apart, position by position.
         check: what is wrong with the golds of a file as a whole.
+        fits: what is wrong with a gold beside its request as the tokenizer reads it.
         units: which unit each gold belongs to: samples of one unit are counted together, and stay together.
     """
 
@@ -66,6 +72,7 @@ class Measure(Generic[ResultT, GoldT]):
     alike: Metric[ResultT, ResultT]
     divergence: Divergence
     check: Callable[[Sequence[GoldT]], Sequence[str]] = _nothing
+    fits: Callable[[GoldT, Any, TextEncoder], Sequence[str]] = _any
     units: Callable[[Sequence[GoldT]], Sequence[Hashable]] = _each
 
 

@@ -37,7 +37,7 @@ def compiled(subject: Subject, how: Quantizing, wanted: Mapping[str, Bounds]) ->
         GateError: TensorRT cannot build it.
     """
     task, settings, artefact = subject.task, subject.manifest.settings, subject.artefact
-    samples = read_samples(how.calibrate, task, settings, how.limit) if how.calibrate else None
+    samples = read_samples(how.calibrate, task, settings, subject.text, how.limit) if how.calibrate else None
     rows = subject.rows(samples.requests) if samples else ()
     inputs = [spec for graph in artefact.graphs for spec in graph.inputs]
     profile = profile_of(inputs, subject.text.max_length, wanted, rows)

@@ -75,8 +75,9 @@ def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Field:
     check_output(output, options.force)
     task, settings = find_task(origin.manifest.task), origin.manifest.settings
     _check_mode(options, task)
-    samples = read_samples(options.calibrate, task, settings, options.limit) if options.calibrate else None
-    requests = requests_of(samples, task, task.head(origin.text, settings))
+    text, file = origin.text, options.calibrate
+    samples = read_samples(file, task, settings, text, options.limit) if file else None
+    requests = requests_of(samples, task, task.head(text, settings))
     system = this_system(Sources(driver=lambda: None))
     field = field_of(system, samples is not None, task.is_autoregressive)
     entrants, failed = Making(origin, Judging(options.quantizing, samples, folder), stages).all(field.candidates)

@@ -58,7 +58,7 @@ def test_samples_are_asked_by_their_tokens(tmp_path: Path, task_and_head: tuple[
     task, head = task_and_head
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("the the the", "the", "the the")))
-    requests = requests_of(read_samples(path, task, head.settings), task, head)
+    requests = requests_of(read_samples(path, task, head.settings, head.text), task, head)
     assert texts(requests.items) == ["the", "the the", "the the the"]
     assert requests.tokens == (3, 4, 5), "with [CLS] and [SEP]"
     told = requests.to_json()
@@ -78,7 +78,7 @@ def test_a_sample_that_cannot_be_asked_is_told_with_its_line(
     task = find_task("fill-mask")
     path = tmp_path / "masked.jsonl"
     path.write_text('{"text": "the [MASK]"}\n{"text": "no mask"}\n')
-    samples = read_samples(path, task, HeadSettings())
+    samples = read_samples(path, task, HeadSettings(), task_and_head[1].text)
     with pytest.raises(InputError, match="line 2"):
         requests_of(samples, task, task.head(task_and_head[1].text, HeadSettings()))
 
