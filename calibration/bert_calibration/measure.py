@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from bert_calibration.accuracy import Drop
 from bert_calibration.batches import Batch, batches_of
 from bert_calibration.convert import Conversion, convert
+from bert_calibration.owned_folder import scratch_folder
 from bert_calibration.plans import Plan
 from bert_calibration.products import find_sites
 from bert_calibration.quality import measure_of
@@ -82,11 +82,11 @@ class Workshop:
         compared = _some(batches_of(rows, pad, SMALL), COMPARED)
         apart = measure_of(self.subject.task, self.subject.manifest.settings).divergence
         with ExitStack() as closing:
-            folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="bert-int8-"))
+            folder = closing.enter_context(scratch_folder())
             engine = closing.enter_context(self.subject.engine())
             if reference is None:
                 reference = self.subject.answers(engine, requests)
-            variant = _Variant(self, Path(folder) / "variant.onnx")
+            variant = _Variant(self, folder / "variant.onnx")
             closing.callback(variant.close)
             yield Measured(engine, variant, judge, apart, _Asked(tuple(requests), reference, timed, compared))
 

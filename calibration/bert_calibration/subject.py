@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import onnx_ir as ir
 
 from bert_calibration.batches import encode
 from bert_calibration.errors import QuantizationError
+from bert_calibration.owned_folder import scratch_folder
 from bert_runtime.backends.engine import Engine, Running
 from bert_runtime.backends.select import start
 from bert_runtime.bundle import Bundle
@@ -111,7 +111,7 @@ class Subject:
         artefact, place = (self.artefact, self.directory) if file is None else (self.quantised(file), file.parent)
         with ExitStack() as closing:
             if file is not None and self.floats is not None:
-                place = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bert-int8-")))
+                place = closing.enter_context(scratch_folder())
                 ir.save(self.floats.stand_in(ir.load(file)), place / file.name)
             engine = start(place, artefact, available_cpus())
             closing.callback(engine.close)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bert_calibration.owned_folder import owned_folder
 from bert_export import card
 from bert_export.errors import OptionError
 from bert_runtime import bundle, manifest_json
@@ -23,7 +23,7 @@ from bert_runtime.manifest import FORMAT, FileRecord, Manifest
 MODEL_FILE = "model.onnx"
 """The first artefact's file: the name that other tools look for."""
 
-PARTIAL = ".partial"
+PREFIX, PARTIAL = ".bert-export-", ".partial"
 _CHUNK = 2**20
 _ATTEMPTS = 10
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -66,7 +66,7 @@ def write(output: Path, manifest: Manifest, files: Mapping[str, bytes | Path], f
     check_output(output, force)
     path = output.resolve()
     try:
-        with _parents(path), _temporary(path) as made:
+        with _parents(path), owned_folder(path.parent, PREFIX, PARTIAL) as made:
             records = {name: _write_file(made / name, source) for name, source in _checked(files).items()}
             content = manifest_json.render(dataclasses.replace(manifest, files=records))
             _write_file(made / manifest_json.NAME, content)
@@ -156,7 +156,7 @@ def _replaced(made: Path, path: Path) -> bool:
 
     Whatever fails, the old bundle or the new one stands at `path`; a reader sees neither for the time of one rename.
     """
-    aside = _beside(path, ".old")
+    aside = path.with_name(f"{PREFIX}{secrets.token_hex(8)}.old")
     try:
         path.rename(aside)
         made.rename(path)
@@ -170,49 +170,6 @@ def _replaced(made: Path, path: Path) -> bool:
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
     return True
-
-
-def _beside(path: Path, suffix: str, name: str | None = None) -> Path:
-    """A name that nothing has yet, in the same folder and so on the same file system."""
-    return path.with_name(f".bert-export-{name or secrets.token_hex(8)}{suffix}")
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A new directory beside `path`; gone at the end unless it was renamed. What killed exports left is cleared first.
-
-    Its owner holds a lock on it, which ends with the process: whoever gets the lock has found a leftover.
-    """
-    for leftover in path.parent.glob(_beside(path, PARTIAL, "*").name):
-        with contextlib.suppress(OSError), _locked(leftover, wait=False):
-            shutil.rmtree(leftover, ignore_errors=True)
-    made = _beside(path, PARTIAL)
-    while True:
-        made.mkdir()
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_locked(made, wait=True))
-            if not made.exists():  # another export took it for a leftover before the lock was held
-                continue
-            try:
-                yield made
-            finally:
-                shutil.rmtree(made, ignore_errors=True)
-            return
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, wait: bool) -> Iterator[None]:
-    """Hold a folder's lock; an OSError where another process has it and there is no waiting."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError:
-            if not wait:
-                raise  # and where the file system has no locks, a new folder is used without
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import onnx_ir as ir
 
+from bert_calibration.owned_folder import scratch_folder
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
 from bert_export.artefacts import make, manifest_of
@@ -53,11 +53,11 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     checkpoint = load_checkpoint(options, stages)
     output = options.output or default_output(checkpoint)
     check_output(output, options.force)
-    with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        read = write_source(checkpoint, Path(folder), stages)
+    with scratch_folder() as folder:
+        read = write_source(checkpoint, folder, stages)
         reference = RememberingReference.of(checkpoint, options.plain)
         workshop = Workshop(
-            Path(folder),
+            folder,
             stages,
             options.plain,
             options.quantizing,

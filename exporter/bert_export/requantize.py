@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bert_calibration.owned_folder import scratch_folder
 from bert_calibration.subject import Floats, Subject
 from bert_export.bundle_writer import check_output, graph_file, write
 from bert_export.engine.compiled import Compiled, build_engines, compiled
@@ -39,10 +39,10 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
         require_tensorrt()
     with stages.stage("load"):
         bundle = bundles.read(options.bundle)
-    with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
+    with scratch_folder() as folder:
         made: list[_Made] = []
         for variant in options.variants:
-            path = Path(folder) / graph_file(variant.target, first=not made)
+            path = folder / graph_file(variant.target, first=not made)
             made.append(_make(Subject.of(bundle, variant.target), options, path, stages))
         files: dict[str, bytes | Path] = {name: bundle.directory / name for name in kept_files(bundle)}
         for each in made:

@@ -8,14 +8,12 @@ import multiprocessing
 import os
 import resource
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bert_export import bundle_writer, card
+from bert_export import card
 from bert_export.bundle_writer import check_output, write
 from bert_export.errors import OptionError
 from bert_runtime import bundle
@@ -235,32 +233,3 @@ def test_the_manifest_on_disk_is_sorted_and_ends_with_a_newline(output: Path) ->
     content = (output / "manifest.json").read_text(encoding="utf-8")
 
     assert content == json.dumps(json.loads(content), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
-
-
-def test_what_killed_exports_left_is_cleared_and_what_a_living_one_makes_stays(tmp_path: Path) -> None:
-    """The first process is killed, and the second one lives, each in the middle of writing."""
-    program = (
-        "import pathlib, sys, time\n"
-        "from bert_export import bundle_writer\n"
-        "with bundle_writer._temporary(pathlib.Path(sys.argv[1])) as made:\n"
-        "    (made / 'model.onnx').write_bytes(b'half')\n"
-        "    print(made, flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    folders, processes = list[Path](), list[subprocess.Popen[str]]()
-    for name in ("dead", "alive"):
-        line = [sys.executable, "-c", program, str(tmp_path / name)]
-        processes.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True))
-        output = processes[-1].stdout
-        assert output is not None
-        folders.append(Path(output.readline().strip()))
-    try:
-        processes[0].kill()
-        processes[0].wait()
-        assert all((folder / "model.onnx").exists() for folder in folders)
-        with bundle_writer._temporary(tmp_path / "next"):
-            assert not folders[0].exists()
-            assert (folders[1] / "model.onnx").exists()
-    finally:
-        processes[1].kill()
-        processes[1].wait()

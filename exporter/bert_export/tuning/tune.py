@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bert_calibration.owned_folder import scratch_folder
 from bert_calibration.samples import read_samples
 from bert_export.bundle_writer import check_output, write
 from bert_export.errors import OptionError
@@ -43,8 +43,8 @@ def tune(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
     stages = stages or Stages()
     if options.output:
         check_output(options.output, options.force)
-    with tempfile.TemporaryDirectory(prefix="bert-export-") as folder:
-        field = _gathered(options, stages, Path(folder))
+    with scratch_folder() as folder:
+        field = _gathered(options, stages, folder)
         track = Track(field.requests, options.optimize or MODES[0])
         timed, verdict = _raced(track, field.entrants, stages)
         winner = next(each.entrant for each in timed if each.heat == verdict.winner)

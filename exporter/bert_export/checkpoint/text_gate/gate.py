@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bert_calibration.owned_folder import scratch_folder
 from bert_export.checkpoint.findings import reading
 from bert_export.checkpoint.text_gate.rows import (
     Row,
@@ -93,9 +92,9 @@ def _reloaded(files: Mapping[str, str]) -> TokenizersBackend:
     """What other tools load from the bundle."""
     from transformers import AutoTokenizer  # noqa: PLC0415 - seconds
 
-    with tempfile.TemporaryDirectory(prefix="bert-export-text-") as folder, reading("the bundle's tokenizer", ADVICE):
+    with scratch_folder() as folder, reading("the bundle's tokenizer", ADVICE):
         for name, content in files.items():
-            (Path(folder) / name).write_text(content, encoding="utf-8")
+            (folder / name).write_text(content, encoding="utf-8")
         loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     return cast("TokenizersBackend", loaded)  # as the bundle's tokenizer_class says
 
