@@ -68,13 +68,17 @@ test: $(VENV)/.installed-dev $(DEMO)/manifest.json  ## the whole test suite, in 
 test-slow: $(VENV)/.installed-dev  ## tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-# The oldest versions that pyproject.toml allows, in a virtual environment of their own (.venv-oldest).
+# The oldest versions that pyproject.toml allows, in a virtual environment of their own (.venv-oldest): texts, golden bundles,
+# answers, commands, int8, and an export of every head.
 OLDEST := .venv-oldest/bin/python
+OLDEST_TESTS := tests/runtime/test_bundle.py tests/runtime/test_text.py tests/runtime/test_text_settings.py \
+  tests/runtime/test_situations.py tests/runtime/tasks tests/runtime/generation tests/runtime/cli \
+  tests/calibration/test_convert.py tests/exporter/test_export.py
 test-oldest: constraints-oldest.txt pyproject.toml  ## the oldest dependencies that pyproject.toml allows
 	$(PYTHON) -m venv .venv-oldest
 	$(OLDEST) -m pip install --quiet --no-compile --constraint constraints-oldest.txt --editable '.[cpu,openvino,cli,export,demo]' \
 	  pytest pytest-xdist hypothesis jsonschema seqeval
-	$(OLDEST) -m pytest -p no:cacheprovider --numprocesses 2 tests/runtime tests/exporter/test_export.py
+	$(OLDEST) -m pytest -p no:cacheprovider --numprocesses 2 $(OLDEST_TESTS)
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
 test-gpu-wheel: $(VENV)/.installed-dev  ## refusals of the real onnxruntime-gpu, without a GPU

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_runtime.backends.openvino import is_installed
@@ -119,6 +119,7 @@ def test_a_text_stands_in_one_place_and_knows_its_own_tokens(shapes: list[tuple[
         assert padding.sum() == padding.size - sum(len(rows[i].ids) for row in batch for i in row)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_outputs_come_back_to_their_texts(shapes: list[tuple[int, int]]) -> None:
     rows = [text(length, 1000 * i, masks) for i, (length, masks) in enumerate(shapes)]
