@@ -32,5 +32,5 @@ def look(session: Session[Any, Any], lines: Sequence[Line]) -> dict[str, Quality
 
 def measured(session: Session[Any, Any], samples: Samples) -> tuple[Quality, ...]:
     """Every metric of the session's head on labelled samples, its own first."""
-    measure = measure_of(session.task, session.manifest.settings, session.text)
+    measure = measure_of(session.task, session.manifest.settings)
     return qualities(measure, list(session.predict(samples.requests)), samples.golds)

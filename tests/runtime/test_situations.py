@@ -58,7 +58,7 @@ def test_places_are_characters_of_the_text_as_it_was_given(
 ) -> None:
     """transformers.js#359, tner#23, elasticsearch#92329: white space, emoji and letters that come apart."""
     pieces = tagger.text.pieces(text)
-    spans = {}
+    spans: dict[int, tuple[int, int]] = {}
     for (start, end), word in zip(pieces.offsets.tolist(), pieces.words.tolist(), strict=True):
         low, high = spans.get(word, (start, end))
         spans[word] = (min(low, start), max(high, end))
@@ -98,7 +98,8 @@ def test_no_answer_is_the_empty_text_with_its_score(reader: Session[Any, Any]) -
 def test_an_empty_context_is_that_items_error(reader: Session[Any, Any]) -> None:
     """transformers#2623: one bad item among good ones."""
     asked = [{"question": "film?", "context": context} for context in ("a bad film", "", "a bad film")]
-    first, second, third = reader.predict(asked, errors="return")
+    answers: list[Any] = list(reader.predict(asked, errors="return"))
+    first, second, third = answers
     assert isinstance(second, InputError)
     assert "request 1: context is empty" in str(second)
     assert first.answers[0].text == third.answers[0].text
