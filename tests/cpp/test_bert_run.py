@@ -62,6 +62,8 @@ BAD_FLAGS = [
     ["--rows", "0", "--tokens", "-1"],
     ["--padding", "-0.5"],
     ["--padding", "much"],
+    ["--wait", "-1"],
+    ["--wait", "soon"],
     ["--multiple", "0"],
     ["--mode", "fast"],
     ["--target", "cuda"],

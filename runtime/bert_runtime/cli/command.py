@@ -82,7 +82,7 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
     check_target(parsed.target)
-    budget = Budget(parsed.tokens, parsed.rows, parsed.padding, parsed.multiple)
+    budget = Budget(parsed.tokens, parsed.rows, parsed.padding, parsed.multiple, parsed.wait)
     mode, gpu = _mode(parsed, task), gpu_options(parsed)
     options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, gpu, mode)
     return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed))
@@ -178,6 +178,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=whole_number,
         metavar="N",
         help="widths are round multiples of N tokens; 1: as they come (default: on openvino 16, or 8 for throughput)",
+    )
+    loading.add_argument(
+        "--wait",
+        type=number,
+        default=budget.wait,
+        metavar="SECONDS",
+        help="for the next line of --input; then what was read is answered, however small the batch "
+        f"(default: {budget.wait})",
     )
     add_gpu_flags(parser)
 

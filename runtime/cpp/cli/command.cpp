@@ -37,6 +37,7 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--rows", "rows"},
                                   {"--padding", "padding"},
                                   {"--multiple", "multiple"},
+                                  {"--wait", "wait"},
                                   {"--mode", "mode"}};
 constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
 
@@ -58,6 +59,8 @@ them. Every answer is JSON on a line.
   --threads N            default: the CPUs this process may use
   --tokens N, --rows N   in a batch, at most
   --padding SHARE        of a batch, at most
+  --wait SECONDS         for the next line of --input; then what was read is
+                         answered, however small the batch (default: 0.05)
   --mode M               latency: a batch at a time, with all threads;
                          throughput: several batches at once; auto (default):
                          throughput for a file, latency for a request and for
@@ -174,6 +177,7 @@ Options options(const Given& given, const Task& task) {
   found.budget.rows = integer(given, "rows").value_or(found.budget.rows);
   found.budget.padding = number(given, "padding").value_or(found.budget.padding);
   found.budget.multiple = integer(given, "multiple");
+  found.budget.wait = number(given, "wait").value_or(found.budget.wait);
   raise_input_problems(found.budget.problems());
   found.mode = mode(given, task);
   raise_input_problems(found.problems());
