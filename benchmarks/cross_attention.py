@@ -44,7 +44,7 @@ def build(folder: Path) -> Path:
     """The bundle, made once; delete the folder to make it again."""
     bundle = folder / "bundle"
     if not bundle.exists():
-        from bert_export.export import export  # noqa: PLC0415 - torch
+        from bert_export.exporting import export  # noqa: PLC0415 - torch
         from bert_export.options import ExportOptions  # noqa: PLC0415
 
         checkpoint = random_checkpoint(MODEL, folder / "checkpoint", reads_encoder=True)

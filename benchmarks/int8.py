@@ -39,7 +39,7 @@ from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import digest
 from bert_calibration.subject import Subject
 from bert_calibration.targets import SCHEMES
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.engine import Array

@@ -46,7 +46,7 @@ class BertExport:
 
     def build(self, stall: Stall) -> None:
         """See Peer."""
-        from bert_export.export import export  # noqa: PLC0415
+        from bert_export.exporting import export  # noqa: PLC0415
         from bert_export.options import ExportOptions  # noqa: PLC0415
 
         options = ExportOptions(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from bert_export import exporting
 from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import OptionError
 from bert_export.masks import MASKS
@@ -24,17 +25,14 @@ from bert_runtime.tasks import TASKS
 if TYPE_CHECKING:
     from bert_export.report import ExportReport
 
-_OF_A_CHECKPOINT = ("torch", "transformers", "safetensors", "onnx_ir", "onnxscript")
-_OF_A_BUNDLE = ("onnx_ir", "onnxscript")
-
 
 def run(arguments: Sequence[str], output: TextIO) -> int:
     """Make what the arguments ask for and show its report on `output`; the exit code."""
     parsed = parser(output).parse_args(arguments)
     options = _options(parsed)
-    _require_packages(options)
+    exporting.require_packages(options)
     _check_publishing(parsed)
-    report = _export(options, Stages(show=not (parsed.json or parsed.quiet)))
+    report = exporting.export(options, Stages(show=not (parsed.json or parsed.quiet)))
     if parsed.push_to_hub is not None:
         from bert_export.publish import publish  # noqa: PLC0415 - huggingface_hub: an extra
 
@@ -43,23 +41,6 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     for line in _shown(report, parsed, output):
         print(line, file=output)
     return DONE
-
-
-def _require_packages(options: ExportOptions) -> None:
-    """Before any work.
-
-    Raises:
-        OptionError: a package is not installed.
-    """
-    needed = _OF_A_CHECKPOINT if options.bundle is None else _OF_A_BUNDLE
-    missing = [name for name in (*needed, *(["peft"] if options.adapter else [])) if not is_importable(name)]
-    if missing:
-        extras = "cpu,export" if options.bundle is None else "cpu,cli,int8"
-        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
-        raise OptionError(
-            f"{', '.join(missing)} {are} not installed, and an export needs {them}; run "
-            f"`pip install 'bert-export[{extras}]'`"
-        )
 
 
 def _check_publishing(parsed: argparse.Namespace) -> None:
@@ -78,20 +59,6 @@ def _check_publishing(parsed: argparse.Namespace) -> None:
     if named is None or named[2] is not None:
         raise OptionError(f"--push-to-hub is {name!r}, expected ORG/NAME")
     import_huggingface_hub(name)
-
-
-def _export(options: ExportOptions, stages: Stages) -> ExportReport:
-    if options.optimize is not None:
-        from bert_export.tuning.tune import tune  # noqa: PLC0415 - onnx; and of a bundle no torch
-
-        return tune(options, stages)
-    if options.bundle is not None:
-        from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
-
-        return requantize(options, stages)
-    from bert_export.export import export  # noqa: PLC0415 - torch: --help and wrong flags answer without it
-
-    return export(options, stages)
 
 
 def _shown(report: ExportReport, parsed: argparse.Namespace, output: TextIO) -> Iterator[str]:

@@ -12,6 +12,7 @@ from bert_export.errors import OptionError
 from bert_export.masks import mask_problems
 from bert_export.tuning import combinations
 from bert_runtime import manifest_json
+from bert_runtime.fields import settle
 from bert_runtime.targets import AUTO, BY_NAME, CPU, TARGETS
 
 _AUTO_FOR = {precision: target.name for target in TARGETS for precision in target.auto_for}
@@ -146,7 +147,10 @@ class ExportOptions:
     activation: str | None = None
 
     def __post_init__(self) -> None:
-        problems = list(self._problems())
+        for name in ("model", "adapter"):  # a directory, or a name on the hub
+            if isinstance(value := getattr(self, name), Path):
+                object.__setattr__(self, name, str(value))
+        problems = settle(self) or list(self._problems())
         if problems:
             raise OptionError("; ".join(problems))
 

@@ -29,23 +29,8 @@ from bert_export.workshop import Workshop
 from bert_runtime.tasks import find_task
 
 
-def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
-    """Make the bundle that `options` describe; it is written whole, or not at all.
-
-    Raises:
-        OptionError: the output is taken, or an option does not fit the task.
-        CheckpointError: the checkpoint lacks something.
-        GateError: a fusion is missing, or an artefact does not answer as torch does.
-    """
-    stages = stages or Stages()
-    if options.optimize is not None:
-        from bert_export.tuning.tune import tune  # noqa: PLC0415 - which itself asks this module for the checkpoint
-
-        return tune(options, stages)
-    if options.bundle is not None:
-        from bert_export.requantize import requantize  # noqa: PLC0415 - beside the plot: it loads no checkpoint
-
-        return requantize(options, stages)
+def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
+    """The bundle of a checkpoint; see `bert_export.export`."""
     if options.output:
         check_output(options.output, options.force)
     if options.build_engine:
@@ -95,7 +80,7 @@ def load_checkpoint(options: ExportOptions, stages: Stages) -> Checkpoint:
     """The checkpoint that `options` name, once it has all that they ask for.
 
     Raises:
-        OptionError, CheckpointError: see `export`.
+        OptionError, CheckpointError: see `bert_export.export`.
     """
     task = None if options.task == "auto" else find_task(options.task)
     source = _source(options)

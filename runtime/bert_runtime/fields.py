@@ -81,13 +81,16 @@ def settle(made: Any, prefix: str = "") -> list[str]:
 
 
 def meant(value: object, hint: object) -> object:
-    """`value` as its type has it: numpy's numbers become Python's, and lists become tuples where tuples of
-    anything but texts are expected. Everything else is left for `mistakes` to judge.
+    """`value` as its type has it: numpy's numbers become Python's, a text becomes a Path where only that is
+    expected, lists become tuples where these are. Everything else is left for `mistakes` to judge.
     """
     if isinstance(value, np.generic):
         return value.item()
-    tuples = [typing.get_args(option) for option in _options(hint) if typing.get_origin(option) is tuple]
-    if isinstance(value, list | tuple) and tuples and tuples[0][0] is not str:  # requests keep their texts as they are
+    options = _options(hint)
+    if isinstance(value, str) and value and Path in options and str not in options:
+        return Path(value)
+    tuples = [typing.get_args(option) for option in options if typing.get_origin(option) is tuple]
+    if isinstance(value, list | tuple) and tuples:
         return _tuple(value, tuples[0])
     return value
 

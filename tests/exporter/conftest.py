@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers import BertConfig
 
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
 from bert_runtime.tasks import find_task

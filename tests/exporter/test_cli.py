@@ -18,8 +18,7 @@ import pytest
 from tests.exporter.conftest import TinyBundle, TinyCheckpoint
 
 import bert_runtime
-from bert_export import cli, command
-from bert_export import export as export_module
+from bert_export import cli, command, exporting
 from bert_export.errors import GateError
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
@@ -64,7 +63,7 @@ def asked(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> list[Expo
         calls.append(options)
         return report
 
-    monkeypatch.setattr(export_module, "export", recorded)
+    monkeypatch.setattr(exporting, "export", recorded)
     return calls
 
 
@@ -149,7 +148,7 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
     def failed(*_: object) -> ExportReport:
         raise GateError("the cpu artefact does not answer as torch does")
 
-    monkeypatch.setattr(export_module, "export", failed)
+    monkeypatch.setattr(exporting, "export", failed)
     outcome = run("--task", "qa", "--json")
 
     assert outcome == Outcome(1, "", "bert-export: the cpu artefact does not answer as torch does\n")
@@ -349,7 +348,7 @@ def test_one_call_quantises_a_bundle_as_the_command_does(tmp_path: Path) -> None
         output=tmp_path / "called",
     )
     try:
-        export_module.export(options)
+        exporting.export(options)
         is_made = True
     except GateError:
         is_made = False

@@ -24,7 +24,7 @@ from tests.exporter.exports import contents, options
 import bert_runtime
 from bert_export import artefacts as artefacts_module
 from bert_export.errors import CheckpointError, OptionError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.passes.gate import RESIDUAL
 from bert_export.report import ExportReport
 from bert_export.verify.answers import same_answer

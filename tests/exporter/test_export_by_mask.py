@@ -12,7 +12,7 @@ from tests.exporter.conftest import LONGEST, TinyBundle, TinyCheckpoint
 
 from bert_export import right_padded
 from bert_export.errors import GateError, OptionError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes.key_lengths import key_lengths
 from bert_export.verify import packing

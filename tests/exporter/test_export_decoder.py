@@ -16,7 +16,7 @@ from tests.exporter.conftest import LONGEST, TARGET_FLAGS, TinyBundle, TinyCheck
 
 import bert_runtime
 from bert_export.errors import CheckpointError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes.gate import RESIDUAL
 from bert_runtime.generation.session import GenerationSession

@@ -12,7 +12,7 @@ from tests.exporter.conftest import TinyCheckpoint, fast_for
 import bert_runtime
 from bert_export.cli import main
 from bert_export.errors import GateError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.verify.compare import TOLERANCES
 from bert_runtime.tasks import TASKS

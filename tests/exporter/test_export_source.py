@@ -15,7 +15,7 @@ from tests.exporter.conftest import LONGEST, PLAIN, READS_ENCODER, TARGETS, Sour
 
 import bert_runtime
 from bert_export.cli import main
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes.gate import RESIDUAL
 from bert_runtime import EncoderStates

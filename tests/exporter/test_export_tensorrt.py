@@ -16,7 +16,7 @@ from tests.exporter.engine.conftest import write_requests
 import bert_runtime
 from bert_export.cli import main
 from bert_export.errors import GateError, OptionError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes import PASSES
 from bert_export.passes.fuse_gelu import fuse_gelu
@@ -68,7 +68,7 @@ def test_the_report_tells_how_to_build_the_engine(
 def test_a_profile_that_the_head_has_no_axis_for_is_refused_before_tracing(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bert_export.export.trace", lambda _: pytest.fail("traced"))
+    monkeypatch.setattr("bert_export.pipeline.trace", lambda _: pytest.fail("traced"))
     options = ExportOptions(
         model=str(tiny_checkpoint(TASK, {})),
         targets=("tensorrt",),

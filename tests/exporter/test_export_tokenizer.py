@@ -17,7 +17,7 @@ from tests.exporter.exports import options
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 import bert_runtime
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.report import ExportReport
 
 LONG = "the movie was good " * 40 + "the book of the song is a wall"

@@ -11,7 +11,7 @@ from tests.exporter.exports import contents, options
 
 from bert_export import artefacts as artefacts_module
 from bert_export.errors import CheckpointError, GateError, OptionError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.saving import save
 
 

@@ -24,7 +24,7 @@ from bert_export import int8 as int8_module
 from bert_export import options as options_module
 from bert_export.cli import main
 from bert_export.errors import GateError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ExportReport

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,28 @@ def test_data_may_tell_lengths_to_an_engine_of_any_precision() -> None:
     )
     assert options.variants == (Variant("tensorrt", "fp16"),)
     assert set(options.profile_axes) == {"batch"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"output": 5}, "output is 5 (int), expected a path"),
+        ({"targets": "cpu"}, "targets is a str, expected a tuple (in JSON: a list) of strings"),
+        ({"targets": None}, "targets is a NoneType, expected a tuple"),
+        ({"max_length": "8"}, "max_length is '8' (str), expected a value of type int"),
+        ({"max_drop": "0.1"}, "max_drop is '0.1' (str), expected a finite number"),
+        ({"int8": 1}, "int8 is 1 (int), expected a value of type bool"),
+        ({"task": None}, "task is None (NoneType), expected a string"),
+        ({"model": 3}, "model is 3 (int), expected a string"),
+        ({"limit": 2.5, "force": "yes"}, "force is 'yes' (str), expected a value of type bool; limit is 2.5 (float)"),
+    ],
+)
+def test_values_of_a_wrong_type_are_named_at_once(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(told)):
+        ExportOptions(**{"task": "qa", **fields})
+
+
+def test_values_that_mean_the_same_are_taken(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"model": tmp_path, "output": str(tmp_path / "out"), "targets": ["cpu", "portable"]}
+    expected = ExportOptions(model=str(tmp_path), output=tmp_path / "out", targets=("cpu", "portable"))
+    assert ExportOptions(**given) == expected

@@ -11,7 +11,7 @@ from tests.exporter.conftest import TinyCheckpoint
 
 import bert_runtime
 from bert_export.errors import GateError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes import share_rows
 from bert_export.progress import Stages

@@ -22,7 +22,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, DynamicCache, EncoderDecoderCache, PreTrainedModel
 
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.verify.reference import Reference
 from bert_runtime import bundle as bundles

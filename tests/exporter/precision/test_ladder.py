@@ -15,7 +15,7 @@ from tests.exporter.precision.graphs import feeds_of
 
 import bert_runtime
 from bert_export.errors import GateError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes import optimize
 from bert_export.precision.ladder import rungs

@@ -18,7 +18,7 @@ from bert_calibration.accuracy import Drop
 from bert_export import cli
 from bert_export import trace as tracing
 from bert_export.errors import CheckpointError, GateError, OptionError
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
 from bert_export.tuning import tune as tune_module
@@ -67,7 +67,7 @@ def counted() -> Iterator[Counted]:
         return run(self, feeds)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bert_export.export.trace", traced)
+        patch.setattr("bert_export.pipeline.trace", traced)
         patch.setattr(Reference, "run", ran)
         yield count
 
@@ -214,7 +214,7 @@ def test_if_nothing_passes_no_bundle_is_written_and_all_reasons_are_told(
 def test_wrong_samples_end_it_before_anything_is_made(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bert_export.export.trace", lambda *_: pytest.fail("it was traced"))
+    monkeypatch.setattr("bert_export.pipeline.trace", lambda *_: pytest.fail("it was traced"))
     wrong = tmp_path / "wrong.jsonl"
     wrong.write_text('{"text": "the movie"}\n{"txt": "the movie"}\n')
     options = ExportOptions(model=str(tiny_checkpoint(TASK, {})), optimize="latency", calibrate=wrong)

@@ -16,7 +16,7 @@ import pytest
 from tests.runtime.generation.conftest import Case
 from tests.runtime.generation.test_oracle import BEAMS, GREEDY, NEW, PROMPTS, expected, found
 
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_runtime import TEXT_GENERATION, BackendError, GenerationSession, GenerationSettings, InputError, load
 from bert_runtime.cli import main

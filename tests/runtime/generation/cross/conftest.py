@@ -16,7 +16,7 @@ from tests.runtime.generation.test_oracle import eos_id, until
 from transformers import BertLMHeadModel, BertModel, EncoderDecoderModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from bert_export.export import export
+from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_runtime import TEXT_GENERATION, EncoderStates, GenerationSession, GenerationSettings, Options, load
 from bert_runtime.text import TextEncoder
