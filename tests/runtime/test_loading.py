@@ -162,3 +162,12 @@ def test_numbers_of_numpy_are_numbers(session: Session[Any, Any]) -> None:
         session({"text": "a", "top_k": "3"})
     with pytest.raises(InputError, match=r"top_k is 1\.0 \(float\)"):
         session({"text": "a", "top_k": np.float64(1)})
+
+
+def test_what_generate_cannot_read_is_named_at_once(classification: Path) -> None:
+    with load(classification.with_name("text-generation"), "lm") as session:
+        generate: Any = getattr(session, "generate")  # noqa: B009 - of the session of this task
+        with pytest.raises(
+            InputError, match=r"settings is \{'top_k': 1\} \(dict\), .*; prompts is 5 \(int\), expected a text"
+        ):
+            generate(5, {"top_k": 1})

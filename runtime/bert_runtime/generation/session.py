@@ -11,6 +11,7 @@ import numpy as np
 from bert_runtime.backends.engine import Running
 from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.feeds import Feeds
+from bert_runtime.fields import expected, mistakes
 from bert_runtime.generation import loop
 from bert_runtime.generation.batches import Extent, lanes, plan, size
 from bert_runtime.generation.decoder import Decoder
@@ -83,6 +84,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
             InputError: a prompt cannot be continued as the settings ask, with every problem and its index.
             BackendError: the engine failed.
         """
+        _check_types(prompts, settings)
         if isinstance(prompts, str):
             if isinstance(source, list | tuple):
                 raise InputError(
@@ -201,6 +203,15 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
 def is_single(settings: GenerationSettings) -> bool:
     """Whether there is one text that grows token by token, so that it can be streamed."""
     return lanes(settings) == 1
+
+
+def _check_types(prompts: object, settings: object) -> None:
+    """Raises InputError: what `generate` cannot read."""
+    problems = mistakes("settings", settings, GenerationSettings | None)
+    if not isinstance(prompts, str | list | tuple):
+        problems.append(expected("prompts", prompts, "a text or a list of them"))
+    if problems:
+        raise InputError(problems)
 
 
 def _prompt(encoded: Encoded) -> Prompt:
