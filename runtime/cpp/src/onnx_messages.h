@@ -140,7 +140,7 @@ inline constexpr Message kFunctionProto("FunctionProto", {
     {14, {4, false, false, 0, 12}},
 });
 
-/// What `Field::message` is an index into.
+/// What `FieldRule::message` is an index into.
 inline constexpr const Message* kMessages[] = {
     &kModelProto, &kGraphProto, &kNodeProto, &kAttributeProto, &kTensorProto, &kSparseTensorProto, &kValueInfoProto, &kTypeProto, &kTypeProtoTensor, &kTensorShapeProto, &kTensorShapeProtoDimension, &kOperatorSetIdProto, &kStringStringEntryProto, &kFunctionProto};
 

@@ -54,7 +54,7 @@ bool Wire::next(std::size_t& place, std::size_t stop, const Message& message, st
     const std::uint64_t tag = varint(place, stop);
     const auto kind = static_cast<unsigned>(tag & 7);
     field = {.number = tag >> 3};
-    const Field rule = message.field(field.number);
+    const FieldRule rule = message.field(field.number);
     if ((rule.wire_types >> kind & 1) == 0 || tag > kMaxTag) throw BundleError(refusal(tag, at, message));
     const auto where = [&] { return "field " + std::to_string(field.number) + " of a " + std::string(message.name); };
     if (rule.is_single) {

@@ -31,7 +31,7 @@ struct WireField {
 };
 
 /// What one field of a message may be.
-struct Field {
+struct FieldRule {
   unsigned wire_types = 0;  ///< Those that it may have, as bits; none: there is no such field.
   bool is_single = false;   ///< It stands at most once.
   bool is_narrow = false;   ///< Its integers have 32 bits.
@@ -42,14 +42,14 @@ struct Field {
 /// The fields of one kind of message, by number.
 struct Message {
   std::string_view name;
-  std::array<Field, 32> fields = {};
+  std::array<FieldRule, 32> fields = {};
 
-  constexpr Message(std::string_view name, std::initializer_list<std::pair<std::size_t, Field>> numbered) : name(name) {
+  constexpr Message(std::string_view name, std::initializer_list<std::pair<std::size_t, FieldRule>> numbered) : name(name) {
     for (const auto& [number, field] : numbered) fields[number] = field;
   }
   /// A field that accepts nothing where the table has none.
-  [[nodiscard]] constexpr Field field(std::uint64_t number) const {
-    return number < fields.size() ? fields[number] : Field{};
+  [[nodiscard]] constexpr FieldRule field(std::uint64_t number) const {
+    return number < fields.size() ? fields[number] : FieldRule{};
   }
 };
 
