@@ -44,7 +44,8 @@ def text() -> str:
     tables = "\n".join(_table(message) for message in ALL)
     names = ", ".join(f"&{_constant(message.name)}" for message in ALL)
     index = f"inline constexpr const Message* kMessages[] = {{\n    {names}}};"
-    return f"{TOP}\n{tables}\n/// What `FieldRule::message` is an index into.\n{index}\n\n}}  // namespace bert_runtime\n"
+    about = "/// What `FieldRule::message` is an index into."
+    return f"{TOP}\n{tables}\n{about}\n{index}\n\n}}  // namespace bert_runtime\n"
 
 
 def _table(message: Message) -> str:
