@@ -30,7 +30,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield from ("---", "", f"# A {manifest.task} bundle", "")
     source = manifest.provenance.get("source")
     made = f" of {_cell(source)}" if source else ""
-    yield f"Made by [bert-export](https://pypi.org/project/bert-export/){made}. It answers without PyTorch."
+    yield f"Made by bert-export{made}. It answers without PyTorch."
     yield ""
     yield from _table(("", ""), list(_facts(manifest)))
     yield from ("", "## Graphs", "")
