@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from bert_export.cli import main
 TESTS = Path(__file__).parent
 LONGEST = ("exporter", "cpp", ".", "exporter/passes", "runtime/generation/cross")
 """Folders that are begun first where tests run in several processes: the other ones have something to do to the end."""
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell leaves it for what it starts with `&`
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 torch.set_num_threads(1)  # tiny matrices: threads only wait for each other, and sum in another order
 gc.freeze()  # what was imported stays: the collector need not look at it again and again
