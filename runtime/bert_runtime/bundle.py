@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,11 +62,17 @@ def _directory(path: Path) -> Path:
     return path.resolve()
 
 
+def _is_checkpoint(directory: Path) -> bool:
+    """Whether it looks like what save_pretrained writes: a bundle that lost its manifest still has its graphs."""
+    has_manifest = os.path.lexists(directory / NAME)
+    return not has_manifest and (directory / "config.json").is_file() and not any(directory.glob("*.onnx"))
+
+
 def _manifest_bytes(directory: Path) -> bytes:
     try:
         _regular_file(directory, NAME)
     except BundleError as error:
-        if (directory / "config.json").is_file():
+        if _is_checkpoint(directory):
             raise BundleError(
                 f"{directory}: a checkpoint, expected a bundle; make one first: "
                 f"`bert-export --model {directory} --output BUNDLE`"

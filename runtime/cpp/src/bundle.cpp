@@ -77,12 +77,23 @@ std::int64_t regular_file(const fs::path& directory, const std::string& name) {
   return status.st_size;
 }
 
+/// Whether it looks like what save_pretrained writes: a bundle that lost its manifest still has its graphs.
+bool is_checkpoint(const fs::path& directory) {
+  std::error_code none;
+  if (fs::exists(fs::symlink_status(directory / kManifestName, none))) return false;
+  if (!fs::is_regular_file(directory / "config.json", none)) return false;
+  for (auto entry = fs::directory_iterator(directory, none); entry != fs::directory_iterator(); entry.increment(none)) {
+    if (none) return false;
+    if (entry->path().extension() == ".onnx") return false;
+  }
+  return true;
+}
+
 std::string manifest_text(const fs::path& directory) {
   try {
     regular_file(directory, kManifestName);
   } catch (const BundleError& error) {
-    std::error_code none;
-    if (fs::is_regular_file(directory / "config.json", none)) {
+    if (is_checkpoint(directory)) {
       throw BundleError(directory.string() + ": a checkpoint, expected a bundle; make one first: `bert-export --model " +
                         directory.string() + " --output BUNDLE`");
     }
