@@ -156,7 +156,7 @@ class Measured:
         for number, batch in enumerate(self.asked.compared):
             outputs = engine.run(self._feeds(batch), self._names)
             for name, expected in self._expected(number, batch).items():
-                kept = _kept(batch, expected)
+                kept = _kept(batch, self._axes[name], len(expected))
                 found.setdefault(name, []).append(self.apart(outputs[name], expected, kept))
         total = sum(float(np.concatenate(values).mean()) for values in found.values())
         return total if np.isfinite(total) else math.inf
@@ -171,6 +171,10 @@ class Measured:
         return self.variant.workshop.subject
 
     @property
+    def _axes(self) -> dict[str, tuple[str, ...]]:
+        return {spec.name: spec.axes for spec in self._subject.artefact.outputs}
+
+    @property
     def _names(self) -> list[str]:
         return [spec.name for spec in self._subject.artefact.outputs]
 
@@ -178,12 +182,10 @@ class Measured:
         return {spec.name: batch.feeds[spec.name] for spec in self._subject.artefact.inputs}
 
 
-def _kept(batch: Batch, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of an output's rows are no padding: of its axes that a mask has, else all."""
-    for mask in (batch.tokens, batch.masks):
-        if mask is not None and logits.shape[: mask.ndim] == mask.shape:
-            return mask
-    return np.ones(logits.shape[:1], dtype=np.bool_)
+def _kept(batch: Batch, axes: Sequence[str], rows: int) -> NDArray[np.bool_]:
+    """Which leading positions of an output with these axes are no padding; all of the rows where no axis is padded."""
+    mask = {"sequence": batch.tokens, "masks": batch.masks}.get(axes[1])
+    return np.ones(rows, dtype=np.bool_) if mask is None else mask
 
 
 def _some(batches: Sequence[Batch], number: int) -> Sequence[Batch]:

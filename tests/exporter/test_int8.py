@@ -332,7 +332,7 @@ def test_a_bundle_is_quantised_without_torch(fp32: Path, tmp_path: Path) -> None
         (["--task", "qa", "--int8", "--method", "magic"], "--method is 'magic', expected one of auto, dynamic"),
         (["--task", "qa", "--int8", "--plan", "best"], "--plan is 'best', expected fast or faithful"),
         (["--task", "qa", "--int8", "--max-drop", "-1"], "--max-drop is -1, expected 0 to 1"),
-        (["--task", "qa", "--int8", "--max-drop", "nan"], "--max-drop is nan, expected 0 to 1"),
+        (["--task", "qa", "--int8", "--max-drop", "nan"], "max_drop is nan (float), expected a finite number"),
         (["--task", "qa", "--int8", "--limit", "0"], "--limit is 0, expected at least 1 sample"),
         (["--task", "qa", "--calibrate", "x.jsonl"], "are for int8; give --int8"),
         (["--task", "qa", "--int8", "--fp16"], "--fp16 and --int8, expected one of them"),

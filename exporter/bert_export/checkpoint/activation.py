@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bert_export.checkpoint.findings import Findings, read_object
+from bert_export.checkpoint.printable import listed
 from bert_runtime.tasks.activation import ACTIVATIONS, DEFAULTS, misfit
 
 MODULES: Mapping[str, str] = {
@@ -89,6 +90,11 @@ def _given(raw: Mapping[str, Any], findings: Findings) -> Iterator[tuple[str, st
             yield from _known(key, value, _READ, findings)
     specific = raw.get("task_specific_params")
     places = [specific.get(task) for task in _TASKS] if isinstance(specific, dict) else []
+    others = sorted(set(specific) - set(_TASKS)) if isinstance(specific, dict) else []
+    if others:
+        findings.notes.append(
+            f"task_specific_params in config.json: dropped, as no answer needs them: {listed(others)}"
+        )
     for place in (*places, raw):
         value = place.get("function_to_apply") if isinstance(place, dict) else None
         if value is not None:

@@ -42,7 +42,19 @@ def run_command(name: str, body: Body, *, is_process: bool, failures: tuple[type
         is_process: whether this process is the command and ends with it, or calls it as a function.
         failures: errors of a gate that did its work, which end with FAILED.
     """
-    with _signals(is_process) as received, standard_output(is_process) as output, warnings.catch_warnings():
+    received: list[int] = []
+    try:
+        return _run(name, body, is_process=is_process, failures=failures, received=received)
+    except KeyboardInterrupt:  # a signal between two steps of beginning or ending
+        if not received:
+            raise
+        tell(name, _SIGNALS[received[0]])
+        return 128 + received[0]
+
+
+def _run(name: str, body: Body, *, is_process: bool, failures: tuple[type[BertError], ...], received: list[int]) -> int:
+    """See run_command; `received` is filled with the signal that ends it."""
+    with _signals(is_process, received), standard_output(is_process) as output, warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: tell(name, f"warning: {message}")
         try:
             code = _ended(body, output)
@@ -79,9 +91,8 @@ def explain_os_error(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _signals(is_process: bool) -> Iterator[list[int]]:
-    """The signals that have ended the command; a second one ends the process at once."""
-    received: list[int] = []
+def _signals(is_process: bool, received: list[int]) -> Iterator[None]:
+    """Note in `received` the signal that ends the command; a second one ends the process at once."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if received:
@@ -96,7 +107,7 @@ def _signals(is_process: bool) -> Iterator[list[int]]:
             if handler in usual:
                 signal.signal(number, stop)
     try:
-        yield received
+        yield
     finally:
         if is_process:
             received.append(signal.SIGINT)  # what is left is Python's own end, which an interrupt cuts short

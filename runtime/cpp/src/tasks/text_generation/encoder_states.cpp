@@ -79,23 +79,43 @@ EncoderStates EncoderStates::whole(FloatArray hidden) {
   return {Checked(), std::move(hidden), std::move(mask)};
 }
 
-EncoderStates read_states(const Json& record) {
+namespace {
+
+/// The arrays as they are written; throws InputError for what is no array of numbers.
+std::pair<NumberList, std::optional<NumberList>> read_arrays(const Json& record) {
   raise_input_problems(key_problems(record));
-  const std::optional<NumberList> hidden = number_list(record.at("hidden"));
+  std::optional<NumberList> hidden = number_list(record.at("hidden"));
   if (!hidden) {
     throw InputError("source.hidden is no list of numbers, expected one of equally long lists, one for each token");
   }
-  FloatArray values = FloatArray::owning(hidden->shape(), hidden->floats());
-  if (!record.contains("mask")) return EncoderStates::whole(std::move(values));
-  const std::optional<NumberList> mask = number_list(record.at("mask"));
+  if (!record.contains("mask")) return {std::move(*hidden), std::nullopt};
+  std::optional<NumberList> mask = number_list(record.at("mask"));
   if (!mask || !mask->are_integers()) {
     throw InputError("source.mask is no list of integers, expected one with one entry for each token");
   }
+  return {std::move(*hidden), std::move(mask)};
+}
+
+EncoderStates states_of(const NumberList& hidden, const std::optional<NumberList>& mask) {
+  FloatArray values = FloatArray::owning(hidden.shape(), hidden.floats());
+  if (!mask) return EncoderStates::whole(std::move(values));
   Problems problems;
   if (values.shape.size() != 2) problems.push_back(hidden_rank_problem(values.shape));
   if (mask->shape().size() != 1) problems.push_back(rank_problem("mask", "int64", mask->shape(), "source"));
   raise_input_problems(problems);
   return {std::move(values), mask->integers()};
+}
+
+}  // namespace
+
+std::optional<EncoderStates> read_states(const Json& record, std::vector<std::string>& problems) {
+  const auto [hidden, mask] = read_arrays(record);
+  try {
+    return states_of(hidden, mask);
+  } catch (const InputError& error) {
+    problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    return std::nullopt;
+  }
 }
 
 }  // namespace bert_runtime

@@ -1,6 +1,7 @@
 // The states of an encoder as a JSON record writes them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,8 @@ namespace bert_runtime {
 
 /// The states that a JSON object describes: `hidden` as lists of numbers, and `mask`, which may be left out.
 ///
-/// Throws InputError: other keys, what is no list of numbers, and all that is wrong with the values; in the words of
-/// the Python runtime.
-[[nodiscard]] EncoderStates read_states(const Json& record);
+/// Notes what is wrong with the values, and gives nothing then. Throws InputError: other keys, and what is no list of
+/// numbers; in the words of the Python runtime.
+[[nodiscard]] std::optional<EncoderStates> read_states(const Json& record, std::vector<std::string>& problems);
 
 }  // namespace bert_runtime

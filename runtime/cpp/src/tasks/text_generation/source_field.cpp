@@ -1,5 +1,7 @@
 #include "tasks/text_generation/source_field.h"
 
+#include <utility>
+
 #include "tasks/text_generation/encoder_states.h"
 
 namespace bert_runtime {
@@ -11,7 +13,7 @@ void note_mistakes(std::string_view name, const SourceField& source, Problems& p
 
 void read_field(std::string_view name, const Json& value, SourceField& out, Problems& problems) {
   if (value.is_object()) {
-    out = read_states(value);
+    if (auto states = read_states(value, problems)) out = std::move(*states);
   } else if (value.is_string()) {
     read_field(name, value, std::get<std::string>(out.emplace()), problems);
   } else if (!value.is_null()) {

@@ -16,8 +16,7 @@ using SourceField = std::optional<std::variant<std::string, EncoderStates>>;
 /// See tasks/request.h. States were checked when they were made.
 void note_mistakes(std::string_view name, const SourceField& source, Problems& problems);
 
-/// A text, or an object with the states of an encoder. Throws InputError, as `read_states` does: what is wrong with
-/// states is told alone.
+/// A text, or an object with the states of an encoder; see read_states for what it throws.
 void read_field(std::string_view name, const Json& value, SourceField& out, Problems& problems);
 
 /// What a flag or a table's cell holds.
