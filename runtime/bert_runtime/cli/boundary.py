@@ -29,6 +29,15 @@ TRACEBACK = "BERT_EXPORT_TRACEBACK"
 
 _SIGNALS: Mapping[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
+
+class _Stopped(KeyboardInterrupt):
+    """A signal that ends the command.
+
+    A class of its own: where KeyboardInterrupt itself passes through `exec` of a text, as in `dataclass`, CPython ends
+    the process by SIGINT even after it was handled.
+    """
+
+
 Body = Callable[[TextIO], int]
 """A command: given its standard output, it returns the exit code."""
 
@@ -98,7 +107,7 @@ def _signals(is_process: bool, received: list[int]) -> Iterator[None]:
         if received:
             os._exit(128 + number)
         received.append(number)
-        raise KeyboardInterrupt
+        raise _Stopped
 
     usual = (signal.SIG_DFL, signal.default_int_handler)  # whoever ignores a signal, as nohup does, goes on doing so
     before = {number: signal.getsignal(number) for number in _SIGNALS}
