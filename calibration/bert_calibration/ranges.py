@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 
 ALPHA, TOKEN_ALPHA = 0.8, 0.5
 """How much of a channel's size goes into the weights, for one scale and for a scale for each token: 0 nothing, 1 all.
-Measured: benchmarks/LOG.md."""
+Measured: docs/decisions/int8-cpu.md."""
 
 PERCENTILE = 99.99
 BINS, LEVELS = 2048, 128

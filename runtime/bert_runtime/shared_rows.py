@@ -18,7 +18,7 @@ from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
 
 WIDTH = 256
 """Tokens of a row, unless a text has more: attention costs the more the wider a row is, and little is left over where a
-row holds many texts. 128 was level on real texts: benchmarks/LOG.md."""
+row holds many texts. 128 was level on real texts: docs/decisions/sequence-packing.md."""
 
 Row = list[int]
 """Which texts a row holds, in order."""

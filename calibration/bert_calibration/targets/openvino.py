@@ -3,7 +3,7 @@
 An activation is moved up before it is rounded until its least value is zero, by what its zero point would have been.
 That adds one number, times the sum of its weights, to each of a product's outputs; the product's bias takes it away
 again. The integers are those of a zero point. OpenVINO does the addition in the kernel before: BERT-base in int8 takes
-2% less time with AVX-512 and 4% with AMX (benchmarks/LOG.md).
+2% less time with AVX-512 and 4% with AMX (docs/decisions/int8-openvino.md).
 """
 
 from __future__ import annotations

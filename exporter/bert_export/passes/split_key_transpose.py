@@ -2,7 +2,7 @@
 
 It moves (batch, tokens, heads, width) to (batch, heads, width, tokens) number by number before its kernel for attention
 begins. Of two steps it copies whole rows in the first, and reads the second inside the kernel: 3% to 8% less time for
-BERT-base in every precision (benchmarks/LOG.md).
+BERT-base in every precision (docs/decisions/int8-openvino.md).
 """
 
 from __future__ import annotations

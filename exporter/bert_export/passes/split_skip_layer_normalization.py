@@ -1,7 +1,7 @@
 """SkipLayerNormalization as Sum and LayerNormalization, for ONNX Runtime's CPU provider alone.
 
-That provider adds and normalises number by number in the fused operator, and with vector instructions in the two: 7%
-less time for a network of MiniLM's size, 3% for BERT-base's (benchmarks/LOG.md). It fuses an Add back, but no Sum.
+That provider's fused kernel is not vectorised, but those of the two operators are: docs/decisions/layer-normalization.md.
+It fuses an Add back, but no Sum.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ def _arithmetic(precision: str, capabilities: Sequence[str]) -> str:
 def _group(model: Any) -> int:
     """How many numbers of a token share a scale where weights alone are int8: as many as the network is wide, so that a
     token's state has one. OpenVINO takes multiples of 64 that the narrowest product holds, and rounds nothing
-    otherwise. Measured: benchmarks/LOG.md."""
+    otherwise. Measured: docs/decisions/int8-openvino.md."""
     stored = [node for node in model.get_ops() if node.get_type_name() == "Constant" and len(node.shape) == 2]
     widths = [node.shape[0] for node in stored if node.get_element_type().get_type_name() == "i8"]
     return max(_UNIT, min(widths, default=_UNIT) // _UNIT * _UNIT)
