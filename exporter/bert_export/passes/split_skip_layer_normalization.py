@@ -1,6 +1,6 @@
 """SkipLayerNormalization as Sum and LayerNormalization, for ONNX Runtime's CPU provider alone.
 
-That provider's fused kernel is not vectorised, but those of the two operators are: docs/decisions/layer-normalization.md.
+The fused kernel is not vectorised there, but those of the two operators are: docs/decisions/layer-normalization.md.
 It fuses an Add back, but no Sum.
 """
 
