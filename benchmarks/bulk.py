@@ -96,7 +96,7 @@ def ways(threads: int) -> dict[str, Way]:
 def lengths(asked: Sequence[str], session: Session[Any, Any]) -> tuple[int, float]:
     """The tokens of the texts, and the share of padding in batches of ours on the session's engine."""
     rows = [session._head.encode(session.task.request.from_record({"text": text})).features[0] for text in asked]
-    own, whole, budget = sum(row.ids.size for row in rows), 0, session._budget
+    own, whole, budget = sum(row.ids.size for row in rows), 0, session.budget
     for first in range(0, len(rows), BULK):
         chunk = rows[first : first + BULK]
         if session.sharing is not None:

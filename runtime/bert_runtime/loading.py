@@ -47,7 +47,7 @@ _log = logging.getLogger("bert_runtime")
 MOST_THREADS = 1024
 """More than any machine that this runs on has; an engine would try to start them all."""
 
-MODES = ("auto", "latency", "throughput")
+MODES = ("auto", "latency", "throughput", "serving")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Options:
         gpu: what engines on a GPU are told.
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
-            soon done, and where the artefact has a graph for it texts share rows; auto is latency.
+            soon done, and where the artefact has a graph for it texts share rows; serving: several threads call the
+            session at once, as those of `bert_runtime.serving` do, and share the engine's; auto is latency.
         revision: of a bundle that is named by its repository on the hub: a branch, tag or commit.
 
     Raises:
@@ -88,7 +89,7 @@ class Options:
 
     def thread_layout(self, target: str) -> ThreadLayout:
         """How a session on the target of this name uses the CPUs."""
-        return BY_NAME[target].thread_layout(self.threads or available_cpus(), self.mode == "throughput")
+        return BY_NAME[target].thread_layout(self.threads or available_cpus(), self.mode)
 
 
 @overload
@@ -166,15 +167,15 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     text = TextEncoder.from_file(bundle.directory / record.file, record)
     choice, running = _start(bundle, choice, options)
     _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
-    target, streams = BY_NAME[running.active_target], options.thread_layout(running.active_target).streams
+    target, layout = BY_NAME[running.active_target], options.thread_layout(running.active_target)
     budget = options.budget
     if target.has_profile:  # the engine takes no more rows than it is built for
         most = _profile(bundle, running.artefact, options).axes.get("batch", (1, 1, budget.rows))[2]
         budget = replace(budget, rows=min(budget.rows, most))
     if budget.multiple is None:
         multiple = target.pad_to_multiple_of
-        budget = replace(budget, multiple=multiple.throughput if streams else multiple.latency)
-    task, schedule = find_task(bundle.manifest.task), Schedule(budget, streams)
+        budget = replace(budget, multiple=multiple.throughput if layout.streams else multiple.latency)
+    task, schedule = find_task(bundle.manifest.task), Schedule(budget, layout.streams, layout.concurrency)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
         return GenerationSession(bundle.manifest, text, running, schedule, sources)
@@ -237,7 +238,8 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
 def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
     cache = None if options.cache is None else _compiled_folder(bundle, artefact, Path(options.cache))
     gpu = replace(options.gpu, profile=_profile(bundle, choice.artefact, options))
-    return EngineOptions(options.thread_layout(choice.active_target).threads, cache, gpu)
+    layout = options.thread_layout(choice.active_target)
+    return EngineOptions(layout.threads, cache, gpu, spins=options.mode != "serving")
 
 
 def _profile(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> Profile:

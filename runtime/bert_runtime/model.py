@@ -30,6 +30,8 @@ class Model:
         sharing: what runs in its place for texts, several of which share a row; None where each has a row of its own.
         active_target: where it really runs, such as cuda; cpu where a file for another engine runs on the CPU.
         reason: why there.
+        budget: the size of the batches that it makes.
+        concurrency: how many calls at once keep its engine busy; 1 where one call has all threads for itself.
     """
 
     def __init__(self, manifest: Manifest, text: TextEncoder, running: Running, schedule: Schedule) -> None:
@@ -42,7 +44,8 @@ class Model:
         self.active_target = running.active_target
         self.reason = running.reason
         self.text = text
-        self._budget = schedule.budget
+        self.budget = schedule.budget
+        self.concurrency = max(schedule.concurrency, schedule.streams)
         self._streams = Streams(schedule.streams)
 
     def run(self, arrays: Feeds) -> dict[str, NDArray[np.float32]]:
@@ -66,16 +69,24 @@ class Model:
         """
         return map(_whole, self._tried(rows, fetch))
 
+    def run_batch(self, rows: Sequence[Features], fetch: Sequence[str]) -> list[Outputs]:
+        """Rows in one run, each in a row of its own whatever their lengths, to each one's outputs.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        return [outputs for _, outputs in self._padded(list(range(len(rows))), rows, fetch)]
+
     def _tried(self, rows: Sequence[Features], fetch: Sequence[str]) -> Iterator[tuple[int, Outputs | ItemError]]:
         """The same, where each row of a batch that failed has the error in place of its outputs."""
         if self.sharing is None:
             found = self._streams.start(
-                lambda batch: _tried(lambda: self._padded(batch, rows, fetch), batch), plan(rows, self._budget)
+                lambda batch: _tried(lambda: self._padded(batch, rows, fetch), batch), plan(rows, self.budget)
             )
         else:
             found = self._streams.start(
                 lambda batch: _tried(lambda: self._shared(batch, rows, fetch), itertools.chain.from_iterable(batch)),
-                plan_shared(rows, self._budget),
+                plan_shared(rows, self.budget),
             )
         return itertools.chain.from_iterable(found)
 
@@ -95,12 +106,12 @@ class Model:
         self.close()
 
     def _padded(
-        self, indices: list[int], rows: Sequence[Features], fetch: Sequence[str]
+        self, indices: Sequence[int], rows: Sequence[Features], fetch: Sequence[str]
     ) -> Iterator[tuple[int, Outputs]]:
         """A batch in which each text has a row of its own."""
         batch = [rows[i] for i in indices]
         longest = max(row.ids.shape[-1] for row in batch)
-        feeds = collate(batch, self.text.pad_id, min(width(longest, self._budget), self.text.max_length))
+        feeds = collate(batch, self.text.pad_id, min(width(longest, self.budget), self.text.max_length))
         outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
         return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
@@ -109,7 +120,7 @@ class Model:
     ) -> Iterator[tuple[int, Outputs]]:
         """A batch of rows that texts share."""
         assert self.sharing is not None
-        tokens = width(fullest(batch, rows), self._budget)
+        tokens = width(fullest(batch, rows), self.budget)
         feeds, places = share(batch, rows, self.text.pad_id, self.sharing.graph.inputs, tokens)
         outputs = self.sharing.engine.run(feeds, fetch)
         return split_shared(outputs, places, rows, self.sharing.graph.outputs)

@@ -61,10 +61,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class Schedule:
-    """`budget` for each batch. As many threads as `streams` says run them beside the caller's own; 0: it runs them."""
+    """`budget` for each batch. As many threads as `streams` says run them beside the caller's own; 0: it runs them.
+    For `concurrency` see Model."""
 
     budget: Budget = Budget()
     streams: int = 0
+    concurrency: int = 1
 
 
 def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
@@ -95,7 +97,7 @@ def _together(shapes: Sequence[tuple[int, ...]], budget: Budget) -> int:
             break
         count += 1
     if budget.is_coarse:
-        return next((rows for rows in range(count, 1, -1) if _is_round(rows * _size(shapes[rows - 1], budget))), 1)
+        return next((rows for rows in range(count, 1, -1) if is_round(rows * _size(shapes[rows - 1], budget))), 1)
     return count
 
 
@@ -116,7 +118,8 @@ def _up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 
-def _is_round(number: int) -> bool:
+def is_round(number: int) -> bool:
+    """Whether it is a round number of tokens; see Budget."""
     return number % _step(number) == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -37,6 +37,14 @@ BULK = 1024
 
 HELD = 2**19
 """Tokens of encoded requests beyond which `predict` reads no further: long texts must not fill the memory."""
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[RequestT]):
+    """A request that was checked, and its rows."""
+
+    request: RequestT
+    encoded: Encoded
 
 
 class Session(Model, Generic[RequestT, ResultT]):
@@ -100,9 +108,43 @@ class Session(Model, Generic[RequestT, ResultT]):
             )
         return self._stream(requests, errors == "raise")
 
+    def prepare(self, request: RequestT | Mapping[str, object] | str) -> Prepared[RequestT]:
+        """A request, checked, and its rows: the first of three steps that a service takes, the others being `run_rows`
+        and `decode`.
+
+        Raises:
+            InputError: the request cannot be answered, with every problem.
+        """
+        checked = self._checked(request)
+        return Prepared(checked, self._encoded(checked))
+
+    def run_rows(self, rows: Sequence[Features]) -> list[Outputs]:
+        """Rows of any requests in one run: what `decode` reads of each.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        return self.run_batch(rows, self._fetch)
+
+    def decode(self, prepared: Prepared[RequestT], outputs: Sequence[Outputs]) -> ResultT:
+        """The answer of a request from its rows' outputs, in their order.
+
+        Raises:
+            BackendError: the outputs are not finite.
+        """
+        return self._head.decode(prepared.request, prepared.encoded, outputs)
+
+    def answer(self, prepared: Prepared[RequestT]) -> ResultT:
+        """A prepared request's answer, alone: all steps at once.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        return self._answer(prepared.request, prepared.encoded)
+
     def _stream(self, requests: Requests[RequestT], strict: bool) -> Iterator[ResultT | ItemError]:
         streams = self._streams.count
-        limits = Limits(max(1, streams), BULK if streams else LOOKAHEAD, HELD, self._budget.wait)
+        limits = Limits(max(1, streams), BULK if streams else LOOKAHEAD, HELD, self.budget.wait)
         begun: deque[Iterator[ResultT | ItemError]] = deque()
         for chunk in read_chunks(requests, self._prepared, _tokens, limits):
             begun.append(self._answers(chunk))

@@ -68,12 +68,18 @@ def _warn_of_known_faults(package: str, version: str) -> None:
         warnings.warn(str(finding), stacklevel=2)
 
 
-def session_options(module: Any, threads: int) -> Any:
-    """ONNX Runtime's options of a session whose calls use `threads` threads each; `module` is onnxruntime."""
+def session_options(module: Any, threads: int, spins: bool = True) -> Any:
+    """ONNX Runtime's options of a session whose calls use `threads` threads each; `module` is onnxruntime.
+
+    Args:
+        spins: whether a thread that waits for its part of an operator keeps its CPU busy meanwhile.
+    """
     options = module.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors come back as exceptions; twice would be noise
+    if not spins:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 
@@ -133,8 +139,8 @@ class OrtEngine:
 class OnnxRuntimeEngine(OrtEngine):
     """One ONNX file on ONNX Runtime's CPU provider."""
 
-    def __init__(self, model: Path, threads: int) -> None:
-        """Load `model`; one call of `run` uses `threads` threads.
+    def __init__(self, model: Path, threads: int, spins: bool = True) -> None:
+        """Load `model`; one call of `run` uses `threads` threads; for `spins` see `session_options`.
 
         Raises:
             BackendError: onnxruntime is missing or in conflict.
@@ -142,7 +148,7 @@ class OnnxRuntimeEngine(OrtEngine):
         """
         onnxruntime = import_onnxruntime()
         provider = "CPUExecutionProvider"
-        options = session_options(onnxruntime, threads)
+        options = session_options(onnxruntime, threads, spins)
         options.enable_mem_pattern = False  # it keeps a block for each shape it has met, and batches have many
         try:
             session = onnxruntime.InferenceSession(str(model), options, providers=[provider])

@@ -46,8 +46,10 @@ class GpuOptions:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Threads of one call, the folder for what is compiled of an artefact (None keeps nothing), and the GPU's part."""
+    """Threads of one call, the folder for what is compiled of an artefact (None keeps nothing), the GPU's part, and
+    whether threads that wait for work keep their CPU busy, as is fastest where one call runs at a time."""
 
     threads: int
     cache: Path | None = None
     gpu: GpuOptions = field(default_factory=GpuOptions)
+    spins: bool = True

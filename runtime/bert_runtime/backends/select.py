@@ -24,7 +24,7 @@ Start = Callable[[Path, Artefact, EngineOptions], Engine]
 def _onnxruntime(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
     from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415 - see ENGINES
 
-    return OnnxRuntimeEngine(directory / artefact.file, options.threads)
+    return OnnxRuntimeEngine(directory / artefact.file, options.threads, options.spins)
 
 
 def _openvino(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:

@@ -138,7 +138,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     loading.add_argument("--threads", type=whole_number, metavar="N", help="default: the CPUs this process may use")
     loading.add_argument(
         "--mode",
-        choices=MODES,
+        choices=[mode for mode in MODES if mode != "serving"],  # one process answers one caller here
         default=options.mode,
         help="latency: a batch at a time, with all threads; throughput: several batches at once, reading far ahead; "
         "auto (default): throughput for a file, latency for a request and for what comes through a pipe",

@@ -20,5 +20,6 @@ CPU = Target(
     auto_rank=3,
     operators=Operators.FUSED,
     auto_for=("fp32", "int8"),
+    shares_threads=True,
     is_candidate=True,
 )

@@ -17,6 +17,7 @@ PORTABLE = Target(
     module="onnxruntime",
     extra="cpu",
     auto_rank=4,
+    shares_threads=True,
     # The engine is that of `cpu` without its fused operators: it cannot be the fastest.
     is_candidate=False,
 )

@@ -59,10 +59,12 @@ class ThreadLayout:
     Attributes:
         threads: of one run.
         streams: how many runs go on at once beside the caller's thread; 0: the caller's thread waits for each run.
+        concurrency: in serving mode, how many callers' runs at once keep the engine busy; else 1.
     """
 
     threads: int
     streams: int
+    concurrency: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,7 @@ class Target:
         pad_to_multiple_of: see PadToMultipleOf.
         threads_per_stream: in throughput mode, the threads of each run.
         streams: in throughput mode, how many runs go on at once; None: as many as the CPUs have room for.
+        shares_threads: whether runs that go on at once share the engine's threads, so that one alone has all of them.
         is_candidate: whether `--optimize-for-this-machine` tries it.
         extra: the extra of the distribution that installs the engine.
     """
@@ -110,6 +113,7 @@ class Target:
     pad_to_multiple_of: PadToMultipleOf = field(default_factory=PadToMultipleOf)
     threads_per_stream: int = 1
     streams: int | None = None
+    shares_threads: bool = False
     is_candidate: bool = False
 
     @property
@@ -117,9 +121,18 @@ class Target:
         """Whether the engine computes on a GPU."""
         return self.device is Device.GPU
 
-    def thread_layout(self, cpus: int, is_throughput: bool) -> ThreadLayout:
-        """How a session with `cpus` CPUs uses them, for single answers or for throughput."""
-        if not is_throughput:
+    def thread_layout(self, cpus: int, mode: str) -> ThreadLayout:
+        """How a session with `cpus` CPUs uses them, in the mode of this name; see `bert_runtime.Options`."""
+        if mode == "serving" and not self.is_on_gpu:
+            return self._serving_layout(cpus)
+        if mode != "throughput":
             return ThreadLayout(cpus, 0)
         threads = min(self.threads_per_stream, cpus)
         return ThreadLayout(threads, cpus // threads if self.streams is None else self.streams)
+
+    def _serving_layout(self, cpus: int) -> ThreadLayout:
+        """One run alone takes every thread, and several at once share them, where the engine can do so."""
+        if self.shares_threads:
+            return ThreadLayout(cpus, 0, cpus)
+        threads = min(self.threads_per_stream, cpus)
+        return ThreadLayout(threads, 0, cpus // threads)

@@ -1,0 +1,279 @@
+"""The work of one bundle: requests are encoded, their rows run in batches, and the outputs are decoded."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+from bert_runtime.errors import BertError, item_error
+from bert_runtime.serving.admission import Admission, QueueLimits
+from bert_runtime.serving.job import Job, State
+from bert_runtime.serving.observer import BatchRecord, Observer
+from bert_runtime.serving.row_queue import QueuedRow, RowQueue
+from bert_runtime.serving.workers import Crew, Work
+from bert_runtime.session import Session
+
+ENCODED_AT_ONCE = 8
+"""Requests that a thread encodes before it looks for other work: about a millisecond."""
+
+AHEAD = 4
+"""Batches that are encoded before they can run: what batches of similar length are chosen from."""
+
+FULL = 160
+"""Tokens that fill a CPU: fewer rows at once cost more each. Measured: docs/decisions/serving.md."""
+
+_log = logging.getLogger("bert_runtime.serving")
+
+
+class JobLane:
+    """What every lane has: requests that wait to be encoded, and how a request ends."""
+
+    def __init__(self, session: Session[Any, Any], crew: Crew, admission: Admission, observer: Observer) -> None:
+        self.session = session
+        self.clock = 0.0
+        self.outstanding = 0
+        self.on_idle: Callable[[], None] | None = None
+        self._crew = crew
+        self._admission = admission
+        self._observer = observer
+        self._inbox: dict[Job, None] = {}
+
+    def submit(self, job: Job) -> None:
+        """Take a request that was admitted; under the lock."""
+        self.outstanding += 1
+        self._inbox[job] = None
+        self._crew.wake(self)
+
+    def cancel(self, job: Job, error: BertError | None) -> bool:
+        """End a request that has not begun to run, without an answer; whether it had not."""
+        with self._crew.lock:
+            if job.state is not State.WAITING:
+                return False
+            self._end(job)
+        observed(lambda: self._observer.request_ended(job.record(error, is_cancelled=error is None)))
+        self._left()
+        return True
+
+    def fail(self, error: BertError) -> None:
+        """End every request that has not begun to run with an error."""
+        with self._crew.lock:
+            left = self._abandoned()
+            for job in left:
+                self._end(job)
+        for job in left:
+            self._deliver(job, None, error)
+
+    def finish(self, job: Job, result: object, error: BertError | None) -> None:
+        """Give a request its answer or its error; nothing where it has one."""
+        with self._crew.lock:
+            if job.state is State.DONE:
+                return
+            self._end(job)
+            if error is None:
+                self._admission.answered()
+        self._deliver(job, result, error)
+
+    def has_work(self) -> bool:
+        """See Lane."""
+        raise NotImplementedError
+
+    def take(self, free: int) -> Work:
+        """See Lane."""
+        raise NotImplementedError
+
+    def _encoded(self, job: Job) -> None:
+        """Take a request that was encoded; under the lock."""
+        raise NotImplementedError
+
+    def _abandoned(self) -> list[Job]:
+        """Every request that has not begun to run; under the lock."""
+        return list(self._inbox)
+
+    def _take_inbox(self) -> Work:
+        jobs = [self._inbox_next() for _ in range(min(ENCODED_AT_ONCE, len(self._inbox)))]
+        return functools.partial(self._encode, jobs)
+
+    def _inbox_next(self) -> Job:
+        job = next(iter(self._inbox))
+        del self._inbox[job]
+        return job
+
+    def _encode(self, jobs: Sequence[Job]) -> None:
+        ready = []
+        for job in jobs:
+            if job.state is not State.WAITING:
+                continue
+            if job.is_expired():
+                self.finish(job, None, job.deadline_error())
+                continue
+            job.encoding()
+            try:
+                prepared = self.session.prepare(job.request)
+            except Exception as error:
+                self.finish(job, None, item_error(error))
+                continue
+            job.encoded(prepared, sum(row.ids.size for row in prepared.encoded.features))
+            ready.append(job)
+        with self._crew.lock:
+            for job in ready:
+                if job.state is State.WAITING:
+                    self._encoded(job)
+            self._crew.wake(self)
+
+    def _end(self, job: Job) -> None:
+        """Under the lock."""
+        if job.state is State.WAITING:
+            self._admission.leave()
+            self._inbox.pop(job, None)
+        job.state = State.DONE
+
+    def _deliver(self, job: Job, result: object, error: BertError | None) -> None:
+        """Give the caller what there is; whoever waits for the lane's end waits for this as well."""
+        observed(lambda: self._observer.request_ended(job.record(error)))
+        job.deliver(result, error)
+        self._left()
+
+    def _left(self) -> None:
+        with self._crew.lock:
+            self.outstanding -= 1
+            is_idle = not self.outstanding
+            if is_idle:
+                self._crew.settled.notify_all()
+        if is_idle and self.on_idle is not None:
+            self.on_idle()
+
+
+class RowLane(JobLane):
+    """A lane whose requests are rows, each run once."""
+
+    def __init__(
+        self,
+        session: Session[Any, Any],
+        crew: Crew,
+        admission: Admission,
+        observer: Observer,
+        limits: QueueLimits,
+    ) -> None:
+        super().__init__(session, crew, admission, observer)
+        budget = session.budget
+        budget = replace(budget, tokens=limits.batch_tokens, rows=min(limits.batch_rows, budget.rows))
+        self._most = limits.batch_tokens
+        self._rows = RowQueue(budget)
+        self._running = 0
+
+    def has_work(self) -> bool:
+        """See Lane."""
+        return (bool(self._inbox) and self._wants_more()) or self._can_run()
+
+    def take(self, free: int) -> Work:
+        """See Lane: first what is there to choose from, then a batch of it."""
+        if self._inbox and self._wants_more():
+            return self._take_inbox()
+        batch = self._take_batch(free)
+        self._running += 1
+        return functools.partial(self._run, batch)
+
+    def _wants_more(self) -> bool:
+        return self._rows.tokens < AHEAD * self._most
+
+    def _can_run(self) -> bool:
+        return len(self._rows) > 0 and self._running < self.session.concurrency
+
+    def _take_batch(self, free: int) -> list[QueuedRow]:
+        """What runs next: with threads idle no more than their share, so that all have work. It may be nothing, where
+        everybody has left."""
+        share = -(-self._rows.tokens // max(1, min(free, self.session.concurrency - self._running)))
+        batch = []
+        for row in self._rows.take(max(FULL, min(self._most, share))):
+            job = row.job
+            if job.state is State.DONE or job.is_alone:
+                continue
+            if job.state is State.WAITING:
+                self._admission.leave()
+                job.started()
+            batch.append(row)
+        return batch
+
+    def _encoded(self, job: Job) -> None:
+        assert job.prepared is not None  # it was encoded
+        self._rows.add(job, job.prepared.encoded.features)
+
+    def _abandoned(self) -> list[Job]:
+        jobs = super()._abandoned()
+        jobs += [row.job for row in self._rows.clear()]
+        return [job for job in dict.fromkeys(jobs) if job.state is not State.DONE]
+
+    def _run(self, batch: list[QueuedRow]) -> None:
+        try:
+            self._answer([row for row in batch if not self._has_expired(row.job)])
+        finally:
+            with self._crew.lock:
+                self._running -= 1
+
+    def _has_expired(self, job: Job) -> bool:
+        if job.is_expired():
+            self.finish(job, None, job.deadline_error())
+            return True
+        return False
+
+    def _answer(self, batch: list[QueuedRow]) -> None:
+        if not batch:
+            return
+        began = monotonic()
+        try:
+            outputs = self.session.run_rows([row.features for row in batch])
+        except Exception as error:
+            self._apart(list(dict.fromkeys(row.job for row in batch)), error)
+            return
+        whole = []
+        with self._crew.lock:
+            for row, own in zip(batch, outputs, strict=True):
+                job = row.job
+                job.outputs[row.index] = own
+                if job.prepared is not None and len(job.outputs) == len(job.prepared.encoded.features):
+                    whole.append(job)
+        for job in whole:
+            self._decode(job, is_apart=len(batch) == 1)
+        sizes = [row.features.ids.size for row in batch]
+        widest = max(row.size for row in batch)
+        record = BatchRecord(len(batch), len(batch) * widest, sum(sizes), monotonic() - began)
+        observed(lambda: self._observer.batch_ran(record))
+
+    def _decode(self, job: Job, is_apart: bool) -> None:
+        assert job.prepared is not None  # its rows have run
+        try:
+            result = self.session.decode(job.prepared, [job.outputs[i] for i in range(len(job.outputs))])
+        except Exception as error:
+            if is_apart:
+                self.finish(job, None, item_error(error))
+            else:
+                self._apart([job], error)
+            return
+        self.finish(job, result, None)
+
+    def _apart(self, jobs: Sequence[Job], error: Exception) -> None:
+        """Each request alone, after what a batch of them met: no other's fault is its own."""
+        with self._crew.lock:
+            jobs = [job for job in jobs if job.state is not State.DONE and not job.is_alone]
+            for job in jobs:
+                job.is_alone = True
+        for job in jobs:
+            assert job.prepared is not None  # its rows have run
+            try:
+                result = self.session.answer(job.prepared)
+            except Exception as own:
+                self.finish(job, None, item_error(own))
+            else:
+                self.finish(job, result, None)
+
+
+def observed(tell: Callable[[], None]) -> None:
+    """Tell an observer; what it raises is logged."""
+    try:
+        tell()
+    except Exception:
+        _log.exception("the observer of a batcher raised")

@@ -1,0 +1,94 @@
+"""Answers on their way into an event loop: one wake-up brings all that are there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import threading
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from bert_runtime.errors import BertError
+from bert_runtime.serving.job import Job
+from bert_runtime.serving.lane import JobLane
+
+_Letter = tuple["asyncio.Future[Any]", object, BertError | None]
+
+
+class Mailbox:
+    """Where threads leave answers for one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._letters: deque[_Letter] = deque()
+        self._is_due = False
+        self._lock = threading.Lock()
+
+    def jobs(self, requests: Sequence[object], timeout: float | None) -> tuple[list[asyncio.Future[Any]], list[Job]]:
+        """For each request a future of the loop, and the job that settles it."""
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Any]] = [loop.create_future() for _ in requests]
+        jobs = [
+            Job(request, timeout, functools.partial(self._put, future))
+            for request, future in zip(requests, futures, strict=True)
+        ]
+        return futures, jobs
+
+    def watch(self, future: asyncio.Future[Any], job: Job, lane: JobLane) -> None:
+        """Cancel the job with its future, and end the future at the job's deadline."""
+        if job.timeout is not None:
+            timer = asyncio.get_running_loop().call_later(job.timeout, _expire, future, job, lane)
+            future.add_done_callback(lambda _: timer.cancel())
+        future.add_done_callback(functools.partial(_on_done, lane, job))
+
+    def _put(self, future: asyncio.Future[Any], result: object, error: BertError | None) -> None:
+        self._letters.append((future, result, error))
+        with self._lock:
+            if self._is_due:
+                return
+            self._is_due = True
+        loop = self._loop()
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._open)
+
+    def _open(self) -> None:
+        with self._lock:
+            self._is_due = False
+        while self._letters:
+            future, result, error = self._letters.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+class Mailboxes:
+    """A mailbox for each event loop."""
+
+    def __init__(self) -> None:
+        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox] = weakref.WeakKeyDictionary()
+
+    def of(self, loop: asyncio.AbstractEventLoop) -> Mailbox:
+        """That of `loop`, made where there is none."""
+        found = self._by_loop.get(loop)
+        if found is None:
+            found = self._by_loop[loop] = Mailbox(loop)
+        return found
+
+
+def _expire(future: asyncio.Future[Any], job: Job, lane: JobLane) -> None:
+    error = job.deadline_error()
+    if not future.done():
+        lane.cancel(job, error)
+        future.set_exception(error)
+
+
+def _on_done(lane: JobLane, job: Job, future: asyncio.Future[Any]) -> None:
+    if future.cancelled():
+        lane.cancel(job, None)
