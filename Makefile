@@ -27,7 +27,7 @@ THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow test-oldest test-gpu-wheel lint format docs help bench page accuracy train-demo clean
+.PHONY: demo test test-slow test-oldest test-newest test-gpu-wheel lint format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
 .NOTPARALLEL:
@@ -79,6 +79,17 @@ test-oldest: constraints-oldest.txt pyproject.toml  ## the oldest dependencies t
 	$(OLDEST) -m pip install --quiet --no-compile --constraint constraints-oldest.txt --editable '.[cpu,openvino,cli,export,demo]' \
 	  pytest pytest-xdist hypothesis jsonschema seqeval
 	$(OLDEST) -m pytest -p no:cacheprovider --numprocesses 2 $(OLDEST_TESTS)
+
+# The newest versions that pyproject.toml allows, in a virtual environment of their own (.venv-newest), with the same tests.
+# torch is the CPU build, installed first: the default one would bring CUDA's libraries, some gigabytes.
+NEWEST := .venv-newest/bin/python
+TORCH_CPU ?= torch --index-url https://download.pytorch.org/whl/cpu
+test-newest: pyproject.toml  ## the newest dependencies that pyproject.toml allows
+	$(PYTHON) -m venv .venv-newest
+	$(NEWEST) -m pip install --quiet --no-compile $(TORCH_CPU)
+	$(NEWEST) -m pip install --quiet --no-compile --editable '.[cpu,openvino,cli,export,demo]' \
+	  pytest pytest-xdist hypothesis jsonschema seqeval
+	$(NEWEST) -m pytest -p no:cacheprovider --numprocesses 2 $(OLDEST_TESTS)
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
 test-gpu-wheel: $(VENV)/.installed-dev  ## refusals of the real onnxruntime-gpu, without a GPU

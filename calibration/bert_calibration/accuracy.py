@@ -36,6 +36,7 @@ class Drop:
         low, high: its 95% interval.
         samples: how many independent samples show it.
         held_out: whether they are the user's, and none of them calibrated; the task's own examples prove nothing.
+        kind: what they are, where they are not held out.
     """
 
     metric: str
@@ -44,9 +45,10 @@ class Drop:
     high: float
     samples: int
     held_out: bool = True
+    kind: str = "of the task's own examples"
 
     def __str__(self) -> str:
-        kind = "independent held-out samples" if self.held_out else "of the task's own examples"
+        kind = "independent held-out samples" if self.held_out else self.kind
         return (
             f"{self.metric} drops by {_plain(self.value)} (95% interval {_plain(self.low)} to {_plain(self.high)}) on "
             f"{self.samples} {kind}"

@@ -6,10 +6,18 @@ mostly one sample, two for a pair of texts.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import hashlib
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from bert_runtime.tasks.task import Encoded
+from bert_runtime.tasks.task import Encoded, IntArray
+
+Rows: TypeAlias = tuple[IntArray, IntArray, IntArray]
+"""Ids, types and mask."""
+
+DIGITS = 16
+"""Hexadecimal digits that tell a text again: of a million texts, two are alike with a chance of one in 10 million."""
 
 MOST_CALIBRATING = 128
 """Ranges of more units than this hardly change, while each more that judges narrows the verdict."""
@@ -20,7 +28,7 @@ class HeldOut:
     """Indices of samples, in their order.
 
     Attributes:
-        calibration: whose activations make ranges.
+        calibration: whose activations make ranges, now or before.
         judged: whose answers count; the model sees none of them in `calibration`.
         repeated: how many samples are neither, because others are the same to the model.
     """
@@ -35,7 +43,30 @@ def seen_by_model(encoded: Encoded) -> Hashable:
     return tuple((row.ids.shape, row.ids.tobytes(), row.type_ids.tobytes()) for row in encoded.features)
 
 
-def hold_out(seen: Sequence[Hashable], units: Sequence[Hashable], calibrates: bool = True) -> HeldOut:
+def digests(rows: Iterable[Rows]) -> frozenset[str]:
+    """What tells the texts of these rows again: a digest of each line of tokens, without padding.
+
+    Args:
+        rows: ids, types and mask of equal shapes, (..., sequence).
+    """
+    return frozenset(_digest(*line) for row in rows for line in zip(*map(_lines, row), strict=True))
+
+
+def _lines(array: IntArray) -> IntArray:
+    return array.reshape(-1, array.shape[-1])
+
+
+def _digest(ids: IntArray, type_ids: IntArray, mask: IntArray) -> str:
+    tokens = [array[mask == 1].astype("<i8").tobytes() for array in (ids, type_ids)]
+    return hashlib.sha256(b"".join(tokens)).hexdigest()[:DIGITS]
+
+
+def hold_out(
+    seen: Sequence[Hashable],
+    units: Sequence[Hashable],
+    calibrates: bool = True,
+    calibrated: Collection[Hashable] = frozenset(),
+) -> HeldOut:
     """Divide samples: every other unit calibrates, evenly over all and MOST_CALIBRATING at most, the others judge.
 
     A unit that shares a text with one that calibrates does not judge.
@@ -44,6 +75,7 @@ def hold_out(seen: Sequence[Hashable], units: Sequence[Hashable], calibrates: bo
         seen: what the model sees of each sample.
         units: which unit each sample belongs to.
         calibrates: whether any have to calibrate; otherwise all judge.
+        calibrated: what the model has seen of samples that calibrated before.
     """
     members: dict[Hashable, list[int]] = {}
     for index, unit in enumerate(units):
@@ -52,7 +84,8 @@ def hold_out(seen: Sequence[Hashable], units: Sequence[Hashable], calibrates: bo
     whole = sorted(distinct.values())
     count = min(-(-len(whole) // 2), MOST_CALIBRATING) if calibrates else 0
     places = {i * len(whole) // count for i in range(count)}
-    calibration = sorted(i for place in places for i in whole[place])
+    chosen = {i for place in places for i in whole[place]}
+    calibration = sorted(chosen | {i for i, each in enumerate(seen) if each in calibrated})
     known = {seen[i] for i in calibration}
     judged = [own for place, own in enumerate(whole) if place not in places and known.isdisjoint(seen[i] for i in own)]
     return HeldOut(

@@ -42,13 +42,13 @@ def owned_folder(parent: Path, prefix: str, suffix: str, mode: int = 0o777) -> I
         OSError: it cannot be made.
     """
     for leftover in parent.glob(f"{prefix}*{suffix}"):
-        with contextlib.suppress(OSError), _locked(leftover, wait=False):
+        with contextlib.suppress(OSError), locked(leftover, wait=False):
             shutil.rmtree(leftover, ignore_errors=True)
     made = parent / f"{prefix}{secrets.token_hex(8)}{suffix}"
     try:  # an interrupt may come as soon as the folder is there
         while True:
             made.mkdir(mode)
-            with _locked(made, wait=True):
+            with locked(made, wait=True):
                 if made.exists():  # another process may take it for a leftover before the lock is held
                     yield made
                     return
@@ -57,7 +57,7 @@ def owned_folder(parent: Path, prefix: str, suffix: str, mode: int = 0o777) -> I
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, wait: bool) -> Iterator[None]:
+def locked(folder: Path, wait: bool) -> Iterator[None]:
     """Hold a folder's lock; an OSError where another process has it and there is no waiting."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

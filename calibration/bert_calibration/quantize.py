@@ -14,6 +14,7 @@ from bert_calibration.batches import batches_of, doubts
 from bert_calibration.budget import Budget, Search, Trial, search
 from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
+from bert_calibration.held_out import digests
 from bert_calibration.measure import Judge, Workshop
 from bert_calibration.observe import observe
 from bert_calibration.plans import Form, Plan
@@ -132,7 +133,8 @@ def calibrate(subject: Subject, evidence: Evidence | None, method: str) -> Range
     for doubt in doubts(len(evidence.calibration), rows):
         warnings.warn(doubt, stacklevel=2)
     seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
-    return ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
+    found = ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
+    return replace(found, texts=digests((row.ids, row.type_ids, row.mask) for row in rows))
 
 
 def check_task(subject: Subject) -> None:

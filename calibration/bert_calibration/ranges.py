@@ -60,12 +60,14 @@ class Ranges:
         graph: the SHA-256 of the graph whose activations were observed.
         requests: how many requests were observed.
         sites: site -> its range.
+        texts: what tells the observed texts again, see `held_out.digests`; None where a file does not say.
     """
 
     method: str
     graph: str
     requests: int
     sites: Mapping[str, Range]
+    texts: frozenset[str] | None = None
 
 
 def minmax(seen: Activation) -> Range:

@@ -1,8 +1,9 @@
 """Ranges as a file: what a calibration found, to read, to keep and to quantise with again.
 
 JSON:
-{"format", "version", "method", "graph", "requests", "ranges": {site: {"low", "high", "smooth", "token_smooth"}}}. Equal
-calibrations give equal bytes.
+{"format", "version", "method", "graph", "requests", "texts": [digest of a text that calibrated],
+"ranges": {site: {"low", "high", "smooth", "token_smooth"}}}. Equal calibrations give equal bytes. Without `texts`, no
+sample is known to be held out from the calibration.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bert_calibration.errors import CalibrationError
+from bert_calibration.held_out import DIGITS
 from bert_calibration.products import Site
 from bert_calibration.ranges import LEARNED, METHODS, Range, Ranges
 from bert_runtime import strict_json
@@ -25,6 +27,7 @@ LEAST, MOST = 1e-30, 1e30
 """Beyond these fp32 has no inverse."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEXT = re.compile(rf"[0-9a-f]{{{DIGITS}}}")
 _REDO = "calibrate again"
 
 
@@ -46,6 +49,7 @@ def save(ranges: Ranges, path: Path) -> None:
         "method": ranges.method,
         "graph": ranges.graph,
         "requests": ranges.requests,
+        **({} if ranges.texts is None else {"texts": sorted(ranges.texts)}),
         "ranges": {
             name: {
                 "low": each.low,
@@ -78,12 +82,15 @@ def load(path: Path) -> Ranges:
     method = record.choice("method", (*METHODS, LEARNED))
     graph = record.string(key="graph", pattern=_SHA256, expected="a SHA-256 in hexadecimal")
     requests = record.integer("requests", 1, 2**53)
+    texts = None
+    if record.has("texts"):
+        texts = frozenset(record.strings("texts", _TEXT, f"{DIGITS} hexadecimal digits"))
     sites = record.record("ranges")
     found = {name: _range(sites.record(name)) for name in sites.names()}
     record.close()
     if problems:
         raise CalibrationError(f"{path.name}: {'; '.join(problems)}; {_REDO}")
-    return Ranges(method, graph, requests, found)
+    return Ranges(method, graph, requests, found, texts)
 
 
 def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bert_calibration.owned_folder import owned_folder
+from bert_calibration.owned_folder import locked, owned_folder
 from bert_export import card
 from bert_export.errors import OptionError
 from bert_runtime import bundle, manifest_json
@@ -23,7 +23,7 @@ from bert_runtime.manifest import FORMAT, FileRecord, Manifest
 MODEL_FILE = "model.onnx"
 """The first artefact's file: the name that other tools look for."""
 
-PREFIX, PARTIAL = ".bert-export-", ".partial"
+PREFIX, PARTIAL, ASIDE = ".bert-export-", ".partial", ".old"
 _CHUNK = 2**20
 _ATTEMPTS = 10
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -37,11 +37,17 @@ def graph_file(target: str, first: bool) -> str:
 def check_output(output: Path, force: bool) -> None:
     """Whether `write` may put a bundle at `output`: to be asked before an export that takes minutes.
 
-    An empty directory counts as absent. With `force` a bundle is replaced, and nothing else is.
+    An empty directory counts as absent. With `force` a bundle is replaced, and nothing else is. A bundle that an export
+    had moved aside when it was killed is put back first.
 
     Raises:
         OptionError: the place is taken, or is not one where a directory can be made.
     """
+    _put_back(output.resolve())
+    _check(output, force)
+
+
+def _check(output: Path, force: bool) -> None:
     try:
         problem = _output_problem(output.resolve(), force)
     except OSError as error:
@@ -145,7 +151,7 @@ def _put(made: Path, path: Path, force: bool) -> None:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
-        check_output(path, force)
+        _check(path, force)
         if _replaced(made, path):
             return
     raise OptionError(f"{path}: other exports keep writing to this place; let them finish, or name another output")
@@ -156,10 +162,11 @@ def _replaced(made: Path, path: Path) -> bool:
 
     Whatever fails, the old bundle or the new one stands at `path`; a reader sees neither for the time of one rename.
     """
-    aside = path.with_name(f"{PREFIX}{secrets.token_hex(8)}.old")
+    aside = path.with_name(f"{_mark(path)}{secrets.token_hex(4)}{ASIDE}")
     try:
-        path.rename(aside)
-        made.rename(path)
+        with locked(path, wait=True):
+            path.rename(aside)
+            made.rename(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             aside.rename(path)
@@ -170,6 +177,21 @@ def _replaced(made: Path, path: Path) -> bool:
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
     return True
+
+
+def _mark(path: Path) -> str:
+    """What the names of folders begin with that stood at `path`."""
+    return f"{PREFIX}{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:16]}-"
+
+
+def _put_back(path: Path) -> None:
+    """What an export moved aside before it was killed: back to where it stood, or away if another stands there."""
+    for aside in path.parent.glob(f"{_mark(path)}*{ASIDE}"):
+        with contextlib.suppress(OSError), locked(aside, wait=False):
+            if path.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+            else:
+                aside.rename(path)
 
 
 @contextlib.contextmanager

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from bert_export import exporting
+from bert_export import applicability, exporting
 from bert_export.engine.profile import EXAMPLE
 from bert_export.errors import OptionError
 from bert_export.masks import MASKS
 from bert_export.options import ACTIVATIONS, METHODS, PLANS, ExportOptions, Quantizing
 from bert_export.progress import Stages
-from bert_export.tuning import combinations
 from bert_runtime.cli.boundary import DONE, tell
 from bert_runtime.cli.parser import Parser, number, whole_number
 from bert_runtime.hub import REPOSITORY, import_huggingface_hub
@@ -140,11 +139,11 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         "--target cpu --target cuda:fp16",
     )
     result.add_argument(
-        combinations.FLAG,
+        applicability.FLAG,
         dest="optimize",
         nargs="?",
-        choices=combinations.MODES,
-        const=combinations.MODES[0],
+        choices=applicability.MODES,
+        const=applicability.MODES[0],
         metavar="MODE",
         help="instead of --target: try every target, precision and number of threads of this machine's CPU, on the "
         "texts of --calibrate or the task's examples, and make the best; latency (default): for requests one by one, "

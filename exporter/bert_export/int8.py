@@ -137,7 +137,8 @@ def judged_on(subject: Subject, how: Quantizing) -> Judged:
     settings = subject.manifest.settings
     file = how.calibrate
     samples = read_samples(file, subject.task, settings, subject.text, how.limit) if file else None
-    return Judged.of(subject, samples, calibrates=how.method not in WITHOUT_DATA)
+    saved = ranges_file.load(how.ranges) if how.ranges else None
+    return Judged.of(subject, samples, how.method not in WITHOUT_DATA, saved)
 
 
 def _report(judged: Judged, made: Quantization, results: Sequence[Any], accuracy: Accuracy) -> Int8Report:

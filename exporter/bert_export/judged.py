@@ -9,13 +9,18 @@ from functools import cached_property
 from typing import Any
 
 from bert_calibration.accuracy import AccuracyConstraint, Drop, least_drop, needed_samples
-from bert_calibration.held_out import hold_out, lines_for, seen_by_model
+from bert_calibration.held_out import digests, hold_out, lines_for, seen_by_model
 from bert_calibration.quality import Difference, Measure, Metric, agreement, difference, evaluate, measure_of
+from bert_calibration.ranges import Ranges
 from bert_calibration.samples import Samples, encode
 from bert_calibration.subject import Subject
 from bert_export.errors import GateError
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.request import Request
+from bert_runtime.tasks.task import Encoded
+
+EXAMPLES = "of the task's own examples"
+UNTOLD = "samples that may have calibrated the ranges"
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,12 @@ class Judged:
         subject: the fp32 artefact whose answers are the measure.
         samples: what was read; None without data.
         measure: the metrics of the head.
-        calibration: the requests that calibrate, none of which is judged.
+        calibration: the requests that calibrate, or did for ranges that were saved; none of them is judged.
         requests: those that judge: held-out samples, each text once, or without any the task's examples.
         golds: of the requests; None without labels.
         repeated: how many samples were left out, because the model sees the same in others.
-        held_out: whether the requests are samples, not examples.
+        held_out: whether the requests are samples that did not calibrate.
+        kind: what they are otherwise.
     """
 
     subject: Subject
@@ -41,10 +47,20 @@ class Judged:
     golds: Sequence[Any] | None
     repeated: int = 0
     held_out: bool = True
+    kind: str = EXAMPLES
 
     @classmethod
-    def of(cls, subject: Subject, samples: Samples | None, calibrates: bool = True) -> Judged:
+    def of(
+        cls, subject: Subject, samples: Samples | None, calibrates: bool = True, saved: Ranges | None = None
+    ) -> Judged:
         """The samples that do not calibrate; where nothing has to, all of them.
+
+        Args:
+            subject: the fp32 artefact.
+            samples: what was read; None without data.
+            calibrates: whether some of them have to.
+            saved: ranges that calibrated before; the texts that they name do not judge, and where they name none, no
+                sample is held out.
 
         Raises:
             InputError: samples that the head refuses, with their lines.
@@ -53,15 +69,18 @@ class Judged:
         measure = measure_of(subject.task, settings)
         if samples is None:
             return cls(subject, None, measure, (), answerable(subject), None, held_out=False)
-        seen = [seen_by_model(each) for each in encode(samples, subject.task.head(subject.text, settings))]
+        encoded = encode(samples, subject.task.head(subject.text, settings))
+        seen = [seen_by_model(each) for each in encoded]
         units = measure.units(samples.golds) if samples.is_labelled else range(len(seen))
-        found = hold_out(seen, units, calibrates)
+        before = {each for each, one in zip(seen, encoded, strict=True) if saved and _calibrated(one, saved)}
+        found = hold_out(seen, units, calibrates and saved is None, before)
         calibration = [samples.requests[i] for i in found.calibration]
         if not found.judged:
             return cls(subject, samples, measure, calibration, answerable(subject), None, found.repeated, False)
         requests = [samples.requests[i] for i in found.judged]
         golds = [samples.golds[i] for i in found.judged] if samples.is_labelled else None
-        return cls(subject, samples, measure, calibration, requests, golds, found.repeated)
+        held_out = saved is None or saved.texts is not None
+        return cls(subject, samples, measure, calibration, requests, golds, found.repeated, held_out, UNTOLD)
 
     @cached_property
     def reference(self) -> Sequence[Any]:
@@ -98,10 +117,12 @@ class Judged:
         if self.golds is not None and metric is not None:
             change = difference(metric, results, reference, self.golds)
         if change is not None:
-            return Drop(change.metric, -change.value, -change.high, -change.low, change.samples, self.held_out)
+            return Drop(
+                change.metric, -change.value, -change.high, -change.low, change.samples, self.held_out, self.kind
+            )
         alike = agreement(self.measure, results, reference)
         name = f"agreement with fp32 ({alike.metric})"
-        return Drop(name, 1 - alike.value, 1 - alike.high, 1 - alike.low, alike.samples, self.held_out)
+        return Drop(name, 1 - alike.value, 1 - alike.high, 1 - alike.low, alike.samples, self.held_out, self.kind)
 
     def check_enough(self, constraint: AccuracyConstraint) -> None:
         """Pass, or say how many samples it takes: too few are refused before they are calibrated on.
@@ -116,21 +137,32 @@ class Judged:
             return
         raise GateError(
             f"accuracy not proven: {number} independent held-out samples, of {len(self.samples.items)} in "
-            f"{self.samples.path.name}{self._left_out()}; for a drop of at most {constraint.max_drop:g}, "
-            f"{needed_samples(constraint)}. No bundle was written: {self._advice(constraint, number)}take it with "
-            "--accept-unproven, which the bundle then says"
+            f"{self.samples.path.name}{self._left_out()}{self._untold()}; for a drop of at most "
+            f"{constraint.max_drop:g}, {needed_samples(constraint)}. No bundle was written: "
+            f"{self._advice(constraint, number)}take it with --accept-unproven, which the bundle then says"
         )
 
     def _left_out(self) -> str:
         found = f", {len(self.calibration)} of which calibrate" if self.calibration else ""
         return found + (f" and {self.repeated} repeat others" if self.repeated else "")
 
+    def _untold(self) -> str:
+        if self.held_out or self.kind != UNTOLD:
+            return ""
+        return ": the ranges file does not name the texts that calibrated it, so that any may be among these"
+
     def _advice(self, constraint: AccuracyConstraint, number: int) -> str:
-        lines = ""
-        if constraint.needed is not None:
+        lines = "calibrate again, " if self._untold() else ""
+        if constraint.needed is not None and not lines:
             total = lines_for(constraint.needed) if self.calibration else constraint.needed
             lines = f"give {total} different samples, "
         return f"{lines}allow --max-drop {least_drop(number):g}, or " if number else f"{lines}or "
+
+
+def _calibrated(encoded: Encoded, saved: Ranges) -> bool:
+    """Whether a text of these is among those that calibrated."""
+    rows = ((row.ids, row.type_ids, row.mask) for row in encoded.features)
+    return saved.texts is not None and not saved.texts.isdisjoint(digests(rows))
 
 
 def answerable(subject: Subject) -> list[Request]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bert_calibration.accuracy import AccuracyConstraint
+from bert_export import applicability
 from bert_export.engine.profile import Bounds, parse_profile
 from bert_export.errors import OptionError
 from bert_export.masks import mask_problems
-from bert_export.tuning import combinations
 from bert_runtime import manifest_json
 from bert_runtime.fields import settle
 from bert_runtime.targets import AUTO, BY_NAME, CPU, TARGETS
@@ -194,8 +194,9 @@ class ExportOptions:
         if len(self._flags) > 1:
             given = " and ".join(f"--{name}" for name in self._flags)
             yield f"{given}, expected one of them; write --target TARGET:PRECISION to have both in one bundle"
-        if self.optimize is not None:
-            yield from combinations.problems(self)
+        if self.optimize not in (None, *applicability.MODES):
+            yield f"{applicability.FLAG} is {self.optimize!r}, expected {' or '.join(applicability.MODES)}"
+        yield from applicability.problems(self)
         yield from self.quantizing.problems()
         yield from self._source_problems()
         yield from self._variant_problems()
@@ -229,11 +230,6 @@ class ExportOptions:
 
     def _source_problems(self) -> Iterator[str]:
         if self.bundle is not None:
-            given = {"--model": self.model, "--adapter": self.adapter, "--revision": self.revision}
-            given |= {"--activation": self.activation}
-            others = [flag for flag, value in given.items() if value is not None]
-            if others or self.task != "auto":
-                yield f"--bundle with {' and '.join(others) or '--task'}, expected --bundle alone: it has its own head"
             if not self.optimize and any(variant.precision != "int8" for variant in self.variants):
                 yield "--bundle is quantised: give --int8; every other precision needs the checkpoint, --model"
             return

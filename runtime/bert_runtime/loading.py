@@ -67,7 +67,8 @@ class Options:
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
             soon done, and where the artefact has a graph for it texts share rows; serving: several threads call the
             session at once, as those of `bert_runtime.serving` do, and share the engine's; auto is latency.
-        revision: of a bundle that is named by its repository on the hub: a branch, tag or commit.
+        revision: of a bundle that is named by its repository on the hub: a branch, tag or commit. An encoder of the hub
+            is named with its own, as in `org/name@revision`.
 
     Raises:
         InputError: on construction, with every value of a wrong type or out of range.
@@ -229,7 +230,7 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
         return None
     encoder = None
     if options.encoder is not None:
-        own = replace(options, target=AUTO, encoder=None)
+        own = replace(options, target=AUTO, encoder=None, revision=None)
         encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
     engine = choice.start(bundle.directory, source, _engine_options(bundle, choice, source, options))
     return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)

@@ -1,4 +1,4 @@
-"""Results to a file, one at a time: JSON Lines and CSV."""
+"""Results as lines of a file, one at a time: JSON Lines and CSV."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from enum import Enum
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -34,33 +34,32 @@ def to_json(value: object) -> Json:
 
 
 class Writer(Protocol):
-    """Writes records, in order, to a stream that the caller owns."""
+    """Writes records, in order, as bytes for a stream that the caller owns."""
 
-    def write(self, record: Mapping[str, Json]) -> None:
-        """One record, on one line."""
+    def text(self, record: Mapping[str, Json]) -> bytes:
+        """One record, on one line; nothing where it has to wait. Raises ValueError: a number that JSON cannot write."""
 
-    def finish(self) -> None:
-        """Write whatever had to wait."""
+    def rest(self) -> bytes:
+        """Whatever had to wait."""
 
-    def keep(self) -> None:
-        """Write the records that had to wait, where there are any: after a failure a header alone is worth nothing."""
+    def kept(self) -> bytes:
+        """The records that had to wait, where there are any: after a failure a header alone is worth nothing."""
 
 
 class JsonLinesWriter:
     """One JSON object a line, in UTF-8."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, record: Mapping[str, Json]) -> None:
+    def text(self, record: Mapping[str, Json]) -> bytes:
         """See Writer."""
-        self._stream.write(encode(dumps(record)) + b"\n")
+        return encode(dumps(record)) + b"\n"
 
-    def finish(self) -> None:
+    def rest(self) -> bytes:
         """See Writer."""
+        return b""
 
-    def keep(self) -> None:
+    def kept(self) -> bytes:
         """See Writer."""
+        return b""
 
 
 class CsvWriter:
@@ -69,46 +68,46 @@ class CsvWriter:
     The first record with other fields than `before` and `after` decides the columns; records ahead of it (errors) wait.
     """
 
-    def __init__(self, stream: BinaryIO, before: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> None:
-        """Write to `stream`; `before` and `after` are the columns that every file has, around those of the result."""
-        self._stream = stream
+    def __init__(self, before: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> None:
+        """`before` and `after` are the columns that every file has, around those of the result."""
         self._before, self._after = before, after
         self._columns: list[str] | None = None
         self._waiting: list[Mapping[str, Json]] = []
 
-    def write(self, record: Mapping[str, Json]) -> None:
+    def text(self, record: Mapping[str, Json]) -> bytes:
         """See Writer."""
+        if self._columns is not None:
+            return _row(self._columns, record)
         own = [name for name in record if name not in (*self._before, *self._after)]
-        if self._columns is None and not own:
+        if not own:
             self._waiting.append(record)
-            return
-        self._start(own)
-        self._row(record)
+            return b""
+        columns = [*self._before, *own, *self._after]
+        written = self._start(columns) + _row(columns, record)
+        self._columns, self._waiting = columns, []
+        return written
 
-    def finish(self) -> None:
+    def rest(self) -> bytes:
         """See Writer."""
-        self._start([])
+        return b"" if self._columns is not None else self._start([*self._before, *self._after])
 
-    def keep(self) -> None:
+    def kept(self) -> bytes:
         """See Writer."""
-        if self._waiting:
-            self._start([])
+        return self.rest() if self._waiting else b""
 
-    def _start(self, own: list[str]) -> None:
-        if self._columns is None:
-            self._columns = [*self._before, *own, *self._after]
-            self._cells(self._columns)
-            for record in self._waiting:
-                self._row(record)
-            self._waiting.clear()
+    def _start(self, columns: list[str]) -> bytes:
+        """The header, and the records that waited for it."""
+        return _cells(columns) + b"".join(_row(columns, record) for record in self._waiting)
 
-    def _row(self, record: Mapping[str, Json]) -> None:
-        self._cells([_cell(record.get(name)) for name in self._columns or ()])
 
-    def _cells(self, cells: list[str]) -> None:
-        line = io.StringIO(newline="")
-        csv.writer(line, lineterminator="\r\n").writerow(cells)  # it quotes what its line end holds: \r as well as \n
-        self._stream.write(encode(line.getvalue().removesuffix("\r\n") + "\n"))
+def _row(columns: list[str], record: Mapping[str, Json]) -> bytes:
+    return _cells([_cell(record.get(name)) for name in columns])
+
+
+def _cells(cells: list[str]) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # it quotes what its line end holds: \r as well as \n
+    return encode(line.getvalue().removesuffix("\r\n") + "\n")
 
 
 def _cell(value: Json) -> str:

@@ -271,7 +271,7 @@ def _read(record: Mapping[str, object]) -> dict[str, object]:
 
 
 def _tokens(item: _Item[Any]) -> int:
-    return 0 if isinstance(item, ItemError) else sum(row.ids.size for row in item[1].features)
+    return 0 if isinstance(item, ItemError) else int(item[1].tokens)
 
 
 def _strictly(answers: Iterator[ResultT | ItemError], strict: bool) -> Iterator[ResultT | ItemError]:

@@ -49,6 +49,10 @@ def test_where_nothing_calibrates_all_judge_once() -> None:
     assert hold_out("abab", range(4), calibrates=False) == HeldOut((), (0, 1), 2)
 
 
+def test_what_calibrated_before_does_not_judge() -> None:
+    assert hold_out("abcb", range(4), calibrates=False, calibrated="b") == HeldOut((1, 3), (0, 2), 0)
+
+
 def test_the_texts_of_a_pair_stay_together() -> None:
     found = hold_out("abcdefgh", ["x", "y", "x", "y", "z", "z", "w", "w"])
     assert found == HeldOut((0, 2, 4, 5), (1, 3, 6, 7), 0)

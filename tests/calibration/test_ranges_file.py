@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 from tests.calibration.conftest import GetSubject, requests_of
 
 from bert_calibration.accuracy import Drop
 from bert_calibration.errors import CalibrationError
+from bert_calibration.held_out import digests
 from bert_calibration.products import find_sites
 from bert_calibration.quantize import Evidence, calibrate
 from bert_calibration.ranges import Range, Ranges
@@ -25,6 +28,23 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     save(RANGES, tmp_path / "ranges.json")
 
     assert load(tmp_path / "ranges.json") == RANGES
+
+
+def test_the_texts_that_calibrated_are_kept(tmp_path: Path) -> None:
+    ranges = replace(RANGES, texts=frozenset({"0" * 16, "a" * 16}))
+    save(ranges, tmp_path / "ranges.json")
+
+    assert load(tmp_path / "ranges.json") == ranges
+
+
+def test_a_text_is_told_again_without_its_padding_and_apart_from_another() -> None:
+    ids, types = np.array([[5, 6, 0], [5, 7, 8]]), np.zeros((2, 3), np.int64)
+    mask = np.array([[1, 1, 0], [1, 1, 1]])
+    alone = [(ids[:1, :2], types[:1, :2], mask[:1, :2])]
+
+    assert len(digests([(ids, types, mask)])) == 2
+    assert digests(alone) < digests([(ids, types, mask)])
+    assert digests([(ids, types + mask, mask)]).isdisjoint(digests([(ids, types, mask)]))
 
 
 def test_the_same_calibration_twice_gives_the_same_bytes(subject: GetSubject, tmp_path: Path) -> None:
@@ -51,6 +71,7 @@ def with_change(path: Path, change: dict[str, Any]) -> Path:
         ({"version": 2}, "version is the number 2, expected an integer of 1 to 1"),
         ({"method": "guess"}, "method is the string 'guess', expected one of minmax, percentile, entropy, smooth"),
         ({"graph": "x"}, "graph is the string 'x', expected a SHA-256 in hexadecimal"),
+        ({"texts": ["x"]}, "texts[0] is the string 'x', expected 16 hexadecimal digits"),
         ({"requests": 0}, "requests is the number 0, expected an integer of 1"),
         (
             {"ranges": {"a": {"low": 1, "high": 2, "smooth": [], "token_smooth": []}}},

@@ -156,7 +156,27 @@ def test_unfit_input_is_named_in_the_same_words_and_leaves_no_file(
     assert message in theirs[2]
     assert ours == theirs
     assert (theirs[0], len(theirs[2].splitlines())) == (2, 1)
+    assert theirs[2].startswith(f"bert-run: {name}")
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_unfit_pipe_is_named(cpp: Run, python: Run) -> None:
+    ours, theirs = (run(BUNDLE, "--input", "-", text="PK\x03\x04\n") for run in (cpp, python))
+    assert ours == theirs
+    assert theirs[2].startswith("bert-run: standard input: the file is a zip archive")
+
+
+def test_a_score_that_is_not_finite_is_its_own_lines_error(cpp: Run, python: Run) -> None:
+    fields = {"prompt": "the", "num_beams": 2, "max_new_tokens": 4}
+    text = "".join(json.dumps({**fields, "length_penalty": penalty}) + "\n" for penalty in (1, -400.5, -1e300, 1e300))
+    for run in (cpp, python):
+        code, out, _ = run(str(GOLDEN / "text-generation"), "--input", "-", "--errors", "skip", text=text)
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert code == 3
+        assert [line.get("line") for line in lines] == [None, 2, 3, None]
+        assert lines[1]["error"] == (
+            "length_penalty is -400.5, expected a number nearer to 0: the score of 4 tokens is not finite with it"
+        )
 
 
 def test_csv_on_a_pipe_is_guessed_at(cpp: Run, python: Run) -> None:

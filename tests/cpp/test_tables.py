@@ -62,16 +62,29 @@ def test_targets_tasks_and_words_of_the_format_are_those_of_python() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_format_table_that_was_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("src/tasks_table.inc", "vocabulary"),
+        ("src/format_limits.h", "16777216"),
+        ("include/bert_runtime/limits.h", "1024"),
+    ],
+)
+def test_a_format_table_that_was_changed_is_told(
+    name: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = importlib.util.spec_from_file_location("make_format_tables", FORMAT_SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    monkeypatch.setattr(script, "SOURCES", tmp_path)
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    for folder in ("src", "include/bert_runtime"):
+        (tmp_path / folder).mkdir(parents=True)
     monkeypatch.setattr(sys, "argv", ["make_format_tables.py"])
     assert script.main() == 0
-    table = tmp_path / "tasks_table.inc"
-    table.write_text(table.read_text(encoding="ascii").replace("vocabulary", "words"), encoding="ascii")
     monkeypatch.setattr(sys, "argv", ["make_format_tables.py", "--check"])
+    assert script.main() == 0
+    table = tmp_path / name
+    table.write_text(table.read_text(encoding="ascii").replace(word, "1234"), encoding="ascii")
     assert script.main() == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bert_export import card
+from bert_export import bundle_writer, card
 from bert_export.bundle_writer import check_output, write
 from bert_export.errors import OptionError
 from bert_runtime import bundle
@@ -233,3 +233,46 @@ def test_the_manifest_on_disk_is_sorted_and_ends_with_a_newline(output: Path) ->
     content = (output / "manifest.json").read_text(encoding="utf-8")
 
     assert content == json.dumps(json.loads(content), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def _killed_between_the_renames(output: Path) -> None:
+    """A process that dies when it has moved the old bundle aside, and before it moves the new one in."""
+    rename = Path.rename
+
+    def dying(path: Path, target: Path) -> Path:
+        if path.name.endswith(bundle_writer.PARTIAL) and not target.exists():
+            os._exit(9)
+        return rename(path, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", dying)
+        write(output, CHANGED, FILES, force=True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_bundle_that_a_killed_export_moved_aside_is_put_back_by_the_next(force: bool, output: Path) -> None:
+    write(output, MANIFEST, FILES)
+    killed = multiprocessing.get_context("fork").Process(target=_killed_between_the_renames, args=(output,))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == 9
+    assert not output.exists()
+
+    if force:
+        write(output, CHANGED, FILES, force=True)
+    else:
+        with pytest.raises(OptionError, match="is a bundle already"):
+            write(output, CHANGED, FILES)
+    assert bundle.read(output).manifest.provenance == (CHANGED if force else MANIFEST).provenance
+    if not force:  # what the killed process had made goes with the next one that writes
+        write(output.parent / "other", MANIFEST, FILES)
+
+
+def test_what_stood_at_another_place_is_left_alone(output: Path) -> None:
+    write(output, MANIFEST, FILES)
+    aside = output.with_name(f"{bundle_writer._mark(output)}0{bundle_writer.ASIDE}")
+    output.rename(aside)
+    write(output.with_name("other"), MANIFEST, FILES)
+    assert aside.exists()
+    check_output(output, force=True)
+    assert output.exists()

@@ -107,6 +107,35 @@ def test_saved_ranges_give_the_same_bytes(made: Callable[..., ExportReport], lab
     assert contents(first.bundle) == contents(again.bundle) == contents(reused.bundle)
 
 
+def test_texts_that_calibrated_saved_ranges_do_not_judge(
+    made: Callable[..., ExportReport], labelled: Path, tmp_path: Path
+) -> None:
+    saved = made("first", calibrate=labelled).bundle / "ranges.cpu.json"
+    lines = labelled.read_text().splitlines(keepends=True)
+    (tmp_path / "odd.jsonl").write_text("".join(lines[1::2]))
+    odd = made("odd", calibrate=tmp_path / "odd.jsonl", ranges=saved).artefacts[0].int8
+    assert odd is not None
+    assert (odd.judged_on, odd.data["calibrating"]) == (40, 0), "none of these calibrated"
+    (tmp_path / "even.jsonl").write_text("".join(lines[::2]))
+    with pytest.raises(GateError, match=r"accuracy not proven: 0 independent .*, of 40 in even\.jsonl, 40 of"):
+        made("even", calibrate=tmp_path / "even.jsonl", ranges=saved)
+
+
+def test_ranges_that_do_not_name_their_texts_prove_nothing(
+    made: Callable[..., ExportReport], labelled: Path, tmp_path: Path
+) -> None:
+    record = json.loads((made("first", calibrate=labelled).bundle / "ranges.cpu.json").read_text())
+    assert len(record.pop("texts")) == 40
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(record))
+    with pytest.raises(GateError, match=r"accuracy not proven: 0 .*does not name the texts.*: calibrate again, "):
+        made("refused", calibrate=labelled, ranges=old)
+    taken = made("taken", calibrate=labelled, ranges=old, accept_unproven=True).artefacts[0].int8
+    assert taken is not None
+    assert taken.accuracy["verdict"] == "accuracy not proven"
+    assert "80 samples that may have calibrated the ranges" in taken.accuracy["words"]
+
+
 def test_without_data_scales_are_taken_from_each_text_and_the_report_says_so(
     made: Callable[..., ExportReport],
 ) -> None:

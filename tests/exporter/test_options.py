@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bert_export import applicability
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions, Variant
 
@@ -58,7 +60,7 @@ from bert_export.options import ExportOptions, Variant
         ({"activation": "tanh"}, "--activation is 'tanh', expected one of none, sigmoid, softmax"),
         (
             {"bundle": Path("b"), "task": "auto", "int8": True, "activation": "none"},
-            "--bundle with --activation, expected --bundle alone: it has its own head",
+            "--bundle with --activation, expected --bundle alone: it was made with settings of its own",
         ),
     ],
 )
@@ -134,3 +136,84 @@ def test_values_that_mean_the_same_are_taken(tmp_path: Path) -> None:
     given: dict[str, Any] = {"model": tmp_path, "output": str(tmp_path / "out"), "targets": ["cpu", "portable"]}
     expected = ExportOptions(model=str(tmp_path), output=tmp_path / "out", targets=("cpu", "portable"))
     assert ExportOptions(**given) == expected
+
+
+OTHER: dict[str, Any] = {
+    "model": "m",
+    "task": "qa",
+    "adapter": "a",
+    "revision": "main",
+    "output": Path("o"),
+    "force": True,
+    "targets": ("cpu",),
+    "fp16": True,
+    "bf16": True,
+    "int8": True,
+    "bundle": Path("b"),
+    "calibrate": Path("c"),
+    "limit": 5,
+    "method": "dynamic",
+    "plan": "fast",
+    "max_drop": 0.1,
+    "accept_unproven": True,
+    "ranges": Path("r"),
+    "profile": "batch=1:2:3",
+    "build_engine": Path("e"),
+    "optimize": "latency",
+    "masks": "any",
+    "packing": True,
+    "plain": True,
+    "allow_random_head": True,
+    "ignore_auto_map": True,
+    "max_length": 9,
+    "pooling": "cls",
+    "normalize": False,
+    "activation": "none",
+}
+"""A value of each option that is not its default."""
+
+DATA = {"calibrate", "max_drop", "accept_unproven"}
+INT8 = {"targets", "method", "ranges", *DATA}
+SETTLED = {"plain", "allow_random_head", "ignore_auto_map", "max_length", "pooling", "normalize", "activation"}
+MODES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "fp32 of a checkpoint": ({"model": "m"}, {"adapter", "revision", "targets", *SETTLED}),
+    "cuda of a checkpoint": (
+        {"model": "m", "targets": ("cuda",)},
+        {"adapter", "revision", "masks", "packing", *SETTLED},
+    ),
+    "tensorrt of a checkpoint": (
+        {"model": "m", "targets": ("tensorrt",)},
+        {"adapter", "revision", "calibrate", "profile", "build_engine", *SETTLED},
+    ),
+    "int8 of a checkpoint": (
+        {"model": "m", "int8": True},
+        {"adapter", "revision", *INT8, *SETTLED},
+    ),
+    "int8 of a demo": ({"task": "qa", "int8": True}, {*INT8, *SETTLED}),
+    "int8 of a bundle": ({"bundle": Path("b"), "int8": True}, INT8),
+    "the best of a checkpoint": ({"model": "m", "optimize": "latency"}, {"adapter", "revision", *SETTLED, *DATA}),
+    "the best of a bundle": ({"bundle": Path("b"), "optimize": "throughput"}, DATA),
+}
+"""Options of each mode, and those that mean something beside them by themselves."""
+
+ALWAYS = {"output", "force", "task", "model", "optimize"}
+PRECISIONS = {"fp16", "bf16", "int8"}
+
+
+def test_every_option_has_a_value_to_be_tried_with() -> None:
+    fields = {field.name: field.default for field in dataclasses.fields(ExportOptions)}
+    assert fields.keys() == OTHER.keys()
+    assert not [name for name, default in fields.items() if OTHER[name] == default]
+
+
+@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize("mode", MODES)
+def test_an_option_means_something_in_a_mode_or_is_refused_by_its_flag(mode: str, name: str) -> None:
+    given, meant = MODES[mode]
+    if name in given or (name in ALWAYS and "bundle" not in given) or name in ("output", "force", *PRECISIONS):
+        return
+    if name in meant:
+        assert getattr(ExportOptions(**given, **{name: OTHER[name]}), name) == OTHER[name]
+        return
+    with pytest.raises(OptionError, match=applicability.flag_of(name)):
+        ExportOptions(**given, **{name: OTHER[name]})

@@ -34,9 +34,9 @@ def hub() -> Iterator[FakeHub]:
 def command(hub: FakeHub, tmp_path: Path) -> Command:
     """`bert-run` in a process of its own: huggingface_hub reads its environment when it is imported."""
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, module: str = "bert_runtime.cli", **environment: str) -> subprocess.CompletedProcess[str]:
         own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", **environment}
-        line = [sys.executable, "-m", "bert_runtime.cli", *arguments]
+        line = [sys.executable, *(["-m", module] if module else []), *arguments]
         return subprocess.run(
             line, env={**os.environ, **own}, capture_output=True, text=True, check=False, cwd=tmp_path
         )
@@ -63,6 +63,28 @@ def test_a_revision_is_another_bundle(hub: FakeHub, command: Command) -> None:
 
     assert json.loads(command(f"{NAME}@v2", "--describe", "--json").stdout)["task"] == "fill-mask"
     assert json.loads(command(NAME, "--describe", "--json").stdout)["task"] == "text-classification"
+
+
+def test_the_doctor_and_the_benchmark_take_it_by_its_name(hub: FakeHub, command: Command) -> None:
+    examined = command(NAME, "--json", module="bert_runtime.cli.doctor")
+    assert json.loads(examined.stdout)["faults"] == 0, examined.stderr
+    assert "portable fp32" in examined.stdout
+    few = ("--json", "--batches", "1", "--lengths", "8", "--seconds", "0.01", "--threads", "1")
+    measured = command(NAME, *few, module="bert_runtime.cli.bench")
+    assert json.loads(measured.stdout)["task"] == "text-classification", measured.stderr
+
+
+def test_a_revision_is_not_that_of_an_encoder_beside_it(hub: FakeHub, command: Command) -> None:
+    hub.put("org/decoder", GOLDEN.parent / "text-generation-from-source", revision="v2")
+    hub.put("org/encoder", GOLDEN.parent / "feature-extraction")
+    code = (
+        "import bert_runtime as b; "
+        "o = b.Options(encoder='org/encoder', revision='v2', threads=1); "
+        "r = {'prompt': '', 'source': 'a film', 'max_new_tokens': 1}; "
+        "print(len(b.load('org/decoder', options=o)(r).sequences))"
+    )
+    done = command("-c", code, module=None)
+    assert done.stdout.strip() == "1", done.stderr
 
 
 @pytest.mark.parametrize("name", ["org/none", f"{NAME}@none", "org/empty"])

@@ -35,21 +35,14 @@ class Result:
 
 
 def written(*records: dict[str, Json]) -> list[bytes]:
-    stream = io.BytesIO()
-    writer = JsonLinesWriter(stream)
-    for record in records:
-        writer.write(record)
-    writer.finish()
-    return stream.getvalue().splitlines()
+    writer = JsonLinesWriter()
+    return b"".join([*map(writer.text, records), writer.rest()]).splitlines()
 
 
 def table(*records: dict[str, Json], before: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> list[list[str]]:
-    stream = io.BytesIO()
-    writer = CsvWriter(stream, before, after)
-    for record in records:
-        writer.write(record)
-    writer.finish()
-    return list(csv.reader(io.StringIO(stream.getvalue().decode("utf-8"), newline=""), strict=True))
+    writer = CsvWriter(before, after)
+    written = b"".join([*map(writer.text, records), writer.rest()])
+    return list(csv.reader(io.StringIO(written.decode("utf-8"), newline=""), strict=True))
 
 
 def test_a_result_becomes_plain_json() -> None:

@@ -55,7 +55,8 @@ def tune(parsed: argparse.Namespace) -> None:
         if path.is_file() and path.suffix not in WEIGHTS:
             shutil.copyfile(path, parsed.output / path.name)
     model.save_pretrained(parsed.output)
-    record = {"rows": learned.rows, "sites": {name: list(ends) for name, ends in learned.sites.items()}}
+    sites = {name: list(ends) for name, ends in learned.sites.items()}
+    record = {"rows": learned.rows, "texts": sorted(learned.texts or ()), "sites": sites}
     (parsed.output / LEARNED_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -65,7 +66,8 @@ def ranges(parsed: argparse.Namespace) -> None:
     if not path.is_file():
         raise CalibrationError(f"{path} does not exist; give the directory that `tune` wrote")
     record = json.loads(path.read_text(encoding="utf-8"))
-    learned = Learned({name: (low, high) for name, (low, high) in record["sites"].items()}, record["rows"])
+    texts = frozenset(record["texts"]) if "texts" in record else None
+    learned = Learned({name: (low, high) for name, (low, high) in record["sites"].items()}, record["rows"], texts)
     found = bundle.read(parsed.bundle)
     files = [artefact.file for artefact in found.manifest.artefacts if artefact.precision == "fp32"]
     if not files:

@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 from bert_calibration.errors import CalibrationError
 from bert_calibration.finetune.fake_quantize import FakeQuantization, insert
 from bert_calibration.finetune.trainer import Batch, FinetuneSettings, HeadTrainer, arguments_of
+from bert_calibration.held_out import Rows, digests
 from bert_calibration.products import find_sites
 from bert_calibration.ranges import LEARNED, Range, Ranges
 from bert_calibration.ranges_file import digest
@@ -33,10 +34,12 @@ class Learned:
     Attributes:
         sites: activation -> (low, high).
         rows: how many rows of the model's batches taught them.
+        texts: what tells these again; see `held_out.digests`.
     """
 
     sites: Mapping[str, tuple[float, float]]
     rows: int
+    texts: frozenset[str] | None = None
 
     def ranges(self, graph: Path) -> Ranges:
         """As `ranges_file.save` takes them, for the fp32 artefact that was exported from the fine-tuned model.
@@ -54,7 +57,7 @@ class Learned:
                 f"no range was learned for {', '.join(unknown)}, expected the graph of the fine-tuned model: export it"
             )
         sites = {site: Range(*self.sites[name]) for site, name in names.items() if name is not None}
-        return Ranges(LEARNED, digest(graph), self.rows, sites)
+        return Ranges(LEARNED, digest(graph), self.rows, sites, self.texts)
 
     def _name_of(self, site: str) -> str | None:
         """The activation that `site` is, or is part of."""
@@ -87,10 +90,16 @@ def finetune_int8(model: PreTrainedModel, batches: Sequence[Batch], settings: Fi
         observe(quantization, batches)
         quantization.round(on=True)
         _Distiller(quantization, batches, settings, teacher).train()
-        return Learned(quantization.learned(), sum(len(batch["input_ids"]) for batch in batches))
+        rows = sum(len(batch["input_ids"]) for batch in batches)
+        return Learned(quantization.learned(), rows, digests(map(_arrays, batches)))
     finally:
         quantization.remove()
         model.eval()  # type: ignore[no-untyped-call]
+
+
+def _arrays(batch: Batch) -> Rows:
+    ids, type_ids, mask = (batch[name].numpy() for name in ("input_ids", "token_type_ids", "attention_mask"))
+    return ids, type_ids, mask
 
 
 @torch.no_grad()

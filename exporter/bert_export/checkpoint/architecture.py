@@ -111,7 +111,7 @@ def build_config(raw: Mapping[str, Any], task: AnyTask, ignore_auto_map: bool, f
     """
     found = Findings()
     account(CONFIG, raw, found)
-    found.problems += [*value_problems(raw), *_decoder_problems(raw, task)]
+    found.problems += [*value_problems(raw), *_decoder_problems(raw, task), *_one_label_problems(raw)]
     if raw.get("position_embedding_type") not in (None, "absolute"):
         found.problems.append(
             f"position_embedding_type is {shown(raw['position_embedding_type'])}, expected 'absolute', the only kind "
@@ -125,6 +125,17 @@ def build_config(raw: Mapping[str, Any], task: AnyTask, ignore_auto_map: bool, f
     is_decoder = task.model_class in DECODERS
     with reading("config.json", "expected the configuration of a BERT: correct it"):
         return BertConfig.from_dict({**values, "is_decoder": is_decoder, "architectures": [task.model_class]})
+
+
+def _one_label_problems(raw: Mapping[str, Any]) -> Iterator[str]:
+    names, number = raw.get("id2label"), raw.get("num_labels")
+    count = len(names) if isinstance(names, dict) and names else number
+    if raw.get("problem_type") == "single_label_classification" and count == 1:
+        yield (
+            "problem_type is single_label_classification with one label, whose softmax is 1 for every text; expected "
+            "multi_label_classification for a probability (the sigmoid of the logit), or regression for the logit: "
+            "correct config.json"
+        )
 
 
 def _decoder_problems(raw: Mapping[str, Any], task: AnyTask) -> Iterator[str]:

@@ -14,6 +14,8 @@ from bert_export.errors import CheckpointError
 
 MAX_JSON = 256 * 2**20
 REASON = 400  # characters of another library's message
+SHOWN = 20
+"""How many problems are told in words."""
 
 
 class StoppedError(CheckpointError):
@@ -65,10 +67,11 @@ class Findings:
 
 
 def _together(problems: Sequence[str]) -> str:
-    """One message for all problems."""
-    return (
-        problems[0] if len(problems) == 1 else "\n".join([f"{len(problems)} problems:", *(f"- {p}" for p in problems)])
-    )
+    """One message for all problems: the first SHOWN in words."""
+    if len(problems) == 1:
+        return problems[0]
+    more = [f"- and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    return "\n".join([f"{len(problems)} problems:", *(f"- {each}" for each in problems[:SHOWN]), *more])
 
 
 @contextmanager

@@ -80,6 +80,13 @@ def _labels(known: Known, findings: Findings) -> tuple[str, ...]:
         )
         return tuple(by_id.values())
     labels = tuple(by_id[str(i)] for i in range(len(names)))
+    doubled = {name: [str(i) for i, each in enumerate(labels) if each == name] for name in labels}
+    for name, ids in doubled.items():
+        if len(ids) > 1:
+            findings.problems.append(
+                f"id2label in config.json names {name!r:.80} for {', '.join(ids)}; expected a name of its own for each "
+                "label, as answers tell them by name: correct config.json"
+            )
     if labels == tuple(f"LABEL_{i}" for i in range(len(labels))):
         findings.notes.append("id2label in config.json holds only the names LABEL_n, which mean nothing to a reader")
     return labels

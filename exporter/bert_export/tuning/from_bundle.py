@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from bert_export.applicability import FLAG
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
 from bert_export.requantize import kept_files
 from bert_export.tuning.candidates import TRIED, Candidate
-from bert_export.tuning.combinations import FLAG
 from bert_export.tuning.entrant import Entrant
 from bert_runtime import bundle as bundles
 from bert_runtime.bundle import Bundle

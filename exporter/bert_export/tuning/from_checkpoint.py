@@ -8,13 +8,13 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from bert_export.applicability import FLAG
 from bert_export.artefacts import make, manifest_of, text_of
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions, Variant
 from bert_export.pipeline import default_output, load_checkpoint, traced
 from bert_export.progress import Stages
 from bert_export.tuning.candidates import Candidate
-from bert_export.tuning.combinations import FLAG
 from bert_export.tuning.entrant import Entrant
 from bert_export.verify.reference import RememberingReference
 from bert_export.workshop import Workshop

@@ -10,6 +10,7 @@ from typing import Any
 
 from bert_calibration.owned_folder import scratch_folder
 from bert_calibration.samples import read_samples
+from bert_export.applicability import FLAG, MODES
 from bert_export.bundle_writer import check_output, write
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
@@ -17,7 +18,6 @@ from bert_export.progress import Stages
 from bert_export.report import ExportReport
 from bert_export.tuning.candidates import field_of, thread_counts
 from bert_export.tuning.choice import Verdict, decide, finalists
-from bert_export.tuning.combinations import FLAG, MODES
 from bert_export.tuning.entrant import Entrant, Origin
 from bert_export.tuning.from_bundle import FromBundle
 from bert_export.tuning.judging import Judging

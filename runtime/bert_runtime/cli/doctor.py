@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from bert_runtime.cli.boundary import DONE, FAILED, run_command
@@ -30,14 +29,15 @@ def _examine(argv: Sequence[str] | None, system: System | None, output: TextIO) 
     from bert_runtime.cli.display import write_json  # noqa: PLC0415
     from bert_runtime.cli.parser import Parser  # noqa: PLC0415
     from bert_runtime.cli.report import examine, show_report  # noqa: PLC0415
+    from bert_runtime.hub import located  # noqa: PLC0415
     from bert_runtime.machine.system import this_system  # noqa: PLC0415
     from bert_runtime.record_writers import to_json  # noqa: PLC0415
 
     parser = Parser("bert-doctor", output, description=DESCRIPTION, epilog=EXIT_CODES)
-    parser.add_argument("bundle", nargs="?", type=Path, metavar="DIR", help="a bundle, to say what runs of it here")
+    parser.add_argument("bundle", nargs="?", metavar="DIR_OR_HUB_ID", help="a bundle, to say what runs of it here")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
-    bundle = None if arguments.bundle is None else bundles.read(arguments.bundle)
+    bundle = None if arguments.bundle is None else bundles.read(located(arguments.bundle))
     report = examine(system or this_system(), None if bundle is None else bundle.manifest)
     if arguments.json:
         write_json(to_json(report), output)

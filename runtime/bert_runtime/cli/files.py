@@ -19,7 +19,7 @@ from bert_runtime.cli.output_file import part_of, written
 from bert_runtime.cli.parser import nearest
 from bert_runtime.cli.progress import Progress
 from bert_runtime.cli.standard_streams import standard_input
-from bert_runtime.errors import InputError, ItemError
+from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.pauses import Pause, live
 from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, Writer, to_json
 from bert_runtime.records import Line, format_of, read_lines
@@ -94,27 +94,30 @@ def answer_file(
     """
     answered = skipped = 0
     with _opened(files.input) as source, written(files.output, standard) as target:
-        writer = _writer(target, files)
+        writer = _writer(files)
         file_format = files.input_format or format_of(files.input)
         columns = partial(_column_problems, session.task.request, defaults, files.allow_extra)
-        lines = read_lines(source, file_format, session.task.request, columns)
+        lines = _named(read_lines(source, file_format, session.task.request, columns), files.input)
         lines = _to_first_bad(lines) if files.errors == "fail" else lines
         stream = _Stream(lines if _is_file(source) else live(lines), defaults, files.allow_extra, target.flush)
         try:
             for line, answer in stream.answers(session):
-                if isinstance(answer, ItemError):
+                text = _text(writer, line, answer, files.with_input)
+                if isinstance(text, ItemError):
                     skipped += 1
-                    _report(line, answer, skipped, files)
-                answered += not isinstance(answer, ItemError)
-                writer.write(_record(line, answer, files.with_input))
+                    _report(line, text, skipped, files)
+                    target.write(writer.text(_record(line, text, files.with_input)))
+                else:
+                    answered += 1
+                    target.write(text)
                 if (answered + skipped) % LOOKAHEAD == 0:
                     target.flush()
                     progress(answered + skipped, _position(source))
             progress(answered + skipped, _position(source))
         except BaseException:
-            writer.keep()
+            target.write(writer.kept())
             raise
-        writer.finish()
+        target.write(writer.rest())
         target.flush()
     return Outcome(answered, skipped)
 
@@ -138,6 +141,16 @@ def _column_problems(
             f"unknown: the columns {told}; the fields are {', '.join(known)}; --allow-extra leaves other columns alone"
         )
     return problems
+
+
+def _named(lines: Iterable[Line], path: str) -> Iterator[Line]:
+    """The same; what is wrong with the whole file names it."""
+    try:
+        yield from lines
+    except InputError as error:
+        name = "standard input" if path == "-" else path
+        first, *more = error.problems
+        raise InputError([f"{name}: {first}", *more]) from None
 
 
 def _to_first_bad(lines: Iterable[Line]) -> Iterator[Line]:
@@ -216,6 +229,16 @@ def _hint(line: Line, error: ItemError, files: Files) -> str:
     return "; for CSV add --input-format csv" if is_guess and error.problems[0].startswith("not JSON") else ""
 
 
+def _text(writer: Writer, line: Line, answer: Any, with_input: bool) -> bytes | ItemError:
+    """What the answer writes, or why there is none; an answer that cannot be written takes no other with it."""
+    if isinstance(answer, ItemError):
+        return answer
+    try:
+        return writer.text(_record(line, answer, with_input))
+    except Exception as error:
+        return item_error(error)
+
+
 def _record(line: Line, answer: Any, with_input: bool) -> dict[str, Json]:
     echoed = with_input and not isinstance(line.content, InputError)
     record: dict[str, Json] = {"request": cast(Json, line.content)} if echoed else {}
@@ -225,11 +248,11 @@ def _record(line: Line, answer: Any, with_input: bool) -> dict[str, Json]:
     return {**record, **result} if isinstance(result, dict) else {**record, "result": result}
 
 
-def _writer(target: BinaryIO, files: Files) -> Writer:
+def _writer(files: Files) -> Writer:
     if (files.output_format or format_of(files.output)) == "jsonl":
-        return JsonLinesWriter(target)
+        return JsonLinesWriter()
     before = ("request",) if files.with_input else ()
-    return CsvWriter(target, before, ("error", "line") if files.errors == "skip" else ())
+    return CsvWriter(before, ("error", "line") if files.errors == "skip" else ())
 
 
 def _path_problems(source: Path, target: Path) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
 from bert_runtime import bundle as bundles
@@ -13,6 +12,7 @@ from bert_runtime.cli.boundary import DONE, tell
 from bert_runtime.cli.display import show, write_json
 from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.cpus import available_cpus
+from bert_runtime.hub import located
 from bert_runtime.record_writers import Json, to_json
 
 DESCRIPTION = """\
@@ -37,7 +37,7 @@ def measure(argv: Sequence[str] | None, output: TextIO) -> int:
         arguments.seconds,
         arguments.threads,
     )
-    bundle = bundles.read(arguments.bundle)
+    bundle = bundles.read(located(arguments.bundle))
     lines = list(bench(bundle, plan, lambda reason: tell("bert-bench", f"skipped {reason}")))
     _print(lines, bundle.manifest.task, arguments, output)
     return DONE
@@ -46,7 +46,7 @@ def measure(argv: Sequence[str] | None, output: TextIO) -> int:
 def _parser(output: TextIO) -> Parser:
     plan = Plan()
     parser = Parser("bert-bench", output, description=DESCRIPTION, epilog=EXIT_CODES)
-    parser.add_argument("bundle", type=Path, metavar="DIR", help="the bundle")
+    parser.add_argument("bundle", metavar="DIR_OR_HUB_ID", help="the bundle")
     parser.add_argument("--target", action="append", metavar="TARGET", help="only this artefact; may be repeated")
     parser.add_argument(
         "--batches", type=whole_number, nargs="+", default=plan.batches, metavar="N", help="default: 1 8"

@@ -6,10 +6,13 @@ race as whole texts (if they are among the first half), the best of the others r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from bert_runtime.errors import InputError
+from bert_runtime.fields import shown
 from bert_runtime.generation.processors import penalised
 from bert_runtime.generation.search import Step
 from bert_runtime.tasks.scores import top
@@ -82,7 +85,15 @@ class BeamSearch:
         return self._settings.early_stopping or best <= _score(self._whole[-1])
 
     def _final(self, score: np.float32, length: int) -> float:
-        return float(score / np.float32(length**self._settings.length_penalty))
+        penalty = self._settings.length_penalty
+        with np.errstate(over="ignore", divide="ignore"):
+            final = float(score / np.float32(np.float64(length) ** penalty))
+        if not math.isfinite(final):
+            raise InputError(
+                f"length_penalty is {shown(penalty)}, expected a number nearer to 0: the score of {length} tokens is "
+                "not finite with it"
+            )
+        return final
 
 
 def _score(continuation: Continuation) -> float:

@@ -159,8 +159,10 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
                 told = text
 
     def _probe(self) -> None:
-        source = EncoderStates.whole(np.zeros((1, self.manifest.sizes["hidden"]), np.float32))
-        request = TextGenerationRequest("", source if self._sources is not None else None, max_new_tokens=1)
+        source = None
+        if self._sources is not None:
+            source = EncoderStates.whole(np.zeros((1, self.manifest.sizes["hidden"]), np.float32))
+        request = TextGenerationRequest("", source, max_new_tokens=1)
         self._answer(request, self._encoded(request))
 
     def _answer(self, request: TextGenerationRequest, encoded: Encoded) -> TextGenerationResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bert_runtime.targets.target import Device, Operators, Target
+from bert_runtime.targets.target import NO_BF16, Device, Operators, Target
 
 CPU = Target(
     name="cpu",
@@ -12,7 +12,7 @@ CPU = Target(
             "a CPU computes half precision by converting to single and back, which gains nothing; use --target cuda "
             "for a GPU (a CPU runs that bundle too, with a warning), or leave --fp16 out"
         ),
-        "bf16": "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU",
+        "bf16": NO_BF16,
     },
     device=Device.CPU,
     module="onnxruntime",

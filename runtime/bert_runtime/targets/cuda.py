@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bert_runtime.targets.target import Device, Operators, Provider, Target
+from bert_runtime.targets.target import NO_BF16, Device, Operators, Provider, Target
 
 CUDA = Target(
     name="cuda",
@@ -12,10 +12,7 @@ CUDA = Target(
             "on a GPU, ONNX Runtime's integers are slower than half precision; use --target cuda:fp16, --target "
             "tensorrt:int8, or --int8 for a CPU"
         ),
-        "bf16": (
-            "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU, --target "
-            "cuda:fp16 for a GPU"
-        ),
+        "bf16": f"{NO_BF16}, --target cuda:fp16 for a GPU",
     },
     device=Device.GPU,
     module="onnxruntime",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+NO_BF16 = "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU"
+"""Why its targets have no bf16, and what to do on a CPU."""
 """Every precision of the format."""
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from bert_runtime.targets.target import Device, Provider, Target
+from bert_runtime.targets.target import NO_BF16, Device, Provider, Target
 
 TENSORRT = Target(
     name="tensorrt",
     precisions=("fp32", "fp16", "int8"),
     refusals={
-        "bf16": (
-            "ONNX Runtime has bf16 kernels for hardly any operator; use --target openvino:bf16 for a CPU, --target "
-            "cuda:fp16 for a GPU"
-        ),
+        "bf16": f"{NO_BF16}, --target cuda:fp16 for a GPU",
     },
     device=Device.GPU,
     module="onnxruntime",

@@ -146,6 +146,11 @@ class Encoded:
 
     features: tuple[Features, ...]
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens it holds in memory until it is answered."""
+        return sum(row.ids.size for row in self.features)
+
 
 Outputs = Mapping[str, FloatArray]
 """The graph's outputs of one row, cut to its own size: name -> array without the batch axis."""

@@ -7,8 +7,6 @@
 namespace bert_runtime::cli {
 namespace {
 
-/// An unclosed quote would otherwise read the rest of the file into memory.
-constexpr std::size_t kLongestCell = std::size_t{1} << 24;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool ends_line(char character) { return character == '\n' || character == '\r'; }

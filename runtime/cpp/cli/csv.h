@@ -8,10 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace bert_runtime::cli {
+#include "format_limits.h"
 
-/// Bytes of a line: a file without line ends would fill the memory.
-inline constexpr std::size_t kLongestLine = std::size_t{1} << 24;
+namespace bert_runtime::cli {
 
 /// Throws InputError: a file that begins so is no text in UTF-8.
 void refuse_foreign(std::string_view start);

@@ -17,6 +17,8 @@
 #include "bert_runtime/errors.h"
 #include "boundary.h"
 #include "flags.h"
+#include "item_failure.h"
+#include "format_limits.h"
 #include "live_lines.h"
 #include "nearest.h"
 #include "output_file.h"
@@ -29,9 +31,6 @@ namespace bert_runtime::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// How many skipped lines are named on standard error; the output names them all.
-constexpr std::int64_t kReported = 20;
 
 std::vector<std::string> path_problems(const fs::path& source, const fs::path& target) {
   std::vector<std::string> problems;
@@ -134,14 +133,34 @@ void report(const Line& line, const ItemError& error, std::int64_t skipped, cons
   tell("skipped " + message + more);
 }
 
-std::unique_ptr<Writer> make_writer(std::ostream& stream, const LineFiles& files) {
+/// Another reader, whose errors about the whole file name it.
+class NamedReader final : public Reader {
+ public:
+  NamedReader(std::unique_ptr<Reader> reader, std::string name) : reader_(std::move(reader)), name_(std::move(name)) {}
+
+  std::optional<Line> next() override {
+    try {
+      return reader_->next();
+    } catch (const InputError& error) {
+      std::vector<std::string> problems = error.problems();
+      problems.front().insert(0, name_ + ": ");
+      throw InputError(problems);
+    }
+  }
+
+ private:
+  std::unique_ptr<Reader> reader_;
+  std::string name_;
+};
+
+std::unique_ptr<Writer> make_writer(const LineFiles& files) {
   const std::string format = files.output_format ? *files.output_format : format_of(files.output);
-  if (format == "jsonl") return jsonl_writer(stream);
+  if (format == "jsonl") return jsonl_writer();
   std::vector<std::string> before;
   std::vector<std::string> after;
   if (files.with_input) before = {"request"};
   if (files.errors == "skip") after = {"error", "line"};
-  return csv_writer(stream, std::move(before), std::move(after));
+  return csv_writer(std::move(before), std::move(after));
 }
 
 }  // namespace
@@ -160,50 +179,60 @@ std::vector<std::string> LineFiles::problems() const {
 
 Outcome answer_file(const AnySession& session, const LineFiles& files, const Json& defaults,
                     const std::vector<RequestField>& fields, std::ostream& standard) {
+  const std::string name = files.input == "-" ? "standard input" : files.input;
   std::shared_ptr<std::ifstream> file;
   if (files.input != "-") {
     file = std::make_shared<std::ifstream>(files.input, std::ios::binary);
-    if (!*file) fail(files.input, errno);
+    if (!*file) fail(name, errno);
   } else if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY) {  // the boundary opened it: it was closed
-    fail("standard input", EBADF);
+    fail(name, EBADF);
   }
   std::istream& source = file ? static_cast<std::istream&>(*file) : std::cin;
   source.tie(nullptr);  // a thread that reads must not flush what this one writes
   OutputFile target(files.output, standard);
-  const auto writer = make_writer(target.stream(), files);
+  const auto writer = make_writer(files);
   auto reader = make_reader(source, files.input_format ? *files.input_format : format_of(files.input), fields,
                             column_problems(fields, defaults, files.allow_extra));
-  LiveLines lines(std::move(reader), file, !is_file(files.input));
+  LiveLines lines(std::make_unique<NamedReader>(std::move(reader), name), file, !is_file(files.input));
   const bool to_first_bad = files.errors == "fail";  // where it ends everything, nothing after it is read
   bool has_ended = false;
   std::deque<Line> read;  // and not answered yet
-  const auto request = [&]() -> std::optional<std::variant<Json, InputError>> {
+  const auto request = [&]() -> std::optional<ItemAnswer<Json>> {
     if (read.empty()) target.stream().flush();  // the next line may be long in coming
     std::optional<Line> line = has_ended ? std::nullopt : lines.next();
     if (!line) return std::nullopt;
     const auto& content = read.emplace_back(std::move(*line)).content;
-    if (const auto* error = std::get_if<InputError>(&content)) {
-      has_ended = to_first_bad;
-      return *error;
-    }
-    return with_defaults(std::get<Json>(content), defaults, fields, !files.allow_extra);
+    has_ended = to_first_bad && error_of<Json>(content);
+    return attempted<Json>([&] {
+      if (const auto failure = failure_of<Json>(content)) throw_failure(*failure);
+      return with_defaults(std::get<Json>(content), defaults, fields, !files.allow_extra);
+    });
   };
   Outcome outcome;
+  std::int64_t index = 0;
   const auto told = [&](AnySession::Answer answer) {
-    const ItemError* error = error_of<Json>(answer);
+    const Line& line = read.front();
+    const auto text_of = [&](const AnySession::Answer& each) {
+      return writer->text(output_record(line, each, files.with_input));
+    };
+    ItemAnswer<std::string> text = converted<std::string>(answer, index++, [&](const Json&) { return text_of(answer); });
+    const ItemError* error = error_of<std::string>(text);
     ++(error ? outcome.skipped : outcome.answered);
-    if (error) report(read.front(), *error, outcome.skipped, files);
-    writer->write(output_record(read.front(), answer, files.with_input));
+    if (error) {
+      report(line, *error, outcome.skipped, files);
+      text = text_of(answer_of<Json>(*failure_of<std::string>(text)));
+    }
+    target.stream() << std::get<std::string>(text);
     read.pop_front();
   };
   try {
     session.predict(request, told, [&] { return has_ended || lines.is_due(); });
   } catch (const BertError&) {
-    if (target.stream().good()) writer->keep();
+    if (target.stream().good()) target.stream() << writer->kept();
     throw;
   }
-  if (source.bad()) fail(files.input == "-" ? "standard input" : files.input, EIO);
-  writer->finish();
+  if (source.bad()) fail(name, EIO);
+  target.stream() << writer->rest();
   target.finish();
   return outcome;
 }

@@ -9,6 +9,7 @@
 #include "bert_runtime/utf8.h"
 #include "csv.h"
 #include "flags.h"
+#include "item_failure.h"
 #include "python_repr.h"
 #include "records.h"
 
@@ -36,12 +37,10 @@ class JsonLinesReader final : public Reader {
                                        " bytes, expected one JSON object a line")};
       }
       if (text_.find_first_not_of(" \t\n\r\v\f") == std::string::npos) continue;
-      try {
-        refuse_nul();
-        return Line{lines_, read_record(text_)};
-      } catch (const InputError& error) {
-        return Line{lines_, error};
-      }
+      return Line{lines_, attempted<Json>([&] {
+                    refuse_nul();
+                    return read_record(text_);
+                  })};
     }
     return std::nullopt;
   }
@@ -87,11 +86,7 @@ class CsvRecords final : public Reader {
     }
     const std::optional<Row> row = rows_.next();
     if (!row) return std::nullopt;
-    try {
-      return Line{row->number, record(*row)};
-    } catch (const InputError& error) {
-      return Line{row->number, error};
-    }
+    return Line{row->number, attempted<Json>([&] { return record(*row); })};
   }
 
  private:

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "bert_runtime/errors.h"
@@ -16,10 +15,10 @@
 
 namespace bert_runtime::cli {
 
-/// One record of a file: its fields, or what is wrong with it; `number` is its first line in the file, from 1.
+/// One record of a file: its fields, or why there are none; `number` is its first line in the file, from 1.
 struct Line {
   std::int64_t number;
-  std::variant<Json, InputError> content;
+  ItemAnswer<Json> content;
 };
 
 /// Reads records from a stream of the caller's.

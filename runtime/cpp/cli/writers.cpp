@@ -11,11 +11,7 @@ namespace {
 
 class JsonLinesWriter final : public Writer {
  public:
-  explicit JsonLinesWriter(std::ostream& stream) : stream_(stream) {}
-  void write(const Json& record) override { stream_ << dumps(record) << '\n'; }
-
- private:
-  std::ostream& stream_;
+  std::string text(const Json& record) override { return dumps(record) + '\n'; }
 };
 
 std::string cell(const Json& record, const std::string& name) {
@@ -24,51 +20,57 @@ std::string cell(const Json& record, const std::string& name) {
   return found->is_string() ? encodable(found->get<std::string>()) : dumps(*found);
 }
 
+std::string row(const std::vector<std::string>& columns, const Json& record) {
+  std::vector<std::string> cells;
+  for (const std::string& name : columns) cells.push_back(cell(record, name));
+  return csv_line(cells);
+}
+
 class CsvWriter final : public Writer {
  public:
-  CsvWriter(std::ostream& stream, std::vector<std::string> before, std::vector<std::string> after)
-      : stream_(stream), before_(std::move(before)), after_(std::move(after)) {}
+  CsvWriter(std::vector<std::string> before, std::vector<std::string> after)
+      : before_(std::move(before)), after_(std::move(after)) {}
 
-  void write(const Json& record) override {
+  std::string text(const Json& record) override {
+    if (columns_) return row(*columns_, record);
     std::vector<std::string> own;
     for (const auto& entry : record.items()) {
       if (!is_fixed(entry.key())) own.push_back(entry.key());
     }
-    if (!columns_ && own.empty()) {
+    if (own.empty()) {
       waiting_.push_back(record);
-      return;
+      return "";
     }
-    start(own);
-    row(record);
+    std::vector<std::string> columns = columns_with(own);
+    std::string written = start_of(columns) + row(columns, record);
+    columns_ = std::move(columns);
+    waiting_.clear();
+    return written;
   }
 
-  void finish() override { start({}); }
+  std::string rest() override { return columns_ ? "" : start_of(columns_with({})); }
 
-  void keep() override {
-    if (!waiting_.empty()) start({});
-  }
+  std::string kept() override { return waiting_.empty() ? "" : rest(); }
 
  private:
   [[nodiscard]] bool is_fixed(const std::string& name) const {
     return std::ranges::find(before_, name) != before_.end() || std::ranges::find(after_, name) != after_.end();
   }
 
-  void start(const std::vector<std::string>& own) {
-    if (columns_) return;
-    columns_ = before_;
-    columns_->insert(columns_->end(), own.begin(), own.end());
-    columns_->insert(columns_->end(), after_.begin(), after_.end());
-    stream_ << csv_line(*columns_);
-    for (const Json& record : std::exchange(waiting_, {})) row(record);
+  [[nodiscard]] std::vector<std::string> columns_with(const std::vector<std::string>& own) const {
+    std::vector<std::string> columns = before_;
+    columns.insert(columns.end(), own.begin(), own.end());
+    columns.insert(columns.end(), after_.begin(), after_.end());
+    return columns;
   }
 
-  void row(const Json& record) {
-    std::vector<std::string> cells;
-    for (const std::string& name : *columns_) cells.push_back(cell(record, name));
-    stream_ << csv_line(cells);
+  /// The header, and the records that waited for it.
+  [[nodiscard]] std::string start_of(const std::vector<std::string>& columns) const {
+    std::string written = csv_line(columns);
+    for (const Json& record : waiting_) written += row(columns, record);
+    return written;
   }
 
-  std::ostream& stream_;
   std::vector<std::string> before_;
   std::vector<std::string> after_;
   std::optional<std::vector<std::string>> columns_;
@@ -77,11 +79,10 @@ class CsvWriter final : public Writer {
 
 }  // namespace
 
-std::unique_ptr<Writer> jsonl_writer(std::ostream& stream) { return std::make_unique<JsonLinesWriter>(stream); }
+std::unique_ptr<Writer> jsonl_writer() { return std::make_unique<JsonLinesWriter>(); }
 
-std::unique_ptr<Writer> csv_writer(std::ostream& stream, std::vector<std::string> before,
-                                   std::vector<std::string> after) {
-  return std::make_unique<CsvWriter>(stream, std::move(before), std::move(after));
+std::unique_ptr<Writer> csv_writer(std::vector<std::string> before, std::vector<std::string> after) {
+  return std::make_unique<CsvWriter>(std::move(before), std::move(after));
 }
 
 }  // namespace bert_runtime::cli

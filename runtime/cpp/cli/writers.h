@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <ostream>
 #include <string>
 #include <vector>
 
@@ -10,7 +9,7 @@
 
 namespace bert_runtime::cli {
 
-/// Writes records, in order, to a stream of the caller's.
+/// Writes records, in order, as text for a stream that the caller owns. What throws writes nothing of its record.
 class Writer {
  public:
   Writer() = default;
@@ -18,22 +17,21 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
   virtual ~Writer() = default;
 
-  /// One record, on one line.
-  virtual void write(const Json& record) = 0;
+  /// One record, on one line; nothing where it has to wait. Throws BackendError: a number that JSON cannot write.
+  [[nodiscard]] virtual std::string text(const Json& record) = 0;
 
-  /// Writes whatever had to wait.
-  virtual void finish() {}
+  /// Whatever had to wait.
+  [[nodiscard]] virtual std::string rest() { return ""; }
 
-  /// Writes the records that had to wait, where there are any: after a failure a header alone is worth nothing.
-  virtual void keep() {}
+  /// The records that had to wait, where there are any: after a failure a header alone is worth nothing.
+  [[nodiscard]] virtual std::string kept() { return ""; }
 };
 
 /// One JSON object a line.
-[[nodiscard]] std::unique_ptr<Writer> jsonl_writer(std::ostream& stream);
+[[nodiscard]] std::unique_ptr<Writer> jsonl_writer();
 
 /// A column for each field, JSON in the cell of a field that is an object or a list. The first record with other fields
 /// than `before` and `after` decides the columns; records ahead of it (errors) wait.
-[[nodiscard]] std::unique_ptr<Writer> csv_writer(std::ostream& stream, std::vector<std::string> before,
-                                                 std::vector<std::string> after);
+[[nodiscard]] std::unique_ptr<Writer> csv_writer(std::vector<std::string> before, std::vector<std::string> after);
 
 }  // namespace bert_runtime::cli

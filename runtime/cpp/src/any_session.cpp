@@ -1,6 +1,6 @@
 #include "any_session.h"
 
-#include <type_traits>
+#include <cstdint>
 #include <utility>
 
 #include "item_failure.h"
@@ -19,21 +19,17 @@ class TypedSession final : public AnySession {
   }
 
   void predict(const Source& source, const Sink& sink, const IsDue& is_due) const override {
-    using Item = std::variant<typename T::Request, InputError>;
-    const auto typed = [&]() -> std::optional<Item> {
+    using Request = typename T::Request;
+    using Result = typename T::Result;
+    const auto typed = [&]() -> std::optional<ItemAnswer<Request>> {
       const auto next = source();
       if (!next) return std::nullopt;
-      if (const auto* error = std::get_if<InputError>(&*next)) return *error;
-      try {
-        return request_from_json<T>(std::get<Json>(*next));
-      } catch (const InputError& error) {
-        return error;
-      }
+      if (const auto failure = failure_of<Json>(*next)) return answer_of<Request>(*failure);
+      return attempted<Request>([&] { return request_from_json<T>(std::get<Json>(*next)); });
     };
-    using Result = typename T::Result;
-    const auto told = [&](typename Session<T>::Answer answer) {
-      if (const auto failure = failure_of<Result>(answer)) return sink(answer_of<Json>(*failure));
-      sink(result_to_json<T>(std::get<Result>(answer)));
+    std::int64_t index = 0;
+    const auto told = [&](const typename Session<T>::Answer& answer) {
+      sink(converted<Json>(answer, index++, [](const Result& result) { return result_to_json<T>(result); }));
     };
     session_.predict(typed, told, is_due);
   }

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <variant>
 
 #include "bert_runtime/bundle.h"
 #include "bert_runtime/errors.h"
@@ -18,7 +17,7 @@ namespace bert_runtime {
 class AnySession {
  public:
   using Answer = ItemAnswer<Json>;
-  using Source = std::function<std::optional<std::variant<Json, InputError>>()>;
+  using Source = std::function<std::optional<ItemAnswer<Json>>()>;
   using Sink = std::function<void(Answer)>;
   using IsDue = std::function<bool()>;
 

@@ -12,6 +12,7 @@
 #include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/tasks.h"
 #include "files.h"
+#include "format_limits.h"
 #include "manifest_json.h"
 #include "onnx_file.h"
 #include "python_repr.h"
@@ -22,8 +23,6 @@ namespace bert_runtime {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kMaxTokenizerBytes = std::int64_t{256} << 20;
 
 /// The path as Python writes it: `./a//b/` is a/b.
 std::string plain(const fs::path& path) {

@@ -27,6 +27,16 @@ template <class Result>
   return std::visit([](const auto& error) { return ItemAnswer<Result>(error); }, failure);
 }
 
+/// What `work` returns, or what it throws.
+template <class Result, class Work>
+[[nodiscard]] ItemAnswer<Result> attempted(const Work& work) {
+  try {
+    return work();
+  } catch (...) {
+    return answer_of<Result>(item_failure(std::current_exception()));
+  }
+}
+
 /// Why there is no result; nothing where there is one.
 template <class Result>
 [[nodiscard]] std::optional<ItemFailure> failure_of(const ItemAnswer<Result>& answer) {
@@ -39,6 +49,15 @@ template <class Result>
         }
       },
       answer);
+}
+
+/// The answer at `index` of a stream in another form: what `work` makes of a result. What it throws is the item's own.
+template <class Result, class Former, class Work>
+[[nodiscard]] ItemAnswer<Result> converted(const ItemAnswer<Former>& answer, std::int64_t index, const Work& work) {
+  if (const auto failure = failure_of<Former>(answer)) return answer_of<Result>(*failure);
+  ItemAnswer<Result> made = attempted<Result>([&] { return work(std::get<Former>(answer)); });
+  if (const auto failure = failure_of<Result>(made)) return answer_of<Result>(at(*failure, index));
+  return made;
 }
 
 }  // namespace bert_runtime

@@ -1,6 +1,6 @@
 #include "bert_runtime/json_session.h"
 
-#include <utility>
+#include <cstdint>
 
 #include "any_session.h"
 #include "backends/early_opening.h"
@@ -26,19 +26,13 @@ std::string JsonSession::operator()(std::string_view request) const {
 
 void JsonSession::predict(const std::function<std::optional<std::string>()>& source,
                           const std::function<void(Answer)>& sink, const std::function<bool()>& is_due) const {
-  const auto records = [&]() -> std::optional<std::variant<Json, InputError>> {
+  const auto records = [&]() -> std::optional<ItemAnswer<Json>> {
     const std::optional<std::string> next = source();
     if (!next) return std::nullopt;
-    try {
-      return read_record(*next);
-    } catch (const InputError& error) {
-      return error;
-    }
+    return attempted<Json>([&] { return read_record(*next); });
   };
-  const auto told = [&](AnySession::Answer answer) {
-    if (const auto failure = failure_of<Json>(answer)) return sink(answer_of<std::string>(*failure));
-    sink(dumps(std::get<Json>(answer)));
-  };
+  std::int64_t index = 0;
+  const auto told = [&](const AnySession::Answer& answer) { sink(converted<std::string>(answer, index++, dumps)); };
   session_->predict(records, told, is_due);
 }
 

@@ -9,6 +9,7 @@
 #include "backends/onnxruntime.h"
 #include "backends/select.h"
 #include "bert_runtime/encoder.h"
+#include "bert_runtime/limits.h"
 #include "cpus.h"
 #include "generation/sources.h"
 #include "python_repr.h"
@@ -48,9 +49,6 @@ std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choi
   return std::make_shared<EngineByMask>(start(bundle.directory / choice.right_padded->file),
                                         [start, file] { return start(file); });
 }
-
-/// More than any machine that this runs on has; an engine would try to start them all.
-constexpr std::int64_t kMostThreads = 1024;
 
 }  // namespace
 

@@ -1,15 +1,14 @@
 // `manifest.json` as bytes: read with every type and value checked.
 #pragma once
 
-#include <cstddef>
 #include <string_view>
 
 #include "bert_runtime/manifest.h"
+#include "format_limits.h"
 
 namespace bert_runtime {
 
 inline constexpr const char* kManifestName = "manifest.json";
-inline constexpr std::size_t kMaxManifestBytes = std::size_t{16} << 20;
 
 /// The manifest that the bytes of a `manifest.json` hold.
 ///

@@ -9,6 +9,7 @@
 
 #include "bert_runtime/errors.h"
 #include "files.h"
+#include "format_limits.h"
 #include "onnx_messages.h"
 #include "protobuf.h"
 #include "python_repr.h"
@@ -16,7 +17,6 @@
 namespace bert_runtime {
 namespace {
 
-constexpr int kMaxNesting = 16;
 /// What stands at byte 4 of a model in ONNX Runtime's own format, which it can tell from these bytes alone.
 constexpr std::string_view kOrtFormat = "ORTM";
 constexpr std::size_t kOrtFormatAt = 4;

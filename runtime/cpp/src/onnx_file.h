@@ -11,12 +11,12 @@
 #include <variant>
 #include <vector>
 
+#include "format_limits.h"
+
 namespace bert_runtime {
 
 /// Nothing known, a fixed size, or the name of a size that changes with the request.
 using Dimension = std::variant<std::monostate, std::int64_t, std::string>;
-
-inline constexpr std::int64_t kMaxGraphBytes = (std::int64_t{1} << 31) - 1;
 
 /// An input or output of the graph; `dtype` is numpy's name, `shape` nothing where the file gives none.
 struct GraphTensor {

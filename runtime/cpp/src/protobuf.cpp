@@ -8,7 +8,6 @@ namespace {
 
 enum Kind : unsigned { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-constexpr std::uint64_t kMaxTag = 0xffffffff;
 constexpr std::uint64_t kMaxInt32 = 0x7fffffff;
 constexpr std::uint64_t kMinInt32 = 0xffffffff80000000;
 

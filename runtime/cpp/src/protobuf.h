@@ -15,6 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include "format_limits.h"
+
 namespace bert_runtime {
 
 /// The bytes [start, stop) of a file: a message, or a string.
@@ -52,9 +54,6 @@ struct Message {
     return number < fields.size() ? fields[number] : FieldRule{};
   }
 };
-
-inline constexpr std::int64_t kMaxFields = std::int64_t{1} << 20;
-inline constexpr std::size_t kMaxString = std::size_t{1} << 16;
 
 /// One file's bytes, which outlive it. It counts the fields that are read: a file made of empty fields must not take
 /// for ever.

@@ -5,12 +5,11 @@
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
 #include "json_number.h"
+#include "format_limits.h"
 #include "python_repr.h"
 
 namespace bert_runtime {
 namespace {
-
-constexpr int kDeepest = 64;
 
 /// Text that is JSON by its grammar alone.
 [[noreturn]] void refuse(const std::string& what) {

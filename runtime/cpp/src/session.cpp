@@ -63,6 +63,17 @@ std::vector<ItemAnswer<typename T::Result>> answered(const SessionParts& parts, 
   return whole;
 }
 
+/// How much of memory an encoded request takes.
+std::int64_t tokens_of(const Encoded& encoded) {
+  std::int64_t tokens = 0;
+  for (const Features& row : encoded.features) tokens += static_cast<std::int64_t>(row.ids.size());
+  return tokens;
+}
+
+std::int64_t tokens_of(const Prompt& prompt) {
+  return static_cast<std::int64_t>(prompt.ids.size()) + prompt.source_length();
+}
+
 /// The least that a model of this task takes: special tokens alone.
 Features least_row(const SessionParts& parts, const Task& task) {
   Features least = Features::from_row(parts.text.row(parts.text.pieces("")));
@@ -99,7 +110,7 @@ template <HeadTask T>
 auto Session<T>::predict(std::span<const Request> requests) const -> std::vector<Answer> {
   std::vector<Answer> answers;
   auto next = requests.begin();
-  const Source source = [&]() -> std::optional<std::variant<Request, InputError>> {
+  const Source source = [&]() -> std::optional<ItemAnswer<Request>> {
     if (next == requests.end()) return std::nullopt;
     return *next++;
   };
@@ -118,19 +129,21 @@ void Session<T>::answer_stream(const Source& source, const Sink& sink, const IsD
   const bool is_timed = !is_known && !is_due;
   std::size_t most = is_known ? kLookahead : static_cast<std::size_t>(state().parts.streams);
   for (std::int64_t first = 0;;) {
-    std::vector<std::variant<Request, InputError>> chunk;
+    std::vector<Prepared> chunk;
+    std::int64_t tokens = 0;
     std::exception_ptr failure;
     bool has_ended = false;
     std::chrono::duration<double> waited{0};
     try {
-      while (chunk.size() < most && waited.count() <= state().parts.budget.wait) {
+      while (chunk.size() < most && tokens < kHeldTokens && waited.count() <= state().parts.budget.wait) {
         if (!chunk.empty() && is_due && is_due()) break;
         const auto asked = Clock::now();
         auto next = source();
         if (is_timed) waited += Clock::now() - asked;
         has_ended = !next;
         if (has_ended) break;
-        chunk.push_back(std::move(*next));
+        chunk.push_back(prepared(std::move(*next)));
+        if (const auto* item = std::get_if<Item>(&chunk.back())) tokens += tokens_of(item->second);
       }
     } catch (...) {  // what the source gave before it broke is still answered
       failure = std::current_exception();
@@ -145,19 +158,21 @@ void Session<T>::answer_stream(const Source& source, const Sink& sink, const IsD
 }
 
 template <HeadTask T>
-void Session<T>::answer_chunk(std::vector<std::variant<Request, InputError>> chunk, std::int64_t first,
-                              const Sink& sink) const {
+auto Session<T>::prepared(ItemAnswer<Request> given) const -> Prepared {
+  if (const auto failure = failure_of<Request>(given)) return answer_of<Item>(*failure);
+  return attempted<Item>([&] {
+    auto rows = encoded(std::get<Request>(given));
+    return Item(std::get<Request>(std::move(given)), std::move(rows));
+  });
+}
+
+template <HeadTask T>
+void Session<T>::answer_chunk(std::vector<Prepared> chunk, std::int64_t first, const Sink& sink) const {
   std::vector<Item> items;
-  std::vector<std::optional<ItemFailure>> failures(chunk.size());
-  for (std::size_t i = 0; i < chunk.size(); ++i) {
-    try {
-      if (const auto* error = std::get_if<InputError>(&chunk[i])) throw *error;
-      Request& request = std::get<Request>(chunk[i]);
-      auto rows = encoded(request);
-      items.emplace_back(std::move(request), std::move(rows));
-    } catch (...) {
-      failures[i] = item_failure(std::current_exception());
-    }
+  std::vector<std::optional<ItemFailure>> failures;
+  for (Prepared& each : chunk) {
+    failures.push_back(failure_of<Item>(each));
+    if (!failures.back()) items.push_back(std::get<Item>(std::move(each)));
   }
   auto answers = decoded(items);
   std::size_t n = 0;

@@ -7,13 +7,12 @@
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
 #include "json_text.h"
+#include "format_limits.h"
 #include "python_repr.h"
 
 namespace bert_runtime {
 namespace {
 
-constexpr int kMaxDepth = 64;
-constexpr std::size_t kMaxDigits = 20;
 const std::string kTooDeep =
     "is nested too deep, expected at most " + std::to_string(kMaxDepth) + " levels; export the bundle again";
 

@@ -4,6 +4,7 @@
 
 #include "bert_runtime/errors.h"
 #include "files.h"
+#include "format_limits.h"
 #include "lower_case.h"
 #include "texts.h"
 
@@ -11,9 +12,6 @@ namespace bert_runtime {
 namespace {
 
 using Ids = std::vector<std::int64_t>;
-
-/// Bytes of a tokenizer.json: a vocabulary of ten million tokens.
-constexpr std::size_t kLargestFile = std::size_t{1} << 28;
 
 /// A probe's tokens: the special ones with their ids, and 0 with the mask off where a text stands.
 struct Probe {
@@ -108,11 +106,11 @@ TextEncoder TextEncoder::from_file(const std::filesystem::path& path, const Toke
   };
   std::string content;
   try {
-    content = read_file(path, kLargestFile + 1);
+    content = read_file(path, kMaxTokenizerBytes + 1);
   } catch (const FileError& error) {
     throw refuse(error.reason);
   }
-  if (content.size() > kLargestFile) throw refuse("is larger than " + std::to_string(kLargestFile) + " bytes");
+  if (std::cmp_greater(content.size(), kMaxTokenizerBytes)) throw refuse("is larger than " + std::to_string(kMaxTokenizerBytes) + " bytes");
   return from_json(content, name, record);
 }
 

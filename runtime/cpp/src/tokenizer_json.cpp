@@ -5,6 +5,7 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
+#include "format_limits.h"
 #include "python_repr.h"
 #include "strict_json.h"
 
@@ -13,11 +14,6 @@ namespace {
 
 using Value = nlohmann::json;
 
-constexpr std::size_t kMostShown = 5;
-constexpr std::size_t kMostTemplateTokens = 1 << 16;
-constexpr std::size_t kMostAddedTokens = 1 << 16;
-/// Characters of a word that is cut into pieces: the time that it takes grows with the square of them.
-constexpr std::uint64_t kLongestWord = 1000;
 const Value kNull;
 
 const Value& member(const Value& record, const char* key) {

@@ -94,7 +94,7 @@ TEST_CASE("what a source gave before it broke is still answered") {
   const auto session = golden::load<TextClassification>();
   int given = 0;
   int answered = 0;
-  const Classes::Source source = [&]() -> std::optional<std::variant<Classes::Request, InputError>> {
+  const Classes::Source source = [&]() -> std::optional<ItemAnswer<Classes::Request>> {
     if (given == 5) throw std::runtime_error("the source broke");
     return Classes::Request{.text = std::to_string(given++)};
   };

@@ -7,19 +7,21 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "golden.h"
+#include "item_failure.h"
 
 using namespace bert_runtime;
 
 namespace {
 
 using Classes = Session<TextClassification>;
-using Asked = std::optional<std::variant<Classes::Request, InputError>>;
+using Asked = std::optional<ItemAnswer<Classes::Request>>;
 
 /// The golden bundle's engine, which refuses batches with one token, answers another with NaN, or runs nothing at all.
 class Spoilt final : public Engine {
@@ -128,6 +130,46 @@ TEST_CASE("a source that waits for each answer gets it where it tells that it wa
   };
   session.predict(source, [&](Classes::Answer) { ++answered; }, [] { return true; });
   CHECK(answered == 5);
+}
+
+TEST_CASE("a failure of any kind that a source gives in a request's place is that request's own") {
+  const auto session = golden::load<TextClassification>();
+  std::vector<Asked> given = {Classes::Request{.text = "a film"}, InternalError("lost"), BackendError("no memory"),
+                              Classes::Request{.text = "bad"}, std::nullopt};
+  auto next = given.begin();
+  std::vector<Classes::Answer> answers;
+  session.predict([&] { return *next++; }, [&](Classes::Answer answer) { answers.push_back(std::move(answer)); });
+  REQUIRE(answers.size() == 4);
+  CHECK(std::string(std::get<InternalError>(answers[1]).what()) == "request 1: lost");
+  CHECK(std::string(std::get<BackendError>(answers[2]).what()) == "request 2: no memory");
+  CHECK(std::holds_alternative<Classes::Result>(answers[3]));
+}
+
+TEST_CASE("what making an answer's other form throws is that answer's error, with its index") {
+  const ItemAnswer<int> answer = 5;
+  const auto broken = [](int) -> std::string { throw std::length_error("too long"); };
+  const ItemAnswer<std::string> made = converted<std::string>(answer, 7, broken);
+  CHECK(std::string(std::get<InternalError>(made).what()).starts_with("request 7: too long; this is a fault of"));
+  CHECK(std::get<std::string>(converted<std::string>(answer, 7, [](int n) { return std::to_string(n); })) == "5");
+}
+
+TEST_CASE("long requests are answered before so many are read that they fill the memory") {
+  SessionParts parts = start(golden::path("question-answering"), QuestionAnswering::task(), {.threads = 1});
+  const Session<QuestionAnswering> session(std::move(parts));
+  std::string context = "the film";
+  while (context.size() < 400'000) context += " " + context;
+  const QuestionAnsweringRequest request = {.question = "who", .context = context};
+  std::int64_t read = 0;
+  std::int64_t answered = 0;
+  std::int64_t most = 0;
+  const Session<QuestionAnswering>::Source source = [&]() -> std::optional<ItemAnswer<QuestionAnsweringRequest>> {
+    if (read == 12) return std::nullopt;
+    most = std::max(most, ++read - answered);
+    return request;
+  };
+  session.predict(source, [&](const auto& answer) { answered += error_of(answer) == nullptr; }, [] { return false; });
+  CHECK(answered == 12);
+  CHECK(most < 12);
 }
 
 TEST_CASE("a forked copy is refused at once, and the session goes on") {

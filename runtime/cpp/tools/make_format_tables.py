@@ -1,9 +1,9 @@
-"""Write `src/targets_table.inc`, `src/tasks_table.inc` and `src/format_words.h` from the Python values.
+"""Write the tables of targets and tasks, the words of the format and the limits, from Python's values.
 
     python runtime/cpp/tools/make_format_tables.py [--check]
 
-The runtime's `targets` and `tasks` and its manifest reader are the one source of what both languages must agree on.
-`--check` compares instead of writing, and exits with 1 where a table differs.
+The runtime's `targets` and `tasks`, its manifest reader and its limits are the one source of what both languages must
+agree on. `--check` compares instead of writing, and exits with 1 where a table differs.
 """
 
 from __future__ import annotations
@@ -16,17 +16,39 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bert_runtime import manifest_json
+from bert_runtime import (
+    bundle,
+    loading,
+    manifest,
+    manifest_json,
+    onnx_file,
+    protobuf,
+    records,
+    session,
+    strict_json,
+    tokenizer_parts,
+)
+from bert_runtime.cli import files as line_files
+from bert_runtime.schedule import Budget
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
 from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.task import REQUEST_AXES, CrossAttention, Task, TensorSpec
+from bert_runtime.tasks.text_generation import request as generation
 
-SOURCES = Path(__file__).parent.parent / "src"
+ROOT = Path(__file__).parent.parent
 HEADER = f"// Made by tools/{Path(__file__).name} from bert_runtime: change it there.\n"
 WORDS_START = """#pragma once
 
 #include <string>
 #include <vector>
+
+namespace bert_runtime {
+
+"""
+LIMITS_START = """#pragma once
+
+#include <cstddef>
+#include <cstdint>
 
 namespace bert_runtime {
 
@@ -43,12 +65,44 @@ WORDS: Mapping[str, Sequence[str]] = {
     "kRequestAxes": sorted(REQUEST_AXES),
 }
 
+INTEGER, SIZE, DEPTH, NUMBER = "std::int64_t", "std::size_t", "int", "double"
+PUBLIC_LIMITS: Sequence[tuple[str, str, float, str]] = (
+    (SIZE, "kLookahead", session.LOOKAHEAD, "Requests that `predict` reads before it answers, to choose batches from."),
+    (INTEGER, "kHeldTokens", session.HELD, "Tokens of encoded requests beyond which `predict` reads no further."),
+    (INTEGER, "kMostThreads", loading.MOST_THREADS, "More than any machine has; an engine would start them all."),
+    (INTEGER, "kMostLanes", generation.MOST_LANES, "Beams or texts of one request: each has a cache of its own."),
+    (INTEGER, "kFormatVersion", manifest.VERSION, "The version of the bundle format that this library reads."),
+    (INTEGER, "kDefaultTokens", Budget().tokens, "See Budget."),
+    (INTEGER, "kDefaultRows", Budget().rows, "See Budget."),
+    (NUMBER, "kDefaultPadding", Budget().padding, "See Budget."),
+    (NUMBER, "kDefaultWait", Budget().wait, "See Budget."),
+)
+LIMITS: Sequence[tuple[str, str, float, str]] = (
+    (SIZE, "kMaxManifestBytes", manifest_json.MAX_BYTES, ""),
+    (INTEGER, "kMaxTokenizerBytes", bundle.MAX_TOKENIZER_BYTES, "Of a vocabulary of ten million tokens."),
+    (INTEGER, "kMaxGraphBytes", onnx_file.MAX_BYTES, "What a protocol buffer can be."),
+    (SIZE, "kMostShown", tokenizer_parts.MOST_SHOWN, "Problems of a tokenizer.json that are told."),
+    (SIZE, "kMostTemplateTokens", tokenizer_parts.MOST_TEMPLATE_TOKENS, ""),
+    (SIZE, "kMostAddedTokens", tokenizer_parts.MOST_ADDED_TOKENS, ""),
+    ("std::uint64_t", "kLongestWord", tokenizer_parts.LONGEST_WORD, "Characters of a word that is cut into pieces."),
+    (DEPTH, "kMaxDepth", strict_json.MAX_DEPTH, "Levels of a bundle's JSON files."),
+    (SIZE, "kMaxDigits", strict_json.MAX_DIGITS, "Digits of a number in them."),
+    (DEPTH, "kMaxNesting", onnx_file.MAX_NESTING, "Graphs within graphs."),
+    ("std::uint64_t", "kMaxTag", protobuf.MAX_TAG, "The tag of a protocol buffer's field."),
+    (INTEGER, "kMaxFields", protobuf.MAX_FIELDS, "Fields of a protocol buffer."),
+    (SIZE, "kMaxString", protobuf.MAX_STRING, "Bytes of a string in a protocol buffer."),
+    (DEPTH, "kDeepest", records.DEEPEST, "Levels of a request in JSON."),
+    (SIZE, "kLongestLine", records.LONGEST_LINE, "Bytes of a line of requests."),
+    (SIZE, "kLongestCell", records.LONGEST_CELL, "An unclosed quote would read the whole file into memory."),
+    (INTEGER, "kReported", line_files.REPORTED, "Skipped lines that standard error names; the output names all."),
+)
+
 
 def main() -> int:
     """Write or compare the tables; 1 where one differs."""
     wrong = []
     for name, text in tables().items():
-        path = SOURCES / name
+        path = ROOT / name
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="ascii")
         elif path.read_text(encoding="ascii") != text:
@@ -62,10 +116,20 @@ def tables() -> dict[str, str]:
     """File name -> content."""
     words = [f"inline const std::vector<std::string> {name} = {strings(values)};" for name, values in WORDS.items()]
     return {
-        "targets_table.inc": HEADER + "".join(f"{target(each)},\n" for each in TARGETS),
-        "tasks_table.inc": HEADER + "".join(f"{task(each)},\n" for each in TASKS),
-        "format_words.h": HEADER + WORDS_START + "\n".join(words) + WORDS_END,
+        "src/targets_table.inc": HEADER + "".join(f"{target(each)},\n" for each in TARGETS),
+        "src/tasks_table.inc": HEADER + "".join(f"{task(each)},\n" for each in TASKS),
+        "src/format_words.h": HEADER + WORDS_START + "\n".join(words) + WORDS_END,
+        "include/bert_runtime/limits.h": limits(PUBLIC_LIMITS),
+        "src/format_limits.h": limits(LIMITS),
     }
+
+
+def limits(rows: Sequence[tuple[str, str, float, str]]) -> str:
+    """A header of constants."""
+    lines = [
+        f"/// {told}\n" * bool(told) + f"inline constexpr {kind} {name} = {value};" for kind, name, value, told in rows
+    ]
+    return HEADER + LIMITS_START + "\n".join(lines) + WORDS_END
 
 
 def target(value: Target) -> str:

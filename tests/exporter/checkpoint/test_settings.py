@@ -9,6 +9,7 @@ import pytest
 from tests.exporter.checkpoint.conftest import Make, edit, write
 
 from bert_export.checkpoint import Checkpoint, LoadOptions, Source, load
+from bert_export.checkpoint.findings import Findings
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
 
@@ -61,6 +62,33 @@ def test_labels_that_do_not_count_from_zero_to_the_last_are_refused(make: Make, 
     edit(folder, "config.json", label2id=None, **values)
     with pytest.raises(CheckpointError, match=r"config\.json"):
         texts(folder)
+
+
+def test_two_labels_of_one_name_are_refused_with_the_name(make: Make) -> None:
+    folder = make("BertForSequenceClassification", num_labels=4)
+    edit(folder, "config.json", id2label={"0": "a", "1": "b", "2": "a", "3": "b"}, label2id=None)
+    with pytest.raises(CheckpointError) as error:
+        texts(folder)
+    for told in ("names 'a' for 0, 2; expected a name of its own", "names 'b' for 1, 3; expected"):
+        assert told in str(error.value)
+
+
+def test_one_label_of_a_single_label_head_is_refused_in_our_words(make: Make) -> None:
+    folder = make("BertForSequenceClassification", num_labels=1)
+    edit(folder, "config.json", problem_type="single_label_classification")
+    with pytest.raises(CheckpointError, match="with one label, whose softmax is 1 for every text; expected multi"):
+        texts(folder)
+    for kind in ("multi_label_classification", "regression", None):
+        edit(folder, "config.json", problem_type=kind)
+        assert len(texts(folder).settings.labels) == 1
+
+
+def test_of_many_problems_the_first_twenty_are_told() -> None:
+    findings = Findings([f"problem {i}" for i in range(23)])
+    with pytest.raises(CheckpointError) as error:
+        findings.check()
+    lines = str(error.value).splitlines()
+    assert (lines[0], lines[20], lines[21:]) == ("23 problems:", "- problem 19", ["- and 3 more"])
 
 
 def test_labels_that_look_like_tags_of_no_scheme_are_named_for_a_token_classifier_alone(make: Make) -> None:

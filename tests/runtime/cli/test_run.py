@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 from tests.spoilt import BEYOND, NOT_A_NUMBER, spoil
 
-from bert_runtime.cli import main
+from bert_runtime.cli import files, main
 from bert_runtime.cli.files import SOME_SKIPPED
 from bert_runtime.loading import load
+from bert_runtime.record_writers import to_json
 from bert_runtime.session import LOOKAHEAD
 
 MODULES = Path(__file__).parents[3] / "runtime"
@@ -186,6 +187,25 @@ def test_skipped_lines_stand_in_their_place_with_their_number(run: Any, classifi
     assert [answer["line"] for answer in ran.answers if "error" in answer] == [2, 3, 4, 5]
     assert "bert-run: 4 of 6 lines skipped" in ran.err
     assert ran.err.count("bert-run: skipped ") == 4
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_an_answer_that_cannot_be_written_is_its_own_lines_error(
+    suffix: str, run: Any, classification: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, output = requests(tmp_path / "in.jsonl", "a film", "bad", "good"), tmp_path / f"out.{suffix}"
+    answers = []
+
+    def broken(answer: Any) -> Any:
+        answers.append(answer)
+        return {"labels": [float("nan")]} if len(answers) == 2 else to_json(answer)
+
+    monkeypatch.setattr(files, "to_json", broken)
+    ran = run(classification, "--input", path, "--output", output, "--errors", "skip")
+    assert ran.code == SOME_SKIPPED
+    lines = output.read_text("utf-8").splitlines()[-3:]
+    assert ["Out of range float values are not JSON" in line for line in lines] == [False, True, False]
+    assert "line 2: ValueError: Out of range float values" in ran.err
 
 
 def test_only_so_many_skipped_lines_are_named_on_standard_error(run: Any, classification: Path, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.runtime.generation.conftest import Case
 from tests.runtime.generation.test_oracle import PROMPTS
@@ -11,6 +13,7 @@ from tests.runtime.generation.test_oracle import PROMPTS
 from bert_runtime import BackendError, GenerationSettings, InputError, TextGenerationRequest
 from bert_runtime.generation.batches import Extent, plan, size
 from bert_runtime.schedule import Budget
+from bert_runtime.tasks.text_generation import EncoderStates, TextGenerationHead
 
 SAMPLING = {"max_new_tokens": 12, "do_sample": True, "temperature": 1.5, "seed": 3}
 
@@ -207,3 +210,19 @@ def test_batches_hold_every_request_once_within_the_budget(source: int) -> None:
 
 def tokens(result: Any) -> list[tuple[int, ...]]:
     return [text.token_ids for text in result.sequences]
+
+
+def test_a_score_that_is_not_finite_is_its_own_requests_error(trained: Case) -> None:
+    fields = {"prompt": "the cat", "num_beams": 2, "max_new_tokens": 4}
+    penalties = (1.0, -1e300, 1e300, -400.0)
+    answers = list(trained.session.predict([{**fields, "length_penalty": n} for n in penalties], errors="return"))
+    assert [isinstance(answer, InputError) for answer in answers] == [False, True, False, True]
+    assert "length_penalty is -1e+300, expected a number nearer to 0" in str(answers[1])
+
+
+def test_the_tokens_of_a_source_count_among_those_held(trained: Case) -> None:
+    states = EncoderStates.whole(np.zeros((7, 4), np.float32))
+    prompt = TextGenerationHead(trained.session.text, trained.session.manifest.settings).encode(
+        TextGenerationRequest("the cat", max_new_tokens=1)
+    )
+    assert replace(prompt, source=states).tokens == prompt.tokens + 7

@@ -52,6 +52,11 @@ class Prompt(Encoded):
     source: EncoderStates | Features | None = None
 
     @property
+    def tokens(self) -> int:
+        """See Encoded."""
+        return len(self.ids) + self.source_length
+
+    @property
     def source_length(self) -> int:
         """How many tokens the source has; 0 where there is none."""
         if isinstance(self.source, EncoderStates):

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/limits.h"
 #include "bert_runtime/task.h"
 #include "bert_runtime/tensor.h"
 #include "bert_runtime/text.h"
@@ -14,7 +15,6 @@
 namespace bert_runtime {
 
 inline constexpr const char* kFormat = "bert-export-bundle";
-inline constexpr std::int64_t kFormatVersion = 1;
 
 /// The contract of a graph that answers masks of ones, then zeros, and no other mask right.
 inline constexpr const char* kRightPadded = "right_padded";

@@ -10,6 +10,7 @@
 
 #include "bert_runtime/export.h"
 #include "bert_runtime/features.h"
+#include "bert_runtime/limits.h"
 #include "bert_runtime/tensor.h"
 
 namespace bert_runtime {
@@ -19,11 +20,11 @@ namespace bert_runtime {
 /// shape that they meet; none of those that run here does, so that it is checked and nothing more. Once `predict` has
 /// waited `wait` seconds for its source, it answers what it has read, however small the batch.
 struct Budget {
-  std::int64_t tokens = 2048;
-  std::int64_t rows = 64;
-  double padding = 0.05;
+  std::int64_t tokens = kDefaultTokens;
+  std::int64_t rows = kDefaultRows;
+  double padding = kDefaultPadding;
   std::optional<std::int64_t> multiple = std::nullopt;
-  double wait = 0.05;
+  double wait = kDefaultWait;
 
   /// What is wrong with the values.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;

@@ -14,6 +14,7 @@
 #include "bert_runtime/backends/engine.h"
 #include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
+#include "bert_runtime/limits.h"
 #include "bert_runtime/manifest.h"
 #include "bert_runtime/schedule.h"
 #include "bert_runtime/tasks/tasks.h"
@@ -21,9 +22,6 @@
 #include "bert_runtime/text.h"
 
 namespace bert_runtime {
-
-/// How many requests `predict` reads before it answers: what length-aware batches are chosen from.
-inline constexpr std::size_t kLookahead = 256;
 
 class Sources;
 
@@ -54,7 +52,7 @@ class Session {
   using Answer = ItemAnswer<Result>;
 
   /// The next request of a stream, or why it is none; nothing at the end.
-  using Source = std::function<std::optional<std::variant<Request, InputError>>()>;
+  using Source = std::function<std::optional<ItemAnswer<Request>>()>;
   using Sink = std::function<void(Answer)>;
 
   /// Asked before a request is read while others wait for their answers: whether the next may be long in coming.
@@ -74,8 +72,8 @@ class Session {
   /// Throws BackendError, without an index: the engine runs nothing any more.
   [[nodiscard]] std::vector<Answer> predict(std::span<const Request> requests) const;
 
-  /// The same for a stream of any length: holds kLookahead requests at a time, and calls `sink` in the stream's order
-  /// from this thread. What `source` and `sink` throw passes through.
+  /// The same for a stream of any length: holds kLookahead requests at a time, and reads none beyond kHeldTokens tokens.
+  /// Calls `sink` in the stream's order from this thread. What `source` and `sink` throw passes through.
   ///
   /// The first request is answered before the next is read, in throughput mode as many as run at once. What was read is
   /// answered when `is_due` says so, or without it when `source` takes longer than Budget::wait. A source that waits for
@@ -110,13 +108,15 @@ class Session {
 
  private:
   using Item = std::pair<Request, typename T::Encoded>;
+  using Prepared = ItemAnswer<Item>;  ///< A request of a stream, encoded, or why there is none.
 
   [[nodiscard]] typename T::Encoded encoded(const Request& request) const;
   [[nodiscard]] std::vector<Answer> decoded(std::span<const Item> items) const;
   [[nodiscard]] Answer again(const Item& item, std::int64_t index) const;
   void probe() const;
   void answer_stream(const Source& source, const Sink& sink, const IsDue& is_due, bool is_known) const;
-  void answer_chunk(std::vector<std::variant<Request, InputError>> chunk, std::int64_t first, const Sink& sink) const;
+  [[nodiscard]] Prepared prepared(ItemAnswer<Request> given) const;
+  void answer_chunk(std::vector<Prepared> chunk, std::int64_t first, const Sink& sink) const;
 
   std::shared_ptr<const State> state_;
 };

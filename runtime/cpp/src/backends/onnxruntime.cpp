@@ -6,6 +6,7 @@
 #include "backends/providers.h"
 #include "backends/status.h"
 #include "bert_runtime/errors.h"
+#include "bert_runtime/limits.h"
 
 namespace bert_runtime {
 namespace {
@@ -84,7 +85,7 @@ std::shared_ptr<OrtSession> loaded(const Library& library, const std::filesystem
   OrtSessionOptions* made = nullptr;
   check(api, api.CreateSessionOptions(&made), failure);
   const auto options = owned(made, api.ReleaseSessionOptions);
-  check(api, api.SetIntraOpNumThreads(options.get(), static_cast<int>(std::min<std::int64_t>(placement.threads, 1024))),
+  check(api, api.SetIntraOpNumThreads(options.get(), static_cast<int>(std::min(placement.threads, kMostThreads))),
         failure);
   check(api, api.SetInterOpNumThreads(options.get(), 1), failure);
   check(api, api.SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_FATAL), failure);

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <string>
 #include <utility>
 
+#include "bert_runtime/errors.h"
 #include "generation/processors.h"
+#include "python_repr.h"
 #include "tasks/scores.h"
 
 namespace bert_runtime {
@@ -103,7 +106,11 @@ bool BeamSearch::is_done(const std::vector<Beam>& running) const {
 
 double BeamSearch::final_score(const Beam& beam) const {
   const double power = std::pow(static_cast<double>(beam.ids.size()), settings_.length_penalty);
-  return static_cast<double>(beam.score / static_cast<float>(power));
+  const double final = static_cast<double>(beam.score / static_cast<float>(power));
+  if (std::isfinite(final)) return final;
+  throw InputError("length_penalty is " + repr(settings_.length_penalty) +
+                   ", expected a number nearer to 0: the score of " + std::to_string(beam.ids.size()) +
+                   " tokens is not finite with it");
 }
 
 }  // namespace bert_runtime

@@ -15,6 +15,7 @@
 #include "generation/hashing_engine.h"
 #include "generation/session.h"
 #include "generation/sources.h"
+#include "texts.h"
 
 using namespace bert_runtime;
 using namespace hashing;
@@ -198,15 +199,17 @@ TEST_CASE("a source that cannot be read is refused with every problem of the req
         "the prompt has 201 tokens, expected at most 63, for the model reads 64: shorten it; " + width);
 }
 
-TEST_CASE("states that are none are refused when they are made") {
+TEST_CASE("states that are none say what is wrong with them, and no shape is too wrong to make them") {
   const auto problem = [](FloatArray hidden, std::vector<std::int64_t> mask) -> std::string {
-    try {
-      (void)EncoderStates(std::move(hidden), std::move(mask));
-    } catch (const InputError& error) {
-      return error.what();
-    }
-    return "";
+    const EncoderStates states(std::move(hidden), std::move(mask));
+    const TextGenerationRequest request = {.prompt = "", .source = states};
+    CHECK(request.problems() == states.problems());
+    return joined(states.problems(), "; ");
   };
+  CHECK(EncoderStates::whole({{1 << 30, 1 << 30}, {}, nullptr}).mask().empty());
+  CHECK(EncoderStates::whole({{}, {}, nullptr}).problems() ==
+        std::vector<std::string>{
+            "source.hidden is float32 of shape (), expected float32 of (source, hidden): one text, no batch axis"});
   const auto ones = [](Shape shape) {
     return FloatArray::owning(shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 1));
   };

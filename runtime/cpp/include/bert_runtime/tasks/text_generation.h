@@ -10,13 +10,11 @@
 
 #include "bert_runtime/export.h"
 #include "bert_runtime/features.h"
+#include "bert_runtime/limits.h"
 #include "bert_runtime/tasks/encoder_states.h"
 #include "bert_runtime/tasks/head.h"
 
 namespace bert_runtime {
-
-/// Beams or texts of one request: each has a cache of its own, so that more would be a mistake or an attack.
-inline constexpr std::int64_t kMostLanes = 1024;
 
 /// How a text is continued; names, meanings and order of application are those of transformers' `generate`.
 struct GenerationSettings {

@@ -61,22 +61,23 @@ Problems key_problems(const Json& record) {
 }  // namespace
 
 EncoderStates::EncoderStates(FloatArray hidden, std::vector<std::int64_t> mask)
-    : hidden_(std::move(hidden)), mask_(std::move(mask)) {
-  Problems problems;
-  note_hidden_problems(hidden_, problems);
-  if (hidden_.shape.size() == 2) note_mask_problems(mask_, hidden_.shape[0], problems);
-  raise_input_problems(problems);
-}
-
-EncoderStates::EncoderStates(Checked, FloatArray hidden, std::vector<std::int64_t> mask)
     : hidden_(std::move(hidden)), mask_(std::move(mask)) {}
 
 EncoderStates EncoderStates::whole(FloatArray hidden) {
-  Problems problems;
-  note_hidden_problems(hidden, problems);
-  raise_input_problems(problems);  // before a shape that is wrong decides how much memory the mask takes
-  std::vector<std::int64_t> mask(static_cast<std::size_t>(hidden.shape[0]), 1);
-  return {Checked(), std::move(hidden), std::move(mask)};
+  Problems wrong;
+  note_hidden_problems(hidden, wrong);
+  // A shape that is wrong must not decide how much memory the mask takes.
+  std::vector<std::int64_t> mask(wrong.empty() ? static_cast<std::size_t>(hidden.shape[0]) : 0, 1);
+  EncoderStates states(std::move(hidden), std::move(mask));
+  states.is_whole_ = true;
+  return states;
+}
+
+std::vector<std::string> EncoderStates::problems() const {
+  Problems found;
+  note_hidden_problems(hidden_, found);
+  if (hidden_.shape.size() == 2 && !is_whole_) note_mask_problems(mask_, hidden_.shape[0], found);
+  return found;
 }
 
 namespace {
@@ -96,26 +97,28 @@ std::pair<NumberList, std::optional<NumberList>> read_arrays(const Json& record)
   return {std::move(*hidden), std::move(mask)};
 }
 
+Problems array_problems(const NumberList& hidden, const std::optional<NumberList>& mask) {
+  Problems problems;
+  if (hidden.shape().size() != 2) problems.push_back(hidden_rank_problem(hidden.shape()));
+  if (mask && mask->shape().size() != 1) problems.push_back(rank_problem("mask", "int64", mask->shape(), "source"));
+  return problems;
+}
+
 EncoderStates states_of(const NumberList& hidden, const std::optional<NumberList>& mask) {
   FloatArray values = FloatArray::owning(hidden.shape(), hidden.floats());
-  if (!mask) return EncoderStates::whole(std::move(values));
-  Problems problems;
-  if (values.shape.size() != 2) problems.push_back(hidden_rank_problem(values.shape));
-  if (mask->shape().size() != 1) problems.push_back(rank_problem("mask", "int64", mask->shape(), "source"));
-  raise_input_problems(problems);
-  return {std::move(values), mask->integers()};
+  return mask ? EncoderStates(std::move(values), mask->integers()) : EncoderStates::whole(std::move(values));
 }
 
 }  // namespace
 
 std::optional<EncoderStates> read_states(const Json& record, std::vector<std::string>& problems) {
   const auto [hidden, mask] = read_arrays(record);
-  try {
-    return states_of(hidden, mask);
-  } catch (const InputError& error) {
-    problems.insert(problems.end(), error.problems().begin(), error.problems().end());
-    return std::nullopt;
-  }
+  Problems wrong = array_problems(hidden, mask);
+  std::optional<EncoderStates> states;
+  if (wrong.empty()) wrong = states.emplace(states_of(hidden, mask)).problems();
+  problems.insert(problems.end(), wrong.begin(), wrong.end());
+  if (!wrong.empty()) states.reset();
+  return states;
 }
 
 }  // namespace bert_runtime

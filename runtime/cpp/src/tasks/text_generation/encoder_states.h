@@ -12,7 +12,7 @@ namespace bert_runtime {
 
 /// The states that a JSON object describes: `hidden` as lists of numbers, and `mask`, which may be left out.
 ///
-/// Notes what is wrong with the values, and gives nothing then. Throws InputError: other keys, and what is no list of
+/// Notes what is wrong with the arrays, and gives nothing then. Throws InputError: other keys, and what is no list of
 /// numbers; in the words of the Python runtime.
 [[nodiscard]] std::optional<EncoderStates> read_states(const Json& record, std::vector<std::string>& problems);
 

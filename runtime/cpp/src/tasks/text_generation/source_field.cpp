@@ -8,7 +8,9 @@ namespace bert_runtime {
 
 void note_mistakes(std::string_view name, const SourceField& source, Problems& problems) {
   if (!source) return;
-  if (const auto* text = std::get_if<std::string>(&*source)) note_mistakes(name, *text, problems);
+  if (const auto* text = std::get_if<std::string>(&*source)) return note_mistakes(name, *text, problems);
+  const Problems found = std::get<EncoderStates>(*source).problems();
+  problems.insert(problems.end(), found.begin(), found.end());
 }
 
 void read_field(std::string_view name, const Json& value, SourceField& out, Problems& problems) {

@@ -13,7 +13,7 @@ namespace bert_runtime {
 
 using SourceField = std::optional<std::variant<std::string, EncoderStates>>;
 
-/// See tasks/request.h. States were checked when they were made.
+/// See tasks/request.h.
 void note_mistakes(std::string_view name, const SourceField& source, Problems& problems);
 
 /// A text, or an object with the states of an encoder; see read_states for what it throws.

@@ -1,0 +1,28 @@
+// Made by tools/make_format_tables.py from bert_runtime: change it there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bert_runtime {
+
+/// Requests that `predict` reads before it answers, to choose batches from.
+inline constexpr std::size_t kLookahead = 256;
+/// Tokens of encoded requests beyond which `predict` reads no further.
+inline constexpr std::int64_t kHeldTokens = 524288;
+/// More than any machine has; an engine would start them all.
+inline constexpr std::int64_t kMostThreads = 1024;
+/// Beams or texts of one request: each has a cache of its own.
+inline constexpr std::int64_t kMostLanes = 1024;
+/// The version of the bundle format that this library reads.
+inline constexpr std::int64_t kFormatVersion = 1;
+/// See Budget.
+inline constexpr std::int64_t kDefaultTokens = 2048;
+/// See Budget.
+inline constexpr std::int64_t kDefaultRows = 64;
+/// See Budget.
+inline constexpr double kDefaultPadding = 0.05;
+/// See Budget.
+inline constexpr double kDefaultWait = 0.05;
+
+}  // namespace bert_runtime
