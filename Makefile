@@ -12,6 +12,8 @@ CONTEXT := $$(cat examples/transformers.txt)
 CPP := build/cpp
 CPP_SANITIZE := build/cpp-sanitize
 CPP_LINK := build/cpp-link
+CPP_TIDY := build/cpp-tidy
+CPP_SOURCES = $(shell find runtime/cpp -name '*.cpp' -o -name '*.h' -o -name '*.c')
 # How far the C++ runtime is optimised, and how many files are compiled as one: many take a third of the time, and one alone
 # shows that a file includes what it needs. A build keeps what it was first told.
 CPP_OPTIMISED ?= -O3
@@ -27,7 +29,8 @@ THREAD_SECONDS ?= 30
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow test-oldest test-newest test-gpu-wheel lint format docs help bench page accuracy train-demo clean
+.PHONY: demo test test-slow test-oldest test-newest test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
+.PHONY: format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
 .NOTPARALLEL:
@@ -91,6 +94,23 @@ test-newest: pyproject.toml  ## the newest dependencies that pyproject.toml allo
 	  pytest pytest-xdist hypothesis jsonschema seqeval
 	$(NEWEST) -m pytest -p no:cacheprovider --numprocesses 2 $(OLDEST_TESTS)
 
+test-runtime-alone: $(VENV)/.installed-dev  ## the runtime's tests without the exporter and its libraries
+	$(BIN)/python -m tests.without_exporter --numprocesses 2 --dist loadgroup -p no:cacheprovider
+
+# The source distribution unpacked, and installed beside what is installed already: its own tests of the runtime, without the
+# exporter's libraries, and how much of the runtime they cover.
+SDIST := build/sdist
+test-sdist: $(VENV)/.installed-dev  ## the source distribution: built, installed, tested; its coverage
+	rm -rf $(SDIST)
+	$(BIN)/python -m hatchling build --target sdist --directory $(SDIST) > /dev/null
+	mkdir $(SDIST)/tree && tar -xzf $(SDIST)/*.tar.gz -C $(SDIST)/tree --strip-components 1
+	$(BIN)/python -m venv --without-pip $(SDIST)/venv
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" > $(SDIST)/installed.pth
+	mv $(SDIST)/installed.pth $(SDIST)/venv/lib/python3*/site-packages
+	$(PIP) --python $(SDIST)/venv/bin/python install --quiet --no-deps --no-build-isolation --no-compile --ignore-installed $(SDIST)/*.tar.gz
+	cd $(SDIST)/tree && env -u PYTHONPATH ../venv/bin/python -m tests.without_exporter --numprocesses 2 --dist loadgroup \
+	  -p no:cacheprovider --cov=bert_runtime --cov-report= && ../venv/bin/python -m coverage report --skip-covered --sort=cover | tail -40
+
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
 test-gpu-wheel: $(VENV)/.installed-dev  ## refusals of the real onnxruntime-gpu, without a GPU
 	$(BIN)/python -m pytest -m slow tests/runtime/backends/test_gpu_wheel.py
@@ -143,15 +163,25 @@ cpp-link: $(ONNXRUNTIME_HEADER) $(VENV)/.installed-dev
 cpp-two-versions: cpp $(VENV)/.installed-dev  ## one C++ build on two versions of ONNX Runtime
 	$(BIN)/python -m pytest -m slow tests/cpp/test_two_versions.py
 
-lint: $(VENV)/.installed-dev  ## ruff, mypy, import-linter
+lint: lint-python lint-cpp  ## ruff, mypy, pyright, import-linter, clang-format, clang-tidy
+
+lint-python: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy --num-workers 2
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev  ## what ruff can mend by itself
+# clang-tidy reads many files as one, as each alone would read the same headers again.
+lint-cpp: $(VENV)/.installed-dev $(ONNXRUNTIME_HEADER)
+	$(CONFIGURE) -B $(CPP_TIDY) -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_BUILD_TYPE=None $(TOGETHER)=40 > /dev/null
+	ls $(CPP_TIDY)/CMakeFiles/*/Unity/*.cxx | xargs -P 2 -n 1 $(BIN)/clang-tidy --config-file=.clang-tidy -p $(CPP_TIDY) \
+	  --quiet --extra-arg=-Wno-unknown-warning-option
+
+format: $(VENV)/.installed-dev  ## what ruff and clang-format can mend by themselves
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(BIN)/clang-format -i $(CPP_SOURCES)
 
 bench: $(VENV)/.installed-dev  ## the benchmarks: an hour
 	$(BIN)/python -m benchmarks.run

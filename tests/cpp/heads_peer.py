@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from bert_runtime.errors import BertError
@@ -67,20 +66,3 @@ def python_answer(
     except BertError as error:
         return {"error": {"kind": type(error).__name__, "message": str(error)}}
     return {"features": rows_of(encoded.features), "result": result}
-
-
-def assert_same(got: Any, expected: Any, tolerance: float = 1e-12, at: str = "") -> None:
-    """Equal structures in the same order; numbers that differ by no more than the last digits of an exponential."""
-    if isinstance(expected, dict):
-        assert list(got) == list(expected), at
-        for key, value in expected.items():
-            assert_same(got[key], value, tolerance, f"{at}/{key}")
-    elif isinstance(expected, list):
-        assert len(got) == len(expected), at
-        for i, (one, other) in enumerate(zip(got, expected, strict=True)):
-            assert_same(one, other, tolerance, f"{at}/{i}")
-    elif isinstance(expected, float):
-        assert isinstance(got, float), at
-        assert got == pytest.approx(expected, rel=tolerance, abs=tolerance), at
-    else:
-        assert (type(got), got) == (type(expected), expected), at

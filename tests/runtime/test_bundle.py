@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.same import assert_same
 
 from bert_runtime import Options, bundle, load
 from bert_runtime.manifest import VERSION
@@ -32,8 +33,6 @@ VARIETIES = {
     "text-classification-tokenizer-settings": "text-classification",
 }
 IDS = [f"{path.parent.name}-{path.name}" for path in GOLDEN]
-# float32 sums in another order: 16 hidden units and 2 layers stay within a few units in the last place of 1e-6.
-TOLERANCE = 1e-5
 
 
 def test_the_golden_bundles_are_of_every_task() -> None:
@@ -86,23 +85,6 @@ def cases(path: Path) -> list[dict[str, Any]]:
     """Requests, what the model reads of them, what torch gives for that, and the answers decoded from it."""
     found: list[dict[str, Any]] = json.loads(path.with_suffix(".json").read_bytes())
     return found
-
-
-def assert_same(answer: Any, expected: Any) -> None:
-    """Equal, but for the last digits of numbers, and in JSON's types."""
-    if isinstance(expected, dict):
-        assert answer.keys() == expected.keys()
-        for name in expected:
-            assert_same(answer[name], expected[name])
-    elif isinstance(expected, list):
-        assert len(answer) == len(expected)
-        for one, other in zip(answer, expected, strict=True):
-            assert_same(one, other)
-    elif isinstance(expected, float):
-        assert answer == pytest.approx(expected, abs=TOLERANCE)
-    else:
-        assert type(answer) is type(expected)
-        assert answer == expected
 
 
 def test_the_golden_tokenizer_agrees_with_the_manifest() -> None:

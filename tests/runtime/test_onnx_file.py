@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import onnx_file
 from bert_runtime.errors import BundleError
 from bert_runtime.external_data import ExternalData
 from bert_runtime.onnx_file import GraphTensor
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
+    from onnx import helper, numpy_helper
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1" / "text-classification" / "model.onnx"
 
@@ -28,6 +32,7 @@ def _tensor(value: onnx.ValueInfoProto) -> GraphTensor:
     return GraphTensor(value.name, np.dtype(helper.tensor_dtype_to_np_dtype(found.elem_type)).name, shape)
 
 
+@pytest.mark.exporter
 def test_tensors_initializers_operators_and_opset_are_those_of_onnx() -> None:
     model, found = onnx.load(GOLDEN), onnx_file.read(GOLDEN)
 
@@ -39,6 +44,7 @@ def test_tensors_initializers_operators_and_opset_are_those_of_onnx() -> None:
     assert found.external == ()
 
 
+@pytest.mark.exporter
 def test_external_data_is_found_where_onnx_put_it(path: Path) -> None:
     model = onnx.load(GOLDEN)
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
@@ -54,6 +60,7 @@ def test_external_data_is_found_where_onnx_put_it(path: Path) -> None:
     assert {external.location for external in onnx_file.read(path).external} == {"weights.bin"}
 
 
+@pytest.mark.exporter
 def test_a_shape_may_be_unknown_in_part_or_as_a_whole(path: Path) -> None:
     graph = helper.make_graph(
         [helper.make_node("Identity", ["a"], ["b"])],
@@ -69,6 +76,7 @@ def test_a_shape_may_be_unknown_in_part_or_as_a_whole(path: Path) -> None:
     assert found.opset == 18
 
 
+@pytest.mark.exporter
 def test_inputs_of_subgraphs_are_not_inputs_of_the_graph(path: Path) -> None:
     inner = helper.make_graph(
         [], "inner", [helper.make_tensor_value_info("i", 7, [])], [helper.make_tensor_value_info("o", 7, [])],
@@ -81,6 +89,7 @@ def test_inputs_of_subgraphs_are_not_inputs_of_the_graph(path: Path) -> None:
     assert (found.inputs, found.outputs, found.initializers) == ((), (), frozenset())
 
 
+@pytest.mark.exporter
 def test_a_graph_in_two_parts_which_protocol_buffers_would_merge_is_refused(path: Path) -> None:
     first = helper.make_graph([], "a", [helper.make_tensor_value_info("x", 7, ["n"])], [])
     second = helper.make_graph([], "b", [helper.make_tensor_value_info("y", 7, ["n"])], [])

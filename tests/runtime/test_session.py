@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.same import assert_same
 
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
@@ -42,12 +43,6 @@ def scores(answer: Any) -> dict[str, float]:
     return {label.label: label.score for label in answer.labels}
 
 
-def assert_same(answer: Any, other: Any) -> None:
-    """Scores of the same request agree to float32 rounding: only the batch's padding differs."""
-    assert scores(answer) == pytest.approx(scores(other), abs=1e-6)
-    assert answer.truncated == other.truncated
-
-
 def test_logits_are_those_that_torch_gave_for_the_golden_bundle(
     session: Session[Any, Any], classification: Path
 ) -> None:
@@ -59,7 +54,7 @@ def test_logits_are_those_that_torch_gave_for_the_golden_bundle(
 
 def test_batched_answers_equal_single_answers_in_input_order(session: Session[Any, Any]) -> None:
     for text, answer in zip(TEXTS, session.predict({"text": text} for text in TEXTS), strict=True):
-        assert_same(answer, session({"text": text}))
+        assert_same(answer, session({"text": text}), 1e-6)
 
 
 def test_choices_of_different_number_and_length_batch_like_single_ones(multiple_choice: Path) -> None:
@@ -86,7 +81,7 @@ def test_a_stream_longer_than_the_lookahead_keeps_its_order(session: Session[Any
     answers = list(session.predict({"text": "a" if i % 2 else "the film"} for i in range(count)))
     assert len(answers) == count
     for i in (0, 1, LOOKAHEAD - 1, LOOKAHEAD, LOOKAHEAD + 2):
-        assert_same(answers[i], answers[i % 2])
+        assert_same(answers[i], answers[i % 2], 1e-6)
 
 
 def test_an_endless_stream_is_read_only_so_far_as_it_is_answered(session: Session[Any, Any]) -> None:
@@ -173,7 +168,7 @@ def test_bad_requests_stand_in_their_place_with_their_index_and_take_no_other_al
     answers = list(session.predict(requests, errors="return"))
     assert [answer.index for answer in answers if isinstance(answer, InputError)] == [0, 2, 4, 6]
     for text, answer in zip(TEXTS, answers[1::2], strict=False):
-        assert_same(answer, session({"text": text}))
+        assert_same(answer, session({"text": text}), 1e-6)
 
 
 def test_an_index_counts_over_the_whole_stream(session: Session[Any, Any]) -> None:
@@ -185,8 +180,8 @@ def test_an_index_counts_over_the_whole_stream(session: Session[Any, Any]) -> No
 
 def test_a_strict_stream_answers_all_before_the_bad_request_then_raises(session: Session[Any, Any]) -> None:
     answers = session.predict([{"text": "a"}, {"text": "the film"}, {"text": 1}, {"text": "bad"}])
-    assert_same(next(answers), session({"text": "a"}))
-    assert_same(next(answers), session({"text": "the film"}))
+    assert_same(next(answers), session({"text": "a"}), 1e-6)
+    assert_same(next(answers), session({"text": "the film"}), 1e-6)
     with pytest.raises(InputError, match="request 2: text is 1"):
         next(answers)
 
@@ -197,7 +192,7 @@ def test_a_source_that_breaks_raises_its_own_error_after_what_it_gave_is_answere
         raise OSError("the disk went away")
 
     answers = session.predict(source())
-    assert_same(next(answers), session({"text": "a"}))
+    assert_same(next(answers), session({"text": "a"}), 1e-6)
     with pytest.raises(OSError, match="the disk went away"):
         next(answers)
 
@@ -242,7 +237,7 @@ def test_eight_threads_on_one_session_answer_as_one_does(session: Session[Any, A
     with ThreadPoolExecutor(8) as threads:
         for answers in threads.map(stream, range(24)):
             for answer, other in zip(answers, expected, strict=True):
-                assert_same(answer, other)
+                assert_same(answer, other, 1e-6)
 
 
 def test_a_closed_session_says_so(classification: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from tests.cpp.strings import all_code_points, mixtures
 from tests.runtime.test_text import IDS, RECORD, encoder, tokenizer
 from tests.tokenizer_files import MINILM, Json, added, changed, record_of
+from tests.without_exporter import is_exporter_there
 from tokenizers import Tokenizer, pre_tokenizers
-from transformers import AutoTokenizer
 
 from bert_runtime.errors import BundleError, InputError
 from bert_runtime.lower_case import lower_case
@@ -23,6 +24,9 @@ from bert_runtime.tasks.fill_mask import FillMaskHead, FillMaskRequest
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.text_generation import TextGenerationHead, TextGenerationRequest
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    from transformers import AutoTokenizer
 
 words = st.lists(st.sampled_from(["a", "b", "playing", "cafe", "!"]), max_size=30).map(" ".join)
 LEFT = replace(RECORD, truncation_side="left")
@@ -41,6 +45,7 @@ def test_texts_are_cut_on_the_left_as_by_the_tokenizers_library(
     assert row.type_ids.tolist() == expected.type_ids
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("second", [None, "a long bad film that never ends " * 3, "a film"])
 def test_texts_are_cut_on_the_left_as_by_transformers(second: str | None) -> None:
     reference = AutoTokenizer.from_pretrained(MINILM.parent, truncation_side="left")

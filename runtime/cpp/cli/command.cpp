@@ -153,7 +153,7 @@ std::optional<std::string> choice(const Given& given, const std::string& name,
 
 /// What `--mode auto` means here: a file is bulk work; who writes into a pipe waits for the answers.
 std::string mode(const Given& given, const Task& task) {
-  const std::string asked = choice(given, "mode", {"auto", "latency", "throughput"}).value_or("auto");
+  std::string asked = choice(given, "mode", {"auto", "latency", "throughput"}).value_or("auto");
   if (asked != "auto") return asked;
   const bool is_file = given.contains("input") && given.at("input").front() != "-";
   return is_file && !task.is_autoregressive ? "throughput" : "latency";

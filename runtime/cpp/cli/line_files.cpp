@@ -210,7 +210,7 @@ Outcome answer_file(const AnySession& session, const LineFiles& files, const Jso
   };
   Outcome outcome;
   std::int64_t index = 0;
-  const auto told = [&](AnySession::Answer answer) {
+  const auto told = [&](const AnySession::Answer& answer) {
     const Line& line = read.front();
     const auto text_of = [&](const AnySession::Answer& each) {
       return writer->text(output_record(line, each, files.with_input));

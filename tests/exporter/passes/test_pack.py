@@ -56,7 +56,9 @@ def answers(model: ir.Model, feeds: Arrays, folder: Path) -> Arrays:
     return dict(PackedEngine(path, 1).run(feeds, [str(value.name) for value in model.graph.outputs]))
 
 
-def assert_same(one: Arrays, other: Arrays, mask: np.ndarray[tuple[int, ...], np.dtype[np.int64]], atol: float) -> None:
+def assert_tokens_same(
+    one: Arrays, other: Arrays, mask: np.ndarray[tuple[int, ...], np.dtype[np.int64]], atol: float
+) -> None:
     for name, output in other.items():
         shown = mask.astype(bool)
         rows = shown if output.shape[: shown.ndim] == shown.shape else ...
@@ -74,7 +76,7 @@ def test_a_packed_graph_answers_as_the_graph_with_padding(
     check_packed(model, network(task))
     found = count_fusions(model)
     assert (found["PackedAttention"], found["RemovePadding"], found["RestorePadding"]) == (layers, 1, 1)
-    assert_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 1e-5)
+    assert_tokens_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 1e-5)
 
 
 @pytest.mark.parametrize("activation", fast_for(["gelu_new", "quick_gelu", "relu"], "relu"))
@@ -90,7 +92,7 @@ def test_every_activation_is_computed_without_padding(
     assert producer is not None
     assert producer.op_type in NORMS
     assert str(producer.name).startswith("bert.encoder.layer.1.output")
-    assert_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 1e-5)
+    assert_tokens_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 1e-5)
 
 
 @pytest.mark.parametrize("keeps_norms", [False, True])
@@ -102,7 +104,7 @@ def test_half_precision_is_packed_with_its_conversions(
     to_half(model, {str(node.name) for node in model.graph if keeps_norms and node.op_type in DELICATE})
     assert pack(model) == 2
     check_packed(model, network(QA))
-    assert_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 0.1)
+    assert_tokens_same(answers(model, feeds, tmp_path), expected, feeds["attention_mask"], 0.1)
 
 
 def test_one_token_more_or_less_would_show(graph: Callable[..., ir.Model], tmp_path: Path) -> None:

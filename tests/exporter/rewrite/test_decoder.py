@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 import torch
 import transformers
+from tests.same import assert_same
 from torch import Tensor
 
 from bert_export.rewrite import Traceable, rewrite
@@ -68,11 +69,6 @@ def read(decoder: Traceable, ids: Tensor, mask: Tensor, pieces: Sequence[int]) -
             answer, *cache = decoder(ids[:, start:end], mask[:, :end], *cache)
         logits.append(answer)
     return logits, cache
-
-
-def assert_same(found: Tensor, expected: Tensor) -> None:
-    assert found.shape == expected.shape
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["none", "left", "holes"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from tests.same import assert_same
 from torch import Tensor
 
 from bert_export.errors import OptionError
@@ -90,13 +91,6 @@ def truth(model: Any, task: Task[Any, Any, Any], tensors: list[Tensor]) -> list[
     if positions:
         answers[0] = torch.stack([row[places] for row, places in zip(answers[0], positions[0], strict=True)])
     return answers
-
-
-def assert_same(found: Any, expected: list[Tensor]) -> None:
-    for one, other in zip(found, expected, strict=True):
-        assert one.shape == other.shape
-        assert not torch.isnan(one).any()
-        assert (one - other).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import helper
 from tests.runtime.backends.conftest import GOLDEN
 from tests.runtime.backends.fake_onnxruntime import (
     ARTEFACT,
@@ -23,6 +22,7 @@ from tests.runtime.backends.fake_onnxruntime import (
     feeds,
     network,
 )
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime.backends import cuda
 from bert_runtime.backends.assignment import RECORD, check_assignment
@@ -32,6 +32,9 @@ from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.task import TensorSpec
+
+if TYPE_CHECKING or is_exporter_there():
+    from onnx import helper
 
 GRAPHS = GpuOptions(graphs=((8, 32), (1, 16), (4, 16)))
 
@@ -236,6 +239,7 @@ def test_the_record_of_nodes_is_that_of_the_real_library() -> None:
         check_assignment(session, CUDA, "do something")
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize(("operator", "is_refused"), [("RemovePadding", True), ("Attention", False)])
 def test_a_graph_that_removes_padding_is_never_recorded(
     operator: str, is_refused: bool, fake: FakeOnnxRuntime, tmp_path: Path

@@ -10,21 +10,25 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 from tests.runtime.backends.conftest import GOLDEN, Retarget, rewrite_graph
+from tests.without_exporter import is_exporter_there
 
-from bert_export.verify.answers import same_answer
 from bert_runtime.backends import openvino
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import Options, load
 from bert_runtime.schedule import Budget
 from bert_runtime.tasks import TASKS
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
+    from onnx import numpy_helper
+
+    from bert_export.verify.answers import same_answer
 
 CLASSIFICATION = GOLDEN / "text-classification" / "model.onnx"
 FETCH = ["logits"]
@@ -113,6 +117,7 @@ def test_int8_computes_what_is_not_quantised_as_bf16_does() -> None:
     assert name.endswith(" CPU int8 and bf16") or name.endswith(" CPU int8 and f32")
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize(("width", "group"), [(384, 384), (100, 64), (20, 64)])
 def test_weights_in_int8_share_scales_over_as_many_numbers_as_the_network_is_wide(
     width: int, group: int, tmp_path: Path

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
+from tests.without_exporter import is_exporter_there
 from tokenizers import Tokenizer
-from transformers import BertConfig, BertLMHeadModel, DynamicCache
 
 from bert_runtime.backends.engine import Array, Running
 from bert_runtime.generation.session import GenerationSession
@@ -21,6 +20,10 @@ from bert_runtime.schedule import Schedule
 from bert_runtime.tasks.task import HeadSettings, expand
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.text import TextEncoder, TokenizerRecord
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import BertConfig, BertLMHeadModel, DynamicCache
 
 CASES = Path(__file__).parents[2] / "cases"
 LAYERS, HEADS, HIDDEN = 2, 2, 32

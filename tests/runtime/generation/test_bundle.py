@@ -9,17 +9,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
 import pytest
 from tests.runtime.generation.conftest import Case
 from tests.runtime.generation.test_oracle import BEAMS, GREEDY, NEW, PROMPTS, expected, found
+from tests.without_exporter import is_exporter_there
 
-from bert_export.exporting import export
-from bert_export.options import ExportOptions
 from bert_runtime import TEXT_GENERATION, BackendError, GenerationSession, GenerationSettings, InputError, load
 from bert_runtime.cli import main
+
+if TYPE_CHECKING or is_exporter_there():
+    from bert_export.exporting import export
+    from bert_export.options import ExportOptions
+
+pytestmark = pytest.mark.exporter
 
 Exported = Callable[..., tuple[Path, Case]]
 MODULES = Path(__file__).parents[3] / "runtime"

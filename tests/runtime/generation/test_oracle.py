@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 from tests.runtime.generation.conftest import Case
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import GenerationSettings
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+
+pytestmark = pytest.mark.exporter
 
 PROMPTS = ("the cat", "", "it rained", "the young king counted the", "unhappiness")
 NEW = 16

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
-import torch
-from transformers import (
-    LogitsProcessorList,
-    RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import GenerationSettings
 from bert_runtime.generation.processors import drawable, penalised
 from bert_runtime.generation.search import draw
 from bert_runtime.tasks.scores import softmax
 from bert_runtime.tasks.task import FloatArray
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import (
+        LogitsProcessorList,
+        RepetitionPenaltyLogitsProcessor,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+pytestmark = pytest.mark.exporter
 
 SEEN = [3, 3, 17, 40]
 

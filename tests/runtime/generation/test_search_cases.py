@@ -13,6 +13,8 @@ from bert_runtime import TextGenerationRequest
 from bert_runtime.generation.loop import start
 from bert_runtime.tasks.text_generation import Prompt
 
+pytestmark = pytest.mark.exporter
+
 FILE = Path(__file__).parents[2] / "cases" / "text_generation_search.json"
 CASES = json.loads(FILE.read_text("utf-8"))["cases"]
 

@@ -15,6 +15,8 @@ from bert_runtime.generation.batches import Extent, plan, size
 from bert_runtime.schedule import Budget
 from bert_runtime.tasks.text_generation import EncoderStates, TextGenerationHead
 
+pytestmark = pytest.mark.exporter
+
 SAMPLING = {"max_new_tokens": 12, "do_sample": True, "temperature": 1.5, "seed": 3}
 
 

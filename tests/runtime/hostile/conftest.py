@@ -8,18 +8,21 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import onnx
 import pytest
+from tests.without_exporter import skip_without_exporter
 
 import bert_runtime
 from bert_runtime.errors import BundleError
 
+if TYPE_CHECKING:
+    import onnx
+
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1" / "text-classification"
 Manifest = dict[str, Any]
-Change = Callable[[onnx.ModelProto], object]
+Change: TypeAlias = "Callable[[onnx.ModelProto], object]"
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +81,9 @@ def refused(good: Path, rules: Mapping[int, tuple[str, ...]]) -> Callable[[int],
 @pytest.fixture
 def change(good: Path, put: Callable[[str, bytes], None]) -> Callable[[Change], None]:
     """Change the copy's graph and seal it again."""
+
+    skip_without_exporter()
+    import onnx
 
     def apply(edit: Change) -> None:
         model = onnx.load(good / "model.onnx")

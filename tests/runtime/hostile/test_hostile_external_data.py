@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import onnx
 import pytest
-from onnx import helper
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import bundle
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
+    from onnx import helper
 
 Refused = Callable[[int], str]
 Put = Callable[[str, bytes], None]
 Edit = Callable[[Callable[[dict[str, Any]], object]], None]
-Change = Callable[[onnx.ModelProto], object]
+Change: TypeAlias = "Callable[[onnx.ModelProto], object]"
 
 
 def _external(location: str, **numbers: str) -> onnx.TensorProto:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import bundle, protobuf
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
+    from onnx import helper, numpy_helper
 
 Refused = Callable[[int], str]
 Put = Callable[[str, bytes], None]
 Edit = Callable[[Callable[[dict[str, Any]], object]], None]
-Change = Callable[[onnx.ModelProto], object]
+Change: TypeAlias = "Callable[[onnx.ModelProto], object]"
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.01, 0.5, 0.9, 0.9999])

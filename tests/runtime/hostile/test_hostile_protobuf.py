@@ -6,21 +6,24 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
-from onnx import helper
 from tests.onnx_mutants import BYTES, Part, mutants, tree, varint
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import onnx_file, onnx_messages
 from bert_runtime.errors import BundleError
 from bert_runtime.external_data import ExternalData
 from bert_runtime.onnx_file import DTYPES, Dimension, GraphTensor, OnnxFile
 from bert_runtime.protobuf import Kind
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
+    from onnx import helper
 
 ROOT = Path(__file__).parents[3]
 CASES = json.loads((ROOT / "tests" / "cases" / "hostile_onnx_bytes.json").read_text(encoding="utf-8"))["cases"]
@@ -48,6 +51,7 @@ Refused = Callable[[int], str]
 Put = Callable[[str, bytes], None]
 
 
+@pytest.mark.exporter
 def test_the_table_of_messages_is_onnx_own_less_what_no_bert_graph_has() -> None:
     for message in onnx_messages.ALL:
         proto: Any = onnx
@@ -71,6 +75,7 @@ def test_bytes_that_readers_understand_differently_are_refused(
     assert case["error"] in refused(27)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("high", [1 << 32, 1 << 33, 1 << 60])
 @pytest.mark.parametrize("name", ["external data", "operator", "location of an address"])
 def test_rule_27_what_only_an_engine_would_see_is_refused(name: str, high: int, put: Put, refused: Refused) -> None:
@@ -93,6 +98,7 @@ def test_rule_27_what_only_an_engine_would_see_is_refused(name: str, high: int, 
     assert "exceeds 32 bits" in refused(27)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("seed", range(3))
 def test_a_mutant_is_read_as_protocol_buffers_read_it_or_refused(seed: int, tmp_path: Path) -> None:
     path, read, refused = tmp_path / "model.onnx", 0, 0
@@ -220,6 +226,7 @@ def _of_attributes(attributes: Any) -> Iterator[onnx.TensorProto]:
             yield from (sparse.values, sparse.indices)
 
 
+@pytest.mark.exporter
 def test_float_payloads_of_any_width_are_skipped_whole(tmp_path: Path) -> None:
     tensor = helper.make_tensor("w", 7, [3], np.array([1, -1, 2**40]))
     graph = helper.make_graph([helper.make_node("Cast", ["w"], ["o"], to=1, alpha=0.5)], "g", [], [], [tensor])

@@ -7,13 +7,16 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnx
 import pytest
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime import bundle
 from bert_runtime.errors import BundleError
+
+if TYPE_CHECKING or is_exporter_there():
+    import onnx
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "v1" / "text-generation-from-source"
 Change = Callable[[Any], object]
@@ -127,6 +130,7 @@ def test_rule_27_a_source_that_is_no_model(content: bytes, put: Callable[[bytes]
     assert "source.onnx:" in refused(27)
 
 
+@pytest.mark.exporter
 def test_rule_29_external_data_of_a_source(change: Callable[[Change], None], refused: Refused) -> None:
     def outside(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
@@ -137,21 +141,25 @@ def test_rule_29_external_data_of_a_source(change: Callable[[Change], None], ref
     assert "source.onnx: the external data of tensor" in refused(29)
 
 
+@pytest.mark.exporter
 def test_rule_31_a_compiled_engine_in_a_source(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: model.graph.node.add(op_type="EPContext", domain="com.microsoft"))
     assert "source.onnx: holds an EPContext operator" in refused(31)
 
 
+@pytest.mark.exporter
 def test_rule_32_a_source_of_another_opset(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: setattr(model.opset_import[0], "version", 19))
     assert "source.onnx: has opset 19, expected the manifest's 20" in refused(32)
 
 
+@pytest.mark.exporter
 def test_rule_33_a_source_with_other_outputs(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: model.graph.output.pop())
     assert "source.onnx: the graph's outputs are" in refused(33)
 
 
+@pytest.mark.exporter
 def test_rule_35_a_source_of_another_width(change: Callable[[Change], None], refused: Refused) -> None:
     def wider(model: onnx.ModelProto) -> None:
         model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 17

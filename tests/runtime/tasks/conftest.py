@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from tests.tokenizer_files import text_encoder
-from transformers import BertConfig
 
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING:
+    from transformers import BertConfig
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -36,6 +38,9 @@ def config() -> BertConfig:
 
     Seeds torch, for the network that the module makes of it.
     """
+    import torch
+    from transformers import BertConfig
+
     torch.manual_seed(20)
     return BertConfig(
         hidden_size=16,

@@ -3,13 +3,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
-import torch
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
-from transformers import AutoTokenizer, BertConfig, BertModel
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.feature_extraction import (
@@ -20,6 +18,11 @@ from bert_runtime.tasks.feature_extraction import (
 )
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+    from transformers import AutoTokenizer, BertConfig, BertModel
 
 TEXTS = ("A man is playing a guitar.", "Café 😍👍🏽 東京", "", "word " * 90)
 MEAN = HeadSettings(pooling="mean", normalize=True)
@@ -52,6 +55,7 @@ def sentence_transformers(
     return answer
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("text_", TEXTS)
 @pytest.mark.parametrize("mode", ["mean", "cls"])
 @pytest.mark.parametrize("normalize", [True, False])
@@ -65,6 +69,7 @@ def test_a_plain_graph_is_pooled_as_sentence_transformers_pools(
     np.testing.assert_allclose(vector, expected, atol=1e-6)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("mask", [[1, 1, 1, 0], [1, 0, 1, 1], [0, 0, 0, 0]])
 @pytest.mark.parametrize("normalize", [True, False])
 def test_the_mean_leaves_padding_out_as_sentence_transformers_does(mask: list[int], normalize: bool) -> None:
@@ -73,6 +78,7 @@ def test_the_mean_leaves_padding_out_as_sentence_transformers_does(mask: list[in
     np.testing.assert_allclose(vector, sentence_transformers(states, mask, "mean", normalize), atol=1e-6)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("normalize", [True, False])
 def test_the_pooler_of_a_plain_graph_is_the_models_own(normalize: bool, model: BertModel, text: TextEncoder) -> None:
     extraction, request = head(text, "pooler", normalize), FeatureExtractionRequest("A man.")
@@ -94,6 +100,7 @@ def test_the_vector_of_a_graph_that_pools_is_taken_as_it_is(text: TextEncoder) -
     assert not vector.flags.writeable
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("text_", TEXTS)
 def test_the_row_is_that_of_the_tokenizer(text_: str, text: TextEncoder, minilm: Path) -> None:
     expected = AutoTokenizer.from_pretrained(minilm)(text_, truncation=True, max_length=64)

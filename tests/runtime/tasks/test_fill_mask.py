@@ -2,18 +2,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, pipeline
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.fill_mask import FILL_MASK, FillMaskHead, FillMaskRequest, FillMaskResult
 from bert_runtime.tasks.masks import MaskResult
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, pipeline
 
 SINGLE = (
     "Paris is the [MASK] of France.",
@@ -69,6 +72,7 @@ def assert_equal(mask: MaskResult, expected: list[dict[str, Any]]) -> None:
     assert scores == pytest.approx([row["score"] for row in expected], abs=1e-6)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("text_", SINGLE)
 def test_one_mask_equals_the_pipeline(text_: str, model: BertForMaskedLM, head: FillMaskHead, oracle: Any) -> None:
     result = answer(model, head, FillMaskRequest(text_, top_k=8))
@@ -76,6 +80,7 @@ def test_one_mask_equals_the_pipeline(text_: str, model: BertForMaskedLM, head: 
     assert_equal(result.masks[0], oracle(text_, top_k=8))
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("text_", SEVERAL)
 def test_several_masks_equal_the_pipeline_but_for_cls_and_sep(
     text_: str, model: BertForMaskedLM, head: FillMaskHead, oracle: Any
@@ -87,6 +92,7 @@ def test_several_masks_equal_the_pipeline_but_for_cls_and_sep(
         assert_equal(mask, rows)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("text_", [SINGLE[0], SEVERAL[0]])
 @pytest.mark.parametrize(
     "targets", [("paris",), ("dog", "cat", "##s", "dog", "the"), ("one", "two", "three", "four", "five", "six")]
@@ -100,6 +106,7 @@ def test_targets_equal_the_pipeline(
         assert_equal(mask, rows)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("text_", [*SINGLE, *SEVERAL])
 def test_a_plain_graph_gives_the_same_answer(text_: str, model: BertForMaskedLM, head: FillMaskHead) -> None:
     request = FillMaskRequest(text_)
@@ -107,6 +114,7 @@ def test_a_plain_graph_gives_the_same_answer(text_: str, model: BertForMaskedLM,
     assert plain == answer(model, head, request)
 
 
+@pytest.mark.exporter
 def test_offsets_are_the_characters_of_the_mask(model: BertForMaskedLM, head: FillMaskHead) -> None:
     text_ = "👍🏽 Zoe\u0308 [MASK], 東京[MASK]"
     masks = answer(model, head, FillMaskRequest(text_)).masks
@@ -114,12 +122,14 @@ def test_offsets_are_the_characters_of_the_mask(model: BertForMaskedLM, head: Fi
     assert [text_[mask.start : mask.end] for mask in masks] == ["[MASK]", "[MASK]"]
 
 
+@pytest.mark.exporter
 def test_all_of_the_vocabulary_can_be_asked_for(model: BertForMaskedLM, head: FillMaskHead) -> None:
     candidates = answer(model, head, FillMaskRequest("a [MASK]", top_k=99_999)).masks[0].candidates
     assert len(candidates) == model.config.vocab_size
     assert sum(candidate.score for candidate in candidates) == pytest.approx(1.0)
 
 
+@pytest.mark.exporter
 def test_a_mask_within_the_sequence_is_filled_though_the_text_is_cut(
     model: BertForMaskedLM, head: FillMaskHead
 ) -> None:

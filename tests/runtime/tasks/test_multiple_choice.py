@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import AutoTokenizer, BertConfig, BertForMultipleChoice
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE, MultipleChoiceHead, MultipleChoiceRequest
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForMultipleChoice
 
 REQUESTS = (
     MultipleChoiceRequest(
@@ -33,6 +36,7 @@ def model(config: BertConfig) -> BertForMultipleChoice:
     return BertForMultipleChoice(config)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_the_rows_are_those_of_the_tokenizer(
     request_: MultipleChoiceRequest, head: MultipleChoiceHead, minilm: Path
@@ -46,6 +50,7 @@ def test_the_rows_are_those_of_the_tokenizer(
     assert features.mask.tolist() == expected["attention_mask"]
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_the_answer_is_that_of_torch_on_each_choice_alone(
     request_: MultipleChoiceRequest, head: MultipleChoiceHead, model: BertForMultipleChoice, minilm: Path

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import AutoTokenizer, BertConfig, BertForNextSentencePrediction
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.tasks.next_sentence_prediction import (
@@ -16,6 +15,10 @@ from bert_runtime.tasks.next_sentence_prediction import (
 )
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForNextSentencePrediction
 
 PAIRS = (
     ("The lights went out.", "She looked for a candle."),
@@ -37,6 +40,7 @@ def model(config: BertConfig) -> BertForNextSentencePrediction:
     return BertForNextSentencePrediction(config)
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_row_is_that_of_the_tokenizer(
     pair: tuple[str, str], head: NextSentencePredictionHead, minilm: Path
@@ -49,6 +53,7 @@ def test_the_row_is_that_of_the_tokenizer(
     assert [features.mask.tolist()] == expected["attention_mask"]
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_score_is_the_likelihood_of_transformers_label_for_the_next_sentence(
     pair: tuple[str, str], head: NextSentencePredictionHead, model: BertForNextSentencePrediction

@@ -2,18 +2,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import BertConfig, BertForPreTraining
+from tests.without_exporter import is_exporter_there
 
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.fill_mask import FillMaskHead, FillMaskRequest
 from bert_runtime.tasks.pretraining import PRETRAINING, PretrainingHead, PretrainingRequest
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import BertConfig, BertForPreTraining
 
 PAIR = PretrainingRequest("😍 The [MASK] went out.", "She [MASK] for a [MASK] — 東京.")
 
@@ -43,6 +46,7 @@ def masked(outputs: Outputs, head: PretrainingHead, request: PretrainingRequest)
     return {**outputs, "prediction_logits": outputs["prediction_logits"][positions]}
 
 
+@pytest.mark.exporter
 def test_the_scores_are_those_of_torch(model: BertForPreTraining, head: PretrainingHead) -> None:
     outputs = plain(model, head, PAIR)
     encoded = head.encode(PAIR)
@@ -59,11 +63,13 @@ def test_the_scores_are_those_of_torch(model: BertForPreTraining, head: Pretrain
     assert result.is_next == (outputs["seq_relationship_logits"].argmax() == 0)
 
 
+@pytest.mark.exporter
 def test_a_plain_graph_gives_the_same_answer(model: BertForPreTraining, head: PretrainingHead) -> None:
     outputs, encoded = plain(model, head, PAIR), head.encode(PAIR)
     assert head.decode(PAIR, encoded, [outputs]) == head.decode(PAIR, encoded, [masked(outputs, head, PAIR)])
 
 
+@pytest.mark.exporter
 def test_a_mask_is_found_in_the_text_it_stands_in(model: BertForPreTraining, head: PretrainingHead) -> None:
     result = head.decode(PAIR, head.encode(PAIR), [plain(model, head, PAIR)])
     assert PAIR.next_text is not None
@@ -71,6 +77,7 @@ def test_a_mask_is_found_in_the_text_it_stands_in(model: BertForPreTraining, hea
     assert [PAIR.next_text[mask.start : mask.end] for mask in result.next_masks] == ["[MASK]", "[MASK]"]
 
 
+@pytest.mark.exporter
 def test_a_candidate_shows_its_own_text_alone(model: BertForPreTraining, head: PretrainingHead) -> None:
     result = head.decode(PAIR, head.encode(PAIR), [plain(model, head, PAIR)])
     token, next_token = result.masks[0].candidates[0].token, result.next_masks[1].candidates[0].token
@@ -78,6 +85,7 @@ def test_a_candidate_shows_its_own_text_alone(model: BertForPreTraining, head: P
     assert result.next_masks[1].candidates[0].text.split()[:5] == ["she", "[MASK]", "for", "a", next_token]
 
 
+@pytest.mark.exporter
 def test_one_text_is_answered_as_fill_mask_answers_it(
     model: BertForPreTraining, head: PretrainingHead, text: TextEncoder
 ) -> None:
@@ -125,6 +133,7 @@ def test_no_candidates_are_refused() -> None:
         PretrainingRequest("[MASK]", top_k=-1).check()
 
 
+@pytest.mark.exporter
 @pytest.mark.parametrize("name", ["prediction_logits", "seq_relationship_logits"])
 def test_logits_that_are_no_numbers_are_refused(name: str, model: BertForPreTraining, head: PretrainingHead) -> None:
     outputs = dict(plain(model, head, PAIR))

@@ -48,7 +48,11 @@ std::unique_ptr<CrossCache> Sources::read(std::span<const Prompt* const> prompts
   auto next = read.begin();
   for (const Prompt* prompt : prompts) {
     const auto* given = std::get_if<EncoderStates>(&prompt->source);
-    all.push_back(given ? *given : std::move(*next++));
+    if (given) {
+      all.push_back(*given);
+    } else {
+      all.push_back(std::move(*next++));
+    }
   }
   return std::make_unique<CrossCache>(*engine_, graph_, sizes_, all);
 }

@@ -7,19 +7,23 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 from tests.runtime.generation.conftest import SENTENCES, config
 from tests.runtime.generation.test_oracle import eos_id, until
-from transformers import BertLMHeadModel, BertModel, EncoderDecoderModel
-from transformers.modeling_outputs import BaseModelOutput
+from tests.without_exporter import is_exporter_there
 
-from bert_export.exporting import export
-from bert_export.options import ExportOptions
 from bert_runtime import TEXT_GENERATION, EncoderStates, GenerationSession, GenerationSettings, Options, load
 from bert_runtime.text import TextEncoder
+
+if TYPE_CHECKING or is_exporter_there():
+    import torch
+    from transformers import BertLMHeadModel, BertModel, EncoderDecoderModel
+    from transformers.modeling_outputs import BaseModelOutput
+
+    from bert_export.exporting import export
+    from bert_export.options import ExportOptions
 
 NEW = 12
 SOURCES = ("cat mouse", "young king moon", "old dog red ball", "girl", "cat moon")

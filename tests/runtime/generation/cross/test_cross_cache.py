@@ -14,6 +14,8 @@ from bert_runtime.backends.engine import Array
 from bert_runtime.generation.cross_cache import CrossCache, evenly, padded
 from bert_runtime.tasks.task import IntArray
 
+pytestmark = pytest.mark.exporter
+
 BEAMS = GenerationSettings(max_new_tokens=NEW, num_beams=4, num_return_sequences=4)
 GREEDY = GenerationSettings(max_new_tokens=NEW)
 

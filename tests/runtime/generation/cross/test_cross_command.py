@@ -12,6 +12,8 @@ from tests.runtime.generation.test_bundle import on_terminal
 from bert_runtime.cli import main
 from bert_runtime.cli.files import SOME_SKIPPED
 
+pytestmark = pytest.mark.exporter
+
 
 @pytest.fixture
 def pair(pairs: Pairs) -> Pair:

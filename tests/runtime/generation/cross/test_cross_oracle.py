@@ -11,6 +11,8 @@ from tests.runtime.generation.test_oracle import BEAMS, GREEDY
 
 from bert_runtime import EncoderStates, GenerationSettings
 
+pytestmark = pytest.mark.exporter
+
 
 @pytest.mark.parametrize("given", GREEDY[:3] + BEAMS[:4] + BEAMS[7:8], ids=str)
 @pytest.mark.parametrize("weights", ["random", "trained"])

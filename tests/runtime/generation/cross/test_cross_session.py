@@ -25,6 +25,8 @@ from bert_runtime import (
     load,
 )
 
+pytestmark = pytest.mark.exporter
+
 SHORT = GenerationSettings(max_new_tokens=6)
 
 
