@@ -50,8 +50,8 @@ std::string laid_out(const std::string& digits, int exponent) {
   }
   if (exponent < 0) return "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
   if (count <= exponent + 1) return digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
-  return digits.substr(0, static_cast<std::size_t>(exponent + 1)) + "." +
-         digits.substr(static_cast<std::size_t>(exponent + 1));
+  const auto point = static_cast<std::size_t>(exponent) + 1;
+  return digits.substr(0, point) + "." + digits.substr(point);
 }
 
 template <class Range, class Show>
