@@ -29,8 +29,9 @@ FEATURES: Mapping[str, tuple[Callable[[Target], str], bool]] = {
     "engine": (lambda target: target.provider.name if target.provider else target.module, True),
     "operators": (lambda target: target.operators.value, True),
     "widths of batches": (_widths, False),
-    "several texts in a row": (lambda target: "yes" if target.packs_sequences else "", False),
+    "sequence packing": (lambda target: "yes" if target.packs_sequences else "", False),
     "artefact for right-padded masks": (lambda target: "yes" if target.has_right_padded_artefact else "", True),
+    "bf16 arithmetic": (lambda target: "yes" if "bf16" in target.precisions else "", False),
     "CUDA graphs": (lambda target: "yes" if target.has_cuda_graphs else "", False),
     "profile of shapes": (lambda target: "yes" if target.has_profile else "", False),
 }

@@ -213,7 +213,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "a checkpoint": ((".", "--text", "a"), "a checkpoint, expected a bundle; make one first: `bert-export --model /"),
     "a target": (
         (BUNDLE, "--text", "a", "--target", "portabel"),
-        "expected one of auto, cpu, cuda, tensorrt, openvino, portable (did you mean portable?)",
+        "expected one of auto, cpu, cuda, openvino, portable, tensorrt (did you mean portable?)",
     ),
     "no target": (
         (BUNDLE, "--text", "a", "--target", "tpu"),

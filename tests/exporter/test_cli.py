@@ -164,7 +164,7 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
         (["--task", "poetry"], "unknown task 'poetry'; the tasks are pretraining"),
         (
             ["--task", "qa", "--target", "tpu"],
-            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, tensorrt, openvino, portable",
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable, tensorrt",
         ),
         ([], "neither a model nor a task given; give --model DIR_OR_HUB_ID"),
         (["--task", "mc"], "multiple-choice has no demo checkpoint; pass --model DIR_OR_HUB_ID"),

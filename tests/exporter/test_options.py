@@ -49,9 +49,9 @@ from bert_export.options import ExportOptions, Variant
         ),
         (
             {"targets": ("tpu",)},
-            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, tensorrt, openvino, portable",
+            "target 'tpu' is not built yet; this version makes auto, cpu, cuda, openvino, portable, tensorrt",
         ),
-        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, tensorrt, openvino, portable"),
+        ({"targets": ()}, "no target given; expected one or more of auto, cpu, cuda, openvino, portable, tensorrt"),
         ({"task": "auto"}, "neither a model nor a task given"),
         ({"adapter": "a"}, "--adapter and --revision belong to a --model"),
         ({"revision": "main"}, "--adapter and --revision belong to a --model"),

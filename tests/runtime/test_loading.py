@@ -67,7 +67,7 @@ OPTIONS = [
     (Options, {"threads": True}, "threads is True (bool), expected a value of type int"),
     (Options, {"threads": MOST_THREADS + 1}, "threads is 1025, expected 1 to 1024"),
     (Options, {"threads": 10**5000}, "threads is too large to show, expected 1 to 1024"),
-    (Options, {"target": "tpu"}, "target is 'tpu', expected one of auto, cpu, cuda, tensorrt, openvino, portable"),
+    (Options, {"target": "tpu"}, "target is 'tpu', expected one of auto, cpu, cuda, openvino, portable, tensorrt"),
     (Options, {"target": None}, "target is None (NoneType), expected one of auto, cpu"),
     (Options, {"budget": None}, "budget is None (NoneType), expected a value of type Budget: make one with Budget(…)"),
     (Options, {"budget": {"tokens": 3}}, "budget is {'tokens': 3} (dict), expected a value of type Budget"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bert_runtime import onnx_file
 from bert_runtime.backends.cuda_graphs import NO_GRAPH, CudaGraphs, run_options
-from bert_runtime.backends.engine import Array
+from bert_runtime.backends.engine import Array, Engine
 from bert_runtime.backends.gpu_session import open_gpu_session, provider_of
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime, refusals
 from bert_runtime.backends.options import EngineOptions, GpuOptions
@@ -25,6 +25,11 @@ _BUCKETED = {"batch", "sequence"}
 REMOVES_PADDING = "RemovePadding"
 CUDA_DEVICE = CUDA.name
 """ONNX Runtime's name of the device is the target's."""
+
+
+def start(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    """The engine of an artefact in the bundle at `directory`, loaded."""
+    return CudaEngine(directory, artefact, options)
 
 
 class CudaEngine(OrtEngine):

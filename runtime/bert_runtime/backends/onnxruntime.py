@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.backends.engine import Array
+from bert_runtime.backends.engine import Array, Engine
+from bert_runtime.backends.options import EngineOptions
 from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.requirements import CONFLICT, known_faults
+from bert_runtime.manifest import Artefact
 from bert_runtime.process import Process
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
@@ -134,6 +136,11 @@ class OrtEngine:
         if session is None:
             raise BackendError("the session is closed; load the bundle again")
         return session
+
+
+def start(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    """The engine of an artefact in the bundle at `directory`, loaded."""
+    return OnnxRuntimeEngine(directory / artefact.file, options.threads, options.spins)
 
 
 class OnnxRuntimeEngine(OrtEngine):

@@ -13,11 +13,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.backends.engine import Array, make_cache
+from bert_runtime.backends.engine import Array, Engine, make_cache
 from bert_runtime.backends.openvino_graph import fused_attentions, table_rows
+from bert_runtime.backends.options import EngineOptions
+from bert_runtime.backends.real_files import real_files
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BackendError, BundleError
 from bert_runtime.machine.system import is_importable
+from bert_runtime.manifest import Artefact
 from bert_runtime.process import Process
 from bert_runtime.targets import OPENVINO
 
@@ -64,6 +67,14 @@ def _without_telemetry() -> Iterator[None]:
         yield
     finally:
         del modules[name]
+
+
+def start(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    """The engine of an artefact in the bundle at `directory`, loaded."""
+    if options.cache is not None:
+        make_cache(options.cache)
+    with real_files(directory, (artefact.file, *artefact.data), options.cache) as folder:
+        return OpenVinoEngine(folder / artefact.file, artefact.precision, options.threads, options.cache)
 
 
 class OpenVinoEngine:

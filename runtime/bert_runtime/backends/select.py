@@ -5,57 +5,34 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
-from bert_runtime.backends.engine import Engine, make_cache
+from bert_runtime.backends.engine import Engine
 from bert_runtime.backends.options import EngineOptions
-from bert_runtime.backends.real_files import real_files
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.finding import Finding
 from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import Sources, System, this_system
 from bert_runtime.manifest import Artefact, Held, Manifest
-from bert_runtime.targets import AUTO, BY_NAME, CPU, CUDA, GPU_TARGETS, OPENVINO, PORTABLE, TENSORRT
+from bert_runtime.targets import AUTO, BY_NAME, CPU, GPU_TARGETS, TARGETS, Target
 
 Start = Callable[[Path, Artefact, EngineOptions], Engine]
 """(the bundle's directory, artefact, options) -> the engine, loaded."""
 
 
-def _onnxruntime(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
-    from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415 - see ENGINES
+def _start(target: Target) -> Start:
+    """What starts the target's engine. The backend is imported when it starts one: most are never used."""
 
-    return OnnxRuntimeEngine(directory / artefact.file, options.threads, options.spins)
+    def start(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+        begin: Start = import_module(f"{__package__}.{target.backend}").start
+        return begin(directory, artefact, options)
 
-
-def _openvino(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
-    from bert_runtime.backends.openvino import OpenVinoEngine  # noqa: PLC0415 - see ENGINES
-
-    if options.cache is not None:
-        make_cache(options.cache)
-    with real_files(directory, (artefact.file, *artefact.data), options.cache) as folder:
-        return OpenVinoEngine(folder / artefact.file, artefact.precision, options.threads, options.cache)
+    return start
 
 
-def _cuda(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
-    from bert_runtime.backends.cuda import CudaEngine  # noqa: PLC0415 - see ENGINES
-
-    return CudaEngine(directory, artefact, options)
-
-
-def _tensorrt(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
-    from bert_runtime.backends.tensorrt import TensorRtEngine  # noqa: PLC0415 - see ENGINES
-
-    return TensorRtEngine(directory, artefact, options)
-
-
-ENGINES: Mapping[str, Start] = {
-    CPU.name: _onnxruntime,
-    PORTABLE.name: _onnxruntime,
-    OPENVINO.name: _openvino,
-    CUDA.name: _cuda,
-    TENSORRT.name: _tensorrt,
-}
-"""Target -> what starts its engine. An engine's module is imported when the first one starts: most are never used."""
+ENGINES: Mapping[str, Start] = {target.name: _start(target) for target in TARGETS}
+"""Target -> what starts its engine."""
 
 FASTEST_FIRST = ("int8", "bf16", "fp32", "fp16")
 """Precisions in the order of their speed on a CPU."""
@@ -118,7 +95,7 @@ def decide(manifest: Manifest, target: str, system: System) -> Choice:
 
 def start(directory: Path, artefact: Artefact, threads: int, cache: Path | None = None) -> Engine:
     """The artefact on this CPU: a CPU target's own engine, or ONNX Runtime's CPU provider for a GPU's target."""
-    begin = _onnxruntime if BY_NAME[artefact.target].is_on_gpu else ENGINES[artefact.target]
+    begin = ENGINES[CPU.name if BY_NAME[artefact.target].is_on_gpu else artefact.target]
     return begin(directory, artefact, EngineOptions(threads, cache))
 
 
@@ -194,7 +171,7 @@ def _on_onnxruntime(manifest: Manifest, install: str) -> Choice:
     reason = f"the bundle holds only {held}, and {_named(artefact)} runs on ONNX Runtime's CPU provider"
     return Choice(
         artefact,
-        _onnxruntime,
+        ENGINES[CPU.name],
         CPU.name,
         reason,
         warning=warning,

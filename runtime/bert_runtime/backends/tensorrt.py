@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.backends.cuda import cuda_options
-from bert_runtime.backends.engine import Array, make_cache
+from bert_runtime.backends.engine import Array, Engine, make_cache
 from bert_runtime.backends.gpu_session import open_gpu_session, preload, provider_of
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime
 from bert_runtime.backends.options import EngineOptions, GpuOptions
@@ -44,6 +44,11 @@ class EngineKey:
     def folder(self) -> str:
         """The name of a folder for this engine alone."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def start(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
+    """The engine of an artefact in the bundle at `directory`, loaded."""
+    return TensorRtEngine(directory, artefact, options)
 
 
 class TensorRtEngine(OrtEngine):

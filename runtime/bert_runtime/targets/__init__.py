@@ -1,6 +1,10 @@
-"""Every target, as a value. To add one: its file here, one line in TARGETS, its engine and its passes, and a test."""
+"""Every target, as a value: the one of each file here. docs/guides/add-a-target.md adds one."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 
 from bert_runtime.errors import InputError
 from bert_runtime.targets.cpu import CPU
@@ -32,7 +36,15 @@ __all__ = [
 AUTO = "auto"
 """In place of a target's name: the one that suits the precision (exporter) or the machine (runtime) best."""
 
-TARGETS: tuple[Target, ...] = (CPU, CUDA, TENSORRT, OPENVINO, PORTABLE)
+
+def _found() -> Iterator[Target]:
+    """The targets of the files beside this one, by name."""
+    for module in iter_modules(__path__):
+        values = vars(import_module(f"{__name__}.{module.name}")).values()
+        yield from (value for value in values if isinstance(value, Target))
+
+
+TARGETS = tuple(_found())
 
 BY_NAME = {target.name: target for target in TARGETS}
 

@@ -16,6 +16,7 @@ CPU = Target(
     },
     device=Device.CPU,
     module="onnxruntime",
+    backend="onnxruntime",
     extra="cpu",
     auto_rank=3,
     operators=Operators.FUSED,

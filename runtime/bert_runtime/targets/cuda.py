@@ -16,6 +16,7 @@ CUDA = Target(
     },
     device=Device.GPU,
     module="onnxruntime",
+    backend="cuda",
     extra="gpu",
     auto_rank=1,
     operators=Operators.FUSED,

@@ -15,6 +15,7 @@ OPENVINO = Target(
     },
     device=Device.CPU,
     module="openvino",
+    backend="openvino",
     extra="openvino",
     auto_rank=2,
     auto_for=("bf16",),

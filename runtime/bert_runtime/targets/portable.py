@@ -12,6 +12,7 @@ PORTABLE = Target(
     },
     device=Device.CPU,
     module="onnxruntime",
+    backend="onnxruntime",
     extra="cpu",
     auto_rank=4,
     shares_threads=True,

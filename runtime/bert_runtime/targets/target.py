@@ -80,6 +80,7 @@ class Target:
         auto_for: the precisions for which the exporter's `auto` is this target.
         device: what the engine computes on.
         module: the Python module of the engine.
+        backend: the module of `bert_runtime.backends` whose `start` loads an artefact for the engine.
         auto_rank: the runtime's `auto` prefers a GPU's targets, then by precision, then by this number, smallest first.
         operators: what its graphs hold.
         provider: of ONNX Runtime, for a GPU; None where the engine is on the CPU.
@@ -102,6 +103,7 @@ class Target:
     refusals: Mapping[str, str]
     device: Device
     module: str
+    backend: str
     extra: str
     auto_rank: int
     operators: Operators = Operators.STANDARD

@@ -12,6 +12,7 @@ TENSORRT = Target(
     },
     device=Device.GPU,
     module="onnxruntime",
+    backend="tensorrt",
     extra="gpu",
     auto_rank=0,
     # 7.5 is the oldest compute capability in TensorRT 10's support matrix.
