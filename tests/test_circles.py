@@ -1,0 +1,34 @@
+"""No module imports itself through others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+
+import grimp
+import pytest
+
+PACKAGES = ("bert_runtime", "bert_calibration", "bert_export")
+Graph = Mapping[str, Set[str]]
+
+
+def circles(imports: Graph) -> Iterator[tuple[str, ...]]:
+    """The groups of modules that import each other in a circle: what is left once nothing imports only what is done."""
+    left = dict(imports)
+    while True:
+        done = [module for module, imported in left.items() if not imported & left.keys()]
+        if not done:
+            break
+        left = {module: imported for module, imported in left.items() if module not in done}
+    if left:
+        yield tuple(sorted(left))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_is_circular(package: str) -> None:
+    graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
+    assert len(graph.modules) > 30
+    assert list(circles({module: graph.find_modules_directly_imported_by(module) for module in graph.modules})) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert list(circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()})) == [("a", "b", "c")]
