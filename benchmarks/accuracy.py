@@ -30,7 +30,7 @@ from benchmarks.results import save
 from bert_calibration.quality import Measure, agreement, difference, measure_of, qualities
 from bert_calibration.samples import Samples, read_samples
 from bert_export.artefacts import text_of
-from bert_export.checkpoint import LoadOptions, Source, load
+from bert_export.checkpoint import CheckpointLocation, LoadOptions, load
 from bert_export.demo import demo_checkpoint
 from bert_export.precision.emulate import emulated
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
@@ -78,7 +78,7 @@ def _torch(head: MeasuredHead, source: list[str]) -> Session[Any, Any]:
     """The checkpoint in torch, read as `bert-export` reads it."""
     task = find_task(head.task)
     flags = dict(zip(source[::2], source[1::2], strict=True))
-    place = Source(flags["--model"], flags.get("--adapter")) if flags else demo_checkpoint(task.name)
+    place = CheckpointLocation(flags["--model"], flags.get("--adapter")) if flags else demo_checkpoint(task.name)
     checkpoint = load(place, task, LoadOptions())
     return torch_session(checkpoint.model, task, checkpoint.settings, text_of(checkpoint))
 

@@ -62,11 +62,15 @@ INT8 = ("--int8", "--calibrate", "{calibration}", "--max-drop", "1")
 VARIANTS: tuple[Variant, ...] = (
     Variant("bert-export fp32", ()),
     Variant("bert-export fp16", ("--fp16",)),
-    Variant("bert-export int8, fast", (*INT8, "--plan", "fast")),
-    Variant("bert-export int8, faithful", (*INT8, "--plan", "faithful")),
+    Variant("bert-export int8, performance", (*INT8, "--preset", "performance")),
+    Variant("bert-export int8, accuracy", (*INT8, "--preset", "accuracy")),
     Variant("bert-export int8, dynamic", ("--int8", "--method", "dynamic")),
     Variant("bert-export int8, OpenVINO", (*INT8, "--target", "openvino"), "openvino"),
-    Variant("bert-export int8, fast, OpenVINO", (*INT8, "--plan", "fast", "--target", "openvino"), "openvino"),
+    Variant(
+        "bert-export int8, performance, OpenVINO",
+        (*INT8, "--preset", "performance", "--target", "openvino"),
+        "openvino",
+    ),
     Variant("bert-export bf16, OpenVINO", ("--bf16",), "openvino"),
 )
 """What `bert-export` is asked for. One that it refuses is kept in the results with its words."""

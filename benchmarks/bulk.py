@@ -25,14 +25,14 @@ from benchmarks.texts import mixed
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.loading import Options
 from bert_runtime.schedule import collate, plan, width
-from bert_runtime.session import BULK, Session
-from bert_runtime.shared_rows import fullest, plan_shared
+from bert_runtime.sequence_packing import fullest, plan_packed
+from bert_runtime.session import BULK_LOOKAHEAD, Session
 from bert_runtime.tasks.task import Features
 
 HEAD = "text-classification"
 BATCH = 8
-VARIANT_OF = {"fp32": "bert-export fp32", "int8": "bert-export int8, faithful"}
-OPENVINO_OF = {"bf16": "bert-export bf16, OpenVINO", "int8": "bert-export int8, fast, OpenVINO"}
+VARIANT_OF = {"fp32": "bert-export fp32", "int8": "bert-export int8, accuracy"}
+OPENVINO_OF = {"bf16": "bert-export bf16, OpenVINO", "int8": "bert-export int8, performance, OpenVINO"}
 LARGEST = 4000
 """Texts that the smallest source has for a quarter of all."""
 Way = Callable[[Sequence[str]], list[str]]
@@ -96,15 +96,15 @@ def ways(threads: int) -> dict[str, Way]:
 def lengths(asked: Sequence[str], session: Session[Any, Any]) -> tuple[int, float]:
     """The tokens of the texts, and the share of padding in batches of ours on the session's engine."""
     rows = [session._head.encode(session.task.request.from_record({"text": text})).features[0] for text in asked]
-    own, whole, budget = sum(row.ids.size for row in rows), 0, session.budget
-    for first in range(0, len(rows), BULK):
-        chunk = rows[first : first + BULK]
-        if session.sharing is not None:
-            batches = plan_shared(chunk, budget)
-            whole += sum(len(batch) * width(fullest(batch, chunk), budget) for batch in batches)
+    own, whole, limits = sum(row.ids.size for row in rows), 0, session.budget
+    for first in range(0, len(rows), BULK_LOOKAHEAD):
+        chunk = rows[first : first + BULK_LOOKAHEAD]
+        if session.packed is not None:
+            batches = plan_packed(chunk, limits)
+            whole += sum(len(batch) * width(fullest(batch, chunk), limits) for batch in batches)
             continue
-        for batch in plan(chunk, budget):
-            whole += len(batch) * width(max(chunk[i].ids.size for i in batch), budget)
+        for batch in plan(chunk, limits):
+            whole += len(batch) * width(max(chunk[i].ids.size for i in batch), limits)
     return own, (whole - own) / whole
 
 

@@ -94,7 +94,7 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
 
 def ways(bundle: Path, source: int, rows: int) -> dict[str, Callable[[], Sequence[Any]]]:
     """Each way as a call that reads one token; all give the same logits."""
-    files = [onnx.load(bundle / name) for name in ("model.onnx", "source.onnx")]
+    files = [onnx.load(bundle / name) for name in ("model.onnx", "cross_kv.onnx")]
     decoder, reader = (session(file.SerializeToString()) for file in files)
     one, size = session(with_if(*files)), SIZES[MODEL.size]
     random, heads = np.random.default_rng(0), (rows, size.heads, PAST, size.hidden // size.heads)

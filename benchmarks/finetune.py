@@ -25,7 +25,9 @@ from training.held_out import write_lines
 
 from benchmarks.results import save
 from bert_calibration import ranges_file
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import batches_of as calibration_batches
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.finetune.finetune import finetune_int8
 from bert_calibration.finetune.trainer import FinetuneSettings, batches_of
 from bert_calibration.observe import observe
@@ -33,8 +35,6 @@ from bert_calibration.quality import Quality, measure_of, qualities
 from bert_calibration.quantize import quantize
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.samples import Samples, read_samples
-from bert_calibration.subject import Subject
-from bert_calibration.wish import Wish
 from bert_export.artefacts import text_of
 from bert_export.checkpoint import Checkpoint, LoadOptions, load
 from bert_export.demo import demo_checkpoint
@@ -43,7 +43,7 @@ from bert_runtime.cpus import available_cpus
 from bert_runtime.tasks.task import Features
 
 CHANNELS = (5, 77, 150, 300)
-STATIC = Wish(method="minmax", plan="fast")
+STATIC = QuantizationConfig(method="minmax", preset="performance")
 
 
 def with_outliers(model: torch.nn.Module, factor: float, channels: Sequence[int] = CHANNELS) -> None:
@@ -63,7 +63,7 @@ def with_outliers(model: torch.nn.Module, factor: float, channels: Sequence[int]
             output.get_parameter("weight")[:, list(channels)] /= factor
 
 
-def export(checkpoint: Checkpoint, folder: Path) -> Subject:
+def export(checkpoint: Checkpoint, folder: Path) -> BaselineArtefact:
     """The checkpoint's fp32 bundle for the CPU, by the command that users run."""
     source, output = folder / "checkpoint", folder / "bundle"
     checkpoint.model.save_pretrained(source)
@@ -71,28 +71,28 @@ def export(checkpoint: Checkpoint, folder: Path) -> Subject:
         (source / name).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "bert_export.cli", "--model", str(source), "--task", checkpoint.task.name]
     subprocess.run([*command, "--output", str(output), "--quiet"], check=True)
-    return Subject.of(bundle.read(output), "cpu")
+    return BaselineArtefact.of(bundle.read(output), "cpu")
 
 
-def rows_of(subject: Subject, texts: Sequence[str]) -> list[Features]:
+def rows_of(subject: BaselineArtefact, texts: Sequence[str]) -> list[Features]:
     """These texts as rows of the network."""
     return subject.rows([TEXT_CLASSIFICATION.request(text=text) for text in texts])
 
 
-def minmax(subject: Subject, texts: Sequence[str]) -> Ranges:
+def minmax(subject: BaselineArtefact, texts: Sequence[str]) -> Ranges:
     """What calibration finds on these texts."""
     seen = observe(subject.path, calibration_batches(rows_of(subject, texts), subject.text.pad_id))
     return ranges_of(seen, "minmax", ranges_file.digest(subject.path), len(texts))
 
 
-def accuracy(subject: Subject, samples: Samples, file: Path | None = None) -> Quality:
+def accuracy(subject: BaselineArtefact, samples: Samples, file: Path | None = None) -> Quality:
     """Of the fp32 artefact, or of its int8 variant in `file`."""
     with subject.engine(file) as engine:
         results = subject.answers(engine, samples.requests)
     return qualities(measure_of(subject.task, subject.manifest.settings), results, samples.golds)[0]
 
 
-def static_int8(subject: Subject, ranges: Ranges, samples: Samples, file: Path) -> Quality:
+def static_int8(subject: BaselineArtefact, ranges: Ranges, samples: Samples, file: Path) -> Quality:
     """The accuracy with these ranges, every product of the encoder in int8."""
     quantize(subject, STATIC, None, file, ranges)
     return accuracy(subject, samples, file)
@@ -112,7 +112,7 @@ def measure(factor: float, texts: int, settings: FinetuneSettings, limit: int) -
         found["int8"] = static_int8(before, minmax(before, train[:256]), samples, folder / "before.onnx")
         print(found, flush=True)
         checkpoint.model.requires_grad_(True)  # an export freezes them
-        batches = batches_of(rows_of(before, train), before.text.pad_id, settings.budget)
+        batches = batches_of(rows_of(before, train), before.text.pad_id, settings.batch_limits)
         learned = finetune_int8(checkpoint.model, batches, settings)
         after = export(checkpoint, folder / "after")
         found["int8, fine-tuned"] = static_int8(after, learned.ranges(after.path), samples, folder / "after.onnx")

@@ -33,14 +33,14 @@ def merged_checkpoint(head: str) -> Path:
     path = FOLDER / head / "checkpoint"
     if (path / "tokenizer.json").exists():
         return path
-    from bert_export.checkpoint import LoadOptions, Source, load  # noqa: PLC0415 - torch, once
+    from bert_export.checkpoint import CheckpointLocation, LoadOptions, load  # noqa: PLC0415 - torch, once
     from bert_export.demo import demo_checkpoint  # noqa: PLC0415
     from bert_runtime.tasks import find_task  # noqa: PLC0415
 
     source = HEADS[head].source()
     flags = dict(zip(source[::2], source[1::2], strict=True))
     task = find_task(HEADS[head].task)
-    place = Source(flags["--model"], flags.get("--adapter")) if flags else demo_checkpoint(task.name)
+    place = CheckpointLocation(flags["--model"], flags.get("--adapter")) if flags else demo_checkpoint(task.name)
     checkpoint = load(place, task, LoadOptions())
     model, labels = checkpoint.model, getattr(checkpoint.settings, "labels", ())
     if labels:

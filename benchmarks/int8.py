@@ -32,12 +32,12 @@ from benchmarks.peers.torch_eager import TorchEager
 from benchmarks.results import save
 from benchmarks.summary import speed_up, typical
 from benchmarks.workload import VOCABULARY, Case, Model
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import batches_of
 from bert_calibration.convert import convert
 from bert_calibration.observe import observe
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import digest
-from bert_calibration.subject import Subject
 from bert_calibration.targets import SCHEMES
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
@@ -85,7 +85,7 @@ def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> 
     for target, engine in (("cpu", "onnxruntime"), ("openvino", "openvino")):
         if engine == "openvino" and not is_installed():
             continue
-        subject = Subject.of(bundle, "portable" if target == "openvino" else target)
+        subject = BaselineArtefact.of(bundle, "portable" if target == "openvino" else target)
         precision = "fp32" if target == "cpu" else "bf16"
         yield Variant(f"{target} {precision}", subject.path, engine, precision)
         ranges = _ranges(subject, rows)
@@ -97,7 +97,7 @@ def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> 
             yield Variant(f"{target} int8 {name}", file, engine)
 
 
-def _ranges(subject: Subject, rows: Sequence[Features]) -> Ranges:
+def _ranges(subject: BaselineArtefact, rows: Sequence[Features]) -> Ranges:
     seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
     return ranges_of(seen, "smooth", digest(subject.path), len(rows))
 
@@ -114,7 +114,7 @@ def measure_answers(task: str, requests: Path, calibrate: Path) -> list[dict[str
     """The demo head's answers by every variant."""
     folder = WORK / "int8" / task
     bundle = fp32_bundle(folder / "bundle", ExportOptions(task=task))
-    subject = Subject.of(bundle, "cpu")
+    subject = BaselineArtefact.of(bundle, "cpu")
     asked = subject.requests(read_records(requests))
     rows, measurements = subject.rows(subject.requests(read_records(calibrate))), list[dict[str, Any]]()
     reference: list[Any] = []

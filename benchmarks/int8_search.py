@@ -34,10 +34,10 @@ from bert_runtime.cpus import available_cpus
 FOLDER = Path("build/benchmarks/int8_search")
 
 VARIANTS: Mapping[str, tuple[str, ...]] = {
-    "cpu fast": ("--target", "cpu", "--plan", "fast"),
-    "cpu faithful": ("--target", "cpu", "--plan", "faithful"),
-    "openvino faithful": ("--target", "openvino", "--plan", "faithful"),
-    "openvino fast": ("--target", "openvino", "--plan", "fast"),
+    "cpu performance": ("--target", "cpu", "--preset", "performance"),
+    "cpu accuracy": ("--target", "cpu", "--preset", "accuracy"),
+    "openvino accuracy": ("--target", "openvino", "--preset", "accuracy"),
+    "openvino performance": ("--target", "openvino", "--preset", "performance"),
 }
 REQUESTS = {"question", "context", "text", "text_pair", "prompt", "choices", "aggregation", "next_text"}
 """The keys of a line that are no gold."""

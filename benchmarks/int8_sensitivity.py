@@ -2,7 +2,7 @@
 
     python -m benchmarks.int8_sensitivity --requests questions.jsonl --calibrate others.jsonl
 
-Each activation alone gets one static scale; the rest stays fp32. Measurements: {"site", "divergence"}: of the outputs
+Each activation alone gets one static scale; the rest stays fp32. Measurements: {"point", "divergence"}: of the outputs
 from fp32's, the worst first. Beside the results stands a plot, one bar for each.
 """
 
@@ -18,11 +18,11 @@ from benchmarks.int8 import fp32_bundle, read_records
 from benchmarks.latency import WORK
 from benchmarks.results import save
 from bert_calibration.accuracy import Drop
-from bert_calibration.measure import Workshop
-from bert_calibration.plans import FAST
+from bert_calibration.baseline import BaselineArtefact
+from bert_calibration.measure import VariantBuilder
+from bert_calibration.plans import PERFORMANCE
 from bert_calibration.quantize import Evidence, calibrate
 from bert_calibration.sensitivity import picture, rank
-from bert_calibration.subject import Subject
 from bert_export.options import ExportOptions
 
 NOTHING = Drop("nothing", 0.0, 0.0, 0.0, 1)
@@ -36,12 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--calibrate", type=Path, required=True)
     flags.add_argument("--task", default="question-answering", help="a task with a demo checkpoint")
     parsed = flags.parse_args(arguments)
-    subject = Subject.of(fp32_bundle(WORK / "int8" / parsed.task / "bundle", ExportOptions(task=parsed.task)), "cpu")
+    subject = BaselineArtefact.of(
+        fp32_bundle(WORK / "int8" / parsed.task / "bundle", ExportOptions(task=parsed.task)), "cpu"
+    )
     asked = subject.requests(read_records(parsed.requests))
     evidence = Evidence(subject.requests(read_records(parsed.calibrate)), asked, lambda _one, _other: NOTHING)
-    workshop = Workshop(subject, calibrate(subject, evidence, "smooth"), WORK / "int8" / "sensitivity.onnx")
-    with workshop.measuring(asked, evidence.judge) as measures:
-        ranking = rank(FAST, workshop.sites, measures.divergence)
+    builder = VariantBuilder(subject, calibrate(subject, evidence, "smooth"), WORK / "int8" / "sensitivity.onnx")
+    with builder.measuring(asked, evidence.judge) as measures:
+        ranking = rank(PERFORMANCE, builder.points, measures.divergence)
     path = save("int8_divergence", parsed.task, 2, [dataclasses.asdict(each) for each in ranking])
     title = "divergence of the outputs with one activation in int8, one static scale"
     path.with_suffix(".svg").write_text(picture(ranking, title), encoding="utf-8")

@@ -42,10 +42,10 @@ class Way:
 
 
 WAYS = (
-    Way("bert-export, openvino int8 fast", "bert-export-openvino-int8-fast", 0),
-    Way("bert-export, openvino int8 fast, widths as they come", "bert-export-openvino-int8-fast", 1),
+    Way("bert-export, openvino int8 performance", "bert-export-openvino-int8-fast", 0),
+    Way("bert-export, openvino int8 performance, widths as they come", "bert-export-openvino-int8-fast", 1),
     Way("optimum-intel, OpenVINO + NNCF int8", "optimum-intel-int8"),
-    Way("bert-export, cpu int8 fast", "bert-export-int8-fast", 0),
+    Way("bert-export, cpu int8 performance", "bert-export-int8-fast", 0),
 )
 
 
@@ -62,10 +62,10 @@ def real_lengths(count: int) -> list[int]:
 def ours(stall: Stall, target: str, multiple: int, threads: int) -> Answer:
     """The session's way from a row to its outputs."""
     import bert_runtime  # noqa: PLC0415
-    from bert_runtime.schedule import Budget  # noqa: PLC0415
+    from bert_runtime.schedule import BatchLimits  # noqa: PLC0415
     from bert_runtime.tasks.task import Features  # noqa: PLC0415
 
-    options = bert_runtime.Options(target, threads, Budget(multiple=multiple or None))
+    options = bert_runtime.Options(target, threads, BatchLimits(pad_to_multiple_of=multiple or None))
     session: Any = bert_runtime.load(stall.folder / "bundle", options=options)
 
     def answer(feeds: Feeds) -> object:

@@ -14,7 +14,6 @@ from bert_runtime import (
     TEXT_GENERATION,
     TOKEN_CLASSIFICATION,
     Answer,
-    Budget,
     GenerationSession,
     InputError,
     ItemError,
@@ -35,7 +34,7 @@ def exported(checkpoint: str, output: Path) -> Path:
 
 
 def answered(bundle: Path, question: str, context: str) -> str:
-    options = Options(threads=2, budget=Budget(tokens=512), cache="compiled")
+    options = Options(threads=2, budget=BatchLimits(max_batch_tokens=512), cache="compiled")
     with load(bundle, QUESTION_ANSWERING, options=options) as session:
         assert_type(session, Session[QuestionAnsweringRequest, QuestionAnsweringResult])
         result = session(QuestionAnsweringRequest(question, context, top_k=3))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from bert_export.verify.reference import Reference
-from bert_runtime.backends.engine import Running
+from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
@@ -48,5 +48,5 @@ def torch_session(
     model.eval()  # type: ignore[no-untyped-call]
     artefact = Artefact("torch", "fp32", "", (), task.inputs(), task.graph_outputs(), "any", 0, False)
     manifest = Manifest(VERSION, task.name, head, {}, text.record, (artefact,), {}, {}, {})
-    running = Running.of(artefact, TorchEngine(Reference(model, task, head, plain=False)))
+    running = LoadedArtefact.of(artefact, TorchEngine(Reference(model, task, head, plain=False)))
     return Session(manifest, task, text, running, Schedule())

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     every = shapes(parsed.batches, parsed.lengths, parsed.fills)
     threads = available_cpus() if has_gpu else 1  # a rehearsal is to disturb nobody
     stall = Stall(Model.parse(parsed.model), WORK / "gpu" / parsed.model, every, threads)
-    is_rehearsal = not any(name in GPU_ENGINES and not ENGINES[name].lacks() for name in parsed.engines)
+    is_rehearsal = not any(name in GPU_ENGINES and not ENGINES[name].missing() for name in parsed.engines)
     benchmark = "gpu_rehearsal" if is_rehearsal else "gpu"
     baseline = ENGINES[REHEARSAL_BASELINE if is_rehearsal else BASELINE].name
     course = Course(SIZES[stall.model.size], baseline, None, turn=30 if is_rehearsal else 200)

@@ -62,7 +62,7 @@ def measure(engines: Mapping[str, Engine], stall: Stall, course: Course, run: Ru
 
 
 def _can_run(engine: Engine, course: Course) -> bool:
-    lacking = engine.lacks()
+    lacking = engine.missing()
     if lacking:
         course.skip(engine.name, lacking)
     return not lacking
@@ -119,7 +119,7 @@ def _loaded(
 def _reference(stack: contextlib.ExitStack, stall: Stall, course: Course, budget: Budget) -> Process | None:
     """The first of REFERENCES that runs here."""
     for engine in REFERENCES.values():
-        if engine.lacks() or (engine.target and not stall.bundle.exists()):
+        if engine.missing() or (engine.target and not stall.bundle.exists()):
             continue
         process = stack.enter_context(Process(serve, engine, stall))
         try:
@@ -134,7 +134,7 @@ def _reference(stack: contextlib.ExitStack, stall: Stall, course: Course, budget
 
 def _measure_ceilings(course: Course, budget: Budget, devices: set[str]) -> None:
     device = "cuda" if "cuda" in devices else "cpu"
-    why = REFERENCES["torch-cpu"].lacks() or (no_cuda() if device == "cuda" else "")
+    why = REFERENCES["torch-cpu"].missing() or (no_cuda() if device == "cuda" else "")
     try:
         if why:
             raise EngineError(why)

@@ -37,10 +37,12 @@ BF16: Mapping[str, Peer] = {
     "torch-eager-bf16": TorchEager("torch eager, bf16", "bfloat16"),
 }
 INT8: Mapping[str, Peer] = {
-    "bert-export-int8-fast": BertExport("bert-export, int8 fast", target="cpu:int8", plan="fast"),
-    "bert-export-int8-faithful": BertExport("bert-export, int8 faithful", target="cpu:int8", plan="faithful"),
-    "bert-export-openvino-int8-fast": BertExport("bert-export, openvino int8 fast", False, "openvino:int8", "fast"),
-    "bert-export-openvino-int8": BertExport("bert-export, openvino int8 faithful", False, "openvino:int8", "faithful"),
+    "bert-export-int8-fast": BertExport("bert-export, int8 performance", target="cpu:int8", preset="performance"),
+    "bert-export-int8-faithful": BertExport("bert-export, int8 accuracy", target="cpu:int8", preset="accuracy"),
+    "bert-export-openvino-int8-fast": BertExport(
+        "bert-export, openvino int8 performance", False, "openvino:int8", "performance"
+    ),
+    "bert-export-openvino-int8": BertExport("bert-export, openvino int8 accuracy", False, "openvino:int8", "accuracy"),
     "optimum-intel-int8": OptimumIntel("optimum-intel, OpenVINO + NNCF int8", "int8"),
     "optimum-quantised": OptimumOnnxRuntime("Optimum, ORTModel quantised", "quantised"),
     "onnxruntime-raw-dynamic": OnnxRuntimeDynamic(),

@@ -37,7 +37,7 @@ class BertExport:
     name: str = "bert-export"
     plain: bool = False
     target: str = "cpu"
-    plan: str | None = None
+    preset: str | None = None
 
     @property
     def version(self) -> str:
@@ -56,10 +56,10 @@ class BertExport:
             plain=self.plain,
             targets=(self.target,),
         )
-        if self.plan is not None:
+        if self.preset is not None:
             # Random weights answer at random: that integers change such an answer says nothing, and no budget is held.
             data = _calibration(stall)
-            options = dataclasses.replace(options, calibrate=data, plan=self.plan, max_drop=1.0)
+            options = dataclasses.replace(options, calibrate=data, preset=self.preset, max_drop=1.0)
         export(options)
 
     def load(self, stall: Stall, threads: int) -> Run:

@@ -106,8 +106,8 @@ class Accuracy:
     constraint: AccuracyConstraint
 
     def __str__(self) -> str:
-        told = f"{self.verdict.value}: {self.drop}, and {self.constraint.max_drop:g} may be lost"
-        return f"{told}{self._more()}"
+        report = f"{self.verdict.value}: {self.drop}, and {self.constraint.max_drop:g} may be lost"
+        return f"{report}{self._more()}"
 
     def to_json(self) -> Mapping[str, object]:
         """For reports and manifests."""

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_calibration.errors import CalibrationError
-from bert_runtime.schedule import Budget, collate, plan
+from bert_runtime.schedule import BatchLimits, collate, plan
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Features, Head, IntArray
 
 FEW = 32
 """Below this many requests a range is mostly luck."""
 
-BUDGET = Budget(tokens=512, rows=64)
+BUDGET = BatchLimits(max_batch_tokens=512, max_batch_size=64)
 """Smaller than in serving, as all activations of a batch are held at once; an fp32 answer does not depend on it."""
 
 
@@ -50,9 +50,9 @@ class Batch:
         return np.ones(rows, dtype=np.bool_)
 
 
-def batches_of(rows: Sequence[Features], pad_id: int, budget: Budget = BUDGET) -> list[Batch]:
+def batches_of(rows: Sequence[Features], pad_id: int, limits: BatchLimits = BUDGET) -> list[Batch]:
     """The rows in batches of similar length, every row once."""
-    return [_batch([rows[i] for i in indices], pad_id) for indices in plan(rows, budget)]
+    return [_batch([rows[i] for i in indices], pad_id) for indices in plan(rows, limits)]
 
 
 def encode(head: Head[Any, Any, Any], requests: Iterable[Request]) -> list[Features]:

@@ -14,9 +14,9 @@ from onnx_ir.passes import common
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import quantize_embedding
 from bert_calibration.errors import QuantizationError
-from bert_calibration.gate import check_found, check_kept, layers_of
-from bert_calibration.plans import Form, Plan
-from bert_calibration.products import Site, find_sites
+from bert_calibration.operator_gate import check_found, check_kept, layers_of
+from bert_calibration.plans import Granularity, Plan
+from bert_calibration.products import QuantizationPoint, find_points
 from bert_calibration.ranges import Range, Ranges
 from bert_calibration.smoothing import factors_of, smooth
 from bert_calibration.targets import SCHEMES
@@ -29,7 +29,7 @@ class Conversion:
     Attributes:
         plan: by which plan.
         operators: operator -> how many products became it.
-        kept: the sites that are more precise than the plan, in its careful form.
+        kept: the points that are more precise than the plan, in its careful granularity.
         embedding: whether the word embeddings are integers.
     """
 
@@ -43,26 +43,26 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
     """Rewrite the fp32 graph of `target` in place.
 
     Raises:
-        QuantizationError: the target has no such form, or a product of a layer is not there.
+        QuantizationError: the target has no such granularity, or a product of a layer is not there.
     """
-    sites = find_sites(model)
-    check_plan(plan, target, ranges, sites)
-    check_found([product for site in sites for product in site.products], layers_of(model))
+    points = find_points(model)
+    check_plan(plan, target, ranges, points)
+    check_found([product for point in points for product in point.products], layers_of(model))
     scheme, editor, promised = SCHEMES[target], Editor(model), dict[str, str]()
-    found = dict(ranges.sites) if ranges is not None and plan.method is not None else {}
-    for site in smooth(editor, sites, _factors(sites, plan, found)):
-        form = plan.form(site)
-        if form is not Form.FLOAT:
-            promised |= scheme.quantize_site(editor, site, form, found.get(site.name))
+    found = dict(ranges.points) if ranges is not None and plan.method is not None else {}
+    for point in smooth(editor, points, _factors(points, plan, found)):
+        granularity = plan.granularity(point)
+        if granularity is not Granularity.FLOAT:
+            promised |= scheme.quantize_point(editor, point, granularity, found.get(point.name))
     embedded = plan.embedding and scheme.quantizes_embedding and bool(quantize_embedding(editor))
     scheme.finish(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)
-    kept = tuple(site.name for site in sites if site.name in plan.kept)
+    kept = tuple(point.name for point in points if point.name in plan.kept)
     return Conversion(plan, dict(sorted(Counter(promised.values()).items())), kept, embedded)
 
 
-def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]) -> None:
+def check_plan(plan: Plan, target: str, ranges: Ranges | None, points: list[QuantizationPoint]) -> None:
     """Pass, or say what does not fit.
 
     Raises:
@@ -71,21 +71,27 @@ def check_plan(plan: Plan, target: str, ranges: Ranges | None, sites: list[Site]
     problems = []
     if target not in SCHEMES:
         problems.append(f"the target is {target!r}, expected one of {', '.join(SCHEMES)}")
-    elif strange := sorted(form.value for form in plan.forms - SCHEMES[target].forms):
+    elif strange := sorted(granularity.value for granularity in plan.granularities - SCHEMES[target].granularities):
         limits = SCHEMES[target].limits
         problems.append(f"plan {plan.name} has {' and '.join(strange)} scales, which {target} has not; {limits}")
     if plan.method is not None and ranges is None:
         problems.append(f"plan {plan.name} needs ranges; calibrate first")
-    unknown = sorted(plan.kept - {site.name for site in sites})
+    unknown = sorted(plan.kept - {point.name for point in points})
     if unknown:
         problems.append(f"there is nothing called {', '.join(unknown)} to keep in floating point")
     if problems:
         raise QuantizationError("; ".join(problems))
 
 
-def _factors(sites: Sequence[Site], plan: Plan, found: Mapping[str, Range]) -> dict[str, NDArray[np.float32]]:
-    """What the channels of each site are divided by before they become integers."""
-    forms = {site.name: plan.form(site) for site in sites}
-    rounded = {Form.STATIC, Form.TOKEN}
-    factors = {name: factors_of(found.get(name), form) for name, form in forms.items() if form in rounded}
+def _factors(
+    points: Sequence[QuantizationPoint], plan: Plan, found: Mapping[str, Range]
+) -> dict[str, NDArray[np.float32]]:
+    """What the channels of each point are divided by before they become integers."""
+    granularities = {point.name: plan.granularity(point) for point in points}
+    rounded = {Granularity.STATIC, Granularity.TOKEN}
+    factors = {
+        name: factors_of(found.get(name), granularity)
+        for name, granularity in granularities.items()
+        if granularity in rounded
+    }
     return {name: each for name, each in factors.items() if each is not None}

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from bert_calibration.edit import CONTRIB, Editor
-from bert_calibration.integers import quantized
+from bert_calibration.int8_weights import quantized
 
 _FUSED = "EmbedLayerNormalization"
 

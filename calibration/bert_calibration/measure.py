@@ -15,18 +15,18 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from bert_calibration.accuracy import Drop
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import Batch, batches_of
 from bert_calibration.convert import Conversion, convert
 from bert_calibration.owned_folder import scratch_folder
 from bert_calibration.plans import Plan
-from bert_calibration.products import find_sites
+from bert_calibration.products import find_points
 from bert_calibration.quality import measure_of
 from bert_calibration.quality.divergence import Divergence
 from bert_calibration.ranges import Ranges
 from bert_calibration.speed import speed_up
-from bert_calibration.subject import Subject
 from bert_runtime.backends.engine import Engine
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks.request import Request
 
 Judge = Callable[[Sequence[Any], Sequence[Any]], Drop]
@@ -35,39 +35,39 @@ Judge = Callable[[Sequence[Any], Sequence[Any]], Drop]
 TIMED, COMPARED = 8, 16
 """Batches of which the speed is taken, and of which outputs are compared."""
 
-SMALL = Budget(tokens=1024, rows=64)
+SMALL = BatchLimits(max_batch_tokens=1024, max_batch_size=64)
 """Of batches whose outputs are compared: what changes with every bit needs fewer texts than answers do."""
 
 
 @dataclass(frozen=True)
-class Workshop:
+class VariantBuilder:
     """Where the variants of one artefact are made.
 
     Attributes:
-        subject: the fp32 artefact.
+        baseline: the fp32 artefact.
         ranges: of its activations, or None.
         output: the file of the variant that is kept.
     """
 
-    subject: Subject
+    baseline: BaselineArtefact
     ranges: Ranges | None
     output: Path
 
     @cached_property
-    def sites(self) -> list[str]:
-        """The names of the graph's sites, in order."""
-        return [site.name for site in find_sites(ir.load(self.subject.path))]
+    def points(self) -> list[str]:
+        """The names of the graph's points, in order."""
+        return [point.name for point in find_points(ir.load(self.baseline.path))]
 
     def make(self, plan: Plan, output: Path | None = None) -> Conversion:
-        """Write the variant of a plan: to `output`, or to the workshop's own.
+        """Write the variant of a plan: to `output`, or to the builder's own.
 
         Raises:
             QuantizationError: see `convert`.
         """
-        model = self.subject.graph()
-        made = convert(model, self.subject.artefact.target, plan, self.ranges)
-        if self.subject.floats is not None:
-            self.subject.floats.narrow(model)
+        model = self.baseline.graph()
+        made = convert(model, self.baseline.artefact.target, plan, self.ranges)
+        if self.baseline.mixed_precision is not None:
+            self.baseline.mixed_precision.narrow(model)
         ir.save(model, output or self.output)
         return made
 
@@ -76,16 +76,16 @@ class Workshop:
         self, requests: Sequence[Request], judge: Judge, reference: Sequence[Any] | None = None
     ) -> Iterator[Measured]:
         """Measures of plans, on these requests, against fp32, whose answers may be known already."""
-        rows = self.subject.rows(requests)
-        pad = self.subject.text.pad_id
-        timed = _some(batches_of(rows, pad, Budget()), TIMED)
+        rows = self.baseline.rows(requests)
+        pad = self.baseline.text.pad_id
+        timed = _some(batches_of(rows, pad, BatchLimits()), TIMED)
         compared = _some(batches_of(rows, pad, SMALL), COMPARED)
-        apart = measure_of(self.subject.task, self.subject.manifest.settings).divergence
+        apart = measure_of(self.baseline.task, self.baseline.manifest.settings).divergence
         with ExitStack() as closing:
             folder = closing.enter_context(scratch_folder())
-            engine = closing.enter_context(self.subject.engine())
+            engine = closing.enter_context(self.baseline.engine())
             if reference is None:
-                reference = self.subject.answers(engine, requests)
+                reference = self.baseline.answers(engine, requests)
             variant = _Variant(self, folder / "variant.onnx")
             closing.callback(variant.close)
             yield Measured(engine, variant, judge, apart, _Asked(tuple(requests), reference, timed, compared))
@@ -104,9 +104,9 @@ class _Asked:
 class _Variant:
     """The graph of one plan, loaded: it stays until another plan is asked for."""
 
-    def __init__(self, workshop: Workshop, file: Path) -> None:
+    def __init__(self, builder: VariantBuilder, file: Path) -> None:
         """`file` is where graphs are written."""
-        self.workshop, self._file = workshop, file
+        self.builder, self._file = builder, file
         self._loaded: tuple[Plan, Engine] | None = None
         self._open = ExitStack()
 
@@ -114,8 +114,8 @@ class _Variant:
         """The plan's."""
         if self._loaded is None or self._loaded[0] != plan:
             self.close()
-            self.workshop.make(plan, self._file)
-            self._loaded = (plan, self._open.enter_context(self.workshop.subject.engine(self._file)))
+            self.builder.make(plan, self._file)
+            self._loaded = (plan, self._open.enter_context(self.builder.baseline.engine(self._file)))
         return self._loaded[1]
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Measured:
 
     def drop(self, plan: Plan) -> Drop:
         """What the judge says of the plan's answers."""
-        answers = self._subject.answers(self.variant.engine(plan), self.asked.requests)
+        answers = self._baseline.answers(self.variant.engine(plan), self.asked.requests)
         return self.judge(answers, self.asked.reference)
 
     def speed(self, plan: Plan) -> float:
@@ -167,19 +167,19 @@ class Measured:
         return self._outputs[number]
 
     @property
-    def _subject(self) -> Subject:
-        return self.variant.workshop.subject
+    def _baseline(self) -> BaselineArtefact:
+        return self.variant.builder.baseline
 
     @property
     def _axes(self) -> dict[str, tuple[str, ...]]:
-        return {spec.name: spec.axes for spec in self._subject.artefact.outputs}
+        return {spec.name: spec.axes for spec in self._baseline.artefact.outputs}
 
     @property
     def _names(self) -> list[str]:
-        return [spec.name for spec in self._subject.artefact.outputs]
+        return [spec.name for spec in self._baseline.artefact.outputs]
 
     def _feeds(self, batch: Batch) -> dict[str, NDArray[np.int64]]:
-        return {spec.name: batch.feeds[spec.name] for spec in self._subject.artefact.inputs}
+        return {spec.name: batch.feeds[spec.name] for spec in self._baseline.artefact.inputs}
 
 
 def _kept(batch: Batch, axes: Sequence[str], rows: int) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bert_calibration.batches import Batch
 from bert_calibration.errors import CalibrationError
-from bert_calibration.products import Site, find_sites
+from bert_calibration.products import QuantizationPoint, find_points
 from bert_runtime.backends.onnxruntime import import_onnxruntime
 from bert_runtime.cpus import available_cpus
 
@@ -64,7 +64,7 @@ class _Statistics:
 
 
 def observe(path: Path, batches: Sequence[Batch]) -> dict[str, Activation]:
-    """Site -> the statistics of its activation, for every site of the graph in the file.
+    """QuantizationPoint -> the statistics of its activation, for every point of the graph in the file.
 
     The same file and data give the same numbers on one machine.
 
@@ -72,16 +72,16 @@ def observe(path: Path, batches: Sequence[Batch]) -> dict[str, Activation]:
         CalibrationError: an activation is not finite; names each.
     """
     model = ir.load(path)
-    sites = find_sites(model)
-    session = _session(model, path, sites)
+    points = find_points(model)
+    session = _session(model, path, points)
     # Not session.get_inputs(): that leaves out `positions`, which have a default in the graph.
     names = [str(value.name) for value in model.graph.inputs]
     stride = math.ceil(sum(int(batch.tokens.sum()) for batch in batches) / SAMPLE)
-    found = {site.name: _Statistics(stride) for site in sites}
+    found = {point.name: _Statistics(stride) for point in points}
     for batch in batches:
-        outputs = session.run([site.hidden.name for site in sites], {name: batch.feeds[name] for name in names})
+        outputs = session.run([point.hidden.name for point in points], {name: batch.feeds[name] for name in names})
         _add(found, dict(zip(found, outputs, strict=True)), batch)
-    return {site.name: found[site.name].done(site.largest_weights()) for site in sites}
+    return {point.name: found[point.name].done(point.largest_weights()) for point in points}
 
 
 def _add(found: Mapping[str, _Statistics], outputs: Mapping[str, FloatArray], batch: Batch) -> None:
@@ -100,10 +100,10 @@ def _add(found: Mapping[str, _Statistics], outputs: Mapping[str, FloatArray], ba
         )
 
 
-def _session(model: ir.Model, path: Path, sites: Sequence[Site]) -> Any:
-    """The graph with every site's activation among its outputs."""
+def _session(model: ir.Model, path: Path, points: Sequence[QuantizationPoint]) -> Any:
+    """The graph with every point's activation among its outputs."""
     own = set(model.graph.outputs)
-    model.graph.outputs.extend(site.hidden for site in sites if site.hidden not in own)
+    model.graph.outputs.extend(point.hidden for point in points if point.hidden not in own)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = available_cpus()

@@ -1,4 +1,4 @@
-"""What becomes of each activation: the form of its integers, and which stay more precise."""
+"""What becomes of each activation: the granularity of its integers, and which stay more precise."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from bert_calibration.products import Role, Site
+from bert_calibration.products import QuantizationPoint, Role
 
 
-class Form(Enum):
+class Granularity(Enum):
     """How an activation is turned into integers."""
 
     STATIC = "static"
     """One scale for all, from calibration."""
     TOKEN = "per-token"
-    """One scale for each token, taken from the token itself. As Q/DQ has no such form, a graph of plain operators holds
+    """One scale for each token, taken from the token itself. As Q/DQ has no such granularity, a graph of plain operators holds
     int8 weights there and leaves activations, smoothed, to the engine: OpenVINO takes scales for each token then."""
     DYNAMIC = "dynamic"
     """One scale for the whole batch, taken from the batch: an answer depends on what it was batched with."""
@@ -29,53 +29,55 @@ class Plan:
 
     Attributes:
         name: for reports.
-        attention: the form of what queries, keys and values are made of.
-        dense: the form of every activation that is neither of the other two.
-        output: the form of what GELU gives, in which few tokens have values far beyond all others.
+        attention: the granularity of what queries, keys and values are made of.
+        dense: the granularity of every activation that is neither of the other two.
+        output: the granularity of what GELU gives, in which few tokens have values far beyond all others.
         method: how ranges are taken from data, a key of `ranges.METHODS`; None for a plan that needs no data.
-        kept: names of sites that are more precise than the plan.
-        careful: the form of these.
+        kept: names of points that are more precise than the plan.
+        careful: the granularity of these.
         embedding: whether the word embeddings become integers too, a scale for each word.
     """
 
     name: str
-    attention: Form
-    dense: Form
-    output: Form
+    attention: Granularity
+    dense: Granularity
+    output: Granularity
     method: str | None = None
     kept: frozenset[str] = frozenset()
-    careful: Form = Form.FLOAT
+    careful: Granularity = Granularity.FLOAT
     embedding: bool = True
 
     @property
-    def forms(self) -> frozenset[Form]:
-        """Every form that the plan uses."""
+    def granularities(self) -> frozenset[Granularity]:
+        """Every granularity that the plan uses."""
         careful = {self.careful} if self.kept else set()
         return frozenset({self.attention, self.dense, self.output} | careful)
 
     @property
     def is_batch_invariant(self) -> bool:
         """Whether an answer is the same alone and in any batch."""
-        return Form.DYNAMIC not in self.forms
+        return Granularity.DYNAMIC not in self.granularities
 
-    def form(self, site: Site) -> Form:
-        """What becomes of a site."""
-        if site.name in self.kept:
+    def granularity(self, point: QuantizationPoint) -> Granularity:
+        """What becomes of a point."""
+        if point.name in self.kept:
             return self.careful
-        return {Role.ATTENTION: self.attention, Role.OUTPUT: self.output}.get(site.role, self.dense)
+        return {Role.ATTENTION: self.attention, Role.OUTPUT: self.output}.get(point.role, self.dense)
 
     def keeping(self, *names: str) -> Plan:
-        """The same plan with more sites that are more precise."""
+        """The same plan with more points that are more precise."""
         return replace(self, kept=self.kept | set(names))
 
-    def only(self, site: str, sites: Sequence[str]) -> Plan:
-        """The same plan for one of the graph's sites, and nothing else."""
-        return replace(self, kept=frozenset(sites) - {site}, careful=Form.FLOAT, embedding=False)
+    def only(self, point: str, points: Sequence[str]) -> Plan:
+        """The same plan for one of the graph's points, and nothing else."""
+        return replace(self, kept=frozenset(points) - {point}, careful=Granularity.FLOAT, embedding=False)
 
 
-FAST = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth", careful=Form.TOKEN)
-FAITHFUL = Plan("faithful", Form.TOKEN, Form.TOKEN, Form.TOKEN, "smooth")
-PER_TOKEN = Plan("per-token", Form.TOKEN, Form.TOKEN, Form.TOKEN)
-DYNAMIC = Plan("dynamic", Form.DYNAMIC, Form.DYNAMIC, Form.DYNAMIC)
-STATIC = Plan("fast", Form.STATIC, Form.STATIC, Form.STATIC, "smooth")
+PERFORMANCE = Plan(
+    "performance", Granularity.STATIC, Granularity.STATIC, Granularity.STATIC, "smooth", careful=Granularity.TOKEN
+)
+ACCURACY = Plan("accuracy", Granularity.TOKEN, Granularity.TOKEN, Granularity.TOKEN, "smooth")
+PER_TOKEN = Plan("per-token", Granularity.TOKEN, Granularity.TOKEN, Granularity.TOKEN)
+DYNAMIC = Plan("dynamic", Granularity.DYNAMIC, Granularity.DYNAMIC, Granularity.DYNAMIC)
+STATIC = Plan("performance", Granularity.STATIC, Granularity.STATIC, Granularity.STATIC, "smooth")
 """For an engine without scales per token."""

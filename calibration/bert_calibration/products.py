@@ -82,7 +82,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Site:
+class QuantizationPoint:
     """An activation, and the products that read it: they share one quantisation of it.
 
     Attributes:
@@ -116,12 +116,14 @@ def find_products(model: ir.Model) -> list[Product]:
     return [product for node in model.graph if (product := _product(node)) is not None]
 
 
-def find_sites(model: ir.Model) -> list[Site]:
+def find_points(model: ir.Model) -> list[QuantizationPoint]:
     """The activations to quantise, in the graph's order."""
     readers: dict[ir.Value, list[Product]] = {}
     for product in find_products(model):
         readers.setdefault(product.hidden, []).append(product)
-    return [Site(_common_name(product.name for product in found), tuple(found)) for found in readers.values()]
+    return [
+        QuantizationPoint(_common_name(product.name for product in found), tuple(found)) for found in readers.values()
+    ]
 
 
 def layer_of(name: str) -> int | None:

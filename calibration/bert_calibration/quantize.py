@@ -10,21 +10,21 @@ from typing import Any
 
 import onnx_ir as ir
 
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import batches_of, doubts
-from bert_calibration.budget import Budget, Search, Trial, search
+from bert_calibration.config import QuantizationConfig, choose
 from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.held_out import digests
-from bert_calibration.measure import Judge, Workshop
+from bert_calibration.measure import Judge, VariantBuilder
+from bert_calibration.mixed_precision import Search, SearchConstraints, Trial, search
 from bert_calibration.observe import observe
-from bert_calibration.plans import Form, Plan
-from bert_calibration.products import find_sites
+from bert_calibration.plans import Granularity, Plan
+from bert_calibration.products import find_points
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
-from bert_calibration.subject import Subject
 from bert_calibration.targets import SCHEMES
-from bert_calibration.wish import Wish, choose
 from bert_runtime.targets import find_target
 from bert_runtime.tasks.request import Request
 
@@ -91,7 +91,11 @@ def _told(trial: Trial) -> dict[str, Any]:
 
 
 def quantize(
-    subject: Subject, wish: Wish, evidence: Evidence | None, output: Path, ranges: Ranges | None = None
+    baseline: BaselineArtefact,
+    config: QuantizationConfig,
+    evidence: Evidence | None,
+    output: Path,
+    ranges: Ranges | None = None,
 ) -> Quantization:
     """Write the int8 variant of a verified fp32 artefact to the file `output`.
 
@@ -100,57 +104,57 @@ def quantize(
     Raises:
         QuantizationError: the task or the target has no int8, or a product is missing.
         CalibrationError: the data, or the ranges, are no basis for scales.
-        BudgetError: no plan holds the budget, or none that does is faster than fp32 here; holds the table.
+        SearchError: no plan holds the budget, or none that does is faster than fp32 here; holds the table.
         InputError: a request cannot be encoded.
     """
-    check_task(subject)
-    target = subject.artefact.target
+    check_task(baseline)
+    target = baseline.artefact.target
     has_speed = not find_target(target).is_on_gpu
-    plan = choose(wish, target, has_data=evidence is not None or ranges is not None)
+    plan = choose(config, target, has_data=evidence is not None or ranges is not None)
     if plan.method and ranges:
         plan = replace(plan, method=ranges.method)
-    found_ranges = _ranges(subject, plan, evidence, ranges)
-    workshop = Workshop(subject, found_ranges, output)
+    found_ranges = _ranges(baseline, plan, evidence, ranges)
+    builder = VariantBuilder(baseline, found_ranges, output)
     found = None
     if evidence is not None:
-        with workshop.measuring(evidence.judged, evidence.judge, evidence.reference) as measures:
+        with builder.measuring(evidence.judged, evidence.judge, evidence.reference) as measures:
             found = search(
                 plan,
                 measures,
-                Budget(wish.constraint, wish.min_speed if has_speed else None, wish.mixtures),
-                lambda: rank(plan, workshop.sites, measures.divergence),
+                SearchConstraints(config.constraint, config.min_speed if has_speed else None, config.mixtures),
+                lambda: rank(plan, builder.points, measures.divergence),
             )
             plan = found.plan
-    conversion = workshop.make(plan)
-    return Quantization(conversion, found_ranges, found, tuple(notes(plan, subject, found is not None)))
+    conversion = builder.make(plan)
+    return Quantization(conversion, found_ranges, found, tuple(notes(plan, baseline, found is not None)))
 
 
-def calibrate(subject: Subject, evidence: Evidence | None, method: str) -> Ranges:
+def calibrate(baseline: BaselineArtefact, evidence: Evidence | None, method: str) -> Ranges:
     """Observe the fp32 graph on the calibration requests, and take every activation's range."""
     if evidence is None:
         raise CalibrationError(f"the method {method} needs calibration data; give requests")
-    rows = subject.rows(evidence.calibration)
+    rows = baseline.rows(evidence.calibration)
     for doubt in doubts(len(evidence.calibration), rows):
         warnings.warn(doubt, stacklevel=2)
-    seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
-    found = ranges_of(seen, method, digest(subject.path), len(evidence.calibration))
+    seen = observe(baseline.path, batches_of(rows, baseline.text.pad_id))
+    found = ranges_of(seen, method, digest(baseline.path), len(evidence.calibration))
     return replace(found, texts=digests((row.ids, row.type_ids, row.mask) for row in rows))
 
 
-def check_task(subject: Subject) -> None:
+def check_task(baseline: BaselineArtefact) -> None:
     """Pass, or refuse a head that integers are not made for.
 
     Raises:
         QuantizationError: a decoder.
     """
-    if subject.task.is_autoregressive:
+    if baseline.task.is_autoregressive:
         raise QuantizationError(
-            f"{subject.task.name} has no int8: a decoder reads back the keys and values that it computed, so errors add"
+            f"{baseline.task.name} has no int8: a decoder reads back the keys and values that it computed, so errors add"
             " up from token to token, and prompts do not show what it will generate; export it in fp32 or fp16"
         )
 
 
-def notes(plan: Plan, subject: Subject, measured: bool) -> Iterator[str]:
+def notes(plan: Plan, baseline: BaselineArtefact, measured: bool) -> Iterator[str]:
     """What a reader of the report must know, a sentence each."""
     if plan.method is None:
         yield "no calibration: scales are taken from each text while it is answered"
@@ -158,18 +162,18 @@ def notes(plan: Plan, subject: Subject, measured: bool) -> Iterator[str]:
         yield "no accuracy was measured; give --calibrate FILE for a plan that is"
     if not plan.is_batch_invariant:
         yield "not batch invariant: an answer depends on what it is batched with; the other plans have no such effect"
-    target = find_target(subject.artefact.target)
+    target = find_target(baseline.artefact.target)
     scheme = SCHEMES[target.name]
-    yield from filter(None, [scheme.note, scheme.token_note if Form.TOKEN in plan.forms else ""])
+    yield from filter(None, [scheme.note, scheme.token_note if Granularity.TOKEN in plan.granularities else ""])
     if target.is_on_gpu:
         yield f"speed was not measured: no engine for {target.name} runs here; its answers are those of the CPU"
 
 
-def _ranges(subject: Subject, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:
+def _ranges(baseline: BaselineArtefact, plan: Plan, evidence: Evidence | None, saved: Ranges | None) -> Ranges | None:
     """What the plan needs: the saved ranges once they are found to belong to this graph, else new ones."""
     if plan.method is None:
         return None
     if saved is None:
-        return calibrate(subject, evidence, plan.method)
-    check_belongs(saved, digest(subject.path), find_sites(ir.load(subject.path)))
+        return calibrate(baseline, evidence, plan.method)
+    check_belongs(saved, digest(baseline.path), find_points(ir.load(baseline.path)))
     return saved

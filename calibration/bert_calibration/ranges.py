@@ -59,14 +59,14 @@ class Ranges:
         method: how they were taken, a key of METHODS.
         graph: the SHA-256 of the graph whose activations were observed.
         requests: how many requests were observed.
-        sites: site -> its range.
+        points: point -> its range.
         texts: what tells the observed texts again, see `held_out.digests`; None where a file does not say.
     """
 
     method: str
     graph: str
     requests: int
-    sites: Mapping[str, Range]
+    points: Mapping[str, Range]
     texts: frozenset[str] | None = None
 
 
@@ -121,7 +121,7 @@ METHODS: Mapping[str, Callable[[Activation], Range]] = {
 
 
 def ranges_of(seen: Mapping[str, Activation], method: str, graph: str, requests: int) -> Ranges:
-    """Every site's range by one method.
+    """Every point's range by one method.
 
     Raises:
         CalibrationError: the method is unknown.

@@ -2,7 +2,7 @@
 
 JSON:
 {"format", "version", "method", "graph", "requests", "texts": [digest of a text that calibrated],
-"ranges": {site: {"low", "high", "smooth", "token_smooth"}}}. Equal calibrations give equal bytes. Without `texts`, no
+"ranges": {point: {"low", "high", "smooth", "token_smooth"}}}. Equal calibrations give equal bytes. Without `texts`, no
 sample is known to be held out from the calibration.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bert_calibration.errors import CalibrationError
 from bert_calibration.held_out import DIGITS
-from bert_calibration.products import Site
+from bert_calibration.products import QuantizationPoint
 from bert_calibration.ranges import LEARNED, METHODS, Range, Ranges
 from bert_runtime import strict_json
 from bert_runtime.errors import BundleError
@@ -57,7 +57,7 @@ def save(ranges: Ranges, path: Path) -> None:
                 "smooth": list(each.smooth),
                 "token_smooth": list(each.token_smooth),
             }
-            for name, each in sorted(ranges.sites.items())
+            for name, each in sorted(ranges.points.items())
         },
     }
     path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -85,15 +85,15 @@ def load(path: Path) -> Ranges:
     texts = None
     if record.has("texts"):
         texts = frozenset(record.strings("texts", _TEXT, f"{DIGITS} hexadecimal digits"))
-    sites = record.record("ranges")
-    found = {name: _range(sites.record(name)) for name in sites.names()}
+    points = record.record("ranges")
+    found = {name: _range(points.record(name)) for name in points.names()}
     record.close()
     if problems:
         raise CalibrationError(f"{path.name}: {'; '.join(problems)}; {_REDO}")
     return Ranges(method, graph, requests, found, texts)
 
 
-def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
+def check_belongs(ranges: Ranges, graph: str, points: Sequence[QuantizationPoint]) -> None:
     """Pass, or say why these ranges are not of this graph, whose SHA-256 is `graph`.
 
     Raises:
@@ -105,14 +105,14 @@ def check_belongs(ranges: Ranges, graph: str, sites: Sequence[Site]) -> None:
             f" {_REDO}: scales of other weights give wrong answers"
         )
     problems = []
-    for site in sites:
-        channels = site.products[0].matrix().shape[0]
-        found = ranges.sites.get(site.name)
+    for point in points:
+        channels = point.products[0].matrix().shape[0]
+        found = ranges.points.get(point.name)
         if found is None:
-            problems.append(f"no range for {site.name}")
+            problems.append(f"no range for {point.name}")
             continue
         problems += [
-            f"{site.name} has {len(factors)} channels to smooth, expected {channels}"
+            f"{point.name} has {len(factors)} channels to smooth, expected {channels}"
             for factors in (found.smooth, found.token_smooth)
             if factors and len(factors) != channels
         ]

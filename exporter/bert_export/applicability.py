@@ -23,7 +23,7 @@ OF_A_CHECKPOINT = frozenset(
         "adapter",
         "revision",
         "masks",
-        "packing",
+        "remove_padding",
         "plain",
         "allow_random_head",
         "ignore_auto_map",
@@ -38,7 +38,7 @@ OF_A_CHECKPOINT = frozenset(
 OF_A_CHOICE = frozenset({"targets", "fp16", "bf16", "int8", "method", "plan"})
 """What `optimize` chooses itself."""
 
-OF_ONE_TARGET = frozenset({"ranges", "profile", "build_engine", "masks", "packing"})
+OF_ONE_TARGET = frozenset({"ranges", "profile", "build_engine", "masks", "remove_padding"})
 """What fits one target, where `optimize` tries several of the CPU."""
 
 

@@ -12,30 +12,29 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from bert_calibration.subject import Floats
-from bert_calibration.subject import Subject as QuantizationSubject
+from bert_calibration.baseline import BaselineArtefact, MixedPrecision
+from bert_export.attention_masks import shares_weights
 from bert_export.bundle_writer import MODEL_FILE, graph_file
 from bert_export.checkpoint import Checkpoint
-from bert_export.engine.compiled import compiled
+from bert_export.context import ExportContext, Made
+from bert_export.cross_kv_graph import fixed_sizes
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
-from bert_export.masks import shares_weights
 from bert_export.options import Variant
 from bert_export.passes import fuse
-from bert_export.passes.gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
-from bert_export.precision.around_integers import half_floats
+from bert_export.passes.fusion_gate import Network, check_folded, check_fusions, count_fusions, expected_fusions
 from bert_export.precision.emulate import emulated
 from bert_export.precision.half import to_half
-from bert_export.precision.ladder import Rung, rungs
+from bert_export.precision.mixed import half_around_int8
 from bert_export.precision.overflow import Feeds
+from bert_export.precision.single_precision import MixedPrecisionStep, mixed_precision_steps
 from bert_export.report import ArtefactReport
 from bert_export.right_padded import Start, by_masks
 from bert_export.saving import LARGEST_FILE, save
-from bert_export.shared_rows import share_rows_of
-from bert_export.source_graph import fixed_sizes
+from bert_export.sequence_packing import pack_sequences_of
+from bert_export.tensorrt.compiled import compiled
 from bert_export.trace import OPSET
-from bert_export.verify import Parity, Subject, verify
-from bert_export.workshop import Made, Workshop
+from bert_export.verify import ArtefactUnderTest, Parity, verify
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
@@ -47,7 +46,7 @@ from bert_runtime.tasks.task import Features, expand
 from bert_runtime.text import TextEncoder
 
 
-def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Made, ...]:
+def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: ExportContext) -> tuple[Made, ...]:
     """Fuse, convert, verify: one artefact, or two that differ in the masks that they answer.
 
     Args:
@@ -56,104 +55,110 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Wo
     Raises:
         GateError: a fusion is missing, the artefact does not answer as torch does, or its engine refuses it.
     """
-    with workshop.stages.stage("fuse"):
+    with context.stages.stage("fuse"):
         done = fuse(graph, variant.target)
-        network = Network.of(checkpoint.task, checkpoint.config, workshop.plain)
+        network = Network.of(checkpoint.task, checkpoint.config, context.plain)
         check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))
-    made = PRECISIONS[variant.precision](checkpoint, graph, variant, workshop)
+    made = PRECISIONS[variant.precision](checkpoint, graph, variant, context)
     if find_target(variant.target).has_profile:
-        return (_with_profile(checkpoint, made, workshop),)
+        return (_with_profile(checkpoint, made, context),)
     if variant.precision != "int8":  # whose second graph is made with it
-        made = _with_shared_rows(checkpoint, made, workshop)
-    return by_masks(made, network, workshop, _Bench(checkpoint, variant, workshop).verify)
+        made = _with_sequence_packing(checkpoint, made, context)
+    return by_masks(made, network, context, _ArtefactBuilder(checkpoint, variant, context).verify)
 
 
-def _with_profile(checkpoint: Checkpoint, made: Made, workshop: Workshop) -> Made:
+def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the profile of its engine, which the engine's own builder has accepted if it is here."""
-    subject = QuantizationSubject(workshop.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
-    with workshop.stages.stage("build"):
-        found = compiled(subject, workshop.quantizing, workshop.profile)
-    report = dataclasses.replace(made.report, kernels=found.told, profile=found.record)
+    subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    with context.stages.stage("build"):
+        found = compiled(subject, context.quantizing, context.profile)
+    report = dataclasses.replace(made.report, kernels=compiled.report, profile=found.record)
     return dataclasses.replace(made, files={**made.files, **found.files}, report=report, profile=found.profile)
 
 
-def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
-    bench = _Bench(checkpoint, variant, workshop)
-    with workshop.stages.stage("fuse"):
-        written = save(graph, bench.path, bench.largest)
-    with workshop.stages.stage("verify"):
-        parity = bench.verify(bench.artefact(written))
-    return bench.made(graph, written, parity)
+def _single(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: ExportContext) -> Made:
+    builder = _ArtefactBuilder(checkpoint, variant, context)
+    with context.stages.stage("fuse"):
+        written = save(graph, builder.path, builder.largest)
+    with context.stages.stage("verify"):
+        parity = builder.verify(builder.artefact(written))
+    return builder.made(graph, written, parity)
 
 
-def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
-    return _narrowed(checkpoint, graph, variant, workshop)[0]
+def _half(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: ExportContext) -> Made:
+    return _narrowed(checkpoint, graph, variant, context)[0]
 
 
-def _narrowed(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Made, Rung]:
+def _narrowed(
+    checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: ExportContext
+) -> tuple[Made, MixedPrecisionStep]:
     """As few nodes in single precision as the gate accepts; what it judges is what a GPU computes, emulated."""
-    bench = _Bench(checkpoint, variant, workshop)
+    builder = _ArtefactBuilder(checkpoint, variant, context)
     failure: GateError | None = None
-    for rung in rungs(graph, bench.texts):
+    for step in mixed_precision_steps(graph, builder.texts):
         narrow = graph.clone()
-        with workshop.stages.stage("convert"):
-            to_half(narrow, rung.kept)
-            written = save(narrow, bench.path, bench.largest)
-            stand_in = save(emulated(narrow), bench.path.with_name("emulated.onnx"))
+        with context.stages.stage("convert"):
+            to_half(narrow, step.kept)
+            written = save(narrow, builder.path, builder.largest)
+            stand_in = save(emulated(narrow), builder.path.with_name("emulated.onnx"))
         try:
-            with workshop.stages.stage("verify"):
-                parity = bench.verify(bench.artefact(stand_in))
-                bench.verify(bench.artefact(written), sweep=False)
+            with context.stages.stage("verify"):
+                parity = builder.verify(builder.artefact(stand_in))
+                builder.verify(builder.artefact(written), sweep=False)
         except GateError as error:
             failure = error
             continue
-        return bench.made(graph, written, parity, rung.reason), rung
-    assert failure is not None  # there is always a first rung
+        return builder.made(graph, written, parity, step.reason), step
+    assert failure is not None  # there is always a first step
     raise failure
 
 
-def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> Made:
+def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: ExportContext) -> Made:
     """The fp32 artefact, verified, and what quantisation makes of it; only the latter goes into the bundle."""
-    folder = workshop.folder / f"fp32-{variant.target}"
+    folder = context.folder / f"fp32-{variant.target}"
     folder.mkdir()
-    base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(workshop, folder=folder))
-    floats, kept = _floats(checkpoint, graph, variant, workshop)
-    bench = _Bench(checkpoint, variant, workshop)
-    subject = QuantizationSubject(folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), floats)
-    with workshop.stages.stage("quantize"):
-        made = make_int8(subject, workshop.quantizing, bench.path)
-    report = dataclasses.replace(base.report, kept=kept, int8=made.report, shared_rows=made.shared_rows)
+    base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(context, folder=folder))
+    mixed_precision, kept = _floats(checkpoint, graph, variant, context)
+    builder = _ArtefactBuilder(checkpoint, variant, context)
+    subject = BaselineArtefact(
+        folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), mixed_precision
+    )
+    with context.stages.stage("quantize"):
+        made = make_int8(subject, context.quantizing, builder.path)
+    report = dataclasses.replace(base.report, kept=kept, int8=made.report, sequence_packing=made.sequence_packing)
     return Made(made.artefact, made.files, base.sizes, report)
 
 
-def _floats(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, workshop: Workshop) -> tuple[Floats | None, str]:
+def _floats(
+    checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: ExportContext
+) -> tuple[MixedPrecision | None, str]:
     """What is around the integers, and what stays in single precision there: half precision wherever the parity gate
     accepts it, with all that it keeps in single."""
     if find_target(variant.target).int8_float_precision != "fp16":
         return None, ""
-    folder = workshop.folder / f"fp16-{variant.target}"
+    folder = context.folder / f"fp16-{variant.target}"
     folder.mkdir()
     try:
         half = dataclasses.replace(variant, precision="fp16")
-        _, rung = _narrowed(checkpoint, graph, half, dataclasses.replace(workshop, folder=folder))
+        _, step = _narrowed(checkpoint, graph, half, dataclasses.replace(context, folder=folder))
     except GateError:
         return None, "everything around the integers, as half precision does not answer as torch does"
-    return half_floats(graph, rung.kept), rung.reason
+    return half_around_int8(graph, step.kept), step.reason
 
 
-def _with_shared_rows(checkpoint: Checkpoint, made: Made, workshop: Workshop) -> Made:
+def _with_sequence_packing(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the graph for texts that share a row, if its target gains by one."""
-    subject = QuantizationSubject(workshop.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
-    with workshop.stages.stage("verify"):
-        shared = share_rows_of(subject)
+    subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    with context.stages.stage("verify"):
+        shared = pack_sequences_of(subject)
     if shared is None:
         return made
-    report = dataclasses.replace(made.report, shared_rows=shared.report)
+    report = dataclasses.replace(made.report, sequence_packing=shared.report)
     return dataclasses.replace(made, artefact=shared.artefact, files=shared.files, report=report)
 
 
-Maker = Callable[[Checkpoint, ir.Model, Variant, Workshop], Made]
+Maker = Callable[[Checkpoint, ir.Model, Variant, ExportContext], Made]
 
 PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half, "int8": _int8}
 
@@ -184,18 +189,18 @@ def text_of(checkpoint: Checkpoint) -> TextEncoder:
     return checkpoint.tokenizer.encoder()
 
 
-class _Bench:
+class _ArtefactBuilder:
     """What every way of making an artefact needs: its record, torch beside it, and the report at the end."""
 
-    def __init__(self, checkpoint: Checkpoint, variant: Variant, workshop: Workshop) -> None:
+    def __init__(self, checkpoint: Checkpoint, variant: Variant, context: ExportContext) -> None:
         self._task, self._settings, self._variant = checkpoint.task, checkpoint.settings, variant
-        self._plain, folder, self._source = workshop.plain, workshop.folder, workshop.source
+        self._plain, folder, self._source = context.plain, context.folder, context.cross_kv_graph
         self._layers = checkpoint.config.num_hidden_layers
         self._kernels = ""
         self.path = folder / graph_file(variant.target, first=not (folder / MODEL_FILE).exists())
-        self.largest = 0 if shares_weights(variant.target, workshop.masks) else LARGEST_FILE
+        self.largest = 0 if shares_weights(variant.target, context.masks) else LARGEST_FILE
         self._head = checkpoint.task.head(text_of(checkpoint), checkpoint.settings)
-        self._reference = workshop.reference
+        self._reference = context.reference
 
     def artefact(self, written: list[str]) -> Artefact:
         """The record of an artefact whose graph is the first of `written`, its external data the others."""
@@ -204,17 +209,17 @@ class _Bench:
         outputs = expand(self._task.graph_outputs(self._plain), self._layers)
         target, precision = self._variant.target, self._variant.precision
         record = Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
-        return record if self._source is None else dataclasses.replace(record, source=self._source.record)
+        return record if self._source is None else dataclasses.replace(record, cross_kv_graph=self._source.record)
 
     def verify(self, artefact: Artefact, sweep: bool = True, start_own: Start = start) -> Parity:
         """The parity gate; without `sweep` on real texts alone. `start_own` starts the artefact's own graph."""
-        folder, source = self.path.parent, artefact.source_artefact
+        folder, source = self.path.parent, artefact.cross_kv_artefact
         engine = start_own(folder, artefact, available_cpus())
         reader = None if source is None else start(folder, source, available_cpus())
         if isinstance(engine, OpenVinoEngine):
             self._kernels = f"{engine.name} runs {engine.fused_attentions} of {self._layers} attentions as one kernel"
         try:
-            return verify(Subject(self._task, self._head, artefact, engine, reader), self._reference, sweep)
+            return verify(ArtefactUnderTest(self._task, self._head, artefact, engine, reader), self._reference, sweep)
         finally:
             for each in (engine, reader):
                 if each is not None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from bert_export import applicability, exporting
-from bert_export.engine.profile import EXAMPLE
+from bert_export.attention_masks import MASKS
 from bert_export.errors import OptionError
-from bert_export.masks import MASKS
-from bert_export.options import ACTIVATIONS, METHODS, PLANS, ExportOptions, Quantizing
+from bert_export.options import ACTIVATIONS, METHODS, PRESETS, ExportOptions, Quantizing
 from bert_export.progress import Stages
+from bert_export.tensorrt.profile import EXAMPLE
 from bert_runtime.cli.boundary import DONE, tell
 from bert_runtime.cli.parser import Parser, number, whole_number
 from bert_runtime.hub import REPOSITORY, import_huggingface_hub
@@ -161,7 +161,7 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
         help="for cuda: an artefact for right-padded attention masks (faster kernels), one for any, or both (default)",
     )
     result.add_argument(
-        "--packing",
+        "--remove-padding",
         action="store_true",
         help="for cuda: the artefact for right-padded masks computes no padding (not tried on a GPU yet)",
     )
@@ -179,7 +179,9 @@ def _add_int8(flags: argparse.ArgumentParser) -> None:
     int8.add_argument(
         "--method", default=usual.method, metavar="NAME", help=f"{', '.join(METHODS)}; auto: smooth, or per-token"
     )
-    int8.add_argument("--plan", default=usual.plan, metavar="NAME", help=f"{' or '.join(PLANS)}; default: faithful")
+    int8.add_argument(
+        "--preset", default=usual.preset, metavar="NAME", help=f"{' or '.join(PRESETS)}; default: accuracy"
+    )
     int8.add_argument(
         "--max-drop",
         type=number,
@@ -226,7 +228,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         calibrate=parsed.calibrate,
         limit=parsed.limit,
         method=parsed.method,
-        plan=parsed.plan,
+        preset=parsed.preset,
         max_drop=parsed.max_drop,
         accept_unproven=parsed.accept_unproven,
         ranges=parsed.ranges,
@@ -234,7 +236,7 @@ def _options(parsed: argparse.Namespace) -> ExportOptions:
         build_engine=parsed.build_engine,
         optimize=parsed.optimize,
         masks=parsed.masks,
-        packing=parsed.packing,
+        remove_padding=parsed.remove_padding,
         plain=parsed.plain,
         allow_random_head=parsed.allow_random_head,
         ignore_auto_map=parsed.ignore_auto_map,

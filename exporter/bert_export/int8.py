@@ -10,18 +10,18 @@ from typing import Any
 
 from bert_calibration import ranges_file
 from bert_calibration.accuracy import Accuracy, AccuracyConstraint
-from bert_calibration.budget import BudgetError
+from bert_calibration.baseline import BaselineArtefact
+from bert_calibration.config import WITHOUT_DATA, QuantizationConfig
+from bert_calibration.mixed_precision import SearchError
 from bert_calibration.quality import Difference, Quality, agreement, difference, qualities
 from bert_calibration.quantize import Evidence, Quantization, quantize
 from bert_calibration.samples import read_samples
 from bert_calibration.sensitivity import Sensitivity, picture
-from bert_calibration.subject import Subject
-from bert_calibration.wish import WITHOUT_DATA, Wish
 from bert_export.errors import GateError
-from bert_export.judged import Judged, told_of
+from bert_export.judged import Judged, report_of
 from bert_export.options import Quantizing
 from bert_export.saving import divide
-from bert_export.shared_rows import SharedRowsReport, share_rows_of
+from bert_export.sequence_packing import SharedRowsReport, pack_sequences_of
 from bert_runtime.manifest import Artefact
 
 PICTURED = "divergence of the outputs from fp32's with this part alone in int8"
@@ -66,10 +66,10 @@ class Int8:
     artefact: Artefact
     files: Mapping[str, Path]
     report: Int8Report
-    shared_rows: SharedRowsReport | None = None
+    sequence_packing: SharedRowsReport | None = None
 
 
-def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | None = None) -> Int8:
+def make_int8(baseline: BaselineArtefact, how: Quantizing, output: Path, judged: Judged | None = None) -> Int8:
     """Quantise a verified fp32 artefact to the file `output`; what was calibrated is written beside it.
 
     Args:
@@ -81,7 +81,7 @@ def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | 
         QuantizationError, CalibrationError: the head, the target or the data are no basis for int8.
         InputError: the samples are wrong, with their lines.
     """
-    judged = judged or judged_on(subject, how)
+    judged = judged or judged_on(baseline, how)
     # Without data nothing was asked to be proven, and the report says so; a loss that the examples show is refused.
     asked = how.constraint if judged.samples else dataclasses.replace(how.constraint, accept_unproven=True)
     judged.check_enough(asked)
@@ -89,32 +89,36 @@ def make_int8(subject: Subject, how: Quantizing, output: Path, judged: Judged | 
     if judged.samples:
         evidence = Evidence(judged.calibration, judged.requests, judged.drop, judged.reference)
     ranges = ranges_file.load(how.ranges) if how.ranges else None
-    wish = Wish(how.method, how.plan, how.max_drop, mixtures=how.mixtures, accept_unproven=how.accept_unproven)
+    config = QuantizationConfig(
+        how.method, how.preset, how.max_drop, mixtures=how.mixtures, accept_unproven=how.accept_unproven
+    )
     try:
-        made = quantize(subject, wish, evidence, output, ranges)
-    except BudgetError as error:
+        made = quantize(baseline, config, evidence, output, ranges)
+    except SearchError as error:
         raise GateError(f"{error}{_worst(error.ranking)}") from error
-    report = _judge(subject, judged, made, asked, output)
+    report = _judge(baseline, judged, made, asked, output)
     graph = divide(output)
     files = {name: output.with_name(name) for name in graph}
-    artefact = dataclasses.replace(subject.quantised(output), data=tuple(graph[1:]))
-    files |= _written(made, subject.artefact.target, output.parent)
-    shared = share_rows_of(dataclasses.replace(subject, directory=output.parent, artefact=artefact, floats=None))
+    artefact = dataclasses.replace(baseline.quantised(output), data=tuple(graph[1:]))
+    files |= _written(made, baseline.artefact.target, output.parent)
+    shared = pack_sequences_of(
+        dataclasses.replace(baseline, directory=output.parent, artefact=artefact, mixed_precision=None)
+    )
     if shared is None:
         return Int8(artefact, files, report)
     return Int8(shared.artefact, {**files, **shared.files}, report, shared.report)
 
 
 def _judge(
-    subject: Subject, judged: Judged, made: Quantization, constraint: AccuracyConstraint, output: Path
+    baseline: BaselineArtefact, judged: Judged, made: Quantization, constraint: AccuracyConstraint, output: Path
 ) -> Int8Report:
     """The verdict on what was written.
 
     Raises:
         GateError: it loses more than the constraint allows.
     """
-    with subject.engine(output) as engine:
-        results = subject.answers(engine, judged.requests)
+    with baseline.engine(output) as engine:
+        results = baseline.answers(engine, judged.requests)
     drop = judged.drop(results, judged.reference)
     accuracy = constraint.judged(drop)
     if not constraint.allows(drop):
@@ -124,21 +128,21 @@ def _judge(
 
 def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, Any] | None:
     """What a manifest says under `quality`; None where nothing is int8."""
-    told = [{"target": artefact.target, **report.to_manifest()} for artefact, report in made if report is not None]
-    return {"artefacts": told} if told else None
+    reported = [{"target": artefact.target, **report.to_manifest()} for artefact, report in made if report is not None]
+    return {"artefacts": reported} if reported else None
 
 
-def judged_on(subject: Subject, how: Quantizing) -> Judged:
+def judged_on(baseline: BaselineArtefact, how: Quantizing) -> Judged:
     """What variants of an fp32 artefact are judged on: samples that do not calibrate, without any the task's examples.
 
     Raises:
         InputError: the samples are wrong, with their lines.
     """
-    settings = subject.manifest.settings
+    settings = baseline.manifest.settings
     file = how.calibrate
-    samples = read_samples(file, subject.task, settings, subject.text, how.limit) if file else None
+    samples = read_samples(file, baseline.task, settings, baseline.text, how.limit) if file else None
     saved = ranges_file.load(how.ranges) if how.ranges else None
-    return Judged.of(subject, samples, how.method not in WITHOUT_DATA, saved)
+    return Judged.of(baseline, samples, how.method not in WITHOUT_DATA, saved)
 
 
 def _report(judged: Judged, made: Quantization, results: Sequence[Any], accuracy: Accuracy) -> Int8Report:
@@ -155,7 +159,7 @@ def _report(judged: Judged, made: Quantization, results: Sequence[Any], accuracy
         changes=tuple(change for change in changes if change is not None),
         agreement=agreement(measure, results, reference),
         accuracy=accuracy.to_json(),
-        data=told_of(judged),
+        data=report_of(judged),
     )
 
 
@@ -176,7 +180,7 @@ def _written(made: Quantization, target: str, folder: Path) -> dict[str, Path]:
 def _worst(ranking: Sequence[Sensitivity], shown: int = 8) -> str:
     if not ranking:
         return ""
-    table = "".join(f"\n  {each.divergence:9.2e}  {each.site}" for each in ranking[:shown])
+    table = "".join(f"\n  {each.divergence:9.2e}  {each.point}" for each in ranking[:shown])
     return f"\ndivergence of the outputs with one part alone in int8, the worst of {len(ranking)}:{table}"
 
 

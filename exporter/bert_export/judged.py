@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from bert_calibration.accuracy import AccuracyConstraint, Drop, least_drop, needed_samples
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.held_out import digests, hold_out, lines_for, seen_by_model
 from bert_calibration.quality import Difference, Measure, Metric, agreement, difference, evaluate, measure_of
 from bert_calibration.ranges import Ranges
 from bert_calibration.samples import Samples, encode
-from bert_calibration.subject import Subject
 from bert_export.errors import GateError
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.request import Request
@@ -28,7 +28,7 @@ class Judged:
     """The requests whose answers count, and what they are measured by.
 
     Attributes:
-        subject: the fp32 artefact whose answers are the measure.
+        baseline: the fp32 artefact whose answers are the measure.
         samples: what was read; None without data.
         measure: the metrics of the head.
         calibration: the requests that calibrate, or did for ranges that were saved; none of them is judged.
@@ -39,7 +39,7 @@ class Judged:
         kind: what they are otherwise.
     """
 
-    subject: Subject
+    baseline: BaselineArtefact
     samples: Samples | None
     measure: Measure[Any, Any]
     calibration: Sequence[Request]
@@ -51,12 +51,12 @@ class Judged:
 
     @classmethod
     def of(
-        cls, subject: Subject, samples: Samples | None, calibrates: bool = True, saved: Ranges | None = None
+        cls, baseline: BaselineArtefact, samples: Samples | None, calibrates: bool = True, saved: Ranges | None = None
     ) -> Judged:
         """The samples that do not calibrate; where nothing has to, all of them.
 
         Args:
-            subject: the fp32 artefact.
+            baseline: the fp32 artefact.
             samples: what was read; None without data.
             calibrates: whether some of them have to.
             saved: ranges that calibrated before; the texts that they name do not judge, and where they name none, no
@@ -65,28 +65,28 @@ class Judged:
         Raises:
             InputError: samples that the head refuses, with their lines.
         """
-        settings = subject.manifest.settings
-        measure = measure_of(subject.task, settings)
+        settings = baseline.manifest.settings
+        measure = measure_of(baseline.task, settings)
         if samples is None:
-            return cls(subject, None, measure, (), answerable(subject), None, held_out=False)
-        encoded = encode(samples, subject.task.head(subject.text, settings))
+            return cls(baseline, None, measure, (), answerable(baseline), None, held_out=False)
+        encoded = encode(samples, baseline.task.head(baseline.text, settings))
         seen = [seen_by_model(each) for each in encoded]
         units = measure.units(samples.golds) if samples.is_labelled else range(len(seen))
         before = {each for each, one in zip(seen, encoded, strict=True) if saved and _calibrated(one, saved)}
         found = hold_out(seen, units, calibrates and saved is None, before)
         calibration = [samples.requests[i] for i in found.calibration]
         if not found.judged:
-            return cls(subject, samples, measure, calibration, answerable(subject), None, found.repeated, False)
+            return cls(baseline, samples, measure, calibration, answerable(baseline), None, found.repeated, False)
         requests = [samples.requests[i] for i in found.judged]
         golds = [samples.golds[i] for i in found.judged] if samples.is_labelled else None
         held_out = saved is None or saved.texts is not None
-        return cls(subject, samples, measure, calibration, requests, golds, found.repeated, held_out, UNTOLD)
+        return cls(baseline, samples, measure, calibration, requests, golds, found.repeated, held_out, UNTOLD)
 
     @cached_property
     def reference(self) -> Sequence[Any]:
         """What fp32 answers, asked once."""
-        with self.subject.engine() as engine:
-            return self.subject.answers(engine, self.requests)
+        with self.baseline.engine() as engine:
+            return self.baseline.answers(engine, self.requests)
 
     @property
     def metric(self) -> Metric[Any, Any] | None:
@@ -165,17 +165,17 @@ def _calibrated(encoded: Encoded, saved: Ranges) -> bool:
     return saved.texts is not None and not saved.texts.isdisjoint(digests(rows))
 
 
-def answerable(subject: Subject) -> list[Request]:
+def answerable(baseline: BaselineArtefact) -> list[Request]:
     """The task's examples that this head can be asked, each text once."""
-    head = subject.task.head(subject.text, subject.manifest.settings)
+    head = baseline.task.head(baseline.text, baseline.manifest.settings)
     found: dict[object, Request] = {}
-    for request in subject.requests(subject.task.examples_for(subject.text)):
+    for request in baseline.requests(baseline.task.examples_for(baseline.text)):
         with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
             found.setdefault(seen_by_model(head.encode(request)), request)
     return list(found.values())
 
 
-def told_of(judged: Judged) -> Mapping[str, Any]:
+def report_of(judged: Judged) -> Mapping[str, Any]:
     """What a report says of the data; empty without data."""
     if judged.samples is None:
         return {}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bert_calibration.accuracy import AccuracyConstraint
 from bert_export import applicability
-from bert_export.engine.profile import Bounds, parse_profile
+from bert_export.attention_masks import mask_problems
 from bert_export.errors import OptionError
-from bert_export.masks import mask_problems
+from bert_export.tensorrt.profile import Bounds, parse_profile
 from bert_runtime import manifest_json
 from bert_runtime.fields import settle
 from bert_runtime.targets import AUTO, BY_NAME, CPU, TARGETS
@@ -20,7 +20,7 @@ _AUTO_FOR = {precision: target.name for target in TARGETS for precision in targe
 
 RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
 METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
-PLANS = ("fast", "faithful")
+PRESETS = ("performance", "accuracy")
 PROFILED = tuple(target.name for target in TARGETS if target.has_profile)
 """The targets whose engine is built for a profile."""
 ACTIVATIONS = ("none", "sigmoid", "softmax")
@@ -28,12 +28,12 @@ ACTIVATIONS = ("none", "sigmoid", "softmax")
 
 @dataclass(frozen=True)
 class Quantizing:
-    """How to make int8 artefacts; see the fields of the same names in ExportOptions, and `mixtures` in Wish."""
+    """How to make int8 artefacts; see the fields of the same names in ExportOptions, and `mixtures` in QuantizationConfig."""
 
     calibrate: Path | None = None
     limit: int | None = None
     method: str = "auto"
-    plan: str | None = None
+    preset: str | None = None
     max_drop: float = 0.01
     ranges: Path | None = None
     mixtures: bool = True
@@ -48,16 +48,16 @@ class Quantizing:
         """What is wrong with the values."""
         if self.method not in METHODS:
             yield f"--method is {self.method!r}, expected one of {', '.join(METHODS)}"
-        if self.plan not in (None, *PLANS):
-            yield f"--plan is {self.plan!r}, expected {' or '.join(PLANS)}"
+        if self.preset not in (None, *PRESETS):
+            yield f"--preset is {self.preset!r}, expected {' or '.join(PRESETS)}"
         if not 0 <= self.max_drop <= 1:
             yield f"--max-drop is {self.max_drop:g}, expected 0 to 1: 0.01 is one point of the task's metric"
         if self.limit is not None and self.limit < 1:
             yield f"--limit is {self.limit}, expected at least 1 sample"
         if self.method in RANGE_METHODS and not (self.calibrate or self.ranges):
             yield f"--method {self.method} takes ranges from data; give --calibrate FILE, or --ranges FILE"
-        if self.plan is not None and not (self.calibrate or self.ranges):
-            yield f"--plan {self.plan} needs calibration data; give --calibrate FILE, or --ranges FILE"
+        if self.preset is not None and not (self.calibrate or self.ranges):
+            yield f"--preset {self.preset} needs calibration data; give --calibrate FILE, or --ranges FILE"
         if self.limit is not None and not self.calibrate:
             yield "--limit belongs to --calibrate; give --calibrate FILE"
 
@@ -89,7 +89,7 @@ class ExportOptions:
             bert_calibration.samples): every other one, 128 at most, makes the ranges, the rest judge the accuracy.
         limit: how many of them to take, evenly over the file.
         method: how ranges are taken; auto is smooth with data and per-token without.
-        plan: fast, or faithful to fp32's answers; None: faithful, but fast for minmax, percentile and entropy.
+        preset: fast, or faithful to fp32's answers; None: accuracy, but performance for minmax, percentile and entropy.
         max_drop: the accuracy constraint, absolute: of the task's metric, or without labels of the share of equal
             answers. How many held-out samples it takes to tell follows from it; see bert_calibration.accuracy.
         accept_unproven: make the int8 bundle although the samples are too few to tell; it says so.
@@ -100,7 +100,7 @@ class ExportOptions:
             CPU, and make what is best for single requests, or for many at once; see bert_export.tuning.
         masks: for the target cuda: an artefact for any attention mask, one for right-padded masks, whose kernels are
             faster, or both, which share their weights. A decoder pads on the left and has the first alone.
-        packing: the one for right-padded masks computes no padding at all; only a GPU runs it, where it was not tried.
+        remove_padding: the one for right-padded masks computes no padding at all; only a GPU runs it, where it was not tried.
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
@@ -129,7 +129,7 @@ class ExportOptions:
     calibrate: Path | None = None
     limit: int | None = None
     method: str = "auto"
-    plan: str | None = None
+    preset: str | None = None
     max_drop: float = 0.01
     accept_unproven: bool = False
     ranges: Path | None = None
@@ -137,7 +137,7 @@ class ExportOptions:
     build_engine: Path | None = None
     optimize: str | None = None
     masks: str = "both"
-    packing: bool = False
+    remove_padding: bool = False
     plain: bool = False
     allow_random_head: bool = False
     ignore_auto_map: bool = False
@@ -166,7 +166,7 @@ class ExportOptions:
             self.calibrate,
             self.limit,
             self.method,
-            self.plan,
+            self.preset,
             self.max_drop,
             self.ranges,
             accept_unproven=self.accept_unproven,
@@ -214,7 +214,7 @@ class ExportOptions:
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
         if not (is_int8 or self.optimize) and self.quantizing != (lengths if own else Quantizing()):
             yield (
-                "--calibrate, --limit, --method, --plan, --max-drop, --accept-unproven and --ranges are for int8; give "
+                "--calibrate, --limit, --method, --preset, --max-drop, --accept-unproven and --ranges are for int8; give "
                 "--int8"
             )
         if "int8" in own and not (self.calibrate or self.ranges):
@@ -222,7 +222,7 @@ class ExportOptions:
             yield f"--target {name} in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
         if not own and (self.profile is not None or self.build_engine is not None):
             yield f"--profile and --build-engine are for TensorRT; give --target {' or '.join(PROFILED)}"
-        yield from mask_problems(self.masks, self.packing, [variant.target for variant in self.variants])
+        yield from mask_problems(self.masks, self.remove_padding, [variant.target for variant in self.variants])
         try:
             self.profile_axes  # noqa: B018 - read for its errors
         except OptionError as error:

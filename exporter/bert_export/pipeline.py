@@ -12,20 +12,20 @@ from bert_export import checkpoint as checkpoints
 from bert_export import demo
 from bert_export.artefacts import make, manifest_of
 from bert_export.bundle_writer import check_output, write
-from bert_export.checkpoint import Checkpoint, LoadOptions, Source
-from bert_export.engine.compiled import build_engines
-from bert_export.engine.plan import require_tensorrt
-from bert_export.engine.profile import profile_of
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
+from bert_export.context import ExportContext
+from bert_export.cross_kv_graph import write_cross_kv_graph
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.passes.fold import fold
 from bert_export.progress import Stages
 from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
-from bert_export.source_graph import write_source
+from bert_export.tensorrt.compiled import build_engines
+from bert_export.tensorrt.plan import require_tensorrt
+from bert_export.tensorrt.profile import profile_of
 from bert_export.trace import trace
 from bert_export.verify.reference import RememberingReference
-from bert_export.workshop import Workshop
 from bert_runtime.tasks import find_task
 
 
@@ -39,9 +39,9 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
     output = options.output or default_output(checkpoint)
     check_output(output, options.force)
     with scratch_folder() as folder:
-        read = write_source(checkpoint, folder, stages)
+        read = write_cross_kv_graph(checkpoint, folder, stages)
         reference = RememberingReference.of(checkpoint, options.plain)
-        workshop = Workshop(
+        context = ExportContext(
             folder,
             stages,
             options.plain,
@@ -50,10 +50,10 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
             options.profile_axes,
             reference,
             masks="any" if checkpoint.task.is_autoregressive else options.masks,
-            packing=options.packing,
+            remove_padding=options.remove_padding,
         )
-        graph = traced(checkpoint, workshop)
-        made = [each for variant in options.variants for each in make(checkpoint, graph.clone(), variant, workshop)]
+        graph = traced(checkpoint, context)
+        made = [each for variant in options.variants for each in make(checkpoint, graph.clone(), variant, context)]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
@@ -113,8 +113,8 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
     problems = []
     if unused:
         problems.append(f"{' and '.join(unused)} mean nothing for {task.name}; leave out what is for another task")
-    if task.is_autoregressive and (options.masks == "right_padded" or options.packing):
-        flag = "--packing" if options.packing else "--masks right_padded"
+    if task.is_autoregressive and (options.masks == "right_padded" or options.remove_padding):
+        flag = "--remove-padding" if options.remove_padding else "--masks right_padded"
         problems.append(f"{flag} means nothing for {task.name}, whose prompts are padded on the left; leave it out")
     if "pooler_output" in outputs and getattr(checkpoint.model, "pooler", None) is None:
         problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
@@ -127,17 +127,17 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         profile_of(inputs, checkpoint.tokenizer.max_length, options.profile_axes)
 
 
-def traced(checkpoint: Checkpoint, workshop: Workshop) -> ir.Model:
+def traced(checkpoint: Checkpoint, context: ExportContext) -> ir.Model:
     """The folded graph that every target starts from: tracing takes longer than all the rest."""
-    with workshop.stages.stage("trace"):
-        graph = trace(rewrite(checkpoint.model, checkpoint.task, workshop.plain, checkpoint.settings))
-    with workshop.stages.stage("fuse"):
+    with context.stages.stage("trace"):
+        graph = trace(rewrite(checkpoint.model, checkpoint.task, context.plain, checkpoint.settings))
+    with context.stages.stage("fuse"):
         fold(graph)
     return graph
 
 
-def _source(options: ExportOptions) -> Source:
+def _source(options: ExportOptions) -> CheckpointLocation:
     """The checkpoint to load: the one named, or the demo checkpoint of the task."""
     if options.model is None:
         return demo.demo_checkpoint(find_task(options.task).name)
-    return Source(options.model, options.adapter, options.revision)
+    return CheckpointLocation(options.model, options.adapter, options.revision)

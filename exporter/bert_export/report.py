@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bert_export.checkpoint.text_gate import TextGateReport
     from bert_export.int8 import Int8Report
-    from bert_export.shared_rows import SharedRowsReport
+    from bert_export.sequence_packing import SharedRowsReport
     from bert_export.tuning.report import Tuning
     from bert_export.verify.report import Check, Parity
 
@@ -28,7 +28,7 @@ class ArtefactReport:
         kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
         profile: what an engine of TensorRT is to be built for, as in its file; None for other targets.
         int8: what quantisation did and cost; None for other precisions.
-        shared_rows: what was found of the graph for texts that share a row; None where there is none.
+        sequence_packing: what was found of the graph for texts that share a row; None where there is none.
     """
 
     fusions: Mapping[str, int]
@@ -37,7 +37,7 @@ class ArtefactReport:
     kernels: str = ""
     profile: Mapping[str, Any] | None = None
     int8: Int8Report | None = None
-    shared_rows: SharedRowsReport | None = None
+    sequence_packing: SharedRowsReport | None = None
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -46,7 +46,7 @@ class ArtefactReport:
 
     def to_manifest(self) -> dict[str, Any]:
         """What a bundle says under `verification`; quantisation is told under `quality`, a profile in its own file."""
-        absent = {"int8", "profile"} | (set() if self.shared_rows else {"shared_rows"})
+        absent = {"int8", "profile"} | (set() if self.sequence_packing else {"sequence_packing"})
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
 
 

@@ -38,8 +38,8 @@ def show(report: ExportReport, console: Console | None = None) -> None:
             _show_int8(artefact.int8, console)
         if artefact.kernels:
             console.print(artefact.kernels, markup=False)
-        if artefact.shared_rows is not None:
-            console.print(str(artefact.shared_rows), markup=False, soft_wrap=True)
+        if artefact.sequence_packing is not None:
+            console.print(str(artefact.sequence_packing), markup=False, soft_wrap=True)
         if artefact.profile is not None:
             _show_profile(artefact.profile, console)
     if report.tuning is not None:
@@ -102,8 +102,8 @@ def _show_int8(int8: Int8Report, console: Console) -> None:
     changes = {change.metric: change for change in int8.changes}
     for quality in int8.metrics:
         change = changes.get(quality.metric)
-        told = ("", "") if change is None else (f"{change.value:+.4f}", f"{change.low:+.4f} to {change.high:+.4f}")
-        table.add_row(quality.metric, f"{quality.value:.4f}", *told)
+        report = ("", "") if change is None else (f"{change.value:+.4f}", f"{change.low:+.4f} to {change.high:+.4f}")
+        table.add_row(quality.metric, f"{quality.value:.4f}", *report)
     agreement = int8.agreement
     table.add_row("same answers as fp32", f"{agreement.value:.4f}", "", f"{agreement.low:.4f} to {agreement.high:.4f}")
     console.print(table)

@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from bert_calibration.baseline import BaselineArtefact, MixedPrecision
 from bert_calibration.owned_folder import scratch_folder
-from bert_calibration.subject import Floats, Subject
 from bert_export.bundle_writer import check_output, graph_file, write
-from bert_export.engine.compiled import Compiled, build_engines, compiled
-from bert_export.engine.plan import require_tensorrt
 from bert_export.int8 import Int8, make_int8, quality_of
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport, ExportReport
+from bert_export.tensorrt.compiled import Compiled, build_engines, compiled
+from bert_export.tensorrt.plan import require_tensorrt
 from bert_runtime import bundle as bundles
 from bert_runtime.targets import find_target
 
@@ -43,7 +43,7 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
         made: list[_Made] = []
         for variant in options.variants:
             path = folder / graph_file(variant.target, first=not made)
-            made.append(_make(Subject.of(bundle, variant.target), options, path, stages))
+            made.append(_make(BaselineArtefact.of(bundle, variant.target), options, path, stages))
         files: dict[str, bytes | Path] = {name: bundle.directory / name for name in kept_files(bundle)}
         for each in made:
             files |= each.files
@@ -78,33 +78,33 @@ class _Made:
     def report(self) -> ArtefactReport:
         """Without parity: there was no torch to compare with."""
         if self.compiled is None:
-            return ArtefactReport({}, None, int8=self.int8.report, shared_rows=self.int8.shared_rows)
-        told, record = self.compiled.told, self.compiled.record
+            return ArtefactReport({}, None, int8=self.int8.report, sequence_packing=self.int8.sequence_packing)
+        told, record = self.compiled.report, self.compiled.record
         return ArtefactReport({}, None, self.kept, told, record, self.int8.report)
 
 
-def _make(subject: Subject, options: ExportOptions, path: Path, stages: Stages) -> _Made:
+def _make(baseline: BaselineArtefact, options: ExportOptions, path: Path, stages: Stages) -> _Made:
     """The int8 variant of one artefact, in the file `path`."""
-    floats, kept = _floats(subject)
+    mixed_precision, kept = _floats(baseline)
     with stages.stage("quantize"):
-        made = make_int8(dataclasses.replace(subject, floats=floats), options.quantizing, path)
-    if not find_target(subject.artefact.target).has_profile:
+        made = make_int8(dataclasses.replace(baseline, mixed_precision=mixed_precision), options.quantizing, path)
+    if not find_target(baseline.artefact.target).has_profile:
         return _Made(made, kept, None)
     with stages.stage("build"):
-        narrow = dataclasses.replace(subject, directory=path.parent, artefact=made.artefact)
+        narrow = dataclasses.replace(baseline, directory=path.parent, artefact=made.artefact)
         return _Made(made, kept, compiled(narrow, options.quantizing, options.profile_axes))
 
 
-def _floats(subject: Subject) -> tuple[Floats | None, str]:
+def _floats(baseline: BaselineArtefact) -> tuple[MixedPrecision | None, str]:
     """What is around the integers. Without torch to ask how far half precision may go, the operators that lose most by
     it stay in single precision; whether the rest answers well is for the accuracy budget to say."""
-    if find_target(subject.artefact.target).int8_float_precision != "fp16":
+    if find_target(baseline.artefact.target).int8_float_precision != "fp16":
         return None, ""
     from bert_export.precision import around_integers, ladder  # noqa: PLC0415 - onnxscript: not for other targets
 
-    base = subject.graph()
+    base = baseline.graph()
     kept = {str(node.name) for node in base.graph if node.op_type in ladder.DELICATE}
-    return around_integers.half_floats(base, kept), "normalisation and softmax"
+    return around_integers.half_around_int8(base, kept), "normalisation and softmax"
 
 
 def kept_files(bundle: bundles.Bundle) -> list[str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bert_runtime.generation.session import GenerationSession
     from bert_runtime.loading import Options, load
     from bert_runtime.pauses import PAUSE, live
-    from bert_runtime.schedule import Budget
+    from bert_runtime.schedule import BatchLimits
     from bert_runtime.session import Session
     from bert_runtime.tasks import TASKS, find_task
     from bert_runtime.tasks.entities import Entity
@@ -75,8 +75,8 @@ __all__ = [
     "TOKEN_CLASSIFICATION",
     "Answer",
     "BackendError",
+    "BatchLimits",
     "BertError",
-    "Budget",
     "BundleError",
     "Encoder",
     "EncoderStates",
@@ -130,7 +130,7 @@ _MODULES = {
     "bert_runtime.generation.session": ("GenerationSession",),
     "bert_runtime.loading": ("Options", "load"),
     "bert_runtime.pauses": ("PAUSE", "live"),
-    "bert_runtime.schedule": ("Budget",),
+    "bert_runtime.schedule": ("BatchLimits",),
     "bert_runtime.session": ("Session",),
     "bert_runtime.tasks": ("TASKS", "find_task"),
     "bert_runtime.tasks.entities": ("Entity",),

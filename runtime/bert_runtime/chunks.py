@@ -19,7 +19,7 @@ ItemT = TypeVar("ItemT")
 
 
 @dataclass(frozen=True)
-class Limits:
+class ChunkLimits:
     """Where a chunk ends.
 
     Attributes:
@@ -55,7 +55,7 @@ def read_chunks(
     source: Iterable[RequestT | Pause],
     prepare: Callable[[RequestT], ItemT],
     size_of: Callable[[ItemT], int],
-    limits: Limits,
+    limits: ChunkLimits,
 ) -> Iterator[Chunk[ItemT]]:
     """The stream, prepared, in parts that are answered together; each is read when it is asked for.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, overload
 
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.by_mask import EngineByMask
-from bert_runtime.backends.engine import Engine, Running, Sharing
+from bert_runtime.backends.engine import Engine, LoadedArtefact, PackedEngine
 from bert_runtime.backends.on_demand import EngineOnDemand
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import Profile, profile_file, read_profile
@@ -24,7 +24,7 @@ from bert_runtime.generation.session import GenerationSession
 from bert_runtime.generation.sources import Sources
 from bert_runtime.hub import located
 from bert_runtime.manifest import Artefact
-from bert_runtime.schedule import Budget, Schedule
+from bert_runtime.schedule import BatchLimits, Schedule
 from bert_runtime.session import Session
 from bert_runtime.targets import AUTO, BY_NAME, ThreadLayout
 from bert_runtime.tasks import find_task
@@ -57,7 +57,7 @@ class Options:
     Attributes:
         target: auto, or the artefact to run; a named one never falls back to another.
         threads: the CPUs to use; None takes those that affinity and cgroup leave this process.
-        budget: the size of the batches that `predict` makes.
+        batch_limits: the size of the batches that `predict` makes.
         cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
             None keeps nothing. What lies there is loaded without a check: let nobody else write to it.
         encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
@@ -76,7 +76,7 @@ class Options:
 
     target: Annotated[str, OneOf((AUTO, *BY_NAME))] = AUTO
     threads: Annotated[int, Range(1, MOST_THREADS)] | None = None
-    budget: Budget = field(default_factory=Budget)
+    batch_limits: BatchLimits = field(default_factory=BatchLimits)
     cache: str | Path | None = None
     encoder: str | Path | None = None
     gpu: GpuOptions = field(default_factory=GpuOptions)
@@ -160,37 +160,37 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     if options.mode == "throughput" and find_task(bundle.manifest.task).is_autoregressive:
         raise InputError("mode is 'throughput', expected latency: each token of a text waits for the one before")
     choice = select(bundle.manifest, options.target)
-    if options.encoder is not None and choice.artefact.source is None:
+    if options.encoder is not None and choice.artefact.cross_kv_graph is None:
         raise InputError(
             f"an encoder is given ({options.encoder}), expected none: the bundle in {bundle.directory} reads no encoder"
         )
     record = bundle.manifest.tokenizer
     text = TextEncoder.from_file(bundle.directory / record.file, record)
-    choice, running = _start(bundle, choice, options)
-    _log.info("%s runs on %s (%s): %s", bundle.directory, running.active_target, running.engine.name, running.reason)
-    target, layout = BY_NAME[running.active_target], options.thread_layout(running.active_target)
-    budget = options.budget
+    choice, loaded = _start(bundle, choice, options)
+    _log.info("%s runs on %s (%s): %s", bundle.directory, loaded.active_target, loaded.engine.name, loaded.reason)
+    target, layout = BY_NAME[loaded.active_target], options.thread_layout(loaded.active_target)
+    limits = options.batch_limits
     if target.has_profile:  # the engine takes no more rows than it is built for
-        most = _profile(bundle, running.artefact, options).axes.get("batch", (1, 1, budget.rows))[2]
-        budget = replace(budget, rows=min(budget.rows, most))
-    if budget.multiple is None:
+        most = _profile(bundle, loaded.artefact, options).axes.get("batch", (1, 1, limits.max_batch_size))[2]
+        limits = replace(limits, max_batch_size=min(limits.max_batch_size, most))
+    if limits.pad_to_multiple_of is None:
         multiple = target.pad_to_multiple_of
-        budget = replace(budget, multiple=multiple.throughput if layout.streams else multiple.latency)
-    task, schedule = find_task(bundle.manifest.task), Schedule(budget, layout.streams, layout.concurrency)
+        limits = replace(limits, pad_to_multiple_of=multiple.throughput if layout.streams else multiple.latency)
+    task, schedule = find_task(bundle.manifest.task), Schedule(limits, layout.streams, layout.concurrency)
     if task.is_autoregressive:
         sources = _sources(bundle, choice, options)
-        return GenerationSession(bundle.manifest, text, running, schedule, sources)
-    return Session(bundle.manifest, task, text, running, schedule)
+        return GenerationSession(bundle.manifest, text, loaded, schedule, sources)
+    return Session(bundle.manifest, task, text, loaded, schedule)
 
 
-def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, Running]:
+def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, LoadedArtefact]:
     """The engine of the choice, or with `auto` of the next one where a GPU's cannot be started after all."""
     try:
-        sharing = _sharing(bundle, choice, options)
-        if sharing is None:
+        packed = _packed_engine(bundle, choice, options)
+        if packed is None:
             engine = _engine(bundle, choice, options)
         else:
-            engine = EngineOnDemand(sharing.engine.name, lambda: _engine(bundle, choice, options))
+            engine = EngineOnDemand(packed.engine.name, lambda: _engine(bundle, choice, options))
     except BackendError as error:
         if choice.fallback is None:
             raise
@@ -199,17 +199,17 @@ def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Ch
         warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=4)  # the caller of `load`
         return _start(bundle, replace(other, reason=f"{other.reason}; {failure}"), options)
     artefact, target, reason = choice.artefact, choice.active_target, choice.reason
-    return choice, Running(artefact, engine, target, reason, choice.right_padded, sharing)
+    return choice, LoadedArtefact(artefact, engine, target, reason, choice.right_padded, packed)
 
 
-def _sharing(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sharing | None:
+def _packed_engine(bundle: bundles.Bundle, choice: Choice, options: Options) -> PackedEngine | None:
     """What answers texts that share rows, in throughput mode on an engine that this is faster on."""
-    artefact = choice.artefact.shared_artefact
+    artefact = choice.artefact.packed_artefact
     is_wanted = options.mode == "throughput" and BY_NAME[choice.active_target].packs_sequences
-    if not is_wanted or artefact is None or choice.artefact.shared_rows is None:
+    if not is_wanted or artefact is None or choice.artefact.sequence_packing is None:
         return None
     engine = choice.start(bundle.directory, artefact, _engine_options(bundle, choice, artefact, options))
-    return Sharing(choice.artefact.shared_rows, engine)
+    return PackedEngine(choice.artefact.sequence_packing, engine)
 
 
 def _engine(bundle: bundles.Bundle, choice: Choice, options: Options) -> Engine:
@@ -225,15 +225,15 @@ def _engine(bundle: bundles.Bundle, choice: Choice, options: Options) -> Engine:
 
 def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Sources | None:
     """Where what a decoder reads besides its prompt comes from; None for one that reads no encoder."""
-    source = choice.artefact.source_artefact
-    if choice.artefact.source is None or source is None:
+    source = choice.artefact.cross_kv_artefact
+    if choice.artefact.cross_kv_graph is None or source is None:
         return None
     encoder = None
     if options.encoder is not None:
         own = replace(options, target=AUTO, encoder=None, revision=None)
         encoder = Encoder(load(options.encoder, FEATURE_EXTRACTION, options=own))
     engine = choice.start(bundle.directory, source, _engine_options(bundle, choice, source, options))
-    return Sources(choice.artefact.source, engine, bundle.manifest.sizes, encoder)
+    return Sources(choice.artefact.cross_kv_graph, engine, bundle.manifest.sizes, encoder)
 
 
 def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
@@ -251,7 +251,7 @@ def _profile(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> Pr
         return options.gpu.profile
     if name in bundle.manifest.files:
         return read_profile(bundle.directory / name)
-    rows, length = options.budget.rows, bundle.manifest.tokenizer.max_length
+    rows, length = options.batch_limits.max_batch_size, bundle.manifest.tokenizer.max_length
     return Profile(
         {
             "batch": (1, min(8, rows), rows),

@@ -40,7 +40,7 @@ class Artefact:
         plain: whether the signature is exactly that of the class in transformers.
         source: the graph that turns an encoder's states into inputs of this one, once for each text that the encoder
             read; None where no encoder is read. `mask`, `opset` and `plain` are of both.
-        shared_rows: the graph that answers the same for several texts in a row; None where there is none. `opset` is of
+        sequence_packing: the graph that answers the same for several texts in a row; None where there is none. `opset` is of
             both.
     """
 
@@ -53,14 +53,14 @@ class Artefact:
     mask: str
     opset: int
     plain: bool
-    source: Graph | None = None
-    shared_rows: Graph | None = None
+    cross_kv_graph: Graph | None = None
+    sequence_packing: Graph | None = None
 
     @property
     def graphs(self) -> tuple[Graph, ...]:
         """The artefact's own graph, and those of the source and of shared rows where there are any."""
         own = Graph(self.file, self.data, self.inputs, self.outputs)
-        return (own, *(graph for graph in (self.source, self.shared_rows) if graph is not None))
+        return (own, *(graph for graph in (self.cross_kv_graph, self.sequence_packing) if graph is not None))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -68,22 +68,22 @@ class Artefact:
         return tuple(dict.fromkeys(name for graph in self.graphs for name in (graph.file, *graph.data)))
 
     @property
-    def source_artefact(self) -> Artefact | None:
+    def cross_kv_artefact(self) -> Artefact | None:
         """The source's graph as an artefact of its own, for an engine to load."""
-        return None if self.source is None else self._of(self.source)
+        return None if self.cross_kv_graph is None else self._of(self.cross_kv_graph)
 
     @property
-    def shared_artefact(self) -> Artefact | None:
+    def packed_artefact(self) -> Artefact | None:
         """The graph of shared rows as an artefact of its own, for an engine to load."""
-        return None if self.shared_rows is None else self._of(self.shared_rows)
+        return None if self.sequence_packing is None else self._of(self.sequence_packing)
 
     def _of(self, graph: Graph) -> Artefact:
         own = replace(self, file=graph.file, data=graph.data, inputs=graph.inputs, outputs=graph.outputs)
-        return replace(own, source=None, shared_rows=None)
+        return replace(own, cross_kv_graph=None, sequence_packing=None)
 
 
 @dataclass(frozen=True)
-class Held:
+class TargetArtefacts:
     """What a bundle holds for a target.
 
     Attributes:
@@ -130,15 +130,15 @@ class Manifest:
     quality: Mapping[str, Any] | None = None
 
     @property
-    def by_target(self) -> dict[str, Held]:
+    def by_target(self) -> dict[str, TargetArtefacts]:
         """Target -> its artefacts, in the manifest's order of targets."""
-        found: dict[str, Held] = {}
+        found: dict[str, TargetArtefacts] = {}
         for artefact in self.artefacts:
             other = found.get(artefact.target)
             if other is None:
-                found[artefact.target] = Held(artefact)
+                found[artefact.target] = TargetArtefacts(artefact)
             elif artefact.mask == RIGHT_PADDED:
-                found[artefact.target] = Held(other.artefact, artefact)
+                found[artefact.target] = TargetArtefacts(other.artefact, artefact)
             else:
-                found[artefact.target] = Held(artefact, other.artefact)
+                found[artefact.target] = TargetArtefacts(artefact, other.artefact)
         return found

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 
 from bert_runtime import strict_json
-from bert_runtime.contradictions import contradictions
 from bert_runtime.errors import BundleError
 from bert_runtime.json_record import Record
 from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest
+from bert_runtime.manifest_consistency import contradictions
 from bert_runtime.targets import BY_NAME, PRECISIONS
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
 from bert_runtime.text import TokenizerRecord
@@ -187,7 +187,7 @@ def _artefact(record: Record) -> Artefact:
         opset=record.integer("opset", 1, 1000),
         plain=record.boolean("plain"),
         source=_second(record.record("source")) if record.has("source") else None,
-        shared_rows=_second(record.record("shared_rows")) if record.has("shared_rows") else None,
+        sequence_packing=_second(record.record("sequence_packing")) if record.has("sequence_packing") else None,
     )
     record.close()
     return artefact
@@ -235,7 +235,7 @@ def _files(record: Record) -> dict[str, FileRecord]:
 
 
 _DEFAULTS: Mapping[type, Mapping[str, object]] = {
-    Artefact: {"source": None, "shared_rows": None},
+    Artefact: {"source": None, "sequence_packing": None},
     HeadSettings: {"activation": None},
     TokenizerRecord: {"truncation_side": "right", "pair_type_ids": (0, 1), "lower_case": False},
 }

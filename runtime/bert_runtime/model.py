@@ -10,12 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.backends.engine import Running
+from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Manifest
 from bert_runtime.schedule import Schedule, collate, plan, split, width
-from bert_runtime.shared_rows import Row, fullest, plan_shared, share, split_shared
+from bert_runtime.sequence_packing import Row, fullest, plan_packed, unpack
 from bert_runtime.streams import Streams
 from bert_runtime.tasks.task import Features, Outputs
 from bert_runtime.text import TextEncoder
@@ -27,24 +27,24 @@ class Model:
     Attributes:
         artefact, engine: what runs, and what runs it. Its `mask` says which attention masks `run` takes.
         right_padded: the artefact that runs in its place for right-padded masks; None where `artefact` runs alone.
-        sharing: what runs in its place for texts, several of which share a row; None where each has a row of its own.
+        packed: what runs in its place for texts, several of which share a row; None where each has a row of its own.
         active_target: where it really runs, such as cuda; cpu where a file for another engine runs on the CPU.
         reason: why there.
-        budget: the size of the batches that it makes.
+        batch_limits: the size of the batches that it makes.
         concurrency: how many calls at once keep its engine busy; 1 where one call has all threads for itself.
     """
 
-    def __init__(self, manifest: Manifest, text: TextEncoder, running: Running, schedule: Schedule) -> None:
+    def __init__(self, manifest: Manifest, text: TextEncoder, loaded: LoadedArtefact, schedule: Schedule) -> None:
         """Put the parts together."""
         self.manifest = manifest
-        self.artefact = running.artefact
-        self.right_padded = running.right_padded
-        self.sharing = running.sharing
-        self.engine = running.engine
-        self.active_target = running.active_target
-        self.reason = running.reason
+        self.artefact = loaded.artefact
+        self.right_padded = loaded.right_padded
+        self.packed = loaded.packed
+        self.engine = loaded.engine
+        self.active_target = loaded.active_target
+        self.reason = loaded.reason
         self.text = text
-        self.budget = schedule.budget
+        self.budget = schedule.limits
         self.concurrency = max(schedule.concurrency, schedule.streams)
         self._streams = Streams(schedule.streams)
 
@@ -79,14 +79,14 @@ class Model:
 
     def _tried(self, rows: Sequence[Features], fetch: Sequence[str]) -> Iterator[tuple[int, Outputs | ItemError]]:
         """The same, where each row of a batch that failed has the error in place of its outputs."""
-        if self.sharing is None:
+        if self.packed is None:
             found = self._streams.start(
                 lambda batch: _tried(lambda: self._padded(batch, rows, fetch), batch), plan(rows, self.budget)
             )
         else:
             found = self._streams.start(
                 lambda batch: _tried(lambda: self._shared(batch, rows, fetch), itertools.chain.from_iterable(batch)),
-                plan_shared(rows, self.budget),
+                plan_packed(rows, self.budget),
             )
         return itertools.chain.from_iterable(found)
 
@@ -94,8 +94,8 @@ class Model:
         """Free the model; using the session afterwards is a BackendError."""
         self._streams.close()
         self.engine.close()
-        if self.sharing is not None:
-            self.sharing.engine.close()
+        if self.packed is not None:
+            self.packed.engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -119,11 +119,11 @@ class Model:
         self, batch: list[Row], rows: Sequence[Features], fetch: Sequence[str]
     ) -> Iterator[tuple[int, Outputs]]:
         """A batch of rows that texts share."""
-        assert self.sharing is not None
+        assert self.packed is not None
         tokens = width(fullest(batch, rows), self.budget)
-        feeds, places = share(batch, rows, self.text.pad_id, self.sharing.graph.inputs, tokens)
-        outputs = self.sharing.engine.run(feeds, fetch)
-        return split_shared(outputs, places, rows, self.sharing.graph.outputs)
+        feeds, segments = pack(batch, rows, self.text.pad_id, self.packed.graph.inputs, tokens)
+        outputs = self.packed.engine.run(feeds, fetch)
+        return unpack(outputs, segments, rows, self.packed.graph.outputs)
 
 
 def _tried(

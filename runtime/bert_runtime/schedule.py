@@ -1,4 +1,4 @@
-"""Which rows run together: batches of similar length under a token budget, and the way there and back.
+"""Which rows run together: batches of similar length under a token limits, and the way there and back.
 
 Padding is work without an answer. Rows of many requests are sorted by length and cut into batches that hold at most
 `tokens` tokens, padding included, so that a long row never widens many short ones. For an engine that prepares itself
@@ -24,29 +24,29 @@ SLACK = 16
 
 
 @dataclass(frozen=True)
-class Budget:
+class BatchLimits:
     """How work is cut.
 
     Attributes:
-        tokens, rows: the most in a batch, padding included.
-        padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
+        max_batch_tokens, max_batch_size: the most in a batch, padding included.
+        max_padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
             up by does not count.
-        multiple: widths are multiples of so many tokens and, of a power of two, round, or as long as the model takes;
+        pad_to_multiple_of: widths are multiples of so many tokens and, of a power of two, round, or as long as the model takes;
             as many rows run together as have a round number of tokens; 1: as they come; None: as is best for the
             engine. A number is round if its first three binary digits are all that are not 0: there are four from 256
             to 511.
-        wait: seconds. Once `predict` has waited so long for its source, it answers what it has read, however small the
+        max_wait: seconds. Once `predict` has waited so long for its source, it answers what it has read, however small the
             batch. A list has nothing to wait for.
 
     Raises:
         InputError: on construction, with every value of a wrong type or out of range.
     """
 
-    tokens: Annotated[int, Range(1)] = 2048
-    rows: Annotated[int, Range(1)] = 64
-    padding: Annotated[float, Range(0)] = 0.05
-    multiple: Annotated[int, Range(1)] | None = None
-    wait: Annotated[float, Range(0)] = 0.05
+    max_batch_tokens: Annotated[int, Range(1)] = 2048
+    max_batch_size: Annotated[int, Range(1)] = 64
+    max_padding: Annotated[float, Range(0)] = 0.05
+    pad_to_multiple_of: Annotated[int, Range(1)] | None = None
+    max_wait: Annotated[float, Range(0)] = 0.05
 
     def __post_init__(self) -> None:
         problems = settle(self)
@@ -56,21 +56,21 @@ class Budget:
     @property
     def is_coarse(self) -> bool:
         """Whether batches have round shapes."""
-        return (self.multiple or 1) > 1
+        return (self.pad_to_multiple_of or 1) > 1
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """`budget` for each batch. As many threads as `streams` says run them beside the caller's own; 0: it runs them.
+    """`limits` for each batch. As many threads as `streams` says run them beside the caller's own; 0: it runs them.
     For `concurrency` see Model."""
 
-    budget: Budget = Budget()
+    limits: BatchLimits = BatchLimits()
     streams: int = 0
     concurrency: int = 1
 
 
-def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
-    """Indices of `features` in batches, the longest rows first; a row that exceeds the budget alone is its own batch.
+def plan(features: Sequence[Features], limits: BatchLimits) -> list[list[int]]:
+    """Indices of `features` in batches, the longest rows first; a row that exceeds the limits alone is its own batch.
 
     Only rows with the same number of choices share a batch. Memory for the longest serves all that come after, and
     while they run there is time to encode what comes next.
@@ -81,36 +81,36 @@ def plan(features: Sequence[Features], budget: Budget) -> list[list[int]]:
     batches: list[list[int]] = []
     begun = 0
     while begun < len(order):
-        count = _together([features[i].ids.shape for i in order[begun : begun + budget.rows]], budget)
+        count = _together([features[i].ids.shape for i in order[begun : begun + limits.max_batch_size]], limits)
         batches.append(order[begun : begun + count])
         begun += count
     return batches[::-1]
 
 
-def _together(shapes: Sequence[tuple[int, ...]], budget: Budget) -> int:
+def _together(shapes: Sequence[tuple[int, ...]], limits: BatchLimits) -> int:
     """How many of the first rows are one batch; the shapes of their ids are sorted, so the last decides the width."""
     own = count = 0  # tokens without padding, but for what widths are rounded up by; rows
     for shape in shapes:
-        size = _size(shape, budget)
+        size = _size(shape, limits)
         own += size
-        if count and not (shape[:-1] == shapes[0][:-1] and _fits(budget, count + 1, size, own)):
+        if count and not (shape[:-1] == shapes[0][:-1] and _fits(limits, count + 1, size, own)):
             break
         count += 1
-    if budget.is_coarse:
-        return next((rows for rows in range(count, 1, -1) if is_round(rows * _size(shapes[rows - 1], budget))), 1)
+    if limits.is_coarse:
+        return next((rows for rows in range(count, 1, -1) if is_round(rows * _size(shapes[rows - 1], limits))), 1)
     return count
 
 
-def _size(shape: tuple[int, ...], budget: Budget) -> int:
+def _size(shape: tuple[int, ...], limits: BatchLimits) -> int:
     """Tokens of a row whose ids have this shape, in a batch of rows that are no longer."""
-    return math.prod(shape[:-1]) * width(shape[-1], budget)
+    return math.prod(shape[:-1]) * width(shape[-1], limits)
 
 
-def width(length: int, budget: Budget) -> int:
+def width(length: int, limits: BatchLimits) -> int:
     """Of a batch whose longest row has `length` tokens."""
-    if not budget.is_coarse:
+    if not limits.is_coarse:
         return length
-    step = _up(_step(length), budget.multiple or 1)
+    step = _up(_step(length), limits.pad_to_multiple_of or 1)
     return _up(length, step)
 
 
@@ -119,7 +119,7 @@ def _up(number: int, multiple: int) -> int:
 
 
 def is_round(number: int) -> bool:
-    """Whether it is a round number of tokens; see Budget."""
+    """Whether it is a round number of tokens; see BatchLimits."""
     return number % _step(number) == 0
 
 
@@ -128,10 +128,14 @@ def _step(number: int) -> int:
     return 1 << max(0, number.bit_length() - 3)
 
 
-def _fits(budget: Budget, rows: int, size: int, own: int) -> bool:
+def _fits(limits: BatchLimits, rows: int, size: int, own: int) -> bool:
     """Whether `rows` rows of `size` tokens, `own` of them no padding, are one batch."""
     whole = rows * size
-    return rows <= budget.rows and whole <= budget.tokens and whole - own <= max(SLACK, budget.padding * whole)
+    return (
+        rows <= limits.max_batch_size
+        and whole <= limits.max_batch_tokens
+        and whole - own <= max(SLACK, limits.max_padding * whole)
+    )
 
 
 def collate(rows: Sequence[Features], pad_id: int, least: int = 0) -> dict[str, IntArray]:

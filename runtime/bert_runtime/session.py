@@ -9,8 +9,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from bert_runtime.backends.engine import Running
-from bert_runtime.chunks import Chunk, Limits, read_chunks
+from bert_runtime.backends.engine import LoadedArtefact
+from bert_runtime.chunks import Chunk, ChunkLimits, read_chunks
 from bert_runtime.errors import BackendError, InputError, InternalError, ItemError, item_error
 from bert_runtime.manifest import Manifest
 from bert_runtime.model import Model
@@ -32,10 +32,10 @@ _Item: TypeAlias = "tuple[RequestT, Encoded] | ItemError"
 LOOKAHEAD = 256
 """How many requests `predict` reads before it answers: what length-aware batches are chosen from."""
 
-BULK = 1024
+BULK_LOOKAHEAD = 1024
 """The same in throughput mode, where the next so many are read and encoded while these are answered."""
 
-HELD = 2**19
+MAX_BUFFERED_TOKENS = 2**19
 """Tokens of encoded requests beyond which `predict` reads no further: long texts must not fill the memory."""
 
 
@@ -55,11 +55,11 @@ class Session(Model, Generic[RequestT, ResultT]):
         manifest: Manifest,
         task: Task[RequestT, Any, ResultT],
         text: TextEncoder,
-        running: Running,
+        loaded: LoadedArtefact,
         schedule: Schedule,
     ) -> None:
         """Put the parts together; `bert_runtime.load` is the way to make one."""
-        super().__init__(manifest, text, running, schedule)
+        super().__init__(manifest, text, loaded, schedule)
         self.task = task
         self._head: Head[RequestT, Encoded, ResultT] = task.head(text, manifest.settings)
         self._fetch = self._head.fetch(tuple(spec.name for spec in self.artefact.outputs))
@@ -84,7 +84,7 @@ class Session(Model, Generic[RequestT, ResultT]):
         self, requests: Requests[RequestT], errors: Literal["raise", "return"] = "raise"
     ) -> Iterator[ResultT | ItemError]:
         """Answer a stream in its own order, in batches of similar length; holds LOOKAHEAD requests at a time, and twice
-        BULK in throughput mode.
+        BULK_LOOKAHEAD in throughput mode.
 
         A request that has no answer takes no other with it. Its error names its index: with `errors="return"` it stands
         in the answer's place; with `errors="raise"` every answer before it comes first, then it is raised. It is an
@@ -92,7 +92,7 @@ class Session(Model, Generic[RequestT, ResultT]):
         not finite; or an InternalError. What a batch meets is blamed on no request before it was tried again alone.
 
         The first request is answered before the next is read, in throughput mode as many as run at once; and when a
-        source takes longer than `Budget.wait`, what it gave is answered. It is read in the caller's thread: for one
+        source takes longer than `BatchLimits.max_wait`, what it gave is answered. It is read in the caller's thread: for one
         that waits for an answer before it gives the next request, see `bert_runtime.live`.
 
         Raises:
@@ -144,7 +144,9 @@ class Session(Model, Generic[RequestT, ResultT]):
 
     def _stream(self, requests: Requests[RequestT], strict: bool) -> Iterator[ResultT | ItemError]:
         streams = self._streams.count
-        limits = Limits(max(1, streams), BULK if streams else LOOKAHEAD, HELD, self.budget.wait)
+        limits = ChunkLimits(
+            max(1, streams), BULK_LOOKAHEAD if streams else LOOKAHEAD, MAX_BUFFERED_TOKENS, self.limits.max_wait
+        )
         begun: deque[Iterator[ResultT | ItemError]] = deque()
         for chunk in read_chunks(requests, self._prepared, _tokens, limits):
             begun.append(self._answers(chunk))

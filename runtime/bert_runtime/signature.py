@@ -69,7 +69,7 @@ Specs = tuple[TensorSpec, ...]
 
 def _templates(artefact: Artefact, task: Task[Any, Any, Any]) -> list[tuple[str, Specs, Specs]]:
     """(place in the artefact, the tensors there, those of the task)."""
-    source, reading = artefact.source, task.cross_attention
+    source, reading = artefact.cross_kv_graph, task.cross_attention
     expected = [
         ("inputs", artefact.inputs, task.inputs(artefact.plain, source is not None)),
         ("outputs", artefact.outputs, task.graph_outputs(artefact.plain)),
@@ -77,29 +77,29 @@ def _templates(artefact: Artefact, task: Task[Any, Any, Any]) -> list[tuple[str,
     if source is not None and reading is not None:
         expected.append(("source.inputs", source.inputs, reading.source_inputs))
         expected.append(("source.outputs", source.outputs, reading.source_outputs))
-    shared, sharing = artefact.shared_rows, task.shared_rows
-    if shared is not None and sharing is not None:
-        expected.append(("shared_rows.inputs", shared.inputs, sharing.inputs))
-        expected.append(("shared_rows.outputs", shared.outputs, sharing.outputs))
+    shared, packed = artefact.sequence_packing, task.sequence_packing
+    if shared is not None and packed is not None:
+        expected.append(("sequence_packing.inputs", shared.inputs, packed.inputs))
+        expected.append(("sequence_packing.outputs", shared.outputs, packed.outputs))
     return expected
 
 
 def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
     """A source where there is none to read, or beside an artefact that reads none."""
-    with_source = [i for i, artefact in enumerate(manifest.artefacts) if artefact.source is not None]
+    with_source = [i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is not None]
     if with_source and task.cross_attention is None:
         yield f"artefacts[{with_source[0]}].source is given, expected none: {task.name} reads no encoder"
     elif 0 < len(with_source) < len(manifest.artefacts):
-        without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.source is None)
+        without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is None)
         yield f"artefacts[{without}].source is missing, expected one in every artefact or in none"
 
 
 def _shared_rows_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
     """A graph for shared rows where the task has none."""
     for i, artefact in enumerate(manifest.artefacts):
-        if artefact.shared_rows is not None and (task.shared_rows is None or artefact.plain):
+        if artefact.sequence_packing is not None and (task.sequence_packing is None or artefact.plain):
             whose = f"{task.name}{' (plain)' if artefact.plain else ''}"
-            yield f"artefacts[{i}].shared_rows is given, expected none: texts of {whose} share no row"
+            yield f"artefacts[{i}].sequence_packing is given, expected none: texts of {whose} share no row"
 
 
 def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Iterator[str]:

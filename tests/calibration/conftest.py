@@ -1,4 +1,4 @@
-"""Tiny golden bundles of every head as subjects, with requests that their vocabulary of letters can spell."""
+"""Tiny golden bundles of every head as baseline, with requests that their vocabulary of letters can spell."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from bert_calibration.subject import Subject
+from bert_calibration.baseline import BaselineArtefact
 from bert_runtime import bundle as bundles
 from bert_runtime.tasks.request import Request
 from bert_runtime.text import TextEncoder
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
-GetSubject = Callable[[str, str], Subject]
+GetBaseline = Callable[[str, str], BaselineArtefact]
 
 
 def golden_text(**renamed: str) -> TextEncoder:
@@ -33,8 +33,8 @@ def sentence(random: np.random.Generator) -> str:
     return " ".join(random.choice(words, size=int(random.integers(2, 9))))
 
 
-def requests_of(subject: Subject, number: int, seed: int = 0) -> list[Request]:
-    """So many requests of the subject's task, of different lengths; fill-mask rows with one or two masks."""
+def requests_of(baseline: BaselineArtefact, number: int, seed: int = 0) -> list[Request]:
+    """So many requests of the baseline's task, of different lengths; fill-mask rows with one or two masks."""
     random = np.random.default_rng(seed)
     records: list[Mapping[str, object]] = []
     for _ in range(number):
@@ -48,15 +48,15 @@ def requests_of(subject: Subject, number: int, seed: int = 0) -> list[Request]:
             "multiple-choice": {"prompt": one[:8].strip(), "choices": [other[:9].strip(), one[:3].strip()]},
             "next-sentence-prediction": {"text": one[:12].strip(), "next_text": other[:12].strip()},
         }
-        records.append(by_task.get(subject.task.name, {"text": one}))
-    return subject.requests(records)
+        records.append(by_task.get(baseline.task.name, {"text": one}))
+    return baseline.requests(records)
 
 
 @pytest.fixture(scope="session")
-def subject() -> GetSubject:
+def baseline() -> GetBaseline:
     """(task, target) -> the golden bundle's artefact."""
 
-    def get(task: str, target: str) -> Subject:
-        return Subject.of(bundles.read(GOLDEN / task), target)
+    def get(task: str, target: str) -> BaselineArtefact:
+        return BaselineArtefact.of(bundles.read(GOLDEN / task), target)
 
     return get

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.calibration.conftest import GetSubject, requests_of
+from tests.calibration.conftest import GetBaseline, requests_of
 
 from bert_calibration.batches import Batch, batches_of, doubts, encode
 from bert_calibration.errors import CalibrationError
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks.task import Features
 
 
@@ -19,7 +19,7 @@ def row(length: int, masks: int | None = None) -> Features:
 
 
 def one_batch(*rows: Features) -> Batch:
-    (batch,) = batches_of(rows, 0, Budget())
+    (batch,) = batches_of(rows, 0, BatchLimits())
     return batch
 
 
@@ -43,18 +43,18 @@ def test_an_activation_with_a_row_for_each_text_has_no_padding() -> None:
     assert one_batch(row(2), row(4), row(4)).kept(3).tolist() == [True, True, True]
 
 
-def test_padding_between_choices_of_unequal_length_is_no_token(subject: GetSubject) -> None:
-    choices = subject("multiple-choice", "cpu")
+def test_padding_between_choices_of_unequal_length_is_no_token(baseline: GetBaseline) -> None:
+    choices = baseline("multiple-choice", "cpu")
     rows = choices.rows(requests_of(choices, 6))
-    (batch,) = batches_of(rows, choices.text.pad_id, Budget(padding=1))
+    (batch,) = batches_of(rows, choices.text.pad_id, BatchLimits(max_padding=1))
 
     assert batch.tokens.ndim == 3
     assert batch.kept(batch.tokens.size).sum() == sum(int(each.mask.sum()) for each in rows)
 
 
-def test_no_request_is_an_error_that_says_what_to_give(subject: GetSubject) -> None:
+def test_no_request_is_an_error_that_says_what_to_give(baseline: GetBaseline) -> None:
     with pytest.raises(CalibrationError, match=r"holds no request, expected at least 32; give the texts"):
-        encode(subject("question-answering", "cpu").task.head, [])  # type: ignore[arg-type]
+        encode(baseline("question-answering", "cpu").task.head, [])  # type: ignore[arg-type]
 
 
 def test_few_requests_and_one_length_are_doubted() -> None:

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from tests.calibration.conftest import GetSubject, requests_of
+from tests.calibration.conftest import GetBaseline, requests_of
 
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import batches_of
 from bert_calibration.convert import Conversion, convert
 from bert_calibration.errors import QuantizationError
 from bert_calibration.observe import observe
-from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, Plan
-from bert_calibration.products import find_sites
+from bert_calibration.plans import ACCURACY, DYNAMIC, PER_TOKEN, PERFORMANCE, Plan
+from bert_calibration.products import find_points
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import digest
-from bert_calibration.subject import Subject
 from bert_calibration.targets import SCHEMES
 from bert_runtime.schedule import collate
 
@@ -37,23 +37,23 @@ HEADS = (
 CPU = SCHEMES["cpu"].plans
 INVARIANT = tuple(plan for plan in CPU.values() if plan.is_batch_invariant)
 PLAIN = (
-    ("question-answering", "openvino", FAST),
-    ("question-answering", "openvino", FAITHFUL),
+    ("question-answering", "openvino", PERFORMANCE),
+    ("question-answering", "openvino", ACCURACY),
     ("text-classification", "portable", PER_TOKEN),
-    ("question-answering", "tensorrt", FAST),
+    ("question-answering", "tensorrt", PERFORMANCE),
 )
 
 
-def ranges(subject: Subject, plan: Plan) -> Ranges | None:
+def ranges(baseline: BaselineArtefact, plan: Plan) -> Ranges | None:
     if plan.method is None:
         return None
-    seen = observe(subject.path, batches_of(subject.rows(requests_of(subject, 40)), subject.text.pad_id))
-    return ranges_of(seen, plan.method, digest(subject.path), 40)
+    seen = observe(baseline.path, batches_of(baseline.rows(requests_of(baseline, 40)), baseline.text.pad_id))
+    return ranges_of(seen, plan.method, digest(baseline.path), 40)
 
 
-def made(subject: Subject, plan: Plan, output: Path, target: str | None = None) -> Conversion:
-    model = ir.load(subject.path)
-    conversion = convert(model, target or subject.artefact.target, plan, ranges(subject, plan))
+def made(baseline: BaselineArtefact, plan: Plan, output: Path, target: str | None = None) -> Conversion:
+    model = ir.load(baseline.path)
+    conversion = convert(model, target or baseline.artefact.target, plan, ranges(baseline, plan))
     ir.save(model, output)
     return conversion
 
@@ -65,23 +65,23 @@ def zeros(graph: ir.Graph) -> dict[str, int]:
 
 
 @contextmanager
-def run(subject: Subject, file: Path) -> Iterator[Any]:
+def run(baseline: BaselineArtefact, file: Path) -> Iterator[Any]:
     """Rows of requests -> the outputs of one batch of them."""
-    with subject.engine(file) as engine:
+    with baseline.engine(file) as engine:
 
         def outputs(rows: Any) -> dict[str, Any]:
-            feeds = collate(rows, subject.text.pad_id)
-            names = [spec.name for spec in subject.artefact.outputs]
-            return engine.run({spec.name: feeds[spec.name] for spec in subject.artefact.inputs}, names)
+            feeds = collate(rows, baseline.text.pad_id)
+            names = [spec.name for spec in baseline.artefact.outputs]
+            return engine.run({spec.name: feeds[spec.name] for spec in baseline.artefact.inputs}, names)
 
         yield outputs
 
 
-def gap(subject: Subject, file: Path) -> float:
+def gap(baseline: BaselineArtefact, file: Path) -> float:
     """How far outputs are from fp32 for requests that were not calibrated on: the root mean square of differences,
     relative to fp32's."""
-    rows = subject.rows(requests_of(subject, 16, seed=1))
-    with run(subject, file) as one, run(subject, subject.path) as other:
+    rows = baseline.rows(requests_of(baseline, 16, seed=1))
+    with run(baseline, file) as one, run(baseline, baseline.path) as other:
         pairs = [(one([row])[name], value) for row in rows for name, value in other([row]).items()]
     differences = np.concatenate([(a - b).ravel() for a, b in pairs])
     values = np.concatenate([b.ravel() for _, b in pairs])
@@ -91,11 +91,11 @@ def gap(subject: Subject, file: Path) -> float:
 @pytest.mark.parametrize("plan", CPU.values(), ids=CPU)
 @pytest.mark.parametrize("task", HEADS)
 def test_every_head_is_quantised_whole_and_stays_close(
-    task: str, plan: Plan, subject: GetSubject, tmp_path: Path
+    task: str, plan: Plan, baseline: GetBaseline, tmp_path: Path
 ) -> None:
-    found = subject(task, "cpu")
+    found = baseline(task, "cpu")
     conversion = made(found, plan, tmp_path / "model.onnx")
-    products = sum(len(site.products) for site in find_sites(ir.load(found.path)))
+    products = sum(len(point.products) for point in find_points(ir.load(found.path)))
 
     assert sum(conversion.operators.values()) == products >= 8
     assert conversion.embedding
@@ -104,9 +104,9 @@ def test_every_head_is_quantised_whole_and_stays_close(
 
 @pytest.mark.parametrize(("task", "target", "plan"), PLAIN)
 def test_a_graph_of_plain_operators_gets_q_and_dq_and_stays_close(
-    task: str, target: str, plan: Plan, subject: GetSubject, tmp_path: Path
+    task: str, target: str, plan: Plan, baseline: GetBaseline, tmp_path: Path
 ) -> None:
-    found = subject(task, "portable")
+    found = baseline(task, "portable")
     conversion = made(found, plan, tmp_path / "model.onnx", target)
     graph = ir.load(tmp_path / "model.onnx").graph
 
@@ -116,9 +116,9 @@ def test_a_graph_of_plain_operators_gets_q_and_dq_and_stays_close(
 
 
 def test_tensorrt_gets_signed_integers_without_zero_points_and_float_tables(
-    subject: GetSubject, tmp_path: Path
+    baseline: GetBaseline, tmp_path: Path
 ) -> None:
-    made(subject("question-answering", "portable"), FAST, tmp_path / "model.onnx", "tensorrt")
+    made(baseline("question-answering", "portable"), PERFORMANCE, tmp_path / "model.onnx", "tensorrt")
     graph = ir.load(tmp_path / "model.onnx").graph
     zeros = [value.const_value for name, value in graph.initializers.items() if name.endswith(".zero")]
 
@@ -131,9 +131,9 @@ def test_tensorrt_gets_signed_integers_without_zero_points_and_float_tables(
 @pytest.mark.parametrize("plan", INVARIANT, ids=[plan.name for plan in INVARIANT])
 @pytest.mark.parametrize("task", ["question-answering", "pretraining", "multiple-choice"])
 def test_a_row_answers_the_same_alone_and_in_any_batch(
-    task: str, plan: Plan, subject: GetSubject, tmp_path: Path
+    task: str, plan: Plan, baseline: GetBaseline, tmp_path: Path
 ) -> None:
-    found = subject(task, "cpu")
+    found = baseline(task, "cpu")
     made(found, plan, tmp_path / "model.onnx")
     rows = found.rows(requests_of(found, 12, seed=2))
     with run(found, tmp_path / "model.onnx") as outputs:
@@ -144,8 +144,8 @@ def test_a_row_answers_the_same_alone_and_in_any_batch(
                 np.testing.assert_allclose(same, alone[0], atol=1e-4)
 
 
-def test_dynamic_says_that_batches_matter_and_they_do(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
+def test_dynamic_says_that_batches_matter_and_they_do(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
     made(found, DYNAMIC, tmp_path / "model.onnx")
     rows = found.rows(requests_of(found, 12, seed=2))
     with run(found, tmp_path / "model.onnx") as outputs:
@@ -155,41 +155,41 @@ def test_dynamic_says_that_batches_matter_and_they_do(subject: GetSubject, tmp_p
     assert np.abs(together[0, : alone.shape[1]] - alone[0]).max() > 1e-3
 
 
-@pytest.mark.parametrize("plan", [FAST, FAITHFUL, PER_TOKEN], ids=lambda plan: plan.name)
-def test_the_same_graph_and_ranges_give_the_same_bytes(plan: Plan, subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("fill-mask", "cpu")
+@pytest.mark.parametrize("plan", [PERFORMANCE, ACCURACY, PER_TOKEN], ids=lambda plan: plan.name)
+def test_the_same_graph_and_ranges_give_the_same_bytes(plan: Plan, baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("fill-mask", "cpu")
     for name in ("one.onnx", "other.onnx"):
         made(found, plan, tmp_path / name)
 
     assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "other.onnx").read_bytes()
 
 
-def test_a_table_that_the_vocabulary_reads_too_is_stored_once(subject: GetSubject, tmp_path: Path) -> None:
-    made(subject("fill-mask", "cpu"), FAST, tmp_path / "model.onnx")
+def test_a_table_that_the_vocabulary_reads_too_is_stored_once(baseline: GetBaseline, tmp_path: Path) -> None:
+    made(baseline("fill-mask", "cpu"), PERFORMANCE, tmp_path / "model.onnx")
     stored = [name for name in ir.load(tmp_path / "model.onnx").graph.initializers if "decoder.weight" in name]
 
     assert sorted(stored) == ["cls.predictions.decoder.weight.int8", "cls.predictions.decoder.weight.scale"]
 
 
-def test_kept_sites_stay_as_they_were(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
+def test_kept_sites_stay_as_they_were(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
     name = "bert.encoder.layer.1.output.dense"
-    conversion = made(found, FAITHFUL.keeping(name), tmp_path / "model.onnx")
+    conversion = made(found, ACCURACY.keeping(name), tmp_path / "model.onnx")
 
     assert conversion.kept == (name,)
     assert f"{name}.weight" in ir.load(tmp_path / "model.onnx").graph.initializers
 
 
-def test_all_sites_kept_and_a_float_table_is_fp32(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
-    sites = [site.name for site in find_sites(ir.load(found.path))]
-    made(found, replace(FAITHFUL.keeping(*sites), embedding=False), tmp_path / "model.onnx")
+def test_all_sites_kept_and_a_float_table_is_fp32(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
+    points = [point.name for point in find_points(ir.load(found.path))]
+    made(found, replace(ACCURACY.keeping(*points), embedding=False), tmp_path / "model.onnx")
 
     assert gap(found, tmp_path / "model.onnx") < 1e-6
 
 
-def test_a_missing_product_is_named(subject: GetSubject) -> None:
-    found = subject("question-answering", "cpu")
+def test_a_missing_product_is_named(baseline: GetBaseline) -> None:
+    found = baseline("question-answering", "cpu")
     model = ir.load(found.path)
     model.graph.initializers["bert.encoder.layer.1.output.dense.weight"].name = "hidden"
 
@@ -207,13 +207,13 @@ def test_a_missing_product_is_named(subject: GetSubject) -> None:
             "which tensorrt has not; it takes static scales only: give calibration data",
         ),
         ("openvino", DYNAMIC, "plan dynamic has dynamic scales, which openvino has not"),
-        ("cpu", FAST, "plan fast needs ranges; calibrate first"),
+        ("cpu", PERFORMANCE, "plan fast needs ranges; calibrate first"),
         ("cpu", PER_TOKEN.keeping("nothing.here"), "nothing called nothing.here to keep"),
         ("openvino", DYNAMIC.keeping("x"), "which openvino has not.*called x to keep"),
     ],
 )
-def test_what_does_not_fit_is_refused(target: str, plan: Plan, message: str, subject: GetSubject) -> None:
-    model = ir.load(subject("question-answering", "cpu").path)
+def test_what_does_not_fit_is_refused(target: str, plan: Plan, message: str, baseline: GetBaseline) -> None:
+    model = ir.load(baseline("question-answering", "cpu").path)
 
     with pytest.raises(QuantizationError, match=message):
         convert(model, target, plan, None)
@@ -221,9 +221,9 @@ def test_what_does_not_fit_is_refused(target: str, plan: Plan, message: str, sub
 
 @pytest.mark.parametrize(("target", "early"), [("openvino", 2), ("portable", 0), ("tensorrt", 0)])
 def test_for_openvino_what_attention_gives_is_rounded_before_its_heads_are_joined(
-    target: str, early: int, subject: GetSubject, tmp_path: Path
+    target: str, early: int, baseline: GetBaseline, tmp_path: Path
 ) -> None:
-    made(subject("question-answering", "portable"), FAST, tmp_path / "model.onnx", target)
+    made(baseline("question-answering", "portable"), PERFORMANCE, tmp_path / "model.onnx", target)
     graph = ir.load(tmp_path / "model.onnx").graph
     rounded = [node for node in graph if node.op_type == "QuantizeLinear"]
     readers = [use.node.op_type for node in rounded for use in node.outputs[0].uses()]
@@ -233,12 +233,12 @@ def test_for_openvino_what_attention_gives_is_rounded_before_its_heads_are_joine
     assert readers.count("DequantizeLinear") == len(rounded) - early
 
 
-def test_integers_without_zero_points_are_those_with_them(subject: GetSubject, tmp_path: Path) -> None:
+def test_integers_without_zero_points_are_those_with_them(baseline: GetBaseline, tmp_path: Path) -> None:
     """OpenVINO's graph is the portable one, but that its activations are moved and its biases take that back."""
-    found = subject("text-classification", "portable")
+    found = baseline("text-classification", "portable")
     answers = {}
     for target in ("openvino", "portable"):
-        made(found, FAST, tmp_path / f"{target}.onnx", target)
+        made(found, PERFORMANCE, tmp_path / f"{target}.onnx", target)
         with run(found, tmp_path / f"{target}.onnx") as outputs:
             answers[target] = outputs(found.rows(requests_of(found, 6, seed=4)))["logits"]
     graphs = [ir.load(tmp_path / f"{target}.onnx").graph for target in ("openvino", "portable")]
@@ -247,15 +247,15 @@ def test_integers_without_zero_points_are_those_with_them(subject: GetSubject, t
     np.testing.assert_allclose(answers["openvino"], answers["portable"], atol=1e-3)
 
 
-def test_a_product_whose_bias_is_no_constant_keeps_its_zero_point(subject: GetSubject) -> None:
-    found = subject("question-answering", "portable")
+def test_a_product_whose_bias_is_no_constant_keeps_its_zero_point(baseline: GetBaseline) -> None:
+    found = baseline("question-answering", "portable")
     model = ir.load(found.path)
-    site = find_sites(model)[1]
-    (use,) = site.products[0].node.outputs[0].uses()
+    point = find_points(model)[1]
+    (use,) = point.products[0].node.outputs[0].uses()
     place = 1 - use.idx
     copied = ir.node("Identity", [use.node.inputs[place]])
     model.graph.insert_before(use.node, copied)
     use.node.replace_input_with(place, copied.outputs[0])
-    convert(model, "openvino", FAST, ranges(found, FAST))
+    convert(model, "openvino", PERFORMANCE, ranges(found, PERFORMANCE))
 
-    assert [name for name, zero in zeros(model.graph).items() if zero] == [f"{site.name}.input.zero"]
+    assert [name for name, zero in zeros(model.graph).items() if zero] == [f"{point.name}.input.zero"]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bert_calibration.accuracy import Drop
+from bert_calibration.baseline import BaselineArtefact
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.quantize import Evidence, quantize
-from bert_calibration.subject import Subject
-from bert_calibration.wish import Wish
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.tasks.request import Request
@@ -33,13 +33,13 @@ def sentences() -> list[str]:
     return [f"{who[0].upper()}{who[1:]} {deed} {place}." for who in SUBJECTS for deed in DEEDS for place in PLACES]
 
 
-def questions(subject: Subject, first: int, number: int) -> list[Request]:
+def questions(baseline: BaselineArtefact, first: int, number: int) -> list[Request]:
     """Questions about texts of one to twelve sentences; every fifth about the project's own example."""
     texts, records = sentences(), []
     for i in range(first, first + number):
         context = CONTEXT if i % 5 == 4 else " ".join(texts[(i * 7 + k * 13) % len(texts)] for k in range(1 + i % 12))
         records.append({"question": QUESTIONS[i % 5].format(SUBJECTS[i % 7]), "context": context})
-    return subject.requests(records)
+    return baseline.requests(records)
 
 
 def other_answers(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
@@ -50,31 +50,33 @@ def other_answers(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("plan", "lost"), [("fast", 0.2), ("faithful", 0.1)])
+@pytest.mark.parametrize(("plan", "lost"), [("performance", 0.2), ("accuracy", 0.1)])
 def test_most_answers_are_those_of_fp32_at_a_third_of_the_size(
-    plan: str, lost: float, demo_folder: Path, tmp_path: Path
+    preset: str, lost: float, demo_folder: Path, tmp_path: Path
 ) -> None:
-    subject = Subject.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
-    evidence = Evidence(questions(subject, 0, 40), questions(subject, 100, 60), other_answers)
-    made = quantize(subject, Wish(plan=plan, max_drop=lost, min_speed=0.0), evidence, tmp_path / "model.onnx")
+    baseline = BaselineArtefact.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
+    evidence = Evidence(questions(baseline, 0, 40), questions(baseline, 100, 60), other_answers)
+    made = quantize(
+        baseline, QuantizationConfig(preset=plan, max_drop=lost, min_speed=0.0), evidence, tmp_path / "model.onnx"
+    )
     assert made.search is not None
 
     assert made.conversion.operators == (
-        {"MatMulIntegerToFloat": 18, "QAttention": 6} if plan == "fast" else {"MatMulIntegerToFloat": 24}
+        {"MatMulIntegerToFloat": 18, "QAttention": 6} if plan == "performance" else {"MatMulIntegerToFloat": 24}
     )
     assert len(made.search.trials) == 1
-    assert (tmp_path / "model.onnx").stat().st_size < 0.28 * subject.path.stat().st_size
+    assert (tmp_path / "model.onnx").stat().st_size < 0.28 * baseline.path.stat().st_size
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", ["fast", "faithful"])
-def test_an_answer_alone_is_the_answer_in_a_batch(plan: str, demo_folder: Path, tmp_path: Path) -> None:
-    subject = Subject.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
-    evidence = Evidence(questions(subject, 0, 40), questions(subject, 100, 8), other_answers)
-    quantize(subject, Wish(plan=plan, max_drop=1.0, min_speed=0.0), evidence, tmp_path / "model.onnx")
-    engine, asked = OnnxRuntimeEngine(tmp_path / "model.onnx", 2), questions(subject, 200, 40)
-    together = subject.answers(engine, asked)
+@pytest.mark.parametrize("plan", ["performance", "accuracy"])
+def test_an_answer_alone_is_the_answer_in_a_batch(preset: str, demo_folder: Path, tmp_path: Path) -> None:
+    baseline = BaselineArtefact.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
+    evidence = Evidence(questions(baseline, 0, 40), questions(baseline, 100, 8), other_answers)
+    quantize(baseline, QuantizationConfig(preset=plan, max_drop=1.0, min_speed=0.0), evidence, tmp_path / "model.onnx")
+    engine, asked = OnnxRuntimeEngine(tmp_path / "model.onnx", 2), questions(baseline, 200, 40)
+    together = baseline.answers(engine, asked)
     for one, request in zip(together, asked, strict=True):
-        (alone,) = subject.answers(engine, [request])
+        (alone,) = baseline.answers(engine, [request])
         assert [(answer.start, answer.end) for answer in one.answers] == [(a.start, a.end) for a in alone.answers]
         assert one.answers[0].score == pytest.approx(alone.answers[0].score, abs=1e-3)

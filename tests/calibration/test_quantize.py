@@ -1,4 +1,4 @@
-"""The whole way: from a wish and evidence to a file and a report, or to a sentence that says what is wrong."""
+"""The whole way: from a config and evidence to a file and a report, or to a sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.calibration.conftest import GOLDEN, GetSubject, requests_of
+from tests.calibration.conftest import GOLDEN, GetBaseline, requests_of
 
 from bert_calibration.accuracy import Drop
-from bert_calibration.budget import BudgetError
+from bert_calibration.baseline import BaselineArtefact
+from bert_calibration.config import QuantizationConfig, choose
 from bert_calibration.errors import CalibrationError, QuantizationError
-from bert_calibration.plans import Form
+from bert_calibration.mixed_precision import SearchError
+from bert_calibration.plans import Granularity
 from bert_calibration.quantize import Evidence, quantize
-from bert_calibration.subject import Subject
-from bert_calibration.wish import Wish, choose
 from bert_runtime import bundle as bundles
 from bert_runtime.errors import InputError
 
@@ -37,12 +37,14 @@ def best(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
     return lost(sum(bool(one.answers[0].text != other.answers[0].text) for one, other in pairs) / len(reference))
 
 
-def evidence(subject: Subject, number: int = 40, judge: Any = best) -> Evidence:
-    return Evidence(requests_of(subject, number), requests_of(subject, 12, seed=1), judge)
+def evidence(baseline: BaselineArtefact, number: int = 40, judge: Any = best) -> Evidence:
+    return Evidence(requests_of(baseline, number), requests_of(baseline, 12, seed=1), judge)
 
 
-def test_without_data_each_token_has_its_own_scale_and_the_report_says_so(subject: GetSubject, tmp_path: Path) -> None:
-    made = quantize(subject("question-answering", "cpu"), Wish(), None, tmp_path / "model.onnx")
+def test_without_data_each_token_has_its_own_scale_and_the_report_says_so(
+    baseline: GetBaseline, tmp_path: Path
+) -> None:
+    made = quantize(baseline("question-answering", "cpu"), QuantizationConfig(), None, tmp_path / "model.onnx")
 
     assert made.conversion.plan.name == "per-token"
     assert made.conversion.plan.is_batch_invariant
@@ -53,18 +55,18 @@ def test_without_data_each_token_has_its_own_scale_and_the_report_says_so(subjec
     assert (tmp_path / "model.onnx").exists()
 
 
-def test_dynamic_reports_that_it_is_not_batch_invariant(subject: GetSubject, tmp_path: Path) -> None:
-    made = quantize(subject("question-answering", "cpu"), Wish("dynamic"), None, tmp_path / "model.onnx")
+def test_dynamic_reports_that_it_is_not_batch_invariant(baseline: GetBaseline, tmp_path: Path) -> None:
+    made = quantize(baseline("question-answering", "cpu"), QuantizationConfig("dynamic"), None, tmp_path / "model.onnx")
 
     assert made.to_json()["batch_invariant"] is False
     assert any(note.startswith("not batch invariant") for note in made.notes)
 
 
 @pytest.mark.parametrize("method", ["minmax", "percentile", "entropy", "smooth"])
-def test_each_method_makes_a_file(method: str, subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
-    wish = Wish(method, "fast", max_drop=1.0, min_speed=ANY_SPEED)
-    made = quantize(found, wish, evidence(found), tmp_path / "model.onnx")
+def test_each_method_makes_a_file(method: str, baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
+    config = QuantizationConfig(method, "performance", max_drop=1.0, min_speed=ANY_SPEED)
+    made = quantize(found, config, evidence(found), tmp_path / "model.onnx")
 
     assert made.ranges is not None
     assert made.to_json()["method"] == made.ranges.method == method
@@ -72,127 +74,141 @@ def test_each_method_makes_a_file(method: str, subject: GetSubject, tmp_path: Pa
     assert found.quantised(tmp_path / "model.onnx").precision == "int8"
 
 
-def test_the_report_is_plain_json(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
-    wish = Wish(max_drop=1.0, min_speed=ANY_SPEED)
-    report = quantize(found, wish, evidence(found), tmp_path / "model.onnx").to_json()
+def test_the_report_is_plain_json(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
+    config = QuantizationConfig(max_drop=1.0, min_speed=ANY_SPEED)
+    report = quantize(found, config, evidence(found), tmp_path / "model.onnx").to_json()
 
     assert json.loads(json.dumps(report)) == report
     assert report["calibrated_on"] == 40
     assert report["trials"][0]["speed"] > 0
 
 
-def test_saved_ranges_give_the_same_bytes_without_data(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
-    wish = Wish(max_drop=1.0, min_speed=ANY_SPEED)
-    first = quantize(found, wish, evidence(found), tmp_path / "one.onnx")
-    quantize(found, wish, None, tmp_path / "other.onnx", first.ranges)  # as by a saved file
+def test_saved_ranges_give_the_same_bytes_without_data(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
+    config = QuantizationConfig(max_drop=1.0, min_speed=ANY_SPEED)
+    first = quantize(found, config, evidence(found), tmp_path / "one.onnx")
+    quantize(found, config, None, tmp_path / "other.onnx", first.ranges)  # as by a saved file
 
     assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "other.onnx").read_bytes()
 
 
-def test_a_budget_that_breaks_ranks_every_site_and_leaves_no_file(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
-    with pytest.raises(BudgetError) as failed:
-        quantize(found, Wish(), evidence(found, judge=lambda _one, _other: lost(1.0)), tmp_path / "model.onnx")
+def test_a_budget_that_breaks_ranks_every_site_and_leaves_no_file(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
+    with pytest.raises(SearchError) as failed:
+        quantize(
+            found, QuantizationConfig(), evidence(found, judge=lambda _one, _other: lost(1.0)), tmp_path / "model.onnx"
+        )
 
     assert len(failed.value.ranking) == 8
     assert all(each.divergence > 0 for each in failed.value.ranking)
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_a_budget_is_met_by_making_the_worst_sites_more_precise(subject: GetSubject, tmp_path: Path) -> None:
+def test_a_budget_is_met_by_making_the_worst_sites_more_precise(baseline: GetBaseline, tmp_path: Path) -> None:
     """The judge accepts the third plan that it is asked about, and those after."""
-    found, asked = subject("question-answering", "cpu"), list[int]()
+    found, asked = baseline("question-answering", "cpu"), list[int]()
 
     def judge(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
         asked.append(len(results))
         return lost(1.0 if len(asked) < 3 else 0.0)
 
-    wish = Wish(plan="faithful", min_speed=ANY_SPEED)
-    made = quantize(found, wish, evidence(found, judge=judge), tmp_path / "model.onnx")
+    config = QuantizationConfig(preset="accuracy", min_speed=ANY_SPEED)
+    made = quantize(found, config, evidence(found, judge=judge), tmp_path / "model.onnx")
     assert made.search is not None
 
     number = len(made.conversion.kept)
     assert 0 < number < 8
-    assert made.conversion.plan.careful is Form.FLOAT
-    assert set(made.conversion.kept) == {each.site for each in made.search.ranking[:number]}
+    assert made.conversion.plan.careful is Granularity.FLOAT
+    assert set(made.conversion.kept) == {each.point for each in made.search.ranking[:number]}
     divergences = [trial.divergence for trial in made.search.trials]
     assert divergences[-1] < divergences[0]
 
 
-def test_a_tiny_network_is_not_faster_in_integers_and_that_is_an_error(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
-    with pytest.raises(BudgetError, match=r"not more than 50x as fast as fp32 on this machine"):
-        quantize(found, Wish(max_drop=1.0, min_speed=50.0), evidence(found), tmp_path / "model.onnx")
+def test_a_tiny_network_is_not_faster_in_integers_and_that_is_an_error(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
+    with pytest.raises(SearchError, match=r"not more than 50x as fast as fp32 on this machine"):
+        quantize(found, QuantizationConfig(max_drop=1.0, min_speed=50.0), evidence(found), tmp_path / "model.onnx")
 
 
-def test_a_decoder_is_refused_by_name(subject: GetSubject, tmp_path: Path) -> None:
+def test_a_decoder_is_refused_by_name(baseline: GetBaseline, tmp_path: Path) -> None:
     with pytest.raises(QuantizationError, match=r"text-generation has no int8: .* export it in fp32 or fp16"):
-        quantize(subject("text-generation", "cpu"), Wish(), None, tmp_path / "model.onnx")
+        quantize(baseline("text-generation", "cpu"), QuantizationConfig(), None, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize(
-    ("wish", "target", "data", "message"),
+    ("config", "target", "data", "message"),
     [
-        (Wish("best"), "cpu", True, "the method is 'best', expected one of auto, dynamic, per-token, minmax"),
-        (Wish("smooth"), "cpu", False, "the method smooth needs calibration data: give --calibrate FILE"),
-        (Wish(plan="slow"), "cpu", True, "the plan is 'slow', expected fast or faithful"),
         (
-            Wish("dynamic", "fast"),
+            QuantizationConfig("best"),
             "cpu",
             True,
-            "the plan fast needs calibration data: give --calibrate FILE and a method",
+            "the method is 'best', expected one of auto, dynamic, per-token, minmax",
         ),
-        (Wish(max_drop=-0.1), "cpu", True, "the largest drop is -0.1, expected 0 or more"),
-        (Wish(max_drop=float("nan")), "cpu", True, "the largest drop is nan, expected 0 or more"),
-        (Wish(), "tensorrt", False, "the target tensorrt has no int8 plan 'per-token', expected one of fast, faithful"),
-        (Wish("dynamic"), "openvino", True, "the target openvino has no int8 plan 'dynamic'"),
-        (Wish(), "cuda", True, "the target cuda has no int8 plan 'faithful', expected one of none"),
+        (QuantizationConfig("smooth"), "cpu", False, "the method smooth needs calibration data: give --calibrate FILE"),
+        (QuantizationConfig(preset="slow"), "cpu", True, "the preset is 'slow', expected performance or accuracy"),
+        (
+            QuantizationConfig("dynamic", "performance"),
+            "cpu",
+            True,
+            "the preset performance needs calibration data: give --calibrate FILE and a method",
+        ),
+        (QuantizationConfig(max_drop=-0.1), "cpu", True, "the largest drop is -0.1, expected 0 or more"),
+        (QuantizationConfig(max_drop=float("nan")), "cpu", True, "the largest drop is nan, expected 0 or more"),
+        (
+            QuantizationConfig(),
+            "tensorrt",
+            False,
+            "the target tensorrt has no int8 preset 'per-token', expected one of performance, accuracy",
+        ),
+        (QuantizationConfig("dynamic"), "openvino", True, "the target openvino has no int8 preset 'dynamic'"),
+        (QuantizationConfig(), "cuda", True, "the target cuda has no int8 preset 'accuracy', expected one of none"),
     ],
 )
-def test_a_wish_that_cannot_be_served_is_refused(wish: Wish, target: str, data: bool, message: str) -> None:
+def test_a_wish_that_cannot_be_served_is_refused(
+    config: QuantizationConfig, target: str, data: bool, message: str
+) -> None:
     with pytest.raises((CalibrationError, QuantizationError), match=message):
-        choose(wish, target, has_data=data)
+        choose(config, target, has_data=data)
 
 
 @pytest.mark.parametrize(
     ("method", "plan"),
     [
-        ("auto", "faithful"),
-        ("smooth", "faithful"),
-        ("minmax", "fast"),
+        ("auto", "accuracy"),
+        ("smooth", "accuracy"),
+        ("minmax", "performance"),
         ("dynamic", "dynamic"),
         ("per-token", "per-token"),
     ],
 )
-def test_a_method_has_the_plan_that_it_is_about(method: str, plan: str) -> None:
-    assert choose(Wish(method), "cpu", has_data=True).name == plan
+def test_a_method_has_the_plan_that_it_is_about(method: str, preset: str) -> None:
+    assert choose(QuantizationConfig(method), "cpu", has_data=True).name == plan
 
 
 def test_all_problems_of_a_wish_come_at_once() -> None:
-    with pytest.raises(CalibrationError, match=r"the method is 'x'.*; the plan is 'y'.*; the largest drop is -1"):
-        choose(Wish("x", "y", -1), "cpu", has_data=True)
+    with pytest.raises(CalibrationError, match=r"the method is 'x'.*; the preset is 'y'.*; the largest drop is -1"):
+        choose(QuantizationConfig("x", "y", -1), "cpu", has_data=True)
 
 
-def test_no_calibration_request_is_an_error(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("question-answering", "cpu")
+def test_no_calibration_request_is_an_error(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("question-answering", "cpu")
     with pytest.raises(CalibrationError, match=r"the calibration data holds no request, expected at least 32"):
-        quantize(found, Wish(), evidence(found, number=0), tmp_path / "model.onnx")
+        quantize(found, QuantizationConfig(), evidence(found, number=0), tmp_path / "model.onnx")
 
 
-def test_few_requests_warn_and_enough_do_not(subject: GetSubject, tmp_path: Path) -> None:
-    found, wish = subject("question-answering", "cpu"), Wish(max_drop=1.0, min_speed=ANY_SPEED)
+def test_few_requests_warn_and_enough_do_not(baseline: GetBaseline, tmp_path: Path) -> None:
+    found, config = baseline("question-answering", "cpu"), QuantizationConfig(max_drop=1.0, min_speed=ANY_SPEED)
     with pytest.warns(UserWarning, match=r"calibrated on 5 requests, expected at least 32"):
-        quantize(found, wish, evidence(found, number=5), tmp_path / "model.onnx")
+        quantize(found, config, evidence(found, number=5), tmp_path / "model.onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        quantize(found, wish, evidence(found, number=32), tmp_path / "model.onnx")
+        quantize(found, config, evidence(found, number=32), tmp_path / "model.onnx")
 
 
-def test_a_record_of_another_task_is_refused_with_its_index(subject: GetSubject) -> None:
+def test_a_record_of_another_task_is_refused_with_its_index(baseline: GetBaseline) -> None:
     with pytest.raises(InputError, match=r"request 1: .*unknown field 'text'"):
-        subject("question-answering", "cpu").requests([{"question": "a", "context": "b"}, {"text": "c"}])
+        baseline("question-answering", "cpu").requests([{"question": "a", "context": "b"}, {"text": "c"}])
 
 
 def test_a_bundle_without_an_fp32_artefact_for_the_target_is_refused() -> None:
@@ -200,7 +216,7 @@ def test_a_bundle_without_an_fp32_artefact_for_the_target_is_refused() -> None:
     with pytest.raises(
         QuantizationError, match=r"has fp32 artefacts for cpu, portable, expected cuda; export it again"
     ):
-        Subject.of(bundle, "cuda")
+        BaselineArtefact.of(bundle, "cuda")
     half = replace(bundle.manifest.artefacts[0], precision="fp16")
     with pytest.raises(QuantizationError, match=r"has fp32 artefacts for no target, expected cpu"):
-        Subject.of(replace(bundle, manifest=replace(bundle.manifest, artefacts=(half,))), "cpu")
+        BaselineArtefact.of(replace(bundle, manifest=replace(bundle.manifest, artefacts=(half,))), "cpu")

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from tests.calibration.conftest import GetSubject, requests_of
+from tests.calibration.conftest import GetBaseline, requests_of
 
 from bert_calibration.accuracy import Drop
 from bert_calibration.errors import CalibrationError
 from bert_calibration.held_out import digests
-from bert_calibration.products import find_sites
+from bert_calibration.products import find_points
 from bert_calibration.quantize import Evidence, calibrate
 from bert_calibration.ranges import Range, Ranges
 from bert_calibration.ranges_file import check_belongs, digest, load, save
@@ -47,8 +47,8 @@ def test_a_text_is_told_again_without_its_padding_and_apart_from_another() -> No
     assert digests([(ids, types + mask, mask)]).isdisjoint(digests([(ids, types, mask)]))
 
 
-def test_the_same_calibration_twice_gives_the_same_bytes(subject: GetSubject, tmp_path: Path) -> None:
-    found = subject("fill-mask", "cpu")
+def test_the_same_calibration_twice_gives_the_same_bytes(baseline: GetBaseline, tmp_path: Path) -> None:
+    found = baseline("fill-mask", "cpu")
     requests = requests_of(found, 32)
     for name in ("one", "other"):
         save(
@@ -106,20 +106,20 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.json")
 
 
-def test_ranges_of_another_graph_are_refused(subject: GetSubject) -> None:
-    found = subject("question-answering", "cpu")
+def test_ranges_of_another_graph_are_refused(baseline: GetBaseline) -> None:
+    found = baseline("question-answering", "cpu")
 
     with pytest.raises(CalibrationError, match=r"belong to the graph with SHA-256 000000000000.*calibrate again"):
-        check_belongs(RANGES, digest(found.path), find_sites(ir.load(found.path)))
+        check_belongs(RANGES, digest(found.path), find_points(ir.load(found.path)))
 
 
-def test_ranges_that_do_not_fit_are_refused_site_by_site(subject: GetSubject) -> None:
-    found = subject("question-answering", "cpu")
-    sites = find_sites(ir.load(found.path))
-    ranges = Ranges("smooth", digest(found.path), 40, {sites[0].name: Range(-1, 1, (1.0,))})
+def test_ranges_that_do_not_fit_are_refused_site_by_site(baseline: GetBaseline) -> None:
+    found = baseline("question-answering", "cpu")
+    points = find_points(ir.load(found.path))
+    ranges = Ranges("smooth", digest(found.path), 40, {points[0].name: Range(-1, 1, (1.0,))})
 
     with pytest.raises(CalibrationError) as refused:
-        check_belongs(ranges, digest(found.path), sites)
+        check_belongs(ranges, digest(found.path), points)
 
-    assert f"{sites[0].name} has 1 channels to smooth, expected 16" in str(refused.value)
-    assert str(refused.value).count("no range for") == len(sites) - 1
+    assert f"{points[0].name} has 1 channels to smooth, expected 16" in str(refused.value)
+    assert str(refused.value).count("no range for") == len(points) - 1

@@ -19,16 +19,16 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 from pathlib import Path
 from bert_calibration.quantize import quantize
-from bert_calibration.subject import Subject
-from bert_calibration.wish import Wish
+from bert_calibration.baseline import BaselineArtefact
+from bert_calibration.config import QuantizationConfig
 from bert_runtime import bundle
 
-subject = Subject.of(bundle.read(Path(sys.argv[1])), "cpu")
+baseline = BaselineArtefact.of(bundle.read(Path(sys.argv[1])), "cpu")
 output = Path(sys.argv[2])
-quantize(subject, Wish(), None, output)
-requests = subject.requests([{"question": "a film", "context": "the good film"}])
-with subject.engine(output) as engine:
-    print(subject.answers(engine, requests)[0].answers[0].text)
+quantize(baseline, QuantizationConfig(), None, output)
+requests = baseline.requests([{"question": "a film", "context": "the good film"}])
+with baseline.engine(output) as engine:
+    print(baseline.answers(engine, requests)[0].answers[0].text)
 """
 
 

@@ -90,7 +90,7 @@ def test_every_command_of_the_documents_does_what_it_says(tmp_path: Path, monkey
         assert COMMANDS[name](list(arguments)) == expected, arguments
     answers = [json.loads(line) for line in Path("answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["answers", "error", "answers"]
-    assert Path("decoder-bundle/source.onnx").is_file()
+    assert Path("decoder-bundle/cross_kv.onnx").is_file()
     for bundle, precision in (("half", "fp16"), ("bf16", "bf16"), ("int8", "int8"), ("fast", "int8")):
         manifest = json.loads(Path(f"{bundle}-bundle/manifest.json").read_text(encoding="utf-8"))
         assert {artefact["precision"] for artefact in manifest["artefacts"]} == {precision}

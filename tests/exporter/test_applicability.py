@@ -18,7 +18,7 @@ from bert_export.options import ExportOptions
         ({"fp16": True}, "with --fp16, expected it without"),
         ({"bf16": True}, "with --bf16, expected it without"),
         ({"int8": True}, "with --int8, expected it without"),
-        ({"plan": "fast", "calibrate": Path("d")}, "with --plan, expected it without"),
+        ({"preset": "performance", "calibrate": Path("d")}, "with --preset, expected it without"),
         ({"method": "entropy", "calibrate": Path("d")}, "with --method, expected it without"),
         ({"ranges": Path("r")}, "with --ranges, expected it without: it calibrates for several targets"),
         ({"profile": "batch=1:2:3"}, "with --profile, expected it without"),

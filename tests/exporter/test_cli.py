@@ -310,7 +310,7 @@ def of_a_bundle(folder: Path) -> list[str]:
     """How to make int8 for OpenVINO of a golden bundle, on samples written into the folder."""
     samples = folder / "samples.jsonl"
     samples.write_text("".join(f'{{"text": "a text of number {i}"}}\n' for i in range(40)), encoding="utf-8")
-    bundle = str(GOLDEN / "text-classification-shared-rows")
+    bundle = str(GOLDEN / "text-classification-sequence-packing")
     return ["--bundle", bundle, "--target", "openvino", "--int8", "--calibrate", str(samples), "--max-drop", "1"]
 
 

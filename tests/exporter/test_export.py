@@ -25,7 +25,7 @@ import bert_runtime
 from bert_export import artefacts as artefacts_module
 from bert_export.errors import CheckpointError, OptionError
 from bert_export.exporting import export
-from bert_export.passes.gate import RESIDUAL
+from bert_export.passes.fusion_gate import RESIDUAL
 from bert_export.report import ExportReport
 from bert_export.verify.answers import same_answer
 from bert_runtime.schedule import split
@@ -134,7 +134,7 @@ def test_the_report_is_in_the_manifest(task: str, tiny_bundle: TinyBundle) -> No
     for elsewhere in (
         "int8",
         "profile",
-        "shared_rows",
+        "sequence_packing",
     ):  # told under quality, in a file of its own, and of no graph here
         assert [artefact.pop(elsewhere) for artefact in told] == [None] * len(parities)
     assert manifest["verification"]["artefacts"] == told

@@ -15,18 +15,18 @@ from bert_export.errors import GateError, OptionError
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.passes.key_lengths import key_lengths
-from bert_export.verify import packing
+from bert_export.verify import padding_removal
 from bert_runtime import bundle as bundles
 from bert_runtime import load
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
-from bert_runtime.manifest import Held
+from bert_runtime.manifest import TargetArtefacts
 from bert_runtime.tasks import TASKS
 
 NAMES = [task.name for task in TASKS if not task.is_autoregressive]
 TASK = "text-classification"
 
 
-def held(folder: Path) -> Held:
+def held(folder: Path) -> TargetArtefacts:
     return bundles.read(folder).manifest.by_target["cuda"]
 
 
@@ -130,7 +130,7 @@ def test_packing_is_proven_beside_an_artefact_that_any_machine_runs(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:
     model = str(tiny_checkpoint(TASK, {}))
-    report = export(ExportOptions(model=model, targets=("cuda:fp16",), packing=True, output=tmp_path / "b"))
+    report = export(ExportOptions(model=model, targets=("cuda:fp16",), remove_padding=True, output=tmp_path / "b"))
     any_mask, packed = report.artefacts
     assert {"RemovePadding": 1, "PackedAttention": 1, "RestorePadding": 1}.items() <= packed.fusions.items()
     assert not any("Pad" in name or "Packed" in name for name in any_mask.fusions)
@@ -152,9 +152,11 @@ def test_attention_that_mixes_rows_is_no_bundle(
     def as_one_row(inputs: Any, attributes: Any) -> Any:
         return right([*inputs[:4], inputs[4][[0, -1]]], attributes)
 
-    right = packing.NUMPY["PackedAttention"]
-    monkeypatch.setattr(packing, "NUMPY", {**packing.NUMPY, "PackedAttention": as_one_row})
-    options = ExportOptions(str(tiny_checkpoint(TASK, {})), targets=("cuda",), packing=True, output=tmp_path / "b")
+    right = padding_removal.NUMPY["PackedAttention"]
+    monkeypatch.setattr(padding_removal, "NUMPY", {**padding_removal.NUMPY, "PackedAttention": as_one_row})
+    options = ExportOptions(
+        str(tiny_checkpoint(TASK, {})), targets=("cuda",), remove_padding=True, output=tmp_path / "b"
+    )
     with pytest.raises(GateError, match=r"right_padded masks\) does not answer .*batch 4, length 33") as error:
         export(options)
     assert "batch 1" not in str(error.value)

@@ -18,7 +18,7 @@ import bert_runtime
 from bert_export.errors import CheckpointError
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
-from bert_export.passes.gate import RESIDUAL
+from bert_export.passes.fusion_gate import RESIDUAL
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 

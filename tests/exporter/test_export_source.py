@@ -17,7 +17,7 @@ import bert_runtime
 from bert_export.cli import main
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
-from bert_export.passes.gate import RESIDUAL
+from bert_export.passes.fusion_gate import RESIDUAL
 from bert_runtime import EncoderStates
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 
@@ -44,8 +44,8 @@ def test_every_fusion_and_check_is_in_the_report(source_bundle: SourceBundle) ->
 def test_one_graph_of_the_source_serves_all_targets(source_bundle: SourceBundle) -> None:
     bundle = source_bundle(False).bundle
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    assert [artefact["source"]["file"] for artefact in manifest["artefacts"]] == ["source.onnx"] * 3
-    graph = onnx.load(bundle / "source.onnx").graph
+    assert [artefact["source"]["file"] for artefact in manifest["artefacts"]] == ["cross_kv.onnx"] * 3
+    graph = onnx.load(bundle / "cross_kv.onnx").graph
     assert {node.domain for node in graph.node} == {""}
     names = {tensor.name for tensor in graph.initializer if "weight" in tensor.name}
     parts = [f"bert.encoder.layer.{layer}.crossattention.self" for layer in (0, 1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.exporter.conftest import TinyCheckpoint
-from tests.exporter.engine.conftest import write_requests
+from tests.exporter.tensorrt.conftest import write_requests
 
 import bert_runtime
 from bert_export.cli import main

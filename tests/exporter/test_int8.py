@@ -17,8 +17,8 @@ from tests.exporter.exports import contents
 import bert_runtime
 from bert_calibration import measure
 from bert_calibration.accuracy import Drop
+from bert_calibration.config import CHOICES
 from bert_calibration.ranges import METHODS as RANGES
-from bert_calibration.wish import CHOICES
 from bert_export import artefacts as artefacts_module
 from bert_export import int8 as int8_module
 from bert_export import options as options_module
@@ -277,7 +277,7 @@ def test_a_plan_that_is_not_faster_is_no_bundle(
     made: Callable[..., ExportReport], labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure, "speed_up", lambda *_: 0.5)
-    with pytest.raises(GateError, match=r"tried faithful: divergence .*, 0.50x the speed of fp32"):
+    with pytest.raises(GateError, match=r"tried accuracy: divergence .*, 0.50x the speed of fp32"):
         made(calibrate=labelled)
     assert not (tmp_path / "int8").exists()
 
@@ -359,7 +359,7 @@ def test_a_bundle_is_quantised_without_torch(fp32: Path, tmp_path: Path) -> None
         (["--bundle", "FP32", "--int8", "--ranges", "WRONG"], "WRONG.jsonl: is no JSON"),
         (["--task", "qa", "--int8", "--method", "smooth"], "--method smooth takes ranges from data; give --calibrate"),
         (["--task", "qa", "--int8", "--method", "magic"], "--method is 'magic', expected one of auto, dynamic"),
-        (["--task", "qa", "--int8", "--plan", "best"], "--plan is 'best', expected fast or faithful"),
+        (["--task", "qa", "--int8", "--preset", "best"], "--preset is 'best', expected performance or accuracy"),
         (["--task", "qa", "--int8", "--max-drop", "-1"], "--max-drop is -1, expected 0 to 1"),
         (["--task", "qa", "--int8", "--max-drop", "nan"], "max_drop is nan (float), expected a finite number"),
         (["--task", "qa", "--int8", "--limit", "0"], "--limit is 0, expected at least 1 sample"),

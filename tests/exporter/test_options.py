@@ -37,10 +37,13 @@ from bert_export.options import ExportOptions, Variant
         ({"targets": ("cuda",), "calibrate": Path("d")}, "--accept-unproven and --ranges are for int8; give --int8"),
         ({"masks": "left"}, "--masks is 'left', expected one of both, any, right_padded"),
         ({"masks": "any", "targets": ("cpu", "openvino")}, "--masks any: for the target cuda, whose kernels depend"),
-        ({"packing": True}, "--packing: for the target cuda, whose kernels depend on it; give --target cuda"),
         (
-            {"packing": True, "masks": "any", "targets": ("cuda",)},
-            "--masks any and --packing, expected --packing alone: padding is removed from the artefact for right",
+            {"remove_padding": True},
+            "--remove-padding: for the target cuda, whose kernels depend on it; give --target cuda",
+        ),
+        (
+            {"remove_padding": True, "masks": "any", "targets": ("cuda",)},
+            "--masks any and --remove-padding, expected --remove-padding alone: padding is removed from the artefact for right",
         ),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
         (
@@ -153,7 +156,7 @@ OTHER: dict[str, Any] = {
     "calibrate": Path("c"),
     "limit": 5,
     "method": "dynamic",
-    "plan": "fast",
+    "preset": "performance",
     "max_drop": 0.1,
     "accept_unproven": True,
     "ranges": Path("r"),
@@ -161,7 +164,7 @@ OTHER: dict[str, Any] = {
     "build_engine": Path("e"),
     "optimize": "latency",
     "masks": "any",
-    "packing": True,
+    "remove_padding": True,
     "plain": True,
     "allow_random_head": True,
     "ignore_auto_map": True,
@@ -179,7 +182,7 @@ MODES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "fp32 of a checkpoint": ({"model": "m"}, {"adapter", "revision", "targets", *SETTLED}),
     "cuda of a checkpoint": (
         {"model": "m", "targets": ("cuda",)},
-        {"adapter", "revision", "masks", "packing", *SETTLED},
+        {"adapter", "revision", "masks", "remove_padding", *SETTLED},
     ),
     "tensorrt of a checkpoint": (
         {"model": "m", "targets": ("tensorrt",)},

@@ -29,7 +29,7 @@ runs_elsewhere = pytest.mark.filterwarnings("ignore:the bundle holds only cuda")
 VARIETIES = {
     "text-generation-from-source": "text-generation",
     "token-classification-by-mask": "token-classification",
-    "text-classification-shared-rows": "text-classification",
+    "text-classification-sequence-packing": "text-classification",
     "text-classification-tokenizer-settings": "text-classification",
 }
 IDS = [f"{path.parent.name}-{path.name}" for path in GOLDEN]

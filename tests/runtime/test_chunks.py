@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bert_runtime.chunks import Chunk, Limits, read_chunks
+from bert_runtime.chunks import Chunk, ChunkLimits, read_chunks
 from bert_runtime.pauses import PAUSE, Pause
 
-LIMITS = Limits(first=1, requests=4, size=100, wait=0.05)
+LIMITS = ChunkLimits(first=1, requests=4, size=100, wait=0.05)
 
 
-def chunks(source: Any, limits: Limits = LIMITS) -> list[Chunk[int]]:
+def chunks(source: Any, limits: ChunkLimits = LIMITS) -> list[Chunk[int]]:
     return list(read_chunks(source, lambda request: request, lambda item: item, limits))
 
 

@@ -15,7 +15,7 @@ from tests.spoilt import BEYOND, NOT_A_NUMBER, spoil
 
 from bert_runtime.errors import BackendError, InputError, InternalError, ItemError
 from bert_runtime.loading import Options, load
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.session import LOOKAHEAD, Session
 from bert_runtime.tasks.question_answering import QuestionAnsweringRequest
 from bert_runtime.tasks.text_classification import TextClassificationRequest
@@ -46,7 +46,7 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(params=["latency", "throughput"])
 def session(spoilt: Any, request: pytest.FixtureRequest) -> Iterator[Session[Any, Any]]:
-    options = Options(threads=2, budget=Budget(tokens=200, rows=5), mode=request.param)
+    options = Options(threads=2, batch_limits=BatchLimits(max_batch_tokens=200, max_batch_size=5), mode=request.param)
     with load(spoilt("text-classification"), options=options) as opened:
         yield opened
 
@@ -112,8 +112,8 @@ def test_every_head_answers_the_others(spoilt: Any, name: str) -> None:
 def test_rows_that_texts_share_are_told_apart(spoilt: Any) -> None:
     pytest.importorskip("openvino")
     options = Options("openvino", threads=1, mode="throughput")
-    with load(spoilt("text-classification-shared-rows"), options=options) as session:
-        assert session.sharing is not None
+    with load(spoilt("text-classification-sequence-packing"), options=options) as session:
+        assert session.packed is not None
         texts = ["the film", NOT_A_NUMBER, "a good film", BEYOND, "bad"] * 8
         answers = list(session.predict([{"text": text} for text in texts], errors="return"))
     assert [index is None for index in shown(answers)] == [True, False, True, False, True] * 8

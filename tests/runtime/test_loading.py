@@ -12,7 +12,7 @@ from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.profile import Profile
 from bert_runtime.errors import BundleError, InputError
 from bert_runtime.loading import MOST_THREADS, Options, load
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.session import Session
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
 
@@ -69,8 +69,16 @@ OPTIONS = [
     (Options, {"threads": 10**5000}, "threads is too large to show, expected 1 to 1024"),
     (Options, {"target": "tpu"}, "target is 'tpu', expected one of auto, cpu, cuda, openvino, portable, tensorrt"),
     (Options, {"target": None}, "target is None (NoneType), expected one of auto, cpu"),
-    (Options, {"budget": None}, "budget is None (NoneType), expected a value of type Budget: make one with Budget(…)"),
-    (Options, {"budget": {"tokens": 3}}, "budget is {'tokens': 3} (dict), expected a value of type Budget"),
+    (
+        Options,
+        {"batch_limits": None},
+        "batch_limits is None (NoneType), expected a value of type BatchLimits: make one with BatchLimits(…)",
+    ),
+    (
+        Options,
+        {"batch_limits": {"tokens": 3}},
+        "batch_limits is {'tokens': 3} (dict), expected a value of type BatchLimits",
+    ),
     (Options, {"gpu": "0"}, "gpu is '0' (str), expected a value of type GpuOptions: make one with GpuOptions(…)"),
     (Options, {"mode": None}, "mode is None (NoneType), expected one of auto, latency, throughput"),
     (Options, {"mode": ["latency"]}, "mode is ['latency'] (list), expected one of auto, latency, throughput"),
@@ -80,11 +88,11 @@ OPTIONS = [
     (Options, {"cache": "a\0"}, "expected a path without NUL characters"),
     (Options, {"encoder": 5}, "encoder is 5 (int), expected a string or a path"),
     (Options, {"revision": 5}, "revision is 5 (int), expected a string"),
-    (Budget, {"tokens": "9"}, "tokens is '9' (str), expected a value of type int"),
-    (Budget, {"rows": None}, "rows is None (NoneType), expected a value of type int"),
-    (Budget, {"padding": float("nan")}, "padding is nan (float), expected a finite number"),
-    (Budget, {"wait": "soon"}, "wait is 'soon' (str), expected a finite number"),
-    (Budget, {"multiple": 0}, "multiple is 0, expected at least 1"),
+    (BatchLimits, {"tokens": "9"}, "tokens is '9' (str), expected a value of type int"),
+    (BatchLimits, {"rows": None}, "rows is None (NoneType), expected a value of type int"),
+    (BatchLimits, {"padding": float("nan")}, "padding is nan (float), expected a finite number"),
+    (BatchLimits, {"wait": "soon"}, "wait is 'soon' (str), expected a finite number"),
+    (BatchLimits, {"multiple": 0}, "multiple is 0, expected at least 1"),
     (GpuOptions, {"device": "0"}, "gpu.device is '0' (str), expected a value of type int"),
     (GpuOptions, {"memory_limit": 1.5}, "gpu.memory_limit is 1.5 (float), expected a value of type int"),
     (GpuOptions, {"arena": "big"}, "gpu.arena is 'big', expected one of kNextPowerOfTwo, kSameAsRequested"),
@@ -106,10 +114,10 @@ def test_a_wrong_option_is_an_input_error_that_names_it(options: Any, fields: di
 
 
 def test_all_wrong_options_are_told_at_once() -> None:
-    wrong: Any = {"threads": "2", "mode": "fast", "budget": None, "cache": 1}
+    wrong: Any = {"threads": "2", "mode": "fast", "batch_limits": None, "cache": 1}
     with pytest.raises(InputError) as raised:
         Options(**wrong)
-    assert [problem.split()[0] for problem in raised.value.problems] == ["threads", "budget", "cache", "mode"]
+    assert [problem.split()[0] for problem in raised.value.problems] == ["threads", "batch_limits", "cache", "mode"]
 
 
 def test_what_means_the_same_is_taken() -> None:
@@ -117,7 +125,7 @@ def test_what_means_the_same_is_taken() -> None:
     assert Options(threads=threads) == Options(threads=2)
     assert type(Options(threads=threads).threads) is int
     sizes: Any = {"tokens": np.int32(5), "padding": np.float32(0.5), "wait": 1}
-    assert Budget(**sizes) == Budget(5, padding=0.5, wait=1)
+    assert BatchLimits(**sizes) == BatchLimits(5, padding=0.5, wait=1)
     graphs: Any = [[1, np.int64(128)]]
     assert GpuOptions(graphs=graphs) == GpuOptions(graphs=((1, 128),))
 

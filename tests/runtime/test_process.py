@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-GOLDEN = Path(__file__).parents[1] / "golden/v1/text-classification-shared-rows"
+GOLDEN = Path(__file__).parents[1] / "golden/v1/text-classification-sequence-packing"
 PROGRAM = """
 import os, sys
 from bert_runtime import Options, load, BackendError

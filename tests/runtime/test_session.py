@@ -19,8 +19,8 @@ from tests.same import assert_same
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import Options, load
-from bert_runtime.schedule import Budget
-from bert_runtime.session import BULK, HELD, LOOKAHEAD, Session
+from bert_runtime.schedule import BatchLimits
+from bert_runtime.session import BULK_LOOKAHEAD, LOOKAHEAD, MAX_BUFFERED_TOKENS, Session
 from bert_runtime.targets import ThreadLayout
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING, QuestionAnsweringRequest
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
@@ -30,8 +30,8 @@ TEXTS = ["the film", "a", "", "a good film ! " * 20, "bad bad bad", "the a the a
 
 @pytest.fixture(params=["latency", "throughput"])
 def session(classification: Path, request: pytest.FixtureRequest) -> Iterator[Session[Any, Any]]:
-    budget = Budget(tokens=40, rows=3)
-    with load(classification, options=Options(threads=2, budget=budget, mode=request.param)) as opened:
+    limits = BatchLimits(max_batch_tokens=40, max_batch_size=3)
+    with load(classification, options=Options(threads=2, batch_limits=limits, mode=request.param)) as opened:
         yield opened
 
 
@@ -72,7 +72,11 @@ def test_a_request_of_many_windows_gets_its_own_rows_back(question_answering: Pa
     letters = random.Random(3)
     contexts = [" ".join(letters.choices(ascii_lowercase, k=count)) for count in (3, 150, 1, 90, 31)]
     requests = [QuestionAnsweringRequest("what film", context, top_k=5) for context in contexts]
-    with load(question_answering, QUESTION_ANSWERING, options=Options(budget=Budget(tokens=64, rows=4))) as session:
+    with load(
+        question_answering,
+        QUESTION_ANSWERING,
+        options=Options(batch_limits=BatchLimits(max_batch_tokens=64, max_batch_size=4)),
+    ) as session:
         assert list(session.predict(requests)) == [session(request) for request in requests]
 
 
@@ -87,7 +91,7 @@ def test_a_stream_longer_than_the_lookahead_keeps_its_order(session: Session[Any
 def test_an_endless_stream_is_read_only_so_far_as_it_is_answered(session: Session[Any, Any]) -> None:
     read = itertools.count()
     next(session.predict({"text": "a"} for _ in read))
-    assert next(read) <= max(LOOKAHEAD + 1, 2 * BULK * session._streams.count)
+    assert next(read) <= max(LOOKAHEAD + 1, 2 * BULK_LOOKAHEAD * session._streams.count)
 
 
 def test_long_texts_are_not_read_ahead_of_the_memory_for_their_tokens(question_answering: Path) -> None:
@@ -96,14 +100,16 @@ def test_long_texts_are_not_read_ahead_of_the_memory_for_their_tokens(question_a
     with load(question_answering, QUESTION_ANSWERING) as session:
         tokens = sum(row.ids.size for row in session._encoded(QuestionAnsweringRequest("what", context)).features)
         next(session.predict(QuestionAnsweringRequest("what", context) for _ in read))
-    assert next(read) <= HELD // tokens + 2 < LOOKAHEAD
+    assert next(read) <= MAX_BUFFERED_TOKENS // tokens + 2 < LOOKAHEAD
 
 
 def test_bulk_work_runs_in_as_many_streams_as_there_are_threads(
     classification: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meeting, met = threading.Barrier(2), list[bool]()
-    with load(classification, options=Options(threads=2, mode="throughput", budget=Budget(rows=1))) as session:
+    with load(
+        classification, options=Options(threads=2, mode="throughput", batch_limits=BatchLimits(max_batch_size=1))
+    ) as session:
         run = session.engine.run
 
         def waiting(*arguments: Any) -> Any:

@@ -10,13 +10,13 @@ from tests.runtime.snapshots import as_snapshot
 import bert_runtime
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
-HEADS = ["text-classification", "text-classification-shared-rows", "token-classification-by-mask"]
+HEADS = ["text-classification", "text-classification-sequence-packing", "token-classification-by-mask"]
 """Without a file of weights, with one on OpenVINO, and with one that two graphs share."""
 
 
 @pytest.mark.parametrize("folder", [".", "onnx"])
 @pytest.mark.parametrize(
-    "head", ["text-classification", "text-classification-shared-rows", "token-classification-by-mask"]
+    "head", ["text-classification", "text-classification-sequence-packing", "token-classification-by-mask"]
 )
 def test_a_snapshot_in_a_hub_cache_answers(head: str, folder: str, tmp_path: Path) -> None:
     revision = tmp_path / "hub" / "models--org--name" / "snapshots" / "0123abcd"

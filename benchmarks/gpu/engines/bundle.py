@@ -15,7 +15,7 @@ from benchmarks.peers.peer import masked
 from benchmarks.workload import Feeds
 from bert_runtime import bundle as bundles
 from bert_runtime.backends.by_mask import EngineByMask
-from bert_runtime.backends.engine import Engine, Running
+from bert_runtime.backends.engine import Engine, LoadedArtefact
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.select import start
 from bert_runtime.loading import Options
@@ -43,7 +43,7 @@ class BundleEngine:
         """TensorRT times kernels while it builds; who comes next finds what was built."""
         return self.target == "tensorrt" and self.device == "cuda"
 
-    def lacks(self) -> str:
+    def missing(self) -> str:
         """See Engine."""
         return "; ".join(map(str, missing_requirements(this_system(), "cpu" if self.device == "cpu" else self.target)))
 
@@ -52,22 +52,22 @@ class BundleEngine:
         if self.device == "cpu":
             bundle = bundles.read(stall.bundle)
             artefact = bundle.manifest.by_target[self.target].artefact
-            running = Running.of(artefact, start(bundle.directory, artefact, stall.threads))
-            return LoadedBundle(running, stall.model.task, self.how)
+            loaded = LoadedArtefact.of(artefact, start(bundle.directory, artefact, stall.threads))
+            return LoadedBundle(loaded, stall.model.task, self.how)
         sizes = tuple(dict.fromkeys((shape.batch, shape.sequence) for shape in stall.shapes))
         gpu = GpuOptions(graphs=sizes if self.how == "graphs" else ())
         options = Options(self.target, stall.threads, cache=stall.folder / "engines", gpu=gpu)
         session = bert_runtime.load(stall.bundle, options=options)
-        running = Running(session.artefact, session.engine, session.active_target, session.reason)
-        return LoadedBundle(running, stall.model.task, self.how)
+        loaded = LoadedArtefact(session.artefact, session.engine, session.active_target, session.reason)
+        return LoadedBundle(loaded, stall.model.task, self.how)
 
 
 class LoadedBundle:
     """See Loaded."""
 
-    def __init__(self, running: Running, task: str, how: str) -> None:
+    def __init__(self, loaded: LoadedArtefact, task: str, how: str) -> None:
         """`running` is the artefact with its engine."""
-        self._running, self._task, self._how = running, task, how
+        self._running, self._task, self._how = loaded, task, how
 
     def prepare(self, feeds: Feeds) -> Call:
         """See Loaded."""

@@ -92,7 +92,7 @@ class Engine(Protocol):
     @property
     def loads_alone(self) -> bool: ...
 
-    def lacks(self) -> str:
+    def missing(self) -> str:
         """What keeps it from running on this machine, and what to do about it; empty where nothing is seen to."""
 
     def load(self, stall: Stall) -> Loaded:

@@ -35,7 +35,7 @@ class TorchEngine:
     target: None = None
     loads_alone: bool = False
 
-    def lacks(self) -> str:
+    def missing(self) -> str:
         """See Engine."""
         if importlib.util.find_spec("torch") is None:
             return "torch is not installed; run `pip install 'bert-export[export]'`"

@@ -3,7 +3,7 @@
     python -m bert_calibration.finetune tune CHECKPOINT --task ner --samples texts.jsonl -o TUNED
     bert-export --model TUNED --task ner -o BUNDLE
     python -m bert_calibration.finetune ranges TUNED BUNDLE -o ranges.json
-    bert-export --bundle BUNDLE --int8 --plan fast --ranges ranges.json -o INT8
+    bert-export --bundle BUNDLE --int8 --preset performance --ranges ranges.json -o INT8
 
 The samples are requests as `bert-run` reads them; gold is not needed.
 """
@@ -49,14 +49,14 @@ def tune(parsed: argparse.Namespace) -> None:
         print(f"warning: {warning}", file=sys.stderr)
     rows = [row for each in encode(samples, head) for row in each.features]
     settings = FinetuneSettings(parsed.epochs, parsed.learning_rate)
-    learned = finetune_int8(model, batches_of(rows, text.pad_id, settings.budget), settings)
+    learned = finetune_int8(model, batches_of(rows, text.pad_id, settings.batch_limits), settings)
     parsed.output.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         if path.is_file() and path.suffix not in WEIGHTS:
             shutil.copyfile(path, parsed.output / path.name)
     model.save_pretrained(parsed.output)
-    sites = {name: list(ends) for name, ends in learned.sites.items()}
-    record = {"rows": learned.rows, "texts": sorted(learned.texts or ()), "sites": sites}
+    points = {name: list(ends) for name, ends in learned.points.items()}
+    record = {"rows": learned.rows, "texts": sorted(learned.texts or ()), "points": points}
     (parsed.output / LEARNED_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -67,7 +67,7 @@ def ranges(parsed: argparse.Namespace) -> None:
         raise CalibrationError(f"{path} does not exist; give the directory that `tune` wrote")
     record = json.loads(path.read_text(encoding="utf-8"))
     texts = frozenset(record["texts"]) if "texts" in record else None
-    learned = Learned({name: (low, high) for name, (low, high) in record["sites"].items()}, record["rows"], texts)
+    learned = Learned({name: (low, high) for name, (low, high) in record["points"].items()}, record["rows"], texts)
     found = bundle.read(parsed.bundle)
     files = [artefact.file for artefact in found.manifest.artefacts if artefact.precision == "fp32"]
     if not files:

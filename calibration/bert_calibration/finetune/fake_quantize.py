@@ -149,12 +149,12 @@ def insert(model: nn.Module) -> FakeQuantization:
     """
     ranges: dict[str, ActivationRange] = {}
     layers: dict[str, FakeQuantizedLinear] = {}
-    for site, names in _readers(model).items():
-        ranges[site] = ActivationRange()
+    for point, names in _readers(model).items():
+        ranges[point] = ActivationRange()
         for name in names:
             linear = model.get_submodule(name)
             assert isinstance(linear, nn.Linear)
-            layers[name] = FakeQuantizedLinear(linear, ranges[site])
+            layers[name] = FakeQuantizedLinear(linear, ranges[point])
     for name, layer in layers.items():
         model.set_submodule(name, layer)
     return FakeQuantization(model, ranges, layers)
@@ -168,5 +168,5 @@ def _readers(model: nn.Module) -> dict[str, list[str]]:
         raise CalibrationError(f"{type(model).__name__} has no encoder.layer.N, expected a BERT of transformers")
     found: dict[str, list[str]] = {}
     for place in places:
-        found |= {f"{place}.{site}": [f"{place}.{name}" for name in names] for site, names in SITES.items()}
+        found |= {f"{place}.{point}": [f"{place}.{name}" for name in names] for point, names in SITES.items()}
     return found | {name: [name] for name in VOCABULARY if name in modules}

@@ -22,7 +22,7 @@ from bert_calibration.errors import CalibrationError
 from bert_calibration.finetune.fake_quantize import FakeQuantization, insert
 from bert_calibration.finetune.trainer import Batch, FinetuneSettings, HeadTrainer, arguments_of
 from bert_calibration.held_out import Rows, digests
-from bert_calibration.products import find_sites
+from bert_calibration.products import find_points
 from bert_calibration.ranges import LEARNED, Range, Ranges
 from bert_calibration.ranges_file import digest
 
@@ -32,12 +32,12 @@ class Learned:
     """The ranges that go with a model's new weights.
 
     Attributes:
-        sites: activation -> (low, high).
+        points: activation -> (low, high).
         rows: how many rows of the model's batches taught them.
         texts: what tells these again; see `held_out.digests`.
     """
 
-    sites: Mapping[str, tuple[float, float]]
+    points: Mapping[str, tuple[float, float]]
     rows: int
     texts: frozenset[str] | None = None
 
@@ -50,18 +50,18 @@ class Learned:
         Raises:
             CalibrationError: the graph has an activation that was not learned.
         """
-        names = {site.name: self._name_of(site.name) for site in find_sites(ir.load(graph))}
-        unknown = [site for site, name in names.items() if name is None]
+        names = {point.name: self._name_of(point.name) for point in find_points(ir.load(graph))}
+        unknown = [point for point, name in names.items() if name is None]
         if unknown:
             raise CalibrationError(
                 f"no range was learned for {', '.join(unknown)}, expected the graph of the fine-tuned model: export it"
             )
-        sites = {site: Range(*self.sites[name]) for site, name in names.items() if name is not None}
-        return Ranges(LEARNED, digest(graph), self.rows, sites, self.texts)
+        points = {point: Range(*self.points[name]) for point, name in names.items() if name is not None}
+        return Ranges(LEARNED, digest(graph), self.rows, points, self.texts)
 
-    def _name_of(self, site: str) -> str | None:
-        """The activation that `site` is, or is part of."""
-        found = (name for name in self.sites if site == name or site.startswith(f"{name}."))
+    def _name_of(self, point: str) -> str | None:
+        """The activation that `point` is, or is part of."""
+        found = (name for name in self.points if point == name or point.startswith(f"{name}."))
         return max(found, key=len, default=None)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainingArguments
 
-from bert_runtime.schedule import Budget, collate, plan
+from bert_runtime.schedule import BatchLimits, collate, plan
 from bert_runtime.tasks.task import Features
 
 Batch = Mapping[str, Tensor]
@@ -26,7 +26,7 @@ class FinetuneSettings:
     Attributes:
         range_rate: the learning rate of the activations' ranges: how far the logarithm of an end moves in one step.
         temperature: softens the teacher's probabilities, so that wrong answers teach too (Hinton et al. 2015).
-        budget: the size of a batch.
+        limits: the size of a batch.
     """
 
     epochs: int = 2
@@ -36,14 +36,14 @@ class FinetuneSettings:
     warmup: float = 0.1
     temperature: float = 2.0
     seed: int = 7
-    budget: Budget = field(default_factory=lambda: Budget(tokens=1024, rows=32))
+    batch_limits: BatchLimits = field(default_factory=lambda: BatchLimits(max_batch_tokens=1024, max_batch_size=32))
 
 
-def batches_of(rows: Sequence[Features], pad_id: int, budget: Budget) -> list[Batch]:
+def batches_of(rows: Sequence[Features], pad_id: int, limits: BatchLimits) -> list[Batch]:
     """The rows in batches of similar length, as the model's arguments."""
     return [
         {name: torch.from_numpy(array) for name, array in collate([rows[i] for i in indices], pad_id).items()}
-        for indices in plan(rows, budget)
+        for indices in plan(rows, limits)
     ]
 
 

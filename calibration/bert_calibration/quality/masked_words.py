@@ -8,7 +8,7 @@ from bert_calibration.quality.divergence import of_labels
 from bert_calibration.quality.metric import Measure, Metric, Rows, column, mean, ratio, table
 from bert_runtime.json_record import Record
 from bert_runtime.tasks.fill_mask import FillMaskRequest, FillMaskResult
-from bert_runtime.tasks.masks import MaskResult, mask_indices
+from bert_runtime.tasks.mask_tokens import MaskResult, mask_indices
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TextEncoder
 

@@ -14,9 +14,9 @@ import onnx_ir as ir
 
 from bert_calibration.edit import CONTRIB, Editor
 from bert_calibration.embedding import stored
-from bert_calibration.integers import quantized
-from bert_calibration.plans import DYNAMIC, FAITHFUL, FAST, PER_TOKEN, Form
-from bert_calibration.products import ATTENTION, Product, Site
+from bert_calibration.int8_weights import quantized
+from bert_calibration.plans import ACCURACY, DYNAMIC, PER_TOKEN, PERFORMANCE, Granularity
+from bert_calibration.products import ATTENTION, Product, QuantizationPoint
 from bert_calibration.ranges import Range
 from bert_calibration.targets import cpu_rows, cpu_tail
 from bert_calibration.targets.cpu_rows import axes_of, flat, middles, unflat
@@ -43,11 +43,13 @@ class Quantized:
     axes: ir.Value | None = None
 
 
-def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
-    """Replace a site's products; product -> the operator that each became."""
-    activation = _activation(editor, site, form, found)
+def quantize_point(
+    editor: Editor, point: QuantizationPoint, granularity: Granularity, found: Range | None
+) -> dict[str, str]:
+    """Replace a point's products; product -> the operator that each became."""
+    activation = _activation(editor, point, granularity, found)
     promised = {}
-    for product in site.products:
+    for product in point.products:
         weight, scales = _weights(editor, product)
         if product.node.op_type == ATTENTION:
             promised[product.name] = _attention(editor, product, activation, (weight, scales))
@@ -58,11 +60,11 @@ def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -
     return promised
 
 
-def _activation(editor: Editor, site: Site, form: Form, found: Range | None) -> Quantized:
-    before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
-    if form is Form.TOKEN:
+def _activation(editor: Editor, point: QuantizationPoint, granularity: Granularity, found: Range | None) -> Quantized:
+    before, hidden, place = point.products[0].node, point.hidden, f"{point.name}.input"
+    if granularity is Granularity.TOKEN:
         return _per_token(editor, before, hidden, place)
-    if form is Form.DYNAMIC:
+    if granularity is Granularity.DYNAMIC:
         node = ir.node("DynamicQuantizeLinear", [hidden], num_outputs=3)
         return Quantized(*editor.add_node(before, node, place))
     assert found is not None
@@ -136,10 +138,10 @@ def finish(editor: Editor) -> None:
 
 
 SCHEME = Scheme(
-    plans=named(FAST, FAITHFUL, PER_TOKEN, DYNAMIC),
-    forms=frozenset(Form),
+    plans=named(PERFORMANCE, ACCURACY, PER_TOKEN, DYNAMIC),
+    granularities=frozenset(Granularity),
     limits="",
-    quantize_site=quantize_site,
+    quantize_point=quantize_point,
     finish=finish,
     note="made for processors with VNNI or its like: on x86 without it, sums saturate and answers may differ",
 )

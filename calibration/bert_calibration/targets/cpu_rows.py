@@ -1,6 +1,6 @@
 """Activations as matrices of (tokens, channels), which a scale for each token needs on ONNX Runtime's CPU provider.
 
-QuantizeLinear takes scales along one axis, so a site's activation becomes a matrix and its products' results go back to
+QuantizeLinear takes scales along one axis, so a point's activation becomes a matrix and its products' results go back to
 the axes that they had. Between two attentions nothing looks at those axes: there everything stays a matrix, and a
 layer keeps two of eight reshapes.
 """

@@ -14,37 +14,39 @@ from numpy.typing import NDArray
 
 from bert_calibration.chains import HEADS_JOINED, constant, through
 from bert_calibration.edit import Editor
-from bert_calibration.integers import Integers
-from bert_calibration.plans import FAITHFUL, FAST, PER_TOKEN, Form
-from bert_calibration.products import Product, Site
+from bert_calibration.int8_weights import Integers
+from bert_calibration.plans import ACCURACY, PER_TOKEN, PERFORMANCE, Granularity
+from bert_calibration.products import Product, QuantizationPoint
 from bert_calibration.ranges import Range
 from bert_calibration.targets import portable, qdq
 from bert_calibration.targets.scheme import Scheme, named
 
 
-def quantize_site(editor: Editor, site: Site, form: Form, found: Range | None) -> dict[str, str]:
-    """Replace a site's products; product -> the operator that each became."""
-    if form is not Form.STATIC or found is None or not is_possible(site):
-        return portable.quantize_site(editor, site, form, found)
+def quantize_point(
+    editor: Editor, point: QuantizationPoint, granularity: Granularity, found: Range | None
+) -> dict[str, str]:
+    """Replace a point's products; product -> the operator that each became."""
+    if granularity is not Granularity.STATIC or found is None or not is_possible(point):
+        return portable.quantize_point(editor, point, granularity, found)
 
     def correct(product: Product, weights: Integers) -> None:
         take_from_bias(editor, product, found, weights)
 
-    return qdq.replace_products(editor, site, rounded(editor, site, found), made=correct)
+    return qdq.replace_products(editor, point, rounded(editor, point, found), made=correct)
 
 
-def is_possible(site: Site) -> bool:
+def is_possible(point: QuantizationPoint) -> bool:
     """Whether every product has a matrix of its own, and a bias that is added to it at once."""
-    return all(not product.transposed and _addition(product) is not None for product in site.products)
+    return all(not product.transposed and _addition(product) is not None for product in point.products)
 
 
-def rounded(editor: Editor, site: Site, found: Range) -> ir.Value:
+def rounded(editor: Editor, point: QuantizationPoint, found: Range) -> ir.Value:
     """The activation, moved up, after its way to integers and back.
 
     What attention gives is rounded before its heads are joined: OpenVINO does so in attention's own kernel, and moves a
     byte for each number afterwards.
     """
-    before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
+    before, hidden, place = point.products[0].node, point.hidden, f"{point.name}.input"
     step, middle = found.unsigned()
     scale, zero = editor.constant(f"{place}.scale", step), editor.constant(f"{place}.zero", np.uint8(0))
     attended = through(hidden, HEADS_JOINED)
@@ -93,9 +95,9 @@ def _addition(product: Product) -> tuple[ir.Node, int, NDArray[np.float32]] | No
 
 
 SCHEME = Scheme(
-    plans=named(FAST, FAITHFUL, PER_TOKEN),
-    forms=portable.SCHEME.forms,
+    plans=named(PERFORMANCE, ACCURACY, PER_TOKEN),
+    granularities=portable.SCHEME.granularities,
     limits=portable.SCHEME.limits,
-    quantize_site=quantize_site,
+    quantize_point=quantize_point,
     token_note=portable.SCHEME.token_note,
 )

@@ -14,24 +14,24 @@ import onnx_ir as ir
 
 from bert_calibration.edit import Editor
 from bert_calibration.embedding import stored
-from bert_calibration.integers import Integers, half_scales, quantized
-from bert_calibration.products import Product, Site
+from bert_calibration.int8_weights import Integers, half_scales, quantized
+from bert_calibration.products import Product, QuantizationPoint
 from bert_calibration.ranges import Range
 
 Made = Callable[[Product, Integers], None]
 
 
 def replace_products(
-    editor: Editor, site: Site, activation: ir.Value, half: bool = False, made: Made | None = None
+    editor: Editor, point: QuantizationPoint, activation: ir.Value, half: bool = False, made: Made | None = None
 ) -> dict[str, str]:
-    """Replace a site's products by products of `activation` with int8 weights; product -> the operator that it became.
+    """Replace a point's products by products of `activation` with int8 weights; product -> the operator that it became.
 
     Args:
         half: whether scales are of half precision.
         made: called with each product that has a matrix of its own, and its integers, before the product is replaced.
     """
     promised = {}
-    for product in site.products:
+    for product in point.products:
         if product.transposed:
             weight = _table(editor, product, half)
         else:
@@ -45,9 +45,9 @@ def replace_products(
     return promised
 
 
-def rounded(editor: Editor, site: Site, found: Range, is_signed: bool = False) -> ir.Value:
+def rounded(editor: Editor, point: QuantizationPoint, found: Range, is_signed: bool = False) -> ir.Value:
     """The activation after its way to integers and back; `is_signed`: int8 around 0, with scales of half precision."""
-    before, hidden, place = site.products[0].node, site.hidden, f"{site.name}.input"
+    before, hidden, place = point.products[0].node, point.hidden, f"{point.name}.input"
     step, middle = (half_scales(np.array(found.signed())), np.int8(0)) if is_signed else found.unsigned()
     scale, zero = editor.constant(f"{place}.scale", step), editor.constant(f"{place}.zero", middle)
     integers = editor.add(before, "QuantizeLinear", [hidden, scale, zero], place)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bert_calibration.edit import Editor
-from bert_calibration.plans import Form, Plan
-from bert_calibration.products import Site
+from bert_calibration.plans import Granularity, Plan
+from bert_calibration.products import QuantizationPoint
 from bert_calibration.ranges import Range
 
-QuantizeSite = Callable[[Editor, Site, Form, Range | None], dict[str, str]]
-"""(editor, site, its form, its range) -> product -> the operator that it became."""
+QuantizePoint = Callable[[Editor, QuantizationPoint, Granularity, Range | None], dict[str, str]]
+"""(editor, point, its granularity, its range) -> product -> the operator that it became."""
 
 
 def nothing(editor: Editor) -> None:
-    """For a scheme that is done when every site is."""
+    """For a scheme that is done when every point is."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class Scheme:
     """The int8 scheme of a target.
 
     Attributes:
-        plans: name -> plan; fast and faithful need calibration data, the others none.
-        forms: the forms of activations that the engine has.
-        limits: what is wrong with every other form, for people.
-        quantize_site: replaces the products of one site.
-        finish: rewrites the whole graph after the last site.
+        plans: name -> plan; performance and accuracy need calibration data, the others none.
+        granularities: the granularities of activations that the engine has.
+        limits: what is wrong with every other granularity, for people.
+        quantize_point: replaces the products of one point.
+        finish: rewrites the whole graph after the last point.
         quantizes_embedding: whether rows of an int8 table can be looked up.
         note: what a reader of the report must know of every int8 graph of the target.
         token_note: the same where a plan has scales per token.
     """
 
     plans: Mapping[str, Plan]
-    forms: frozenset[Form]
+    granularities: frozenset[Granularity]
     limits: str
-    quantize_site: QuantizeSite
+    quantize_point: QuantizePoint
     finish: Callable[[Editor], None] = nothing
     quantizes_embedding: bool = True
     note: str = ""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.location import CheckpointLocation, locate_all
 from bert_export.checkpoint.settings import LoadOptions
-from bert_export.checkpoint.source import Source, locate_all
 from bert_export.checkpoint.tokenizer import TokenizerFile
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
 from bert_runtime.tasks import TASKS
 
-__all__ = ["Checkpoint", "LoadOptions", "Provenance", "Source", "TokenizerFile", "load"]
+__all__ = ["Checkpoint", "CheckpointLocation", "LoadOptions", "Provenance", "TokenizerFile", "load"]
 
 
 def load(
-    source: Source,
+    source: CheckpointLocation,
     task: AnyTask | None = None,
     options: LoadOptions | None = None,
     tasks: Sequence[AnyTask] = TASKS,

@@ -56,9 +56,9 @@ def read_config(folder: Path, findings: Findings) -> dict[str, Any]:
             "the model's directory holds a PEFT adapter; give it as the adapter, and its base as the model"
         )
     if not (folder / "config.json").is_file():
-        cure = next((cure for name, cure in OLD_FILES.items() if any(folder.glob(name))), "")
+        fix = next((fix for name, fix in OLD_FILES.items() if any(folder.glob(name))), "")
         raise CheckpointError(
-            f"no config.json: found {listing(folder)}; expected a directory written by save_pretrained{cure}"
+            f"no config.json: found {listing(folder)}; expected a directory written by save_pretrained{fix}"
         )
     raw = read_object(folder / "config.json")
     kind = raw.get("model_type")

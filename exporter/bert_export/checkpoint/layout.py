@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bert_export.checkpoint.adapter import Adapter, read_adapter
 from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.location import Places
 from bert_export.checkpoint.sentence import transformer_folder
-from bert_export.checkpoint.source import Places
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
 

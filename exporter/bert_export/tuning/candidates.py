@@ -13,10 +13,10 @@ from bert_runtime.targets import TARGETS, Target
 TRIED = tuple(target for target in TARGETS if target.is_candidate)
 """The targets that are tried, the one that needs less installed first."""
 
-EXACTNESS = ("fp32", "bf16", "int8 per-token", "int8 faithful", "int8 fast")
+EXACTNESS = ("fp32", "bf16", "int8 per-token", "int8 accuracy", "int8 performance")
 """Forms of numbers, those nearest to torch's answers first."""
 
-CALIBRATED, UNCALIBRATED = ("fast", "faithful"), "per-token"
+CALIBRATED, UNCALIBRATED = ("performance", "accuracy"), "per-token"
 """The plans of int8 that need data, and the one that needs none."""
 
 
@@ -26,12 +26,12 @@ class Candidate:
 
     target: str
     precision: str
-    plan: str = ""
+    preset: str = ""
 
     @property
     def form(self) -> str:
         """The precision with its plan."""
-        return f"{self.precision} {self.plan}".strip()
+        return f"{self.precision} {self.preset}".strip()
 
     @property
     def name(self) -> str:

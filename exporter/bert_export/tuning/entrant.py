@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bert_calibration.subject import Subject
+from bert_calibration.baseline import BaselineArtefact
 from bert_export.report import ArtefactReport
 from bert_export.tuning.candidates import Candidate
 from bert_runtime.bundle import Bundle
@@ -43,11 +43,11 @@ class Entrant:
         return self.bundle.manifest.artefacts[0]
 
     @property
-    def subject(self) -> Subject:
+    def baseline(self) -> BaselineArtefact:
         """The same, as quantisation takes it."""
         record, folder = self.bundle.manifest.tokenizer, self.bundle.directory
         text = TextEncoder.from_file(folder / record.file, record)
-        return Subject(folder, self.artefact, self.bundle.manifest, text)
+        return BaselineArtefact(folder, self.artefact, self.bundle.manifest, text)
 
 
 class Origin(Protocol):
@@ -65,7 +65,7 @@ class Origin(Protocol):
     output: Path
     notes: tuple[str, ...]
 
-    def lacks(self, candidate: Candidate) -> str:
+    def missing(self, candidate: Candidate) -> str:
         """Why it cannot be made of this; empty where it can."""
 
     def make(self, candidate: Candidate) -> Entrant:

@@ -33,7 +33,7 @@ class FromBundle:
             self._bundle = bundles.read(options.bundle)
         self.manifest, record = self._bundle.manifest, self._bundle.manifest.tokenizer
         artefacts = self.manifest.artefacts
-        if any(artefact.source is not None for artefact in artefacts):
+        if any(artefact.cross_kv_graph is not None for artefact in artefacts):
             raise OptionError(f"{FLAG} asks a model texts, and the decoder in {options.bundle} reads an encoder")
         tried = [target.name for target in TRIED]
         if not any(artefact.target in tried and artefact.precision == "fp32" for artefact in artefacts):
@@ -46,7 +46,7 @@ class FromBundle:
         self.output = Path(f"{options.bundle.resolve().name}-best")
         self.notes: tuple[str, ...] = ()
 
-    def lacks(self, candidate: Candidate) -> str:
+    def missing(self, candidate: Candidate) -> str:
         """See Origin."""
         wanted = (candidate.target, "fp32" if candidate.precision == "int8" else candidate.precision)
         if any((artefact.target, artefact.precision) == wanted for artefact in self.manifest.artefacts):

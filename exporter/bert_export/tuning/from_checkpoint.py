@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from bert_export.applicability import FLAG
 from bert_export.artefacts import make, manifest_of, text_of
+from bert_export.context import ExportContext
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions, Variant
 from bert_export.pipeline import default_output, load_checkpoint, traced
@@ -17,7 +18,6 @@ from bert_export.progress import Stages
 from bert_export.tuning.candidates import Candidate
 from bert_export.tuning.entrant import Entrant
 from bert_export.verify.reference import RememberingReference
-from bert_export.workshop import Workshop
 from bert_runtime.bundle import Bundle
 
 
@@ -35,28 +35,28 @@ class FromCheckpoint:
         if checkpoint.config.add_cross_attention:
             raise OptionError(f"{FLAG} asks a model texts, and this decoder reads an encoder: export it with --target")
         reference = RememberingReference.of(checkpoint, options.plain)
-        self._workshop = Workshop(folder, stages, options.plain, options.quantizing, None, {}, reference)
+        self._context = ExportContext(folder, stages, options.plain, options.quantizing, None, {}, reference)
         self._checkpoint = checkpoint
         self.manifest, self.text = manifest_of(checkpoint, []), text_of(checkpoint)
         self.output, self.notes = default_output(checkpoint), checkpoint.notes
 
-    def lacks(self, candidate: Candidate) -> str:
+    def missing(self, candidate: Candidate) -> str:
         """See Origin."""
         return ""
 
     @cached_property
     def _graph(self) -> ir.Model:
-        return traced(self._checkpoint, self._workshop)
+        return traced(self._checkpoint, self._context)
 
     def make(self, candidate: Candidate) -> Entrant:
         """See Origin."""
-        folder = self._workshop.folder / candidate.name.replace(" ", "-")
+        folder = self._context.folder / candidate.name.replace(" ", "-")
         folder.mkdir()
         for name, content in self._checkpoint.files.items():
             (folder / name).write_text(content, encoding="utf-8")
         variant = Variant(candidate.target, candidate.precision)
-        workshop = dataclasses.replace(self._workshop, folder=folder)
-        (made,) = make(self._checkpoint, self._graph.clone(), variant, workshop)  # the CPU's targets have one each
+        context = dataclasses.replace(self._context, folder=folder)
+        (made,) = make(self._checkpoint, self._graph.clone(), variant, context)  # the CPU's targets have one each
         files: dict[str, bytes | Path] = {name: folder / name for name in self._checkpoint.files}
         bundle = Bundle(folder, manifest_of(self._checkpoint, [made]))
         return Entrant(candidate, bundle, {**files, **made.files}, made.report)

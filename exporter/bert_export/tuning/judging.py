@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from bert_calibration.budget import BudgetError
+from bert_calibration.mixed_precision import SearchError
 from bert_calibration.samples import Samples
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
@@ -55,11 +55,11 @@ class Judging:
         common = {name: source for name, source in base.files.items() if name not in base.artefact.files}
         for name, source in common.items():
             (folder / name).write_bytes(source if isinstance(source, bytes) else source.read_bytes())
-        plan = None if candidate.plan == UNCALIBRATED else candidate.plan
+        plan = None if candidate.preset == UNCALIBRATED else candidate.preset
         ranges = self._ranges.get(candidate.target)
-        how = dataclasses.replace(self._how, plan=plan, ranges=ranges, mixtures=mixtures)
+        how = dataclasses.replace(self._how, preset=plan, ranges=ranges, mixtures=mixtures)
         try:
-            made = make_int8(base.subject, how, folder / "model.onnx", self._judge(base))
+            made = make_int8(base.baseline, how, folder / "model.onnx", self._judge(base))
         except GateError as error:
             raise self._in_other_words(error) from error
         for path in made.files.values():
@@ -67,7 +67,7 @@ class Judging:
                 self._ranges[candidate.target] = path
         quality = quality_of([(made.artefact, made.report)])
         manifest = dataclasses.replace(base.bundle.manifest, artefacts=(made.artefact,), quality=quality)
-        report = dataclasses.replace(base.report, int8=made.report, shared_rows=made.shared_rows)
+        report = dataclasses.replace(base.report, int8=made.report, sequence_packing=made.sequence_packing)
         entrant = Entrant(candidate, Bundle(folder, manifest), {**common, **made.files}, report)
         if self._samples is None:
             return dataclasses.replace(entrant, is_judged=False)
@@ -82,9 +82,9 @@ class Judging:
         """
         if self._samples is None:
             return entrant
-        judge, subject = self._judge(base), entrant.subject
-        with subject.engine() as engine:
-            drop = judge.drop(subject.answers(engine, judge.requests), judge.reference)
+        judge, baseline = self._judge(base), entrant.baseline
+        with baseline.engine() as engine:
+            drop = judge.drop(baseline.answers(engine, judge.requests), judge.reference)
         if not drop.value <= self._how.max_drop:
             raise DropError(drop.value, self._how.max_drop)
         return dataclasses.replace(entrant, drop=drop.value, judged_on=drop.samples)
@@ -92,12 +92,12 @@ class Judging:
     def _in_other_words(self, error: GateError) -> GateError:
         """What was refused, with the least drop of all that was tried if that was the reason."""
         cause = error.__cause__
-        if not isinstance(cause, BudgetError) or not cause.is_accuracy:
+        if not isinstance(cause, SearchError) or not cause.is_accuracy:
             return error
         return DropError(cause.least, self._how.max_drop)
 
     def _judge(self, base: Entrant) -> Judged:
         target = base.candidate.target
         if target not in self._judged:
-            self._judged[target] = Judged.of(base.subject, self._samples)
+            self._judged[target] = Judged.of(base.baseline, self._samples)
         return self._judged[target]

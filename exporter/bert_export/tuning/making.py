@@ -34,7 +34,7 @@ class Making:
             InputError: a sample cannot be asked; no candidate could answer it.
             GateError: none passed, with all reasons.
         """
-        absent = {candidate: reason for candidate in candidates if (reason := self.origin.lacks(candidate))}
+        absent = {candidate: reason for candidate in candidates if (reason := self.origin.missing(candidate))}
         for candidate in candidates:
             if candidate not in absent:
                 self._try(candidate)

@@ -100,7 +100,7 @@ def tuning_of(
         winner={
             "target": candidate.target,
             "precision": candidate.precision,
-            "plan": candidate.plan,
+            "preset": candidate.preset,
             "threads": winner.heat.threads,
             "default_threads": max(each.heat.threads for each in timed),
         },

@@ -26,7 +26,7 @@ from bert_export.tuning.race import Timed, Track, run_final, run_heats
 from bert_export.tuning.report import Line, Tuning, tuning_of, untimed
 from bert_export.tuning.requests import Requests, requests_of
 from bert_runtime.bundle import Bundle
-from bert_runtime.machine.system import Sources, System, this_system
+from bert_runtime.machine.system import Probe, System, this_system
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Task
 
@@ -78,7 +78,7 @@ def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Field:
     text, file = origin.text, options.calibrate
     samples = read_samples(file, task, settings, text, options.limit) if file else None
     requests = requests_of(samples, task, task.head(text, settings))
-    system = this_system(Sources(driver=lambda: None))
+    system = this_system(Probe(driver=lambda: None))
     field = field_of(system, samples is not None, task.is_autoregressive)
     entrants, failed = Making(origin, Judging(options.quantizing, samples, folder), stages).all(field.candidates)
     others = [*failed, *(untimed(name, reason, "absent") for name, reason in field.absent)]

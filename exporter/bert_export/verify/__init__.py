@@ -13,14 +13,14 @@ from bert_export.verify.answers import same_answer
 from bert_export.verify.compare import TOLERANCES, Gap, Judge, Outputs, Tolerance
 from bert_export.verify.decoding import DecodingComparison
 from bert_export.verify.reference import Reference
-from bert_export.verify.report import Check, Parity, Subject
+from bert_export.verify.report import ArtefactUnderTest, Check, Parity
 from bert_export.verify.sweep import CONTRACTS, Limits, cases
 from bert_export.verify.verdict import verdict_of
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks.task import Encoded, Features, IntArray
 
-__all__ = ["Check", "Parity", "Subject", "Tolerance", "verify"]
+__all__ = ["ArtefactUnderTest", "Check", "Parity", "Tolerance", "verify"]
 
 
 ADVICE: Mapping[str, str] = {
@@ -31,17 +31,17 @@ ADVICE: Mapping[str, str] = {
 """Precision -> what to do about an artefact that does not pass."""
 
 
-def verify(subject: Subject, reference: Reference, sweep: bool = True) -> Parity:
+def verify(tested: ArtefactUnderTest, reference: Reference, sweep: bool = True) -> Parity:
     """Compare the artefact with torch, within the tolerance of its precision; without `sweep` on real texts alone.
 
     Raises:
         GateError: a difference above the tolerance, or a different answer; every failing comparison is named.
     """
-    tolerance = TOLERANCES[subject.artefact.precision]
-    kind = DecodingComparison if subject.task.is_autoregressive else _Comparison
-    comparison = kind(subject, reference, Judge(tolerance), [])
+    tolerance = TOLERANCES[tested.artefact.precision]
+    kind = DecodingComparison if tested.task.is_autoregressive else _Comparison
+    comparison = kind(tested, reference, Judge(tolerance), [])
     checks = (comparison.real_texts(), *(comparison.sweep() if sweep else ()))
-    artefact = subject.artefact
+    artefact = tested.artefact
     masks = "" if artefact.mask == "any" else f", {artefact.mask} masks"
     if comparison.problems:
         raise GateError(
@@ -65,7 +65,7 @@ class _Pair:
 class _Comparison:
     """The two sides, and the problems found so far."""
 
-    subject: Subject
+    tested: ArtefactUnderTest
     reference: Reference
     judge: Judge
     problems: list[str]
@@ -95,10 +95,10 @@ class _Comparison:
 
     def sweep(self) -> Iterator[Check]:
         """One check for each length."""
-        text, found = self.subject.head.text, dict[int, list[float]]()
+        text, found = self.tested.head.text, dict[int, list[float]]()
         limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
-        artefact = self.subject.artefact
-        for case in cases(self.subject.task, limits, artefact.plain, CONTRACTS[artefact.mask]):
+        artefact = self.tested.artefact
+        for case in cases(self.tested.task, limits, artefact.plain, CONTRACTS[artefact.mask]):
             length = case.feeds["input_ids"].shape[-1]
             found.setdefault(length, []).append(self._run(case.feeds, case.name).gap.difference)
         for length, differences in found.items():
@@ -106,25 +106,25 @@ class _Comparison:
 
     def _requests(self) -> Iterator[tuple[Mapping[str, Any], Any, Encoded]]:
         """The examples that this checkpoint can be asked: few tokens lose masks, a vocabulary may lack a target."""
-        for record in self.subject.task.examples_for(self.subject.head.text):
-            request = self.subject.task.request.from_record(record)
+        for record in self.tested.task.examples_for(self.tested.head.text):
+            request = self.tested.task.request.from_record(record)
             try:
-                encoded = self.subject.head.encode(request)
+                encoded = self.tested.head.encode(request)
             except InputError:
                 continue
             if all(row.type_ids.max(initial=0) < self.reference.types for row in encoded.features):
                 yield record, request, encoded
 
     def _feeds(self, row: Features) -> dict[str, IntArray]:
-        feeds = collate([row], self.subject.head.text.pad_id)
-        return {spec.name: feeds[spec.name] for spec in self.subject.artefact.inputs}
+        feeds = collate([row], self.tested.head.text.pad_id)
+        return {spec.name: feeds[spec.name] for spec in self.tested.artefact.inputs}
 
     def _run(self, feeds: Mapping[str, IntArray], name: str) -> _Pair:
         """Both sides of one call; a graph that cannot run it is infinitely far away."""
-        outputs = self.subject.artefact.outputs
+        outputs = self.tested.artefact.outputs
         expected = self.reference.run(feeds)
         try:
-            got = self.subject.engine.run(feeds, [spec.name for spec in outputs])
+            got = self.tested.engine.run(feeds, [spec.name for spec in outputs])
         except BackendError as error:
             self.problems.append(f"{name}: {error}")
             return _Pair(expected, {}, Gap(math.inf, math.inf))
@@ -138,6 +138,6 @@ class _Comparison:
         answers = []
         for side in ([pair.expected for pair in pairs], [pair.got for pair in pairs]):
             rows = zip(side, encoded.features, strict=True)
-            own = [split(outputs, [row], self.subject.artefact.outputs)[0] for outputs, row in rows]
-            answers.append(self.subject.head.decode(request, encoded, own))
+            own = [split(outputs, [row], self.tested.artefact.outputs)[0] for outputs, row in rows]
+            answers.append(self.tested.head.decode(request, encoded, own))
         return same_answer(answers[0], answers[1], max(pair.gap.limit for pair in pairs))

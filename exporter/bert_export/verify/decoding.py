@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bert_export.verify.compare import Gap, Judge
 from bert_export.verify.reference import Reference
-from bert_export.verify.report import Check, Subject
+from bert_export.verify.report import ArtefactUnderTest, Check
 from bert_export.verify.sources import source_feeds, with_sources
 from bert_export.verify.sweep import Limits, cases
 from bert_runtime.errors import BackendError, InputError
@@ -29,13 +29,13 @@ class DecodingComparison:
     """The two sides, and the problems found so far.
 
     Attributes:
-        subject: an artefact with a cache.
+        tested: an artefact with a cache.
         reference: torch, which is asked without a cache.
         judge: how far an output may be.
         problems: what differs, in words.
     """
 
-    subject: Subject
+    tested: ArtefactUnderTest
     reference: Reference
     judge: Judge
     problems: list[str]
@@ -44,10 +44,10 @@ class DecodingComparison:
         """The task's prompts, continued with torch's most probable tokens: the artefact must choose the same."""
         seen: set[bytes] = set()
         same, differences = 0, []
-        for record in self.subject.task.examples_for(self.subject.head.text):
-            request = self.subject.task.request.from_record(record)
+        for record in self.tested.task.examples_for(self.tested.head.text):
+            request = self.tested.task.request.from_record(record)
             try:
-                encoded = self.subject.head.encode(request)
+                encoded = self.tested.head.encode(request)
             except InputError:  # a short model has no room for it, or a small vocabulary no such token
                 continue
             prompt, name = encoded.features[0].ids[None], f"example {record!r:.80}"
@@ -60,9 +60,9 @@ class DecodingComparison:
 
     def sweep(self) -> Iterator[Check]:
         """Two checks for each length: the sequence at once, and with a cache from 0 to one less than the length."""
-        text, found = self.subject.head.text, dict[str, list[float]]()
+        text, found = self.tested.head.text, dict[str, list[float]]()
         limits = Limits(text.vocabulary_size, self.reference.types, text.max_length)
-        found_cases = cases(self.subject.task, limits, self.subject.artefact.plain)
+        found_cases = cases(self.tested.task, limits, self.tested.artefact.plain)
         width = self.reference.source_width
         for case in found_cases if width is None else with_sources(found_cases, width):
             length = case.feeds["input_ids"].shape[1]
@@ -141,7 +141,7 @@ class DecodingComparison:
         Raises:
             BackendError: the graph refuses a piece.
         """
-        artefact, ids, mask = self.subject.artefact, feeds["input_ids"], feeds["attention_mask"]
+        artefact, ids, mask = self.tested.artefact, feeds["input_ids"], feeds["attention_mask"]
         names = [spec.name for spec in artefact.outputs]
         past, cross = self._empty(len(ids)), self._cross(feeds)
         source = {"encoder_attention_mask": feeds["encoder_attention_mask"], **cross} if cross else {}
@@ -149,13 +149,13 @@ class DecodingComparison:
         for piece in pieces:
             start, end = end, end + piece
             inputs = {"input_ids": ids[:, start:end], "attention_mask": mask[:, :end], **past, **source}
-            outputs = self.subject.engine.run(inputs, names)
+            outputs = self.tested.engine.run(inputs, names)
             past = {name: outputs[name.replace("past_key_values", "present")] for name in past}
             yield {**outputs, **cross}, end
 
     def _cross(self, feeds: Feeds) -> dict[str, Floats]:
         """What the graph of the source makes of the states, once for a whole sequence; nothing where there is none."""
-        graph, engine = self.subject.artefact.source, self.subject.source
+        graph, engine = self.tested.artefact.cross_kv_graph, self.tested.source
         if graph is None:
             return {}
         assert engine is not None
@@ -167,7 +167,7 @@ class DecodingComparison:
         sizes = {"batch": batch, "past": 0, **self.reference.cache_sizes}
         return {
             spec.name: np.zeros([sizes[axis] for axis in spec.axes], np.float32)
-            for spec in self.subject.artefact.inputs
+            for spec in self.tested.artefact.inputs
             if "past" in spec.axes
         }
 

@@ -44,7 +44,7 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ArtefactUnderTest:
     """What is verified: an artefact, loaded, with the head that reads it.
 
     Attributes:

@@ -16,9 +16,9 @@ def verdict_of(checks: Sequence[Check], tolerance: Tolerance) -> str:
     the interval of Clopper and Pearson says how many may differ.
     """
     texts, generated = checks[0], sum(check.cases for check in checks[1:])
-    told = f"{texts.independent} different real texts" + (f" and {generated} generated inputs" if generated else "")
+    report = f"{texts.independent} different real texts" + (f" and {generated} generated inputs" if generated else "")
     words = (
-        f"outputs differ from torch's by at most {tolerance}, on {told}; {texts.same_answers} of {texts.cases} answers "
+        f"outputs differ from torch's by at most {tolerance}, on {report}; {texts.same_answers} of {texts.cases} answers "
         "the same"
     )
     if not tolerance.relative:

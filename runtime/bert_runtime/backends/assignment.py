@@ -42,7 +42,7 @@ SMALL = frozenset(
 """Operators that the providers of GPUs leave to the CPU where they compute shapes, a few integers; and copies."""
 
 
-def check_assignment(session: Any, provider: str, cure: str) -> None:
+def check_assignment(session: Any, provider: str, fix: str) -> None:
     """Refuse a session without `provider`, or with a node of weight elsewhere.
 
     What is proven: the provider was created; and of every node, as ONNX Runtime recorded it when it divided the graph
@@ -55,7 +55,7 @@ def check_assignment(session: Any, provider: str, cure: str) -> None:
     """
     providers = session.get_providers()
     if provider not in providers:
-        raise BackendError(f"onnxruntime made a session with {', '.join(providers)}, expected {provider}; {cure}")
+        raise BackendError(f"onnxruntime made a session with {', '.join(providers)}, expected {provider}; {fix}")
     if not hasattr(session, "get_provider_graph_assignment_info"):
         raise BackendError(
             "this onnxruntime does not say which provider took which node, so that nothing proves where the network "
@@ -71,4 +71,4 @@ def check_assignment(session: Any, provider: str, cure: str) -> None:
             strays.update(f"{name} on {part.ep_name}" for name in operators if name not in SMALL)
     if strays or not own:
         told = ", ".join(f"{count} {name}" for name, count in strays.most_common(5)) or "nothing at all on it"
-        raise BackendError(f"onnxruntime put {told}, expected the whole network on {provider}; {cure}")
+        raise BackendError(f"onnxruntime put {told}, expected the whole network on {provider}; {fix}")

@@ -98,7 +98,7 @@ class CudaEngine(OrtEngine):
         if is_narrow and REMOVES_PADDING in onnx_file.read(directory / self._artefact.file).operators:
             raise BackendError(
                 f"gpu.graphs: {self._artefact.file} removes padding, so that its sizes differ from batch to batch, "
-                "expected fixed ones for CUDA graphs; load without gpu.graphs, or export without --packing"
+                "expected fixed ones for CUDA graphs; load without gpu.graphs, or export without --remove-padding"
             )
 
 

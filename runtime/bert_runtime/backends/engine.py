@@ -46,7 +46,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Sharing:
+class PackedEngine:
     """The graph for texts that share rows, and the engine that runs it."""
 
     graph: Graph
@@ -54,7 +54,7 @@ class Sharing:
 
 
 @dataclass(frozen=True)
-class Running:
+class LoadedArtefact:
     """An artefact and the engine that runs it.
 
     Attributes:
@@ -62,7 +62,7 @@ class Running:
             ONNX Runtime's CPU provider.
         reason: why this target, and what kept those that `auto` tries before it from running.
         right_padded: the artefact that runs in place of `artefact` for right-padded masks; None where that runs alone.
-        sharing: what answers rows of texts; None where each text has a row of its own.
+        packed: what answers rows of texts; None where each text has a row of its own.
     """
 
     artefact: Artefact
@@ -70,7 +70,7 @@ class Running:
     active_target: str
     reason: str
     right_padded: Artefact | None = None
-    sharing: Sharing | None = None
+    packed: PackedEngine | None = None
 
     @classmethod
     def of(cls, artefact: Artefact, engine: Engine) -> Self:

@@ -52,7 +52,7 @@ class Profile:
         problems = list(self._problems(sizes))
         if problems:
             raise BackendError(
-                f"the engine is not built for {', '.join(problems)}; ask for smaller batches (Budget) or shorter "
+                f"the engine is not built for {', '.join(problems)}; ask for smaller batches (BatchLimits) or shorter "
                 "texts, or load with a profile that includes it"
             )
         return {axis: max(size, self.axes[axis][0]) for axis, size in sizes.items()}

@@ -13,8 +13,8 @@ from bert_runtime.backends.options import EngineOptions
 from bert_runtime.errors import BackendError
 from bert_runtime.machine.finding import Finding
 from bert_runtime.machine.requirements import missing_requirements
-from bert_runtime.machine.system import Sources, System, this_system
-from bert_runtime.manifest import Artefact, Held, Manifest
+from bert_runtime.machine.system import Probe, System, this_system
+from bert_runtime.manifest import Artefact, Manifest, TargetArtefacts
 from bert_runtime.targets import AUTO, BY_NAME, CPU, GPU_TARGETS, TARGETS, Target
 
 Start = Callable[[Path, Artefact, EngineOptions], Engine]
@@ -43,7 +43,7 @@ class Choice:
     """An artefact, and what starts an engine for it: its target's, or ONNX Runtime where that engine is missing.
 
     Attributes:
-        active_target, reason: see Running.
+        active_target, reason: see LoadedArtefact.
         right_padded: an artefact that is faster and runs beside it, for the masks that it answers; None where none is.
         warning: what a user should know of it; empty where there is nothing. `fix` is what to do about that.
         fallback: what `auto` takes if this engine cannot be started; None where that is an error.
@@ -104,20 +104,20 @@ def _machine(manifest: Manifest, target: str) -> System:
     held = {BY_NAME[artefact.target] for artefact in manifest.artefacts}
     asked = held if target == AUTO else {each for each in held if each.name == target}
     if any(each.is_on_gpu for each in asked):
-        return this_system(Sources())
+        return this_system(Probe())
     if target == AUTO and any(each.module != CPU.module for each in asked):
-        return this_system(Sources(driver=lambda: None))
+        return this_system(Probe(driver=lambda: None))
     return System()
 
 
-def _on_gpu(held: Held, target: str, reason: str) -> Choice:
+def _on_gpu(held: TargetArtefacts, target: str, reason: str) -> Choice:
     """With the artefact for right-padded masks, if there is one. A CPU is no faster with it, and does without."""
     if held.right_padded is not None:
         reason += f"; {held.right_padded.file} answers right-padded masks, and {held.artefact.file} any other"
     return Choice(held.artefact, ENGINES[target], target, reason, held.right_padded)
 
 
-def _automatic(manifest: Manifest, held: Mapping[str, Held], system: System) -> Choice:
+def _automatic(manifest: Manifest, held: Mapping[str, TargetArtefacts], system: System) -> Choice:
     choice = _best(manifest, system)
     asked = [target.name for target in GPU_TARGETS if target.name in held]
     missing = {target: missing_requirements(system, target) for target in asked}

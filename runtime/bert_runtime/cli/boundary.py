@@ -88,15 +88,15 @@ def tell(name: str, message: str) -> None:
 def explain_os_error(error: OSError) -> str:
     """The file, what the system says of it, and what to do where that is known."""
     reason = "it is closed" if is_closed(error) else error.strerror or str(error)
-    cures = {
+    fixes = {
         errno.ENOSPC: "free some space, or write elsewhere",
         errno.EDQUOT: "free some space, or write elsewhere",
         errno.EACCES: "change its permissions, or name another",
         errno.EROFS: "name a place that can be written to",
         errno.EBADF: "open it, or name a file",
     }
-    cure = f"; {cures[error.errno]}" if error.errno in cures else ""
-    return (f"{error.filename}: {reason}" if error.filename is not None else reason) + cure
+    fix = f"; {fixes[error.errno]}" if error.errno in fixes else ""
+    return (f"{error.filename}: {reason}" if error.filename is not None else reason) + fix
 
 
 @contextlib.contextmanager

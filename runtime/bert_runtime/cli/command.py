@@ -18,7 +18,7 @@ from bert_runtime.errors import InputError
 from bert_runtime.hub import located
 from bert_runtime.loading import MODES, Options
 from bert_runtime.records import FORMATS
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.task import Task
 
@@ -82,9 +82,15 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
     check_target(parsed.target)
-    budget = Budget(parsed.tokens, parsed.rows, parsed.padding, parsed.multiple, parsed.wait)
+    limits = BatchLimits(
+        parsed.max_batch_tokens,
+        parsed.max_batch_size,
+        parsed.max_padding,
+        parsed.pad_to_multiple_of,
+        parsed.max_wait,
+    )
     mode, gpu = _mode(parsed, task), gpu_options(parsed)
-    options = Options(parsed.target, parsed.threads, budget, parsed.cache, parsed.encoder, gpu, mode)
+    options = Options(parsed.target, parsed.threads, limits, parsed.cache, parsed.encoder, gpu, mode)
     return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed))
 
 
@@ -132,7 +138,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="fail (default): stop at the first line that cannot be answered, with all before it answered; skip: write "
         '{"error": ..., "line": N} in its place; both name the line on standard error',
     )
-    options, budget = Options(), Options().budget
+    options, limits = Options(), Options().batch_limits
     loading = parser.add_argument_group("loading")
     loading.add_argument("--target", default=options.target, help="the artefact to run, never another (default: auto)")
     loading.add_argument("--threads", type=whole_number, metavar="N", help="default: the CPUs this process may use")
@@ -153,39 +159,39 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --source"
     )
     loading.add_argument(
-        "--tokens",
+        "--max-batch-tokens",
         type=whole_number,
-        default=budget.tokens,
+        default=limits.max_batch_tokens,
         metavar="N",
-        help=f"in a batch, at most (default: {budget.tokens})",
+        help=f"in a batch, at most (default: {limits.max_batch_tokens})",
     )
     loading.add_argument(
-        "--rows",
+        "--max-batch-size",
         type=whole_number,
-        default=budget.rows,
+        default=limits.max_batch_size,
         metavar="N",
-        help=f"in a batch, at most (default: {budget.rows})",
+        help=f"in a batch, at most (default: {limits.max_batch_size})",
     )
     loading.add_argument(
-        "--padding",
+        "--max-padding",
         type=number,
-        default=budget.padding,
+        default=limits.max_padding,
         metavar="SHARE",
-        help=f"of a batch, at most (default: {budget.padding})",
+        help=f"of a batch, at most (default: {limits.max_padding})",
     )
     loading.add_argument(
-        "--multiple",
+        "--pad-to-multiple-of",
         type=whole_number,
         metavar="N",
         help="widths are round multiples of N tokens; 1: as they come (default: on openvino 16, or 8 for throughput)",
     )
     loading.add_argument(
-        "--wait",
+        "--max-wait",
         type=number,
-        default=budget.wait,
+        default=limits.max_wait,
         metavar="SECONDS",
         help="for the next line of --input; then what was read is answered, however small the batch "
-        f"(default: {budget.wait})",
+        f"(default: {limits.max_wait})",
     )
     add_gpu_flags(parser)
 

@@ -34,7 +34,7 @@ def describe(bundle: Bundle) -> dict[str, Json]:
 
 
 def _artefact(artefact: Artefact) -> dict[str, Json]:
-    source = artefact.source
+    source = artefact.cross_kv_graph
     return {
         "target": artefact.target,
         "precision": artefact.precision,
@@ -44,7 +44,7 @@ def _artefact(artefact: Artefact) -> dict[str, Json]:
         "inputs": _tensors(artefact.inputs),
         "outputs": _tensors(artefact.outputs),
         **({"source": source.file, "source_inputs": _tensors(source.inputs)} if source is not None else {}),
-        **({"shared_rows": artefact.shared_rows.file} if artefact.shared_rows is not None else {}),
+        **({"sequence_packing": artefact.sequence_packing.file} if artefact.sequence_packing is not None else {}),
     }
 
 

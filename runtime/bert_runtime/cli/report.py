@@ -25,7 +25,7 @@ class TargetReport:
 
     target: str
     runs: bool
-    lacks: tuple[Finding, ...]
+    missing: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "bold", "targets"
     for each in report.targets:
         yield ("green" if each.runs else ""), f"  {each.target:8}  {'runs here' if each.runs else 'does not run here'}"
-        for finding in each.lacks:
+        for finding in each.missing:
             yield from _finding(finding, "    ")
     auto = report.auto
     chosen = f"auto takes {auto.target or 'nothing'}" + (f" (the bundle's {auto.artefact})" if auto.artefact else "")

@@ -1,11 +1,11 @@
-"""Which requests are continued together: those of similar length, under the session's budget."""
+"""Which requests are continued together: those of similar length, under the session's limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks.text_generation import GenerationSettings
 
 
@@ -23,8 +23,8 @@ class Extent:
     source: int = 0
 
 
-def plan(requests: Sequence[Extent], budget: Budget) -> list[list[int]]:
-    """Indices of requests in batches; one that exceeds the budget runs alone.
+def plan(requests: Sequence[Extent], limits: BatchLimits) -> list[list[int]]:
+    """Indices of requests in batches; one that exceeds the limits runs alone.
 
     Rows and tokens count every lane at its greatest length: that is what the cache may take; and the sources. Settings
     may differ within a batch, since each request has a search of its own.
@@ -39,7 +39,7 @@ def plan(requests: Sequence[Extent], budget: Budget) -> list[list[int]]:
         members = [requests[j] for j in wider]
         rows, tokens = size(members)
         tokens += len(members) * max(member.source for member in members)
-        if len(wider) > 1 and rows <= budget.rows and tokens <= budget.tokens:
+        if len(wider) > 1 and rows <= limits.max_batch_size and tokens <= limits.max_batch_tokens:
             batches[-1].append(i)
         else:
             batches.append([i])

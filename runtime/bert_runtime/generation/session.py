@@ -8,7 +8,7 @@ from typing import overload
 
 import numpy as np
 
-from bert_runtime.backends.engine import Running
+from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.feeds import Feeds
 from bert_runtime.fields import expected, mistakes
@@ -44,7 +44,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         self,
         manifest: Manifest,
         text: TextEncoder,
-        running: Running,
+        loaded: LoadedArtefact,
         schedule: Schedule,
         sources: Sources | None = None,
     ) -> None:
@@ -53,7 +53,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         Args:
             sources: for a decoder that reads an encoder, where what it reads comes from.
         """
-        super().__init__(manifest, TEXT_GENERATION, text, running, schedule)
+        super().__init__(manifest, TEXT_GENERATION, text, loaded, schedule)
         self._texts = TextGenerationHead(text, manifest.settings)
         self._sources = sources
 

@@ -89,11 +89,11 @@ def _provider(system: System, target: str) -> Iterator[Finding]:
         return
     if target not in system.needs:
         has = "onnxruntime, which has no provider for GPUs," if "onnxruntime" in system.modules else "no onnxruntime"
-        cure = "run `pip uninstall onnxruntime`, then " if "onnxruntime" in system.packages else "run "
+        fix = "run `pip uninstall onnxruntime`, then " if "onnxruntime" in system.packages else "run "
         yield Finding(
             Level.NOTE,
             f"{has} is installed, expected onnxruntime-gpu",
-            f"{cure}`pip install 'bert-export[gpu]' 'onnxruntime-gpu[cuda,cudnn]'`",
+            f"{fix}`pip install 'bert-export[gpu]' 'onnxruntime-gpu[cuda,cudnn]'`",
         )
         return
     yield from _too_old_package(system)

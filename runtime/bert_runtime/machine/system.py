@@ -86,7 +86,7 @@ def is_importable(module: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Sources:
+class Probe:
     """Where a System is read from: the real machine, or a test's file tree and functions."""
 
     root: Path = Path("/")
@@ -96,23 +96,23 @@ class Sources:
     driver: Callable[[], Driver | None] = read_driver
 
 
-def this_system(sources: Sources | None = None) -> System:
+def this_system(probe: Probe | None = None) -> System:
     """Read the machine: files and the driver; no package is imported and no library but the driver's is loaded."""
-    sources = sources or Sources()
-    root, folders = sources.root, [Path(folder) for folder in sources.path if folder]
-    libraries = Libraries(root, folders, sources.environment)
+    probe = probe or Probe()
+    root, folders = probe.root, [Path(folder) for folder in probe.path if folder]
+    libraries = Libraries(root, folders, probe.environment)
     needs = dict(_provider_needs(folders))
     names = {LIBRARY, *(name for linked in needs.values() for name in linked)}
     return System(
-        packages=_packages(sources.path),
-        modules=frozenset(name for name in MODULES if sources.importable(name)),
+        packages=_packages(probe.path),
+        modules=frozenset(name for name in MODULES if probe.importable(name)),
         needs=needs,
         libraries={name: found for name in sorted(names) if (found := libraries.find(name)) is not None},
-        driver=sources.driver(),
+        driver=probe.driver(),
         nvidia_hardware=_has_nvidia_hardware(root),
         cpu=parse_cpuinfo(_text(root / "proc/cpuinfo")),
         limits=_limits(root),
-        environment=sources.environment,
+        environment=probe.environment,
     )
 
 

@@ -160,7 +160,7 @@ class RowLane(JobLane):
     ) -> None:
         super().__init__(session, crew, admission, observer)
         budget = session.budget
-        budget = replace(budget, tokens=limits.batch_tokens, rows=min(limits.batch_rows, budget.rows))
+        budget = replace(budget, tokens=limits.batch_tokens, rows=min(limits.batch_rows, limits.max_batch_size))
         self._most = limits.batch_tokens
         self._rows = RowQueue(budget)
         self._running = 0

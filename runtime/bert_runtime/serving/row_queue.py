@@ -1,7 +1,7 @@
 """Encoded rows that wait for a run, and which of them run together: the oldest, and those of about its length.
 
 The rule was measured (docs/decisions/serving.md): waiting for more rows never paid, so a batch is what is there; and
-more padding than `SLACK` tokens or `Budget.padding` costs more than a batch more.
+more padding than `SLACK` tokens or `BatchLimits.max_padding` costs more than a batch more.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from bert_runtime.schedule import SLACK, Budget, is_round, width
+from bert_runtime.schedule import SLACK, BatchLimits, is_round, width
 from bert_runtime.serving.job import Job
 from bert_runtime.tasks.task import Features
 
@@ -50,9 +50,9 @@ class QueuedRow:
 class RowQueue:
     """Rows by age and by length. The caller holds the workers' lock."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: BatchLimits) -> None:
         """`budget`: the padding, the rounding of widths, and the most tokens and rows of a batch."""
-        self._budget = budget
+        self._limits = budget
         self._by_age: list[QueuedRow] = []
         self._by_shape: list[tuple[_Shape, tuple[int, int], QueuedRow]] = []
         self._serial = itertools.count()
@@ -67,7 +67,7 @@ class RowQueue:
         turn = self._served
         for index, features in enumerate(rows):
             choices = math.prod(features.ids.shape[:-1])
-            shape = choices, width(features.ids.shape[-1], self._budget)
+            shape = choices, width(features.ids.shape[-1], self._limits)
             row = QueuedRow(job, index, features, shape, (turn, next(self._serial)))
             heapq.heappush(self._by_age, row)
             insort(self._by_shape, (shape, row.order, row))
@@ -78,7 +78,7 @@ class RowQueue:
         """The next batch of at most `tokens` tokens, padding included; a row of more is one alone. At least one row."""
         oldest = self._oldest()
         low = bisect_left(self._by_shape, (oldest.shape, oldest.order))
-        low, high = self._neighbours(low, min(tokens, self._budget.tokens))
+        low, high = self._neighbours(low, min(tokens, self._limits.tokens))
         batch = [row for _, _, row in self._by_shape[low:high]]
         del self._by_shape[low:high]
         for row in batch:
@@ -104,7 +104,7 @@ class RowQueue:
         low, high, rows = first, first + 1, self._by_shape
         widest = own = rows[first][2].size
         counts: dict[int, tuple[int, int]] = {1: (low, high)}  # rows -> slice; read where numbers of tokens are round
-        while high - low < self._budget.rows:
+        while high - low < self._limits.rows:
             shorter = rows[low - 1][2] if low and rows[low - 1][0][0] == rows[first][0][0] else None
             longer = rows[high][2] if high < len(rows) and rows[high][0][0] == rows[first][0][0] else None
             if shorter is None and longer is None:
@@ -119,10 +119,10 @@ class RowQueue:
                 break
             widest, own = max(widest, row.size), own + row.size
             low, high = (low - 1, high) if takes_shorter else (low, high + 1)
-            if self._budget.is_coarse and is_round((high - low) * widest):
+            if self._limits.is_coarse and is_round((high - low) * widest):
                 counts[high - low] = low, high
-        return counts[max(counts)] if self._budget.is_coarse else (low, high)
+        return counts[max(counts)] if self._limits.is_coarse else (low, high)
 
     def _fits(self, rows: int, widest: int, own: int, tokens: int) -> bool:
         whole = rows * widest
-        return whole <= tokens and whole - own <= max(SLACK, self._budget.padding * whole)
+        return whole <= tokens and whole - own <= max(SLACK, self._limits.padding * whole)

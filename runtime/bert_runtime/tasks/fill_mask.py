@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert_runtime.errors import InputError
-from bert_runtime.tasks.masks import (
+from bert_runtime.tasks.mask_tokens import (
     MaskResult,
     fill,
     lost_masks,

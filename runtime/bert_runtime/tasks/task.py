@@ -88,8 +88,8 @@ class CrossAttention:
 
 
 @dataclass(frozen=True)
-class SharedRows:
-    """The tensors of a graph that answers several texts in each row; see `Task.shared_rows`."""
+class SequencePacking:
+    """The tensors of a graph that answers several texts in each row; see `Task.sequence_packing`."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -239,7 +239,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         return specs
 
     @property
-    def shared_rows(self) -> SharedRows | None:
+    def sequence_packing(self) -> SequencePacking | None:
         """The tensors of the graph for texts that share a row; None where the task has no such graph.
 
         For each token its id, its type, which text of the row it belongs to (`sequence_ids`: from 1 on, 0 for padding),
@@ -258,7 +258,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         names = ("input_ids", "token_type_ids", "sequence_ids", "position_ids")
         inputs = [TensorSpec(name, "int64", ("batch", "sequence")) for name in names]
         inputs += [TensorSpec("positions", "int64", ("batch", axis)) for axis in read]
-        return SharedRows(tuple(inputs), outputs)
+        return SequencePacking(tuple(inputs), outputs)
 
     def examples_for(self, text: TextEncoder) -> tuple[Mapping[str, Any], ...]:
         """The examples, written for a tokenizer: with its own mask token."""

@@ -33,11 +33,11 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--threads", "threads"},
                                   {"--cache", "cache"},
                                   {"--encoder", "encoder"},
-                                  {"--tokens", "tokens"},
-                                  {"--rows", "rows"},
-                                  {"--padding", "padding"},
-                                  {"--multiple", "multiple"},
-                                  {"--wait", "wait"},
+                                  {"--max-batch-tokens", "tokens"},
+                                  {"--max-batch-size", "rows"},
+                                  {"--max-padding", "padding"},
+                                  {"--pad-to-multiple-of", "multiple"},
+                                  {"--max-wait", "wait"},
                                   {"--mode", "mode"}};
 constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
 
@@ -57,15 +57,15 @@ them. Every answer is JSON on a line.
                          write {"error": ..., "line": N} for it
   --target T             the artefact to run, never another (default: auto)
   --threads N            default: the CPUs this process may use
-  --tokens N, --rows N   in a batch, at most
-  --padding SHARE        of a batch, at most
-  --wait SECONDS         for the next line of --input; then what was read is
+  --max-batch-tokens N, --max-batch-size N   in a batch, at most
+  --max-padding SHARE        of a batch, at most
+  --max-wait SECONDS         for the next line of --input; then what was read is
                          answered, however small the batch (default: 0.05)
   --mode M               latency: a batch at a time, with all threads;
                          throughput: several batches at once; auto (default):
                          throughput for a file, latency for a request and for
                          what comes through a pipe
-  --json, --cache DIR, --multiple N
+  --json, --cache DIR, --pad-to-multiple-of N
                          for the same command line as the Python bert-run: the
                          answer is JSON in any case, and no engine here compiles
                          what could be kept, or prepares itself for each width
@@ -173,12 +173,12 @@ Options options(const Given& given, const Task& task) {
   if (given.contains("target")) found.target = target(given.at("target").front());
   if (given.contains("encoder")) found.encoder = given.at("encoder").front();
   found.threads = integer(given, "threads");
-  found.budget.tokens = integer(given, "tokens").value_or(found.budget.tokens);
-  found.budget.rows = integer(given, "rows").value_or(found.budget.rows);
-  found.budget.padding = number(given, "padding").value_or(found.budget.padding);
-  found.budget.multiple = integer(given, "multiple");
-  found.budget.wait = number(given, "wait").value_or(found.budget.wait);
-  raise_input_problems(found.budget.problems());
+  found.batch_limits.max_batch_tokens = integer(given, "tokens").value_or(found.batch_limits.max_batch_tokens);
+  found.batch_limits.max_batch_size = integer(given, "rows").value_or(found.batch_limits.max_batch_size);
+  found.batch_limits.max_padding = number(given, "padding").value_or(found.batch_limits.max_padding);
+  found.batch_limits.pad_to_multiple_of = integer(given, "multiple");
+  found.batch_limits.max_wait = number(given, "wait").value_or(found.batch_limits.max_wait);
+  raise_input_problems(found.batch_limits.problems());
   found.mode = mode(given, task);
   raise_input_problems(found.problems());
   return found;

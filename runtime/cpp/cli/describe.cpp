@@ -28,11 +28,11 @@ Json shown(const Artefact& artefact) {
                  {"opset", artefact.opset},
                  {"inputs", shown(artefact.inputs)},
                  {"outputs", shown(artefact.outputs)}};
-  if (artefact.source) {
-    record["source"] = artefact.source->file;
-    record["source_inputs"] = shown(artefact.source->inputs);
+  if (artefact.cross_kv_graph) {
+    record["source"] = artefact.cross_kv_graph->file;
+    record["source_inputs"] = shown(artefact.cross_kv_graph->inputs);
   }
-  if (artefact.shared_rows) record["shared_rows"] = artefact.shared_rows->file;
+  if (artefact.sequence_packing) record["sequence_packing"] = artefact.sequence_packing->file;
   return record;
 }
 

@@ -18,7 +18,7 @@ namespace bert_runtime {
 namespace {
 
 void refuse_needless_encoder(const Bundle& bundle, const Artefact& artefact, const Options& options) {
-  if (!options.encoder || artefact.source) return;
+  if (!options.encoder || artefact.cross_kv_graph) return;
   throw InputError("an encoder is given (" + options.encoder->string() + "), expected none: the bundle in " +
                    bundle.directory.string() + " reads no encoder");
 }
@@ -26,7 +26,7 @@ void refuse_needless_encoder(const Bundle& bundle, const Artefact& artefact, con
 /// Where what a decoder reads besides its prompt comes from; null for one that reads no encoder.
 std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& artefact, const Options& options,
                                        const Placement& placement) {
-  if (!artefact.source) return nullptr;
+  if (!artefact.cross_kv_graph) return nullptr;
   std::optional<Encoder> encoder;
   if (options.encoder) {
     Options own = options;
@@ -35,8 +35,8 @@ std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& art
     own.encoder.reset();
     encoder.emplace(load<FeatureExtraction>(*options.encoder, own));
   }
-  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.source->file, placement);
-  return std::make_shared<Sources>(*artefact.source, std::move(engine), bundle.manifest.sizes, std::move(encoder));
+  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.cross_kv_graph->file, placement);
+  return std::make_shared<Sources>(*artefact.cross_kv_graph, std::move(engine), bundle.manifest.sizes, std::move(encoder));
 }
 
 /// The artefact's engine; with one for right-padded masks beside it, both, of which the other is loaded later.
@@ -89,7 +89,7 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const std::string faults = known_faults(open_onnxruntime(options.onnxruntime).version);
   if (!faults.empty()) warn(faults);
   auto read = sources(bundle, artefact, options, placement);
-  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.budget,
+  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.batch_limits,
           std::move(read), is_bulk ? threads : 1};
 }
 

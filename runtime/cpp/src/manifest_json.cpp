@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
-#include "contradictions.h"
+#include "manifest_consistency.h"
 #include "format_words.h"
 #include "json_record.h"
 #include "python_repr.h"
@@ -180,7 +180,7 @@ Artefact artefact(Record record) {
   found.opset = record.integer("opset", 1, 1000);
   found.plain = record.boolean("plain");
   if (record.has("source")) found.source = second(record.record("source"));
-  if (record.has("shared_rows")) found.shared_rows = second(record.record("shared_rows"));
+  if (record.has("sequence_packing")) found.sequence_packing = second(record.record("sequence_packing"));
   record.close();
   return found;
 }

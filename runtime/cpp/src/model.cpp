@@ -61,7 +61,7 @@ std::vector<std::string> names(std::span<const TensorSpec> specs) {
 
 void run_rows(const SessionParts& parts, std::span<const TensorSpec> fetch, std::span<const Features* const> rows,
               const Take& take) {
-  const std::vector<std::vector<std::size_t>> batches = plan(rows, parts.budget);
+  const std::vector<std::vector<std::size_t>> batches = plan(rows, parts.batch_limits);
   std::atomic<std::size_t> next = 0;
   std::mutex taking;
   std::exception_ptr failure;

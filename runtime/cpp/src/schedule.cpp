@@ -80,15 +80,15 @@ FloatArray own_part(const FloatArray& output, const TensorSpec& spec, std::size_
 constexpr double kSlack = 16;
 
 /// Whether `rows` rows of `size` tokens, `own` of them no padding, are one batch.
-bool fits(const Budget& budget, std::int64_t rows, std::int64_t size, std::int64_t own) {
+bool fits(const BatchLimits& limits, std::int64_t rows, std::int64_t size, std::int64_t own) {
   const std::int64_t whole = rows * size;
-  const double allowed = std::max(kSlack, budget.padding * static_cast<double>(whole));
-  return rows <= budget.rows && whole <= budget.tokens && static_cast<double>(whole - own) <= allowed;
+  const double allowed = std::max(kSlack, limits.max_padding * static_cast<double>(whole));
+  return rows <= limits.max_batch_size && whole <= limits.max_batch_tokens && static_cast<double>(whole - own) <= allowed;
 }
 
 }  // namespace
 
-std::vector<std::string> Budget::problems() const {
+std::vector<std::string> BatchLimits::problems() const {
   std::vector<std::string> found;
   for (const auto& [name, value] : {std::pair{"tokens", tokens}, std::pair{"rows", rows}}) {
     if (value < 1) found.push_back(std::string(name) + " is " + std::to_string(value) + ", expected at least 1");
@@ -101,7 +101,7 @@ std::vector<std::string> Budget::problems() const {
   return found;
 }
 
-std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> features, const Budget& budget) {
+std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> features, const BatchLimits& limits) {
   std::vector<std::size_t> order(features.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto key = [&](std::size_t i) {
@@ -115,7 +115,7 @@ std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> feat
     const bool is_alike = !batches.empty() && features[batches.back().front()]->choices == features[i]->choices;
     const auto count = is_alike ? static_cast<std::int64_t>(batches.back().size()) : 0;
     // Sorted by length: the new row is the longest, so it decides the width of the whole batch.
-    if (is_alike && fits(budget, count + 1, size, own + size)) {
+    if (is_alike && fits(limits, count + 1, size, own + size)) {
       batches.back().push_back(i);
       own += size;
     } else {

@@ -86,7 +86,7 @@ Features least_row(const SessionParts& parts, const Task& task) {
 template <class State>
 GenerationParts generation_parts(const State& state) {
   const SessionParts& parts = state.parts;
-  return {*parts.engine, parts.artefact, parts.manifest.sizes, state.head, parts.budget, parts.sources.get()};
+  return {*parts.engine, parts.artefact, parts.manifest.sizes, state.head, parts.batch_limits, parts.sources.get()};
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ void Session<T>::answer_stream(const Source& source, const Sink& sink, const IsD
     bool has_ended = false;
     std::chrono::duration<double> waited{0};
     try {
-      while (chunk.size() < most && tokens < kHeldTokens && waited.count() <= state().parts.budget.wait) {
+      while (chunk.size() < most && tokens < kHeldTokens && waited.count() <= state().parts.batch_limits.max_wait) {
         if (!chunk.empty() && is_due && is_due()) break;
         const auto asked = Clock::now();
         auto next = source();

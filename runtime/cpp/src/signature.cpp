@@ -34,16 +34,16 @@ struct Compared {
 };
 
 std::vector<Compared> places(const Artefact& artefact, const Task& task) {
-  std::vector<Compared> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.source.has_value())},
+  std::vector<Compared> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.cross_kv_graph.has_value())},
                                {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
-  if (artefact.source && task.cross_attention) {
-    all.push_back({"source.inputs", artefact.source->inputs, task.cross_attention->source_inputs});
-    all.push_back({"source.outputs", artefact.source->outputs, task.cross_attention->source_outputs});
+  if (artefact.cross_kv_graph && task.cross_attention) {
+    all.push_back({"source.inputs", artefact.cross_kv_graph->inputs, task.cross_attention->source_inputs});
+    all.push_back({"source.outputs", artefact.cross_kv_graph->outputs, task.cross_attention->source_outputs});
   }
-  const std::optional<SharedRows> sharing = task.shared_rows();
-  if (artefact.shared_rows && sharing) {
-    all.push_back({"shared_rows.inputs", artefact.shared_rows->inputs, sharing->inputs});
-    all.push_back({"shared_rows.outputs", artefact.shared_rows->outputs, sharing->outputs});
+  const std::optional<SequencePacking> sharing = task.sequence_packing();
+  if (artefact.sequence_packing && sharing) {
+    all.push_back({"sequence_packing.inputs", artefact.sequence_packing->inputs, sharing->inputs});
+    all.push_back({"sequence_packing.outputs", artefact.sequence_packing->outputs, sharing->outputs});
   }
   return all;
 }
@@ -78,7 +78,7 @@ void signature_problems(const Artefact& artefact, const Task& task, const Sizes&
 /// A source where there is none to read, or beside an artefact that reads none.
 void source_problems(const Manifest& manifest, const Task& task, Problems& problems) {
   const auto& artefacts = manifest.artefacts;
-  const auto has_source = [](const Artefact& artefact) { return artefact.source.has_value(); };
+  const auto has_source = [](const Artefact& artefact) { return artefact.cross_kv_graph.has_value(); };
   const auto place = [&](auto found) { return "artefacts[" + std::to_string(found - artefacts.begin()) + "]"; };
   const auto first = std::ranges::find_if(artefacts, has_source);
   const auto without = std::ranges::find_if_not(artefacts, has_source);
@@ -91,11 +91,11 @@ void source_problems(const Manifest& manifest, const Task& task, Problems& probl
 }
 
 /// A graph for shared rows where the task has none.
-void shared_rows_problems(const Manifest& manifest, const Task& task, Problems& problems) {
+void sequence_packing_problems(const Manifest& manifest, const Task& task, Problems& problems) {
   for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
     const Artefact& artefact = manifest.artefacts[i];
-    if (!artefact.shared_rows || (task.shared_rows() && !artefact.plain)) continue;
-    problems.push_back("artefacts[" + std::to_string(i) + "].shared_rows is given, expected none: texts of " +
+    if (!artefact.sequence_packing || (task.sequence_packing() && !artefact.plain)) continue;
+    problems.push_back("artefacts[" + std::to_string(i) + "].sequence_packing is given, expected none: texts of " +
                        task.name + (artefact.plain ? " (plain)" : "") + " share no row");
   }
 }
@@ -251,7 +251,7 @@ std::vector<std::string> task_problems(const Manifest& manifest, const Task& tas
     signature_problems(manifest.artefacts[i], task, manifest.sizes, "artefacts[" + std::to_string(i) + "]", problems);
   }
   source_problems(manifest, task, problems);
-  shared_rows_problems(manifest, task, problems);
+  sequence_packing_problems(manifest, task, problems);
   settings_problems(manifest.settings, task, problems);
   activation_problems(manifest.settings, task, problems);
   label_problems(manifest, task, problems);

@@ -47,9 +47,9 @@ std::vector<TensorSpec> Task::graph_outputs(bool plain) const {
   return plain && !plain_outputs.empty() ? plain_outputs : outputs;
 }
 
-std::optional<SharedRows> Task::shared_rows() const {
+std::optional<SequencePacking> Task::sequence_packing() const {
   if (choices || is_autoregressive) return std::nullopt;
-  SharedRows found;
+  SequencePacking found;
   std::set<std::string> read;
   for (TensorSpec spec : outputs) {
     if (spec.axes[1] != "sequence" && spec.axes[1] != "masks") spec.axes.insert(spec.axes.begin() + 1, "texts");

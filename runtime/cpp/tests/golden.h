@@ -15,7 +15,7 @@ inline const std::string kFromSource = "text-generation-from-source";
 inline const std::string kByMask = "token-classification-by-mask";
 
 /// A graph for rows that texts share beside the artefact's own.
-inline const std::string kSharedRows = "text-classification-shared-rows";
+inline const std::string kSequencePacking = "text-classification-sequence-packing";
 
 /// Its texts are cut on the left, lower-cased, and given no types.
 inline const std::string kTokenizerSettings = "text-classification-tokenizer-settings";
@@ -24,7 +24,7 @@ inline std::string path(const std::string& name) { return std::string(BERT_RUNTI
 
 /// Every golden bundle: one of each task, and those above.
 inline std::vector<std::string> names() {
-  std::vector<std::string> all = {kFromSource, kByMask, kSharedRows, kTokenizerSettings};
+  std::vector<std::string> all = {kFromSource, kByMask, kSequencePacking, kTokenizerSettings};
   for (const bert_runtime::Task* task : bert_runtime::tasks()) all.push_back(task->name);
   return all;
 }

@@ -49,7 +49,7 @@ TEST_CASE("a stream is answered in its order, as each request is answered alone"
 
 TEST_CASE("many batches at once give the answers of one after another") {
   const auto session = golden::load<TextClassification>();
-  const auto bulk = golden::load<TextClassification>({.threads = 4, .budget = {.rows = 3}, .mode = "throughput"});
+  const auto bulk = golden::load<TextClassification>({.threads = 4, .batch_limits = {.max_batch_size = 3}, .mode = "throughput"});
   const auto asked = requests(300);
   const auto answers = bulk.predict(asked);
   REQUIRE(answers.size() == asked.size());
@@ -59,7 +59,7 @@ TEST_CASE("many batches at once give the answers of one after another") {
 }
 
 TEST_CASE("what a batch throws ends all of them, and is thrown once") {
-  const auto bulk = golden::load<TextClassification>({.threads = 4, .budget = {.rows = 1}, .mode = "throughput"});
+  const auto bulk = golden::load<TextClassification>({.threads = 4, .batch_limits = {.max_batch_size = 1}, .mode = "throughput"});
   std::vector<Features> rows(20, {.ids = {1, 2, 3}, .type_ids = {0, 0, 0}, .mask = {1, 1, 1}});
   std::vector<const Features*> pointers;
   for (const Features& row : rows) pointers.push_back(&row);
@@ -118,7 +118,7 @@ TEST_CASE("a bundle of another task is refused by both names") {
 
 TEST_CASE("options out of range are refused, all at once") {
   try {
-    (void)golden::load<FillMask>({.threads = 0, .budget = {.tokens = 0, .rows = -1}});
+    (void)golden::load<FillMask>({.threads = 0, .batch_limits = {.max_batch_tokens = 0, .max_batch_size = -1}});
     FAIL("it was loaded");
   } catch (const InputError& error) {
     CHECK(error.problems().size() == 3);

@@ -29,7 +29,7 @@ from bert_runtime import (
     tokenizer_parts,
 )
 from bert_runtime.cli import files as line_files
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
 from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.task import REQUEST_AXES, CrossAttention, Task, TensorSpec
@@ -68,14 +68,19 @@ WORDS: Mapping[str, Sequence[str]] = {
 INTEGER, SIZE, DEPTH, NUMBER = "std::int64_t", "std::size_t", "int", "double"
 PUBLIC_LIMITS: Sequence[tuple[str, str, float, str]] = (
     (SIZE, "kLookahead", session.LOOKAHEAD, "Requests that `predict` reads before it answers, to choose batches from."),
-    (INTEGER, "kHeldTokens", session.HELD, "Tokens of encoded requests beyond which `predict` reads no further."),
+    (
+        INTEGER,
+        "kHeldTokens",
+        session.MAX_BUFFERED_TOKENS,
+        "Tokens of encoded requests beyond which `predict` reads no further.",
+    ),
     (INTEGER, "kMostThreads", loading.MOST_THREADS, "More than any machine has; an engine would start them all."),
     (INTEGER, "kMostLanes", generation.MOST_LANES, "Beams or texts of one request: each has a cache of its own."),
     (INTEGER, "kFormatVersion", manifest.VERSION, "The version of the bundle format that this library reads."),
-    (INTEGER, "kDefaultTokens", Budget().tokens, "See Budget."),
-    (INTEGER, "kDefaultRows", Budget().rows, "See Budget."),
-    (NUMBER, "kDefaultPadding", Budget().padding, "See Budget."),
-    (NUMBER, "kDefaultWait", Budget().wait, "See Budget."),
+    (INTEGER, "kDefaultTokens", BatchLimits().tokens, "See BatchLimits."),
+    (INTEGER, "kDefaultRows", BatchLimits().rows, "See BatchLimits."),
+    (NUMBER, "kDefaultPadding", BatchLimits().padding, "See BatchLimits."),
+    (NUMBER, "kDefaultWait", BatchLimits().wait, "See BatchLimits."),
 )
 LIMITS: Sequence[tuple[str, str, float, str]] = (
     (SIZE, "kMaxManifestBytes", manifest_json.MAX_BYTES, ""),

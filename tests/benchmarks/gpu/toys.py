@@ -37,7 +37,7 @@ class Toy:
     target: None = None
     loads_alone: bool = False
 
-    def lacks(self) -> str:
+    def missing(self) -> str:
         return ""
 
     def load(self, stall: Stall) -> Loaded:

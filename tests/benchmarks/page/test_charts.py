@@ -87,7 +87,7 @@ def test_rows_are_the_same_in_every_panel_also_where_a_value_is_missing() -> Non
 
 
 def test_engines_of_one_family_share_a_colour_and_families_differ() -> None:
-    ours = {colour_of(name) for name in ("bert-export", "bert-export, cpu int8 fast", "bert-export fp32")}
+    ours = {colour_of(name) for name in ("bert-export", "bert-export, cpu int8 performance", "bert-export fp32")}
     theirs = {
         colour_of(name)
         for name in ("torch eager", "OpenVINO, raw export", "ONNX Runtime, raw export", "bert-export, openvino bf16")

@@ -11,9 +11,9 @@ import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
 from bert_calibration import ranges_file
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.finetune.__main__ import LEARNED_FILE, main
-from bert_calibration.products import find_sites
-from bert_calibration.subject import Subject
+from bert_calibration.products import find_points
 from bert_runtime import bundle
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "v1" / "question-answering"
@@ -44,9 +44,9 @@ def test_a_checkpoint_is_tuned_and_its_ranges_fit_its_graph(checkpoint: Path, tm
     assert not torch.equal(before.qa_outputs.weight, after.qa_outputs.weight)
     # The golden bundle stands for the export of the tuned checkpoint: it has the same activations.
     assert main(["ranges", str(tuned), str(GOLDEN), "-o", str(output)]) == 0
-    subject = Subject.of(bundle.read(GOLDEN), "cpu")
-    sites = find_sites(ir.load(subject.path))
-    ranges_file.check_belongs(ranges_file.load(output), ranges_file.digest(subject.path), sites)
+    baseline = BaselineArtefact.of(bundle.read(GOLDEN), "cpu")
+    points = find_points(ir.load(baseline.path))
+    ranges_file.check_belongs(ranges_file.load(output), ranges_file.digest(baseline.path), points)
 
 
 def test_wrong_input_is_told_in_words(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

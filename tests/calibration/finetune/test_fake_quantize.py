@@ -18,10 +18,10 @@ from bert_calibration.errors import CalibrationError
 from bert_calibration.finetune.fake_quantize import ActivationRange, fake_weight, insert
 from bert_calibration.finetune.finetune import Learned, finetune_fp32, finetune_int8, observe, output_loss
 from bert_calibration.finetune.trainer import Batch, FinetuneSettings, batches_of
-from bert_calibration.integers import quantized
-from bert_calibration.products import find_sites
+from bert_calibration.int8_weights import quantized
+from bert_calibration.products import find_points
 from bert_calibration.ranges import Range
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Features
 
@@ -50,7 +50,7 @@ def random_batches(count: int = 96) -> list[Batch]:
     generator = np.random.default_rng(0)
     rows = [generator.integers(5, 50, size=int(generator.integers(4, 16))) for _ in range(count)]
     features = [Features(row, np.zeros_like(row), np.ones_like(row)) for row in rows]
-    return batches_of(features, 0, Budget(tokens=128, rows=8))
+    return batches_of(features, 0, BatchLimits(max_batch_tokens=128, max_batch_size=8))
 
 
 def observed(values: torch.Tensor) -> ActivationRange:
@@ -115,13 +115,13 @@ def test_every_activation_of_an_artefact_finds_its_learned_range(task: str) -> N
     graph = GOLDEN / task / "model.onnx"
     model = getattr(transformers, find_task(task).model_class)(CONFIG)
     learned = Learned({name: (-1.0, float(i)) for i, name in enumerate(insert(model).ranges)}, rows=1)
-    sites = find_sites(ir.load(graph))
+    points = find_points(ir.load(graph))
     ranges = learned.ranges(graph)
 
-    ranges_file.check_belongs(ranges, ranges_file.digest(graph), sites)
-    assert set(ranges.sites) == {site.name for site in sites}
-    assert ranges.sites["bert.encoder.layer.0.output.dense"] == Range(
-        *learned.sites["bert.encoder.layer.0.output.dense"]
+    ranges_file.check_belongs(ranges, ranges_file.digest(graph), points)
+    assert set(ranges.points) == {point.name for point in points}
+    assert ranges.points["bert.encoder.layer.0.output.dense"] == Range(
+        *learned.points["bert.encoder.layer.0.output.dense"]
     )
 
 
@@ -183,7 +183,7 @@ def test_fine_tuning_brings_int8_back_to_what_fp32_answered() -> None:
     learned = finetune_int8(model, batches, FinetuneSettings(epochs=8, learning_rate=1e-3))
     tuned = insert(model)
     for name, activation in tuned.ranges.items():
-        low, high = learned.sites[name]
+        low, high = learned.points[name]
         activation.observe(torch.tensor([low, high]), None)
     tuned.round(on=True)
 

@@ -34,7 +34,7 @@ from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.entities import Entity, entities
 from bert_runtime.tasks.feature_extraction import FeatureExtractionResult
 from bert_runtime.tasks.fill_mask import FillMaskResult
-from bert_runtime.tasks.masks import Candidate, MaskResult
+from bert_runtime.tasks.mask_tokens import Candidate, MaskResult
 from bert_runtime.tasks.question_answering import Answer, QuestionAnsweringResult
 from bert_runtime.tasks.tag_scheme import read_tags
 from bert_runtime.tasks.task import HeadSettings

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import pytest
-from tests.calibration.conftest import GetSubject, requests_of
+from tests.calibration.conftest import GetBaseline, requests_of
 
+from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.convert import convert
 from bert_calibration.edit import Editor
 from bert_calibration.plans import PER_TOKEN
-from bert_calibration.subject import Subject
 from bert_calibration.targets import cpu_rows
 from bert_runtime.backends.engine import Array
 from bert_runtime.schedule import collate
@@ -21,28 +21,28 @@ from bert_runtime.schedule import collate
 HEADS = ("question-answering", "next-sentence-prediction", "fill-mask", "multiple-choice", "feature-extraction")
 
 
-def graph(subject: Subject) -> ir.Model:
-    model = ir.load(subject.path)
+def graph(baseline: BaselineArtefact) -> ir.Model:
+    model = ir.load(baseline.path)
     convert(model, "cpu", PER_TOKEN, None)
     return model
 
 
-def outputs(subject: Subject, model: ir.Model, file: Path) -> dict[str, Array]:
+def outputs(baseline: BaselineArtefact, model: ir.Model, file: Path) -> dict[str, Array]:
     """Of one batch of requests of different lengths."""
     ir.save(model, file)
-    feeds = collate(subject.rows(requests_of(subject, 7)), subject.text.pad_id)
-    with subject.engine(file) as engine:
+    feeds = collate(baseline.rows(requests_of(baseline, 7)), baseline.text.pad_id)
+    with baseline.engine(file) as engine:
         return engine.run(
-            {spec.name: feeds[spec.name] for spec in subject.artefact.inputs},
-            [spec.name for spec in subject.artefact.outputs],
+            {spec.name: feeds[spec.name] for spec in baseline.artefact.inputs},
+            [spec.name for spec in baseline.artefact.outputs],
         )
 
 
 @pytest.mark.parametrize("task", HEADS)
 def test_staying_in_rows_takes_reshapes_away_and_changes_no_bit(
-    task: str, subject: GetSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: str, baseline: GetBaseline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = subject(task, "cpu")
+    one = baseline(task, "cpu")
     short = graph(one)
     monkeypatch.setattr(cpu_rows, "stay_in_rows", lambda editor: 0)
     long = graph(one)
@@ -57,15 +57,15 @@ def count(model: ir.Model) -> Counter[str]:
     return Counter(node.op_type for node in model.graph)
 
 
-def test_a_layer_reshapes_before_its_attention_and_after_it(subject: GetSubject) -> None:
-    model = graph(subject("question-answering", "cpu"))
+def test_a_layer_reshapes_before_its_attention_and_after_it(baseline: GetBaseline) -> None:
+    model = graph(baseline("question-answering", "cpu"))
     layers = count(model)["MultiHeadAttention"]
     # And the embeddings become rows, and the logits come back.
     assert count(model)["Reshape"] == 2 * layers + 2
 
 
-def test_axes_and_zero_points_are_made_once_for_all_layers(subject: GetSubject) -> None:
-    found = count(graph(subject("question-answering", "cpu")))
+def test_axes_and_zero_points_are_made_once_for_all_layers(baseline: GetBaseline) -> None:
+    found = count(graph(baseline("question-answering", "cpu")))
     assert found["QuantizeLinear"] > 4
     assert (found["Concat"], found["Expand"]) == (1, 1)
 

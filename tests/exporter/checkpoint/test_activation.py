@@ -13,7 +13,7 @@ import transformers
 from sentence_transformers import CrossEncoder
 from tests.exporter.checkpoint.conftest import Make, edit, write
 
-from bert_export.checkpoint import Checkpoint, LoadOptions, Source, load
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions, load
 from bert_export.checkpoint.adapter import Adapter, with_head_of
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -28,7 +28,7 @@ SOFTMAX = "torch.nn.modules.activation.Softmax"
 
 def texts(folder: Path, **options: Any) -> Checkpoint:
     """The directory as text-classification."""
-    return load(Source(str(folder)), TEXTS, LoadOptions(**options))
+    return load(CheckpointLocation(str(folder)), TEXTS, LoadOptions(**options))
 
 
 def scores(checkpoint: Checkpoint, folder: Path) -> list[float]:

@@ -14,7 +14,7 @@ from tests.exporter.checkpoint.conftest import Make, edit
 from transformers import BertForQuestionAnswering, BertForSequenceClassification, PreTrainedModel
 
 from bert_export import demo
-from bert_export.checkpoint import Source, load
+from bert_export.checkpoint import CheckpointLocation, load
 from bert_export.demo import demo_checkpoint
 from bert_export.errors import CheckpointError, OptionError
 from bert_runtime.tasks import find_task
@@ -51,7 +51,7 @@ def pair(make: Make, tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_merged_model_answers_as_peft_does_and_its_head_is_the_adapters(pair: tuple[Path, Path]) -> None:
     base, folder = pair
-    checkpoint = load(Source(str(base), str(folder)), QA)
+    checkpoint = load(CheckpointLocation(str(base), str(folder)), QA)
     peft = PeftModel.from_pretrained(BertForQuestionAnswering.from_pretrained(base), str(folder)).eval()
     with torch.inference_mode():
         got, expected = checkpoint.model(IDS), peft(IDS)
@@ -64,7 +64,7 @@ def test_the_merged_model_answers_as_peft_does_and_its_head_is_the_adapters(pair
 
 
 def test_provenance_names_the_adapter_and_its_digest(pair: tuple[Path, Path]) -> None:
-    provenance = load(Source(*map(str, pair)), QA).provenance
+    provenance = load(CheckpointLocation(*map(str, pair)), QA).provenance
     assert provenance.adapter == "adapter"
     assert set(provenance.adapter_weights) == {"adapter_model.safetensors"}
     assert "peft" in provenance.versions
@@ -75,7 +75,7 @@ def test_a_head_that_neither_holds_is_refused(pair: tuple[Path, Path]) -> None:
     path = folder / "adapter_model.safetensors"
     save_file({name: w for name, w in load_file(path).items() if "qa_outputs.bias" not in name}, path)
     with pytest.raises(CheckpointError, match=r"qa_outputs\.bias"):
-        load(Source(str(base), str(folder)), QA)
+        load(CheckpointLocation(str(base), str(folder)), QA)
 
 
 def test_weights_of_an_adapter_that_fit_nowhere_or_are_missing_are_named(pair: tuple[Path, Path]) -> None:
@@ -86,7 +86,7 @@ def test_weights_of_an_adapter_that_fit_nowhere_or_are_missing_are_named(pair: t
     moved = {name.replace("layer.1.", "layer.7.") if name == lost else name: w for name, w in content.items()}
     save_file(moved, path)
     with pytest.raises(CheckpointError) as caught:
-        load(Source(str(base), str(folder)), QA)
+        load(CheckpointLocation(str(base), str(folder)), QA)
     assert lost in str(caught.value)
     assert lost.replace("layer.1.", "layer.7.") in str(caught.value)
 
@@ -96,16 +96,16 @@ def test_an_adapter_of_another_size_is_refused(make: Make, pair: tuple[Path, Pat
     path = folder / "adapter_model.safetensors"
     save_file({name: torch.zeros(*(2 * n for n in w.shape)) for name, w in load_file(path).items()}, path)
     with pytest.raises(CheckpointError, match="the adapter"):
-        load(Source(str(base), str(folder)), QA)
+        load(CheckpointLocation(str(base), str(folder)), QA)
 
 
 def test_auto_takes_the_task_that_the_adapter_was_trained_for(make: Make, tmp_path: Path) -> None:
     base = make("BertModel")
     adapter = adapt(base, tmp_path / "adapter", task_type="QUESTION_ANS")
-    assert load(Source(str(base), str(adapter))).task is QA
+    assert load(CheckpointLocation(str(base), str(adapter))).task is QA
     edit(adapter, "adapter_config.json", task_type=None)
     with pytest.raises(CheckpointError, match=r"adapter_config\.json.*pass --task"):
-        load(Source(str(base), str(adapter)))
+        load(CheckpointLocation(str(base), str(adapter)))
 
 
 def test_the_labels_of_a_head_come_from_the_adapters_own_config(make: Make, tmp_path: Path) -> None:
@@ -117,13 +117,13 @@ def test_the_labels_of_a_head_come_from_the_adapters_own_config(make: Make, tmp_
     get_peft_model(model, config).save_pretrained(str(folder))
     labels = {"id2label": {"0": "low", "1": "mid", "2": "high"}, "problem_type": "multi_label_classification"}
     (folder / "config.json").write_text(json.dumps({**labels, "hidden_size": 99, "problem": 1}), encoding="utf-8")
-    settings = load(Source(str(base), str(folder)), task).settings
+    settings = load(CheckpointLocation(str(base), str(folder)), task).settings
 
     assert settings.labels == ("low", "mid", "high")
     assert settings.problem_type == "multi_label_classification"
     edit(folder, "config.json", id2label={"0": "low", "1": "high"})
     with pytest.raises(CheckpointError, match=r"classifier has 3 labels, config\.json 2"):
-        load(Source(str(base), str(folder)), task)
+        load(CheckpointLocation(str(base), str(folder)), task)
 
 
 def test_the_demo_of_text_classification_names_its_labels() -> None:
@@ -138,16 +138,16 @@ def test_the_demo_of_text_classification_names_its_labels() -> None:
 def test_an_adapter_is_not_taken_for_a_model_nor_a_model_for_an_adapter(pair: tuple[Path, Path]) -> None:
     base, folder = pair
     with pytest.raises(CheckpointError, match="holds a PEFT adapter"):
-        load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), QA)
     with pytest.raises(CheckpointError, match=r"no adapter_config\.json"):
-        load(Source(str(base), str(base)), QA)
+        load(CheckpointLocation(str(base), str(base)), QA)
 
 
 def test_an_adapter_that_would_import_a_module_is_refused(pair: tuple[Path, Path]) -> None:
     base, folder = pair
     edit(folder, "adapter_config.json", megatron_config={"x": 1}, megatron_core="antigravity")
     with pytest.raises(CheckpointError, match="megatron_config"):
-        load(Source(str(base), str(folder)), QA)
+        load(CheckpointLocation(str(base), str(folder)), QA)
 
 
 def test_the_demo_of_vectors_is_minilm_with_its_own_pooling() -> None:

@@ -20,7 +20,7 @@ from transformers import (
     BertTokenizer,
 )
 
-from bert_export.checkpoint import Checkpoint, Source, load
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, load
 from bert_export.checkpoint.adapter_keys import is_bounded
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -49,7 +49,7 @@ def adapted(base: Path, folder: Path, labels: int, **lora: Any) -> PeftModel:
 def refusal(base: Path, folder: Path, task: object = TEXTS) -> str:
     """The message with which an adapter is refused."""
     with pytest.raises(CheckpointError) as caught:
-        load(Source(str(base), str(folder)), task)  # type: ignore[arg-type]
+        load(CheckpointLocation(str(base), str(folder)), task)  # type: ignore[arg-type]
     return str(caught.value)
 
 
@@ -62,7 +62,7 @@ def same(checkpoint: Checkpoint, model: torch.nn.Module, ids: torch.Tensor = IDS
 def test_the_adapters_classifier_says_how_many_labels_there_are(make: Make, tmp_path: Path, base_class: str) -> None:
     base, folder = make(base_class, id2label={0: "yes", 1: "no"}), tmp_path / "adapter"
     peft = adapted(base, folder, 3)
-    checkpoint = load(Source(str(base), str(folder)))
+    checkpoint = load(CheckpointLocation(str(base), str(folder)))
     same(checkpoint, peft)
     assert checkpoint.settings.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
     assert any("beside the adapter" in note and "id2label" in note for note in checkpoint.notes)
@@ -71,7 +71,7 @@ def test_the_adapters_classifier_says_how_many_labels_there_are(make: Make, tmp_
 def test_names_of_the_bases_labels_stay_where_the_adapter_has_as_many(make: Make, tmp_path: Path) -> None:
     base, folder = make("BertForSequenceClassification", id2label={0: "yes", 1: "no"}), tmp_path / "adapter"
     adapted(base, folder, 2)
-    assert load(Source(str(base), str(folder))).settings.labels == ("yes", "no")
+    assert load(CheckpointLocation(str(base), str(folder))).settings.labels == ("yes", "no")
 
 
 def test_an_adapter_without_a_head_keeps_the_bases(make: Make, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_an_adapter_without_a_head_keeps_the_bases(make: Make, tmp_path: Path) -
     model = BertForSequenceClassification.from_pretrained(base)
     model.add_adapter(LoraConfig(task_type="SEQ_CLS", **LORA))
     model.save_pretrained(folder)
-    checkpoint = load(Source(str(base), str(folder)))
+    checkpoint = load(CheckpointLocation(str(base), str(folder)))
     same(checkpoint, model)
     assert checkpoint.settings.labels == ("a", "b", "c")
     headless = make("BertModel")
@@ -100,7 +100,7 @@ def test_added_tokens_come_with_the_adapters_embeddings_and_tokenizer(
     tokenizer = BertTokenizer.from_pretrained(base)
     tokenizer.add_tokens(["<new>"])
     tokenizer.save_pretrained(folder)
-    checkpoint = load(Source(str(base), str(folder)))
+    checkpoint = load(CheckpointLocation(str(base), str(folder)))
     assert checkpoint.config.vocab_size == 33
     assert json.loads(checkpoint.files["config.json"])["vocab_size"] == 33
     assert "<new>" in checkpoint.tokenizer.json
@@ -116,22 +116,22 @@ def test_added_tokens_of_a_masked_model_grow_its_output_too(make: Make, tmp_path
         model.get_parameter("bert.embeddings.word_embeddings.weight")[30:] = 1.0
     peft = get_peft_model(model, LoraConfig(**LORA))
     peft.save_pretrained(str(folder), save_embedding_layers=True)
-    checkpoint = load(Source(str(base), str(folder)), find_task("fill-mask"))
+    checkpoint = load(CheckpointLocation(str(base), str(folder)), find_task("fill-mask"))
     same(checkpoint, peft, torch.tensor([[2, 31, 6, 3]]))
 
 
 def test_lora_on_the_head_that_is_saved_whole_is_merged_as_peft_answers(make: Make, tmp_path: Path) -> None:
     base, folder = make("BertForSequenceClassification", num_labels=3), tmp_path / "adapter"
     peft = adapted(base, folder, 3, target_modules="all-linear")
-    same(load(Source(str(base), str(folder))), peft)
+    same(load(CheckpointLocation(str(base), str(folder))), peft)
 
 
 def test_another_base_of_equal_shape_is_noted_and_the_same_one_is_not(make: Make, tmp_path: Path) -> None:
     base, folder = make("BertForSequenceClassification", num_labels=3), tmp_path / "adapter"
     adapted(base, folder, 3)
-    assert not [note for note in load(Source(str(base), str(folder))).notes if "was trained on" in note]
+    assert not [note for note in load(CheckpointLocation(str(base), str(folder))).notes if "was trained on" in note]
     edit(folder, "adapter_config.json", base_model_name_or_path="/home/me/secret/other-bert")
-    (note,) = [note for note in load(Source(str(base), str(folder))).notes if "was trained on" in note]
+    (note,) = [note for note in load(CheckpointLocation(str(base), str(folder))).notes if "was trained on" in note]
     assert "other-bert" in note
     assert "secret" not in note
 
@@ -229,7 +229,7 @@ def test_a_setting_that_peft_does_not_know_is_named(make: Make, tmp_path: Path) 
     base, folder = make("BertForSequenceClassification", num_labels=3), tmp_path / "adapter"
     adapted(base, folder, 3)
     edit(folder, "adapter_config.json", use_newest=True)
-    assert any("use_newest" in note for note in load(Source(str(base), str(folder))).notes)
+    assert any("use_newest" in note for note in load(CheckpointLocation(str(base), str(folder))).notes)
 
 
 def test_an_adapter_of_sentence_transformers_brings_its_own_steps_length_and_tokenizer(
@@ -249,7 +249,7 @@ def test_an_adapter_of_sentence_transformers_brings_its_own_steps_length_and_tok
     theirs.save_pretrained(str(tmp_path / "adapter"), create_model_card=False)
     for name in ("modules.json", "sentence_bert_config.json"):
         (base / name).unlink()
-    checkpoint = load(Source(str(base), str(tmp_path / "adapter")))
+    checkpoint = load(CheckpointLocation(str(base), str(tmp_path / "adapter")))
     assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == ("cls", True)
     assert checkpoint.tokenizer.max_length == 20
     with torch.inference_mode():

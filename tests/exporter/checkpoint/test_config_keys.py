@@ -11,7 +11,7 @@ import torch
 from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights, write
 from transformers import GenerationConfig
 
-from bert_export.checkpoint import Checkpoint, LoadOptions, Source, load
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions, load
 from bert_export.checkpoint.config_keys import CONFIG
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -29,7 +29,7 @@ def folder(make: Make) -> Path:
 
 def texts(folder: Path, **options: Any) -> Checkpoint:
     """The directory as text-classification."""
-    return load(Source(str(folder)), TEXTS, LoadOptions(**options))
+    return load(CheckpointLocation(str(folder)), TEXTS, LoadOptions(**options))
 
 
 def refusal(folder: Path) -> str:

@@ -15,7 +15,7 @@ import transformers
 from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights
 from transformers import AutoConfig, AutoTokenizer
 
-from bert_export.checkpoint import LoadOptions, Source, load
+from bert_export.checkpoint import CheckpointLocation, LoadOptions, load
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import TASKS, find_task
 
@@ -37,12 +37,12 @@ def outputs(model: torch.nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_auto_finds_every_task_by_the_class_in_config_json(make: Make, task: object) -> None:
     folder = make(task.model_class, is_decoder=task.is_autoregressive)  # type: ignore[attr-defined]
-    assert load(Source(str(folder))).task is task
+    assert load(CheckpointLocation(str(folder))).task is task
 
 
 def test_the_model_answers_as_the_one_that_transformers_loads(make: Make) -> None:
     folder = make()
-    checkpoint = load(Source(str(folder)), QA)
+    checkpoint = load(CheckpointLocation(str(folder)), QA)
     reference = transformers.BertForQuestionAnswering.from_pretrained(folder).train(False)
     assert torch.equal(outputs(checkpoint.model), outputs(reference))
 
@@ -51,7 +51,7 @@ def test_the_model_is_fp32_without_dropout_or_gradients_whatever_was_saved(make:
     folder = make()
     replace_weights(folder, {name: weight.half() for name, weight in weights(folder).items()})
     edit(folder, "config.json", dtype="float16")
-    model = load(Source(str(folder)), QA).model
+    model = load(CheckpointLocation(str(folder)), QA).model
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert not model.training
     assert not any(weight.requires_grad for weight in model.parameters())
@@ -60,7 +60,7 @@ def test_the_model_is_fp32_without_dropout_or_gradients_whatever_was_saved(make:
 @pytest.mark.parametrize("prefix", ["bert.", ""])
 def test_old_names_load_with_and_without_the_prefix(make: Make, prefix: str) -> None:
     folder = make()
-    expected = outputs(load(Source(str(folder)), QA).model)
+    expected = outputs(load(CheckpointLocation(str(folder)), QA).model)
     old = {
         name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): weight
         for name, weight in weights(folder).items()
@@ -68,12 +68,12 @@ def test_old_names_load_with_and_without_the_prefix(make: Make, prefix: str) -> 
     replace_weights(
         folder, {prefix * name.startswith("bert.") + name.removeprefix("bert."): w for name, w in old.items()}
     )
-    assert torch.equal(outputs(load(Source(str(folder)), QA).model), expected)
+    assert torch.equal(outputs(load(CheckpointLocation(str(folder)), QA).model), expected)
 
 
 def test_the_files_rebuild_the_class_and_the_tokenizer(make: Make, tmp_path: Path) -> None:
     folder = make("BertForSequenceClassification", id2label={0: "bad", 1: "fair", 2: "good"})
-    checkpoint = load(Source(str(folder)), TEXTS)
+    checkpoint = load(CheckpointLocation(str(folder)), TEXTS)
     (tmp_path / "bundle").mkdir()
     for name, content in checkpoint.files.items():
         (tmp_path / "bundle" / name).write_text(content, encoding="utf-8")
@@ -92,7 +92,7 @@ def test_the_files_rebuild_the_class_and_the_tokenizer(make: Make, tmp_path: Pat
 def test_no_private_path_reaches_the_provenance_or_the_files(make: Make) -> None:
     folder = make()
     edit(folder, "config.json", _name_or_path=str(folder))
-    checkpoint = load(Source(str(folder)), QA)
+    checkpoint = load(CheckpointLocation(str(folder)), QA)
     assert checkpoint.provenance.source == folder.name
     everything = json.dumps([dataclasses.asdict(checkpoint.provenance), *checkpoint.files.values()])
     assert str(folder.parent) not in everything
@@ -102,7 +102,7 @@ def test_provenance_holds_the_digest_of_each_weight_file(make: Make) -> None:
     import hashlib
 
     folder = make()
-    checkpoint = load(Source(str(folder), name="my model 1.0"), QA)
+    checkpoint = load(CheckpointLocation(str(folder), name="my model 1.0"), QA)
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert checkpoint.provenance.weights == {"model.safetensors": digest}
     assert checkpoint.provenance.source == "my model 1.0"
@@ -111,7 +111,7 @@ def test_provenance_holds_the_digest_of_each_weight_file(make: Make) -> None:
 def test_loading_twice_yields_the_same_files_and_weights(make: Make) -> None:
     folder = make()
     options = LoadOptions(allow_random_head=True)
-    first, second = (load(Source(str(folder)), MASKED, options) for _ in range(2))
+    first, second = (load(CheckpointLocation(str(folder)), MASKED, options) for _ in range(2))
     assert first.files == second.files
     assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
 
@@ -122,7 +122,7 @@ def test_a_local_directory_is_read_without_a_network(make: Make, monkeypatch: py
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    load(Source(str(make())), QA)
+    load(CheckpointLocation(str(make())), QA)
 
 
 def test_a_load_prints_nothing_and_restores_the_logging(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
@@ -132,8 +132,8 @@ def test_a_load_prints_nothing_and_restores_the_logging(make: Make, capfd: pytes
     replace_weights(folder, {**weights(folder), "stray": torch.zeros(1)})
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     with pytest.raises(CheckpointError):
-        load(Source(str(folder)), MASKED)
-    load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), MASKED)
+    load(CheckpointLocation(str(folder)), QA)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
@@ -143,7 +143,7 @@ def test_a_load_leaves_the_callers_random_numbers_alone(make: Make) -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    load(Source(str(folder)), MASKED, LoadOptions(allow_random_head=True))
+    load(CheckpointLocation(str(folder)), MASKED, LoadOptions(allow_random_head=True))
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -157,27 +157,27 @@ def test_importing_the_package_loads_no_torch() -> None:
 def test_vectors_need_no_pooler_and_a_missing_one_is_taken_away(make: Make) -> None:
     folder = make("BertModel")
     replace_weights(folder, {name: w for name, w in weights(folder).items() if "pooler" not in name})
-    assert load(Source(str(folder)), VECTORS).model.pooler is None
+    assert load(CheckpointLocation(str(folder)), VECTORS).model.pooler is None
     with pytest.raises(CheckpointError, match=r"pooler\.dense\.bias, pooler\.dense\.weight"):
-        load(Source(str(folder)), VECTORS, LoadOptions(pooling="pooler"))
+        load(CheckpointLocation(str(folder)), VECTORS, LoadOptions(pooling="pooler"))
 
 
 def test_a_decoder_stays_one(make: Make) -> None:
-    checkpoint = load(Source(str(make("BertLMHeadModel", is_decoder=True))), GENERATION)
+    checkpoint = load(CheckpointLocation(str(make("BertLMHeadModel", is_decoder=True))), GENERATION)
     assert checkpoint.config.is_decoder
     with pytest.raises(CheckpointError, match="says is_decoder, expected false for fill-mask"):
-        load(Source(str(make("BertForMaskedLM", is_decoder=True))), MASKED)
+        load(CheckpointLocation(str(make("BertForMaskedLM", is_decoder=True))), MASKED)
 
 
 @pytest.mark.parametrize("model_class", ["BertForMaskedLM", "BertLMHeadModel"])
 def test_an_encoder_is_refused_as_a_decoder(make: Make, model_class: str) -> None:
     with pytest.raises(CheckpointError, match="does not say is_decoder, expected true for text-generation"):
-        load(Source(str(make(model_class))), GENERATION)
+        load(CheckpointLocation(str(make(model_class))), GENERATION)
 
 
 def test_a_decoder_that_reads_an_encoder_keeps_its_cross_attention(make: Make) -> None:
     folder = make("BertLMHeadModel", is_decoder=True, add_cross_attention=True)
-    checkpoint = load(Source(str(folder)), GENERATION)
+    checkpoint = load(CheckpointLocation(str(folder)), GENERATION)
     assert checkpoint.config.add_cross_attention
     kept = checkpoint.model.state_dict()["bert.encoder.layer.1.crossattention.self.key.weight"]
     assert torch.equal(kept, weights(folder)["bert.encoder.layer.1.crossattention.self.key.weight"])
@@ -187,11 +187,11 @@ def test_a_decoder_without_the_weights_of_its_cross_attention_is_refused(make: M
     folder = make("BertLMHeadModel", is_decoder=True)
     edit(folder, "config.json", add_cross_attention=True)
     with pytest.raises(CheckpointError, match=r"lacks weights of the encoder: bert\.encoder\.layer\.0\.crossattention"):
-        load(Source(str(folder)), GENERATION)
+        load(CheckpointLocation(str(folder)), GENERATION)
 
 
 def test_an_encoder_and_decoder_in_one_checkpoint_are_refused_with_the_way_to_split_them(make: Make) -> None:
     folder = make("BertLMHeadModel", is_decoder=True)
     edit(folder, "config.json", model_type="encoder-decoder", architectures=["EncoderDecoderModel"])
     with pytest.raises(CheckpointError, match=r"two models in one checkpoint. Split it: .*m\.decoder\.save_pretrained"):
-        load(Source(str(folder)))
+        load(CheckpointLocation(str(folder)))

@@ -13,7 +13,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from tests.exporter.checkpoint.conftest import Make, edit, write
 
-from bert_export.checkpoint import Checkpoint, Source, load
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, load
 from bert_export.checkpoint.hub import wanted
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -37,7 +37,7 @@ def model_of(folder: Path, *modules: tuple[str, str], pooling: dict[str, Any] | 
 def refusal(folder: Path) -> str:
     """The message with which a directory is refused."""
     with pytest.raises(CheckpointError) as caught:
-        load(Source(str(folder)), VECTORS)
+        load(CheckpointLocation(str(folder)), VECTORS)
     return str(caught.value)
 
 
@@ -61,7 +61,7 @@ def test_a_directory_that_the_installed_version_saves_gives_its_vectors(make: Ma
     theirs.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
     types = [entry["type"] for entry in json.loads((tmp_path / "saved" / "modules.json").read_text(encoding="utf-8"))]
     assert not any(kind.startswith(OLD) for kind in types)  # the names of versions 5.4 and 6
-    checkpoint = load(Source(str(tmp_path / "saved")), VECTORS)
+    checkpoint = load(CheckpointLocation(str(tmp_path / "saved")), VECTORS)
     np.testing.assert_allclose(vector(checkpoint), theirs.encode(TEXT), atol=1e-6)
 
 
@@ -78,7 +78,7 @@ def test_the_layout_before_version_2_is_read(make: Make, tmp_path: Path, name: s
     write(folder, "config.json", {"__version__": "0.2.0"})
     if not has_list:
         (folder / "modules.json").unlink()
-    checkpoint = load(Source(str(folder)), VECTORS)
+    checkpoint = load(CheckpointLocation(str(folder)), VECTORS)
     assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == ("cls", False)
     assert checkpoint.tokenizer.max_length == 20
     assert checkpoint.provenance.source == "old"
@@ -86,7 +86,7 @@ def test_the_layout_before_version_2_is_read(make: Make, tmp_path: Path, name: s
 
 def test_a_dropout_decides_nothing(make: Make) -> None:
     steps = (("", OLD + "Transformer"), ("1_Pooling", OLD + "Pooling"), ("2_Dropout", OLD + "Dropout"))
-    assert load(Source(str(model_of(make("BertModel"), *steps))), VECTORS).settings.pooling == "mean"
+    assert load(CheckpointLocation(str(model_of(make("BertModel"), *steps))), VECTORS).settings.pooling == "mean"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_the_library_does_to_vectors_around_the_steps_is_refused(
 ) -> None:
     steps = (("", OLD + "Transformer"), ("1_Pooling", OLD + "Pooling"))
     folder = model_of(make("BertModel"), *steps, pooling={"pooling_mode": "mean", "include_prompt": False})
-    load(Source(str(folder)), VECTORS)
+    load(CheckpointLocation(str(folder)), VECTORS)
     write(folder, "config_sentence_transformers.json", library)
     assert named in refusal(folder)
 
@@ -170,10 +170,10 @@ def test_the_classifier_of_setfit_is_named_as_left_out(make: Make) -> None:
     folder = model_of(make("BertModel"), ("", OLD + "Transformer"), ("1_Pooling", OLD + "Pooling"))
     (folder / "model_head.pkl").write_bytes(b"cos\nsystem\n")
     write(folder, "config_setfit.json", {"labels": ["a", "b"], "normalize_embeddings": False})
-    (note,) = [note for note in load(Source(str(folder)), VECTORS).notes if "model_head.pkl" in note]
+    (note,) = [note for note in load(CheckpointLocation(str(folder)), VECTORS).notes if "model_head.pkl" in note]
     assert "SetFit" in note
     with pytest.raises(CheckpointError, match=r"model_head\.pkl"):
-        load(Source(str(folder)), find_task("text-classification"))
+        load(CheckpointLocation(str(folder)), find_task("text-classification"))
 
 
 def test_a_directory_that_is_no_bert_is_told_so(make: Make) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.exporter.checkpoint.conftest import Make, edit, write
 
-from bert_export.checkpoint import Checkpoint, LoadOptions, Source, load
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions, load
 from bert_export.checkpoint.findings import Findings
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -19,7 +19,7 @@ VECTORS = find_task("feature-extraction")
 
 def texts(folder: Path) -> Checkpoint:
     """The directory as text-classification."""
-    return load(Source(str(folder)), TEXTS)
+    return load(CheckpointLocation(str(folder)), TEXTS)
 
 
 def sentence_transformers(folder: Path, pooling: dict[str, Any], *kinds: str) -> Path:
@@ -97,7 +97,7 @@ def test_labels_that_look_like_tags_of_no_scheme_are_named_for_a_token_classifie
     for task, model_class in (("ner", "BertForTokenClassification"), ("seqcls", "BertForSequenceClassification")):
         folder = make(model_class, num_labels=3)
         edit(folder, "config.json", id2label=names, label2id=None)
-        notes = load(Source(str(folder)), find_task(task)).notes
+        notes = load(CheckpointLocation(str(folder)), find_task(task)).notes
         found.append([note for note in notes if note.startswith("labels that look like tags") and "E-mail" in note])
     assert [len(notes) for notes in found] == [1, 0]
 
@@ -119,7 +119,7 @@ def test_a_given_problem_type_is_kept_without_a_note(make: Make) -> None:
 
 
 def test_a_task_has_no_settings_that_it_does_not_use(make: Make) -> None:
-    settings = load(Source(str(make())), find_task("question-answering")).settings
+    settings = load(CheckpointLocation(str(make())), find_task("question-answering")).settings
     assert (settings.problem_type, settings.pooling, settings.normalize) == (None, None, None)
 
 
@@ -134,7 +134,7 @@ def test_a_task_has_no_settings_that_it_does_not_use(make: Make) -> None:
 def test_a_directory_of_sentence_transformers_decides_pooling_normalising_and_length(
     make: Make, pooling: dict[str, Any], kinds: tuple[str, ...], expected: tuple[str, bool]
 ) -> None:
-    checkpoint = load(Source(str(sentence_transformers(make("BertModel"), pooling, *kinds))), VECTORS)
+    checkpoint = load(CheckpointLocation(str(sentence_transformers(make("BertModel"), pooling, *kinds))), VECTORS)
     assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == expected
     assert checkpoint.tokenizer.max_length == 24
 
@@ -142,13 +142,13 @@ def test_a_directory_of_sentence_transformers_decides_pooling_normalising_and_le
 def test_options_go_before_what_the_directory_says(make: Make) -> None:
     folder = sentence_transformers(make("BertModel"), {"pooling_mode_max_tokens": True}, "Pooling", "Normalize")
     options = LoadOptions(pooling="cls", normalize=False, max_length=10)
-    checkpoint = load(Source(str(folder)), VECTORS, options)
+    checkpoint = load(CheckpointLocation(str(folder)), VECTORS, options)
     assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == ("cls", False)
     assert checkpoint.tokenizer.max_length == 10
 
 
 def test_without_sentence_transformers_vectors_are_means_and_a_note_says_so(make: Make) -> None:
-    checkpoint = load(Source(str(make("BertModel"))), VECTORS)
+    checkpoint = load(CheckpointLocation(str(make("BertModel"))), VECTORS)
     assert (checkpoint.settings.pooling, checkpoint.settings.normalize) == ("mean", False)
     assert any("pooling is taken as mean" in note for note in checkpoint.notes)
     assert any("not normalised" in note for note in checkpoint.notes)
@@ -167,7 +167,7 @@ def test_steps_that_the_graph_would_lack_are_refused(
 ) -> None:
     folder = sentence_transformers(make("BertModel"), pooling, *kinds)
     with pytest.raises(CheckpointError, match=expected):
-        load(Source(str(folder)), VECTORS)
+        load(CheckpointLocation(str(folder)), VECTORS)
 
 
 def test_modules_cannot_point_out_of_the_directory(make: Make) -> None:
@@ -176,7 +176,7 @@ def test_modules_cannot_point_out_of_the_directory(make: Make) -> None:
         folder, "modules.json", [{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "../1_Pooling"}]
     )
     with pytest.raises(CheckpointError, match="inside the checkpoint"):
-        load(Source(str(folder)), VECTORS)
+        load(CheckpointLocation(str(folder)), VECTORS)
 
 
 def test_a_default_prompt_is_noted(make: Make) -> None:
@@ -184,4 +184,4 @@ def test_a_default_prompt_is_noted(make: Make) -> None:
     write(
         folder, "config_sentence_transformers.json", {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     )
-    assert any("'query'" in note for note in load(Source(str(folder)), VECTORS).notes)
+    assert any("'query'" in note for note in load(CheckpointLocation(str(folder)), VECTORS).notes)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from tests.exporter.checkpoint.conftest import Make, replace_weights, weights
 
-from bert_export.checkpoint import Source, load
+from bert_export.checkpoint import CheckpointLocation, load
 from bert_export.checkpoint.findings import reason
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -20,7 +20,7 @@ QA = find_task("question-answering")
 def refusal(folder: Path) -> str:
     """The message with which a load is refused."""
     with pytest.raises(CheckpointError) as caught:
-        load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), QA)
     return str(caught.value)
 
 
@@ -84,7 +84,7 @@ def test_a_file_of_settings_without_end_is_refused(make: Make) -> None:
 def test_safetensors_without_metadata_load(make: Make) -> None:
     folder = make()
     save_file(weights(folder), folder / "model.safetensors")
-    load(Source(str(folder)), QA)
+    load(CheckpointLocation(str(folder)), QA)
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model_state_dict"])

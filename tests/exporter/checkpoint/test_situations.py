@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from tests.exporter.checkpoint.conftest import Make, edit, replace_weights, weights, write
 from transformers import BertForSequenceClassification
 
-from bert_export.checkpoint import Source, load
+from bert_export.checkpoint import CheckpointLocation, load
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
 
@@ -23,7 +23,7 @@ IDS = torch.tensor([[2, 5, 6, 3]])
 def refusal(folder: Path, task: object = None, **source: str) -> str:
     """The message with which a load is refused."""
     with pytest.raises(CheckpointError) as caught:
-        load(Source(str(folder), **source), task)  # type: ignore[arg-type]
+        load(CheckpointLocation(str(folder), **source), task)  # type: ignore[arg-type]
     return str(caught.value)
 
 
@@ -42,7 +42,7 @@ def test_lora_beside_a_classifier_that_is_a_target_too(make: Make, tmp_path: Pat
     config = LoraConfig(task_type="SEQ_CLS", r=4, target_modules=["query", "classifier"], init_lora_weights=False)
     peft = get_peft_model(model, config)
     peft.save_pretrained(str(folder))
-    checkpoint = load(Source(str(base), str(folder)))
+    checkpoint = load(CheckpointLocation(str(base), str(folder)))
     torch.testing.assert_close(logits(checkpoint.model), logits(peft), atol=1e-5, rtol=1e-5)
 
 
@@ -89,7 +89,7 @@ def test_tags_without_names(make: Make) -> None:
     """KoBERT-NER#2: a tagger of five tags whose config.json has neither id2label nor num_labels."""
     folder = make("BertForTokenClassification", num_labels=5)
     edit(folder, "config.json", id2label=None, label2id=None)
-    checkpoint = load(Source(str(folder)), TOKENS)
+    checkpoint = load(CheckpointLocation(str(folder)), TOKENS)
     assert checkpoint.settings.labels == tuple(f"LABEL_{i}" for i in range(5))
     assert any("id2label is missing" in note for note in checkpoint.notes)
 
@@ -107,9 +107,9 @@ def test_safetensors_of_another_library(make: Make) -> None:
     from safetensors.torch import save_file
 
     folder = make("BertForSequenceClassification", num_labels=3)
-    expected = logits(load(Source(str(folder))).model)
+    expected = logits(load(CheckpointLocation(str(folder))).model)
     save_file(weights(folder), folder / "model.safetensors")
-    assert torch.equal(logits(load(Source(str(folder))).model), expected)
+    assert torch.equal(logits(load(CheckpointLocation(str(folder))).model), expected)
 
 
 def test_two_saves_in_one_directory(make: Make) -> None:
@@ -117,7 +117,7 @@ def test_two_saves_in_one_directory(make: Make) -> None:
     folder = make("BertForSequenceClassification", num_labels=3)
     tensors = weights(folder)
     torch.save(tensors, folder / "pytorch_model.bin")
-    assert any("pytorch_model.bin lies beside" in note for note in load(Source(str(folder))).notes)
+    assert any("pytorch_model.bin lies beside" in note for note in load(CheckpointLocation(str(folder))).notes)
     replace_weights(folder, {"unused": torch.zeros(1)})
     message = refusal(folder)
     assert "found unused" in message
@@ -134,6 +134,6 @@ def test_the_transformer_of_an_old_sentence_model_alone(make: Make, tmp_path: Pa
     """sentence-transformers#364: 0_Transformer is given in place of the directory that has the steps."""
     folder = tmp_path / "0_Transformer"
     make("BertModel").rename(folder)
-    checkpoint = load(Source(str(folder)), VECTORS)
+    checkpoint = load(CheckpointLocation(str(folder)), VECTORS)
     assert checkpoint.settings.pooling == "mean"
     assert any("no modules.json" in note for note in checkpoint.notes)

@@ -16,7 +16,7 @@ from bert_export.passes import optimize
 from bert_export.passes.fold import fold
 from bert_export.passes.fuse_cached_attention import fuse_cached_attention
 from bert_export.passes.fuse_cross_attention import fuse_cross_attention
-from bert_export.passes.gate import CROSS, RESIDUAL, Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.fusion_gate import CROSS, RESIDUAL, Network, check_fusions, count_fusions, expected_fusions
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 
 Operators = Callable[[ir.Model], None]

@@ -13,7 +13,7 @@ from tests.exporter.precision.graphs import feeds_of, run
 from bert_export.errors import GateError
 from bert_export.passes import optimize
 from bert_export.passes.constants import produced_by
-from bert_export.passes.gate import Network, check_key_lengths, count_fusions
+from bert_export.passes.fusion_gate import Network, check_key_lengths, count_fusions
 from bert_export.passes.key_lengths import MASK_INPUT, key_lengths
 from bert_export.precision.half import to_half
 from bert_runtime.tasks import TASKS, find_task

@@ -17,7 +17,7 @@ from bert_export.passes.fuse_embed_layer_normalization import fuse_embed_layer_n
 from bert_export.passes.fuse_gelu import fuse_gelu
 from bert_export.passes.fuse_multi_head_attention import fuse_multi_head_attention
 from bert_export.passes.fuse_skip_layer_normalization import fuse_skip_layer_normalization
-from bert_export.passes.gate import check_fusions
+from bert_export.passes.fusion_gate import check_fusions
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
 

@@ -17,7 +17,7 @@ from tests.exporter.conftest import LONGEST, VOCABULARY
 
 from bert_export.errors import OptionError
 from bert_export.passes import optimize
-from bert_export.passes.gate import Network, check_fusions, count_fusions, expected_fusions
+from bert_export.passes.fusion_gate import Network, check_fusions, count_fusions, expected_fusions
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.fill_mask import FILL_MASK
 from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE

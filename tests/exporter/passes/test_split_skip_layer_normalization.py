@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from bert_export.passes import optimize
-from bert_export.passes.gate import RESIDUAL, count_fusions
+from bert_export.passes.fusion_gate import RESIDUAL, count_fusions
 from bert_runtime.tasks.question_answering import QUESTION_ANSWERING
 
 IDS = np.arange(2, 22, dtype=np.int64).reshape(2, 10)

@@ -1,4 +1,4 @@
-"""Running graphs that are in memory, for the tests of precisions."""
+"""LoadedArtefact graphs that are in memory, for the tests of precisions."""
 
 from __future__ import annotations
 

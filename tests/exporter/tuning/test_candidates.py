@@ -28,12 +28,12 @@ def reasons(system: System, has_data: bool = True, is_decoder: bool = False) -> 
 def test_with_all_packages_and_data_every_precision_of_the_cpus_targets_is_tried() -> None:
     assert names(FULL) == [
         "cpu fp32",
-        "cpu int8 fast",
-        "cpu int8 faithful",
+        "cpu int8 performance",
+        "cpu int8 accuracy",
         "openvino fp32",
         "openvino bf16",
-        "openvino int8 fast",
-        "openvino int8 faithful",
+        "openvino int8 performance",
+        "openvino int8 accuracy",
     ]
     assert reasons(FULL) == {}
     tried = {(candidate.target, candidate.precision) for candidate in field_of(FULL, True, False).candidates}
@@ -41,7 +41,7 @@ def test_with_all_packages_and_data_every_precision_of_the_cpus_targets_is_tried
 
 
 def test_a_package_that_is_not_installed_is_named_with_its_cure() -> None:
-    assert names(NO_OPENVINO) == ["cpu fp32", "cpu int8 fast", "cpu int8 faithful"]
+    assert names(NO_OPENVINO) == ["cpu fp32", "cpu int8 performance", "cpu int8 accuracy"]
     assert "pip install 'bert-export[openvino]'" in reasons(NO_OPENVINO)["openvino"]
 
 
@@ -56,7 +56,7 @@ def test_without_data_only_the_plan_that_needs_none_is_tried() -> None:
         "openvino int8 per-token",
     ]
     told = reasons(FULL, has_data=False)
-    assert set(told) == {f"{target.name} int8 {plan}" for target in TRIED for plan in ("fast", "faithful")}
+    assert set(told) == {f"{target.name} int8 {plan}" for target in TRIED for plan in ("performance", "accuracy")}
     assert set(told.values()) == {"needs calibration data; give --calibrate FILE"}
 
 

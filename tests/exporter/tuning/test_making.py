@@ -21,9 +21,13 @@ from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TokenizerRecord
 
 NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
-FP32, FAST, FAITHFUL = Candidate("cpu", "fp32"), Candidate("cpu", "int8", "fast"), Candidate("cpu", "int8", "faithful")
+FP32, PERFORMANCE, ACCURACY = (
+    Candidate("cpu", "fp32"),
+    Candidate("cpu", "int8", "performance"),
+    Candidate("cpu", "int8", "accuracy"),
+)
 BF16 = Candidate("openvino", "bf16")
-ALL = (FP32, FAST, FAITHFUL)
+ALL = (FP32, PERFORMANCE, ACCURACY)
 MOST = 0.01
 
 
@@ -34,7 +38,7 @@ class Paper:
         self.drops, self.refused = drops, refused or {}
         self.searched: list[Candidate] = []
 
-    def lacks(self, candidate: Candidate) -> str:
+    def missing(self, candidate: Candidate) -> str:
         return "it is not here" if candidate == BF16 else ""
 
     def make(self, candidate: Candidate) -> Entrant:
@@ -57,37 +61,37 @@ class Paper:
 
 
 def test_a_plan_that_holds_spares_the_search_for_mixtures() -> None:
-    paper = Paper({FAST: 0.05, FAITHFUL: 0.0})
+    paper = Paper({PERFORMANCE: 0.05, ACCURACY: 0.0})
     assert paper.made(*ALL) == (
-        ["cpu fp32", "cpu int8 faithful"],
-        {"cpu int8 fast": "the drop is 0.0500, expected 0.01 at most; allow more with --max-drop"},
+        ["cpu fp32", "cpu int8 accuracy"],
+        {"cpu int8 performance": "the drop is 0.0500, expected 0.01 at most; allow more with --max-drop"},
     )
     assert paper.searched == []
 
 
 def test_where_all_plans_lose_too_much_the_one_that_loses_least_is_searched() -> None:
-    paper = Paper({FAST: 0.02, FAITHFUL: 0.03})
+    paper = Paper({PERFORMANCE: 0.02, ACCURACY: 0.03})
     names, reasons = paper.made(*ALL)
-    assert paper.searched == [FAST]
-    assert names == ["cpu fp32", "cpu int8 fast"]
-    assert set(reasons) == {"cpu int8 faithful"}
+    assert paper.searched == [PERFORMANCE]
+    assert names == ["cpu fp32", "cpu int8 performance"]
+    assert set(reasons) == {"cpu int8 accuracy"}
 
 
 def test_a_plan_that_is_no_faster_is_not_searched() -> None:
-    paper = Paper({FAST: 0.0, FAITHFUL: 0.02}, refused={FAST: "it is not more than 1x as fast"})
-    assert paper.made(*ALL)[1]["cpu int8 fast"] == "it is not more than 1x as fast"
+    paper = Paper({PERFORMANCE: 0.0, ACCURACY: 0.02}, refused={PERFORMANCE: "it is not more than 1x as fast"})
+    assert paper.made(*ALL)[1]["cpu int8 performance"] == "it is not more than 1x as fast"
     assert paper.searched == []
 
 
 def test_without_its_fp32_graph_a_target_has_no_int8() -> None:
-    paper = Paper({FAST: 0.0, FAITHFUL: 0.0}, refused={FP32: "another answer"})
+    paper = Paper({PERFORMANCE: 0.0, ACCURACY: 0.0}, refused={FP32: "another answer"})
     with pytest.raises(
-        GateError, match="cpu fp32: another answer; cpu int8 fast: it is made of its target's fp32 graph"
+        GateError, match="cpu fp32: another answer; cpu int8 performance: it is made of its target's fp32 graph"
     ):
         paper.made(*ALL)
 
 
 def test_what_the_origin_lacks_is_told_and_not_made() -> None:
-    names, reasons = Paper({FAST: 0.0, FAITHFUL: 0.0}).made(*ALL, BF16)
-    assert names == ["cpu fp32", "cpu int8 fast", "cpu int8 faithful"]
+    names, reasons = Paper({PERFORMANCE: 0.0, ACCURACY: 0.0}).made(*ALL, BF16)
+    assert names == ["cpu fp32", "cpu int8 performance", "cpu int8 accuracy"]
     assert reasons == {"openvino bf16": "it is not here"}

@@ -15,8 +15,8 @@ LINES = (
     Line("cpu fp32", 2, 12.345, 1.0, 1.0, 1.0),
     Line("openvino bf16", 1, 4.0, 3.09, 2.9, 3.2, 0.0012, "winner"),
     Line("cpu int8 per-token", 2, 6.0, 2.06, 2.0, 2.1, None, "timed", "nothing says how well it answers"),
-    Line("cpu int8 fast", said="absent", reason="needs [calibration] data"),
-    Line("openvino int8 fast", said="absent", reason="needs [calibration] data"),
+    Line("cpu int8 performance", said="absent", reason="needs [calibration] data"),
+    Line("openvino int8 performance", said="absent", reason="needs [calibration] data"),
 )
 
 
@@ -26,7 +26,7 @@ def tuning(threads: int = 1, mode: str = "latency") -> Tuning:
         mode=mode,
         requests={"from": "texts.jsonl", "number": 7, "tokens": {"least": 3, "median": 9, "most": 40}},
         lines=LINES,
-        winner={"target": "openvino", "precision": "bf16", "plan": "", "threads": threads, "default_threads": 2},
+        winner={"target": "openvino", "precision": "bf16", "preset": "", "threads": threads, "default_threads": 2},
         reason="it is faster [by far]",
     )
 
@@ -56,11 +56,11 @@ def test_every_line_is_in_the_table_with_its_numbers() -> None:
     rows = [line.replace("│", " ").split() for line in shown().splitlines()]
     assert ["cpu", "fp32", "2", "12.35", "1.00x", "1.00-1.00", "timed"] in rows
     assert ["openvino", "bf16", "1", "4.00", "3.09x", "2.90-3.20", "0.0012", "winner"] in rows
-    assert ["cpu", "int8", "fast", "absent"] in rows
+    assert ["cpu", "int8", "performance", "absent"] in rows
 
 
 def test_the_table_fits_into_a_terminal_of_80_columns() -> None:
-    names = ("cpu int8 per-token", "openvino int8 faithful")
+    names = ("cpu int8 per-token", "openvino int8 accuracy")
     lines = tuple(Line(name, 128, 1234.56, 10.25, 10.11, 11.99, -0.0123, "winner") for name in names)
     output = io.StringIO()
     show(dataclasses.replace(tuning(), lines=lines), "out", Console(file=output, width=80, highlight=False))
@@ -69,7 +69,7 @@ def test_the_table_fits_into_a_terminal_of_80_columns() -> None:
 
 
 def test_a_reason_is_told_once_for_all_that_it_keeps_out() -> None:
-    assert "cpu int8 fast, openvino int8 fast: needs [calibration] data\n" in shown()
+    assert "cpu int8 performance, openvino int8 performance: needs [calibration] data\n" in shown()
     assert "cpu int8 per-token: nothing says how well it answers\n" in shown()
 
 

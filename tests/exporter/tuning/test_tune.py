@@ -27,7 +27,7 @@ from bert_export.tuning.from_bundle import FromBundle
 from bert_export.tuning.report import Tuning
 from bert_export.verify.reference import Reference
 from bert_runtime.errors import InputError
-from bert_runtime.machine.system import Sources, System, this_system
+from bert_runtime.machine.system import Probe, System, this_system
 from bert_runtime.tasks import TASKS
 
 TASK = "text-classification"
@@ -41,7 +41,7 @@ def tuned(report: ExportReport) -> Tuning:
 
 
 def field_here(has_data: bool) -> set[str]:
-    return {candidate.name for candidate in field_of(this_system(Sources()), has_data, False).candidates}
+    return {candidate.name for candidate in field_of(this_system(Probe()), has_data, False).candidates}
 
 
 @dataclasses.dataclass
@@ -115,8 +115,10 @@ def test_too_few_samples_to_tell_are_the_reason_that_int8_cannot_win(
     bundle = tiny_bundle(TASK, False).bundle
     options = ExportOptions(bundle=bundle, optimize="latency", calibrate=labelled, output=tmp_path / "bundle")
     lines = {line.name: line for line in tuned(export(options)).lines}
-    assert lines["cpu int8 fast"].said == "failed"
-    assert lines["cpu int8 fast"].reason.startswith("accuracy not proven: 40 independent held-out samples, of 80")
+    assert lines["cpu int8 performance"].said == "failed"
+    assert lines["cpu int8 performance"].reason.startswith(
+        "accuracy not proven: 40 independent held-out samples, of 80"
+    )
 
 
 def test_the_bundle_holds_the_winner_alone_and_answers(best: ExportReport) -> None:
@@ -134,7 +136,7 @@ def test_the_bundle_keeps_the_table_and_the_machine_that_it_is_of(best: ExportRe
     manifest = json.loads((best.bundle / "manifest.json").read_bytes())
     told = manifest["verification"]["tuning"]
     assert told == json.loads(json.dumps(tuned(best).to_json()))
-    machine = this_system(Sources())
+    machine = this_system(Probe())
     assert told["machine"]["cpu"] == machine.cpu.model
     assert told["machine"]["instruction_sets"] == list(machine.cpu.features)
     assert told["machine"]["packages"]["onnxruntime"]
@@ -155,7 +157,7 @@ def test_without_data_int8_is_timed_and_never_chosen(tiny_bundle: TinyBundle, tm
     lines = {line.name: line for line in tuned(report).lines}
     assert lines["cpu int8 per-token"].said == "timed"
     assert "give --calibrate FILE to have it judged" in lines["cpu int8 per-token"].reason
-    assert lines["cpu int8 fast"].reason == "needs calibration data; give --calibrate FILE"
+    assert lines["cpu int8 performance"].reason == "needs calibration data; give --calibrate FILE"
     assert (lines["openvino fp32"].said, lines["openvino fp32"].ratio) == ("absent", None)
     assert "the bundle holds no artefact for openvino in fp32; give the checkpoint" in lines["openvino fp32"].reason
     assert tuned(report).winner["precision"] == "fp32"
@@ -171,7 +173,7 @@ def test_what_loses_more_than_the_budget_is_a_line_and_not_the_end(
         bundle=source, optimize="latency", calibrate=labelled, max_drop=0.1, output=tmp_path / "bundle"
     )
     lines = {line.name: line for line in tuned(export(options)).lines}
-    for plan in ("fast", "faithful"):
+    for plan in ("performance", "accuracy"):
         line = lines[f"cpu int8 {plan}"]
         assert (line.said, line.threads) == ("failed", None)
         assert line.reason == "the drop is 0.5000, expected 0.1 at most; allow more with --max-drop"
@@ -182,7 +184,7 @@ def test_what_loses_more_than_the_budget_is_a_line_and_not_the_end(
 def test_bf16_that_loses_more_than_the_budget_is_out(
     tiny_checkpoint: TinyCheckpoint, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = this_system(Sources())
+    here = this_system(Probe())
     if not ("openvino" in here.modules and here.cpu.has_bf16):
         pytest.skip("needs openvino and a CPU with bf16")
     monkeypatch.setattr("bert_export.judged.Judged.drop", lambda *_: LOST)
@@ -303,8 +305,8 @@ def test_the_command_shows_the_table_and_how_to_load_the_winner(
 def test_a_machine_without_openvino_says_so(
     tiny_bundle: TinyBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def bare(_: Sources) -> System:
-        return dataclasses.replace(this_system(Sources()), modules=frozenset({"onnxruntime"}))
+    def bare(_: Probe) -> System:
+        return dataclasses.replace(this_system(Probe()), modules=frozenset({"onnxruntime"}))
 
     monkeypatch.setattr(tune_module, "this_system", bare)
     options = ExportOptions(bundle=tiny_bundle(TASK, False).bundle, optimize="latency", output=tmp_path / "bundle")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.exporter.conftest import PLAIN, TinyBundle, TinyCheckpoint
 
 from bert_export.errors import GateError
-from bert_export.verify import Parity, Subject, verify
+from bert_export.verify import ArtefactUnderTest, Parity, verify
 from bert_export.verify.decoding import pieces_of
 from bert_export.verify.reference import Reference
 from bert_runtime.backends.engine import Engine
@@ -49,7 +49,7 @@ class Damaged:
 @pytest.fixture(scope="module", params=PLAIN, ids=["last position", "plain"])
 def sides(
     request: pytest.FixtureRequest, tiny_bundle: TinyBundle, tiny_checkpoint: TinyCheckpoint
-) -> tuple[Subject, Reference]:
+) -> tuple[ArtefactUnderTest, Reference]:
     """A bundle that passes, and its torch model."""
     task, plain = TEXT_GENERATION, request.param
     bundle = read(tiny_bundle(task.name, plain).bundle)
@@ -57,22 +57,22 @@ def sides(
     text = TextEncoder.from_file(bundle.directory / manifest.tokenizer.file, manifest.tokenizer)
     model = transformers.BertLMHeadModel.from_pretrained(tiny_checkpoint(task.name, {})).train(False)
     engine = start(bundle.directory, manifest.artefacts[0], 1)
-    subject = Subject(task, task.head(text, manifest.settings), manifest.artefacts[0], engine)
-    return subject, Reference(model, task, manifest.settings, plain)
+    tested = ArtefactUnderTest(task, task.head(text, manifest.settings), manifest.artefacts[0], engine)
+    return tested, Reference(model, task, manifest.settings, plain)
 
 
-def damaged(sides: tuple[Subject, Reference], **changes: Any) -> Parity:
-    subject, reference = sides
-    return verify(dataclasses.replace(subject, engine=Damaged(subject.engine, **changes)), reference)
+def damaged(sides: tuple[ArtefactUnderTest, Reference], **changes: Any) -> Parity:
+    tested, reference = sides
+    return verify(dataclasses.replace(tested, engine=Damaged(tested.engine, **changes)), reference)
 
 
-def test_an_artefact_that_is_the_model_passes(sides: tuple[Subject, Reference]) -> None:
+def test_an_artefact_that_is_the_model_passes(sides: tuple[ArtefactUnderTest, Reference]) -> None:
     parity = damaged(sides)
     assert [check.cases for check in parity.checks] == [len(TEXT_GENERATION.examples), *[5] * 10]
     assert all(check.max_difference < 5e-5 for check in parity.checks)
 
 
-def test_a_cache_in_another_order_fails_where_there_is_one(sides: tuple[Subject, Reference]) -> None:
+def test_a_cache_in_another_order_fails_where_there_is_one(sides: tuple[ArtefactUnderTest, Reference]) -> None:
     def shuffled(feeds: Arrays) -> Arrays:
         return {
             name: value[..., ::-1, :].copy() if "key" in name and "past" in name else value
@@ -85,7 +85,7 @@ def test_a_cache_in_another_order_fails_where_there_is_one(sides: tuple[Subject,
     assert "at once" not in str(error.value)
 
 
-def test_a_mask_that_is_ignored_fails_with_padding_on_the_left(sides: tuple[Subject, Reference]) -> None:
+def test_a_mask_that_is_ignored_fails_with_padding_on_the_left(sides: tuple[ArtefactUnderTest, Reference]) -> None:
     def ignored(feeds: Arrays) -> Arrays:
         return {**feeds, "attention_mask": np.ones_like(feeds["attention_mask"])}
 
@@ -96,7 +96,7 @@ def test_a_mask_that_is_ignored_fails_with_padding_on_the_left(sides: tuple[Subj
     assert "mask none, " not in str(error.value)
 
 
-def test_rows_that_are_mixed_up_fail_in_a_batch(sides: tuple[Subject, Reference]) -> None:
+def test_rows_that_are_mixed_up_fail_in_a_batch(sides: tuple[ArtefactUnderTest, Reference]) -> None:
     def mixed(_: Arrays, outputs: Arrays) -> Arrays:
         return {**outputs, "present.1.value": outputs["present.1.value"][::-1].copy()}
 
@@ -105,7 +105,7 @@ def test_rows_that_are_mixed_up_fail_in_a_batch(sides: tuple[Subject, Reference]
     assert "batch 1" not in str(error.value)
 
 
-def test_logits_that_choose_another_token_fail_a_real_text(sides: tuple[Subject, Reference]) -> None:
+def test_logits_that_choose_another_token_fail_a_real_text(sides: tuple[ArtefactUnderTest, Reference]) -> None:
     def raised(_: Arrays, outputs: Arrays) -> Arrays:
         logits = outputs["logits"].copy()
         logits[..., 7] += 100
@@ -116,7 +116,7 @@ def test_logits_that_choose_another_token_fail_a_real_text(sides: tuple[Subject,
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_cache_that_holds_no_number_fails(value: float, sides: tuple[Subject, Reference]) -> None:
+def test_a_cache_that_holds_no_number_fails(value: float, sides: tuple[ArtefactUnderTest, Reference]) -> None:
     def broken(_: Arrays, outputs: Arrays) -> Arrays:
         key = outputs["present.0.key"].copy()
         key[:, :, -1] = value
@@ -127,7 +127,7 @@ def test_a_cache_that_holds_no_number_fails(value: float, sides: tuple[Subject, 
 
 
 def test_a_graph_that_refuses_an_empty_cache_fails_with_the_words_of_the_engine(
-    sides: tuple[Subject, Reference],
+    sides: tuple[ArtefactUnderTest, Reference],
 ) -> None:
     def refused(feeds: Arrays) -> Arrays:
         if not feeds["past_key_values.0.key"].shape[2]:

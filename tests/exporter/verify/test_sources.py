@@ -14,7 +14,7 @@ from tests.exporter.conftest import PLAIN, READS_ENCODER, SourceBundle, TinyChec
 from tests.exporter.verify.test_decoding import Damaged
 
 from bert_export.errors import GateError
-from bert_export.verify import Parity, Subject, verify
+from bert_export.verify import ArtefactUnderTest, Parity, verify
 from bert_export.verify.reference import Reference
 from bert_export.verify.sources import LENGTHS, with_sources
 from bert_export.verify.sweep import MASKS, Limits, cases
@@ -24,7 +24,7 @@ from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.text import TextEncoder
 
 Arrays = dict[str, NDArray[Any]]
-Sides = tuple[Subject, Reference]
+Sides = tuple[ArtefactUnderTest, Reference]
 
 
 @pytest.fixture(scope="module", params=PLAIN, ids=["last position", "plain"])
@@ -37,19 +37,19 @@ def sides(request: pytest.FixtureRequest, source_bundle: SourceBundle, tiny_chec
     checkpoint = tiny_checkpoint(task.name, READS_ENCODER)
     model = transformers.BertLMHeadModel.from_pretrained(checkpoint).train(False)
     artefact = manifest.artefacts[0]
-    assert artefact.source_artefact is not None
-    own, source = (start(bundle.directory, each, 1) for each in (artefact, artefact.source_artefact))
-    subject = Subject(task, task.head(text, manifest.settings), artefact, own, source)
-    return subject, Reference(model, task, manifest.settings, plain)
+    assert artefact.cross_kv_artefact is not None
+    own, source = (start(bundle.directory, each, 1) for each in (artefact, artefact.cross_kv_artefact))
+    tested = ArtefactUnderTest(task, task.head(text, manifest.settings), artefact, own, source)
+    return tested, Reference(model, task, manifest.settings, plain)
 
 
 def damaged(sides: Sides, source: bool = False, **changes: Any) -> Parity:
     """The gate's verdict where the outputs or inputs of one of the two graphs are changed."""
-    subject, reference = sides
-    assert subject.source is not None
+    tested, reference = sides
+    assert tested.source is not None
     if source:
-        return verify(dataclasses.replace(subject, source=Damaged(subject.source, **changes)), reference)
-    return verify(dataclasses.replace(subject, engine=Damaged(subject.engine, **changes)), reference)
+        return verify(dataclasses.replace(tested, source=Damaged(tested.source, **changes)), reference)
+    return verify(dataclasses.replace(tested, engine=Damaged(tested.engine, **changes)), reference)
 
 
 def test_a_bundle_that_is_the_model_passes(sides: Sides) -> None:

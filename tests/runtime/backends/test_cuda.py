@@ -253,5 +253,7 @@ def test_a_graph_that_removes_padding_is_never_recorded(
     if not is_refused:
         CudaEngine(tmp_path, artefact, EngineOptions(1, gpu=GRAPHS)).close()
         return
-    with pytest.raises(BackendError, match=r"gpu.graphs: model.onnx removes padding, .*export without --packing"):
+    with pytest.raises(
+        BackendError, match=r"gpu.graphs: model.onnx removes padding, .*export without --remove-padding"
+    ):
         CudaEngine(tmp_path, artefact, EngineOptions(1, gpu=GRAPHS))

@@ -22,9 +22,9 @@ from bert_runtime.bundle import read
 from bert_runtime.errors import BackendError
 from bert_runtime.loading import Options, load
 from bert_runtime.machine.driver import LIBRARY, read_driver
-from bert_runtime.machine.system import Sources, System
+from bert_runtime.machine.system import Probe, System
 from bert_runtime.manifest import Artefact
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 
 TASK = "text-classification"
 ALL = ("cpu:fp32", "cuda:fp16", "tensorrt:int8", "openvino:bf16")
@@ -174,7 +174,10 @@ def test_a_file_for_a_gpu_alone_still_answers_on_the_cpu_and_says_so(
 
 def test_a_profile_of_what_the_session_can_ask_is_made(machine: pytest.MonkeyPatch, retarget: Retarget) -> None:
     on(machine, GPU_SERVER)
-    session = load(retarget(TASK, *ALL), options=Options("tensorrt", budget=Budget(tokens=100, rows=5)))
+    session = load(
+        retarget(TASK, *ALL),
+        options=Options("tensorrt", batch_limits=BatchLimits(max_batch_tokens=100, max_batch_size=5)),
+    )
     assert isinstance(session.engine, Started)
     assert session.engine.options.gpu.profile == Profile(
         {"batch": (1, 5, 5), "choices": (1, 4, 16), "sequence": (1, 32, 32), "masks": (1, 8, 32)}
@@ -182,7 +185,7 @@ def test_a_profile_of_what_the_session_can_ask_is_made(machine: pytest.MonkeyPat
 
 
 def test_a_bundle_for_the_cpu_reads_no_machine(machine: pytest.MonkeyPatch, retarget: Retarget) -> None:
-    def never(sources: Sources) -> System:
+    def never(sources: Probe) -> System:
         raise AssertionError("the machine was read")
 
     machine.setattr(select, "this_system", never)
@@ -191,9 +194,9 @@ def test_a_bundle_for_the_cpu_reads_no_machine(machine: pytest.MonkeyPatch, reta
 
 
 def test_a_bundle_without_a_file_for_a_gpu_starts_no_driver(machine: pytest.MonkeyPatch, retarget: Retarget) -> None:
-    asked: list[Sources] = []
+    asked: list[Probe] = []
 
-    def machine_of(sources: Sources) -> System:
+    def machine_of(sources: Probe) -> System:
         asked.append(sources)
         return LAPTOP
 

@@ -131,7 +131,7 @@ def test_the_doctor_names_what_is_missing_and_leaves_with_1(gpu_python: Path, re
     assert (
         "onnxruntime-gpu is installed, but neither a GPU nor the driver's libcuda.so.1" in record["findings"][0]["what"]
     )
-    lacking = {each["target"]: " ".join(found["what"] for found in each["lacks"]) for each in record["targets"]}
+    lacking = {each["target"]: " ".join(found["what"] for found in each["missing"]) for each in record["targets"]}
     assert "libcublas.so.13" in lacking["cuda"]
     assert "libnvinfer.so.10" in lacking["tensorrt"]
     assert lacking["cpu"] == ""

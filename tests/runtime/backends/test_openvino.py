@@ -21,7 +21,7 @@ from bert_runtime.backends import openvino
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import Options, load
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS
 
 if TYPE_CHECKING or is_exporter_there():
@@ -87,7 +87,7 @@ def test_texts_of_any_length_are_few_shapes_and_the_same_answers(
         load(GOLDEN / task) as one,
         load(
             retarget(task, "openvino:fp32"),
-            options=Options("openvino", 1, Budget(multiple=multiple), mode=mode),
+            options=Options("openvino", 1, BatchLimits(pad_to_multiple_of=multiple), mode=mode),
         ) as other,
     ):
         run, met = other.engine.run, set[int]()

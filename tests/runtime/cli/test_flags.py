@@ -15,7 +15,7 @@ from bert_runtime.cli.flags import add_request_flags, flag_of, request_fields, s
 from bert_runtime.cli.gpu_flags import USED_BY
 from bert_runtime.errors import InputError
 from bert_runtime.loading import Options
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.request import Request
 
@@ -57,16 +57,29 @@ def test_no_field_of_a_task_takes_the_name_of_a_general_flag(task: Any) -> None:
 def test_every_field_of_the_options_is_a_flag() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
-    names = {field.name for field in (*dataclasses.fields(Options), *dataclasses.fields(Budget))}
-    names -= {"budget", "gpu", "revision"}  # fields of their own; DIR is org/name@revision
+    names = {field.name for field in (*dataclasses.fields(Options), *dataclasses.fields(BatchLimits))}
+    names -= {"batch_limits", "gpu", "revision"}  # fields of their own; DIR is org/name@revision
     assert names <= vars(parser.parse_args([])).keys()
     assert len(USED_BY) == len(dataclasses.fields(GpuOptions))
 
 
 def test_how_work_is_cut_is_what_the_flags_say(classification: Path) -> None:
-    flags = ["--tokens", "100", "--rows", "7", "--padding", "0.5", "--multiple", "16", "--wait", "0.25"]
-    assert parse([str(classification), "--text", "a", *flags]).options.budget == Budget(100, 7, 0.5, 16, 0.25)
-    assert parse([str(classification), "--text", "a"]).options.budget == Budget()
+    flags = [
+        "--max-batch-tokens",
+        "100",
+        "--max-batch-size",
+        "7",
+        "--max-padding",
+        "0.5",
+        "--pad-to-multiple-of",
+        "16",
+        "--max-wait",
+        "0.25",
+    ]
+    assert parse([str(classification), "--text", "a", *flags]).options.batch_limits == BatchLimits(
+        100, 7, 0.5, 16, 0.25
+    )
+    assert parse([str(classification), "--text", "a"]).options.batch_limits == BatchLimits()
 
 
 def test_fields_without_a_flag_are_left_to_their_defaults() -> None:

@@ -81,11 +81,11 @@ def test_a_profile_that_is_not_there_is_an_error_of_one_line(capsys: pytest.Capt
 def test_where_no_gpu_runs_every_flag_is_refused(capsys: pytest.CaptureFixture[str], profile: Path) -> None:
     assert main([BUNDLE, "--text", "a", "--device", "0", "--cuda-graphs", "1x8", "--gpu-profile", str(profile)]) == 2
     why = "but portable runs (portable fp32 is the fastest of the CPU's here)"
-    cure = "leave it out, or name a --target that it is for"
+    fix = "leave it out, or name a --target that it is for"
     assert capsys.readouterr() == (
         "",
-        f"bert-run: --device is for tensorrt and cuda, {why}; {cure}; --cuda-graphs is for cuda, {why}; {cure}; "
-        f"--gpu-profile is for tensorrt, {why}; {cure}\n",
+        f"bert-run: --device is for tensorrt and cuda, {why}; {fix}; --cuda-graphs is for cuda, {why}; {fix}; "
+        f"--gpu-profile is for tensorrt, {why}; {fix}\n",
     )
 
 

@@ -283,8 +283,11 @@ def test_an_interrupt_ends_the_command_without_a_traceback_and_keeps_what_was_an
         (("--top-k", "many"), "top_k is 'many' (str), expected a value of type int"),
         (("--text", "a", "--threads", "0"), "threads is 0"),
         (("--text", "a", "--threads", "two"), "argument --threads: got 'two', expected a whole number"),
-        (("--text", "a", "--tokens", "0", "--rows", "-1"), "tokens is 0, expected at least 1; rows is -1"),
-        (("--text", "a", "--multiple", "0"), "multiple is 0, expected at least 1"),
+        (
+            ("--text", "a", "--max-batch-tokens", "0", "--max-batch-size", "-1"),
+            "tokens is 0, expected at least 1; rows is -1",
+        ),
+        (("--text", "a", "--pad-to-multiple-of", "0"), "multiple is 0, expected at least 1"),
         (("--text", "a", "--target", "cuda"), "'cuda' was asked for, but the bundle holds portable"),
         (("--text", "a", "--output", "x.jsonl"), "got --output without --input FILE"),
         (("--text", "a", "--errors", "skip"), "got --errors without --input FILE"),
@@ -381,9 +384,9 @@ def test_a_bundle_is_described_for_people_and_for_programs(run: Any, classificat
 
 
 def test_a_second_graph_is_described(run: Any, classification: Path) -> None:
-    shared = classification.with_name("text-classification-shared-rows")
+    shared = classification.with_name("text-classification-sequence-packing")
     record = json.loads(run(shared, "--describe", "--json").out)
-    assert record["artefacts"][0]["shared_rows"] == "model.shared_rows.onnx"
+    assert record["artefacts"][0]["sequence_packing"] == "model.sequence_packing.onnx"
 
 
 def test_a_warning_is_one_line_without_its_source(run: Any, classification: Path) -> None:

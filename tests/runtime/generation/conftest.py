@@ -13,7 +13,7 @@ import pytest
 from tests.without_exporter import is_exporter_there
 from tokenizers import Tokenizer
 
-from bert_runtime.backends.engine import Array, Running
+from bert_runtime.backends.engine import Array, LoadedArtefact
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import Schedule
@@ -173,5 +173,5 @@ def case(model: Any, text: TextEncoder) -> Case:
         provenance={},
         verification={},
     )
-    session = GenerationSession(manifest, text, Running.of(artefact, TorchEngine(model)), Schedule())
+    session = GenerationSession(manifest, text, LoadedArtefact.of(artefact, TorchEngine(model)), Schedule())
     return Case(session, model, text)

@@ -12,7 +12,7 @@ from tests.runtime.generation.test_oracle import PROMPTS
 
 from bert_runtime import BackendError, GenerationSettings, InputError, TextGenerationRequest
 from bert_runtime.generation.batches import Extent, plan, size
-from bert_runtime.schedule import Budget
+from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks.text_generation import EncoderStates, TextGenerationHead
 
 pytestmark = pytest.mark.exporter
@@ -201,8 +201,8 @@ def test_batches_hold_every_request_once_within_the_budget(source: int) -> None:
     asked = [
         Extent(GenerationSettings(max_new_tokens=1 + i % 7, num_beams=1 + i % 3), 1 + i % 11, source) for i in range(60)
     ]
-    budget = Budget(tokens=100, rows=9)
-    batches = plan(asked, budget)
+    limits = BatchLimits(max_batch_tokens=100, max_batch_size=9)
+    batches = plan(asked, limits)
     assert sorted(i for batch in batches for i in batch) == list(range(60))
     for batch in batches:
         rows, count = size([asked[i] for i in batch])

@@ -59,9 +59,9 @@ def put(copy: Path, edit: Callable[[Change], None]) -> Callable[[bytes], None]:
     """Replace the graph of the source, and its size and digest: what an attacker can do."""
 
     def write(content: bytes) -> None:
-        (copy / "source.onnx").write_bytes(content)
+        (copy / "cross_kv.onnx").write_bytes(content)
         record = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        edit(lambda manifest: manifest["files"].update({"source.onnx": record}))
+        edit(lambda manifest: manifest["files"].update({"cross_kv.onnx": record}))
 
     return write
 
@@ -71,7 +71,7 @@ def change(put: Callable[[bytes], None]) -> Callable[[Change], None]:
     """Change the graph of the source and seal it again."""
 
     def apply(edit: Change) -> None:
-        model = onnx.load(GOLDEN / "source.onnx")
+        model = onnx.load(GOLDEN / "cross_kv.onnx")
         edit(model)
         put(model.SerializeToString())
 
@@ -108,26 +108,26 @@ def test_rule_23_without_the_width_of_the_encoder(edit: Callable[[Change], None]
 
 
 def test_rule_24_without_the_file(copy: Path, refused: Refused) -> None:
-    (copy / "source.onnx").unlink()
-    assert "source.onnx is missing" in refused(24)
+    (copy / "cross_kv.onnx").unlink()
+    assert "cross_kv.onnx is missing" in refused(24)
 
 
 def test_rule_25_a_source_beyond_two_gibibytes(edit: Callable[[Change], None], refused: Refused) -> None:
-    edit(lambda manifest: manifest["files"]["source.onnx"].update(size=2**31))
-    assert "source.onnx has 2147483648 bytes, expected at most 2147483647" in refused(25)
+    edit(lambda manifest: manifest["files"]["cross_kv.onnx"].update(size=2**31))
+    assert "cross_kv.onnx has 2147483648 bytes, expected at most 2147483647" in refused(25)
 
 
 def test_rule_26_a_source_that_was_changed(copy: Path, refused: Refused) -> None:
-    content = bytearray((copy / "source.onnx").read_bytes())
+    content = bytearray((copy / "cross_kv.onnx").read_bytes())
     content[-1] ^= 1
-    (copy / "source.onnx").write_bytes(content)
-    assert "source.onnx has the digest" in refused(26)
+    (copy / "cross_kv.onnx").write_bytes(content)
+    assert "cross_kv.onnx has the digest" in refused(26)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model at all"])
 def test_rule_27_a_source_that_is_no_model(content: bytes, put: Callable[[bytes], None], refused: Refused) -> None:
     put(content)
-    assert "source.onnx:" in refused(27)
+    assert "cross_kv.onnx:" in refused(27)
 
 
 @pytest.mark.exporter
@@ -138,25 +138,25 @@ def test_rule_29_external_data_of_a_source(change: Callable[[Change], None], ref
         tensor.external_data.add(key="location", value="../secret")
 
     change(outside)
-    assert "source.onnx: the external data of tensor" in refused(29)
+    assert "cross_kv.onnx: the external data of tensor" in refused(29)
 
 
 @pytest.mark.exporter
 def test_rule_31_a_compiled_engine_in_a_source(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: model.graph.node.add(op_type="EPContext", domain="com.microsoft"))
-    assert "source.onnx: holds an EPContext operator" in refused(31)
+    assert "cross_kv.onnx: holds an EPContext operator" in refused(31)
 
 
 @pytest.mark.exporter
 def test_rule_32_a_source_of_another_opset(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: setattr(model.opset_import[0], "version", 19))
-    assert "source.onnx: has opset 19, expected the manifest's 20" in refused(32)
+    assert "cross_kv.onnx: has opset 19, expected the manifest's 20" in refused(32)
 
 
 @pytest.mark.exporter
 def test_rule_33_a_source_with_other_outputs(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: model.graph.output.pop())
-    assert "source.onnx: the graph's outputs are" in refused(33)
+    assert "cross_kv.onnx: the graph's outputs are" in refused(33)
 
 
 @pytest.mark.exporter

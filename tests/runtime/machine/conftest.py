@@ -11,7 +11,7 @@ import pytest
 
 from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.driver import LIBRARY, Driver, Gpu
-from bert_runtime.machine.system import Limits, Sources, System
+from bert_runtime.machine.system import Limits, Probe, System
 from bert_runtime.targets import BY_NAME
 
 CUDA_NEEDS = ("libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudart.so.13", LIBRARY)
@@ -91,14 +91,14 @@ class Tree:
         assert provider is not None
         self.write(f"site/onnxruntime/capi/{provider.library}", elf([*needed, "libc.so.6"]))
 
-    def sources(
+    def probe(
         self,
         environment: dict[str, str] | None = None,
         driver: Callable[[], Driver | None] = lambda: None,
         modules: Sequence[str] = ("onnxruntime",),
-    ) -> Sources:
+    ) -> Probe:
         """Where the machine is read from."""
-        return Sources(self.root, (str(self.site),), environment or {}, modules.__contains__, driver)
+        return Probe(self.root, (str(self.site),), environment or {}, modules.__contains__, driver)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ flags\t\t: fpu
 
 
 def test_an_empty_machine_has_nothing(tree: Tree) -> None:
-    system = this_system(tree.sources(modules=()))
+    system = this_system(tree.probe(modules=()))
     assert (system.packages, system.modules, system.needs, system.libraries) == ({}, frozenset(), {}, {})
     assert (system.driver, system.nvidia_hardware, system.cpu.features) == (None, False, ())
 
@@ -35,7 +35,7 @@ def test_packages_and_what_their_providers_are_linked_to(tree: Tree) -> None:
     tree.install("tensorrt", "11.0.0")
     tree.provider("cuda", CUDA_NEEDS)
     tree.provider("tensorrt", TENSORRT_NEEDS)
-    system = this_system(tree.sources())
+    system = this_system(tree.probe())
     assert system.packages == {"onnxruntime-gpu": "1.31.1", "tensorrt": "11.0.0"}
     assert system.needs == {"cuda": CUDA_NEEDS, "tensorrt": TENSORRT_NEEDS}
     assert system.missing("cuda") == CUDA_NEEDS
@@ -50,7 +50,7 @@ def test_a_library_is_found_wherever_it_may_lie(tree: Tree) -> None:
         "etc/ld.so.cache", b"glibc-ld.so.cache1.1\0\0libcudart.so.13\0/opt/cuda/libcudart.so.13\0/gone/libx.so\0"
     )
     own = tree.write("own/libcurand.so.10").parent
-    system = this_system(tree.sources({"LD_LIBRARY_PATH": f"/nowhere::{own}"}))
+    system = this_system(tree.probe({"LD_LIBRARY_PATH": f"/nowhere::{own}"}))
     assert system.missing("cuda") == ("libcuda.so.1",)
     assert system.libraries["libcurand.so.10"] == own / "libcurand.so.10"
     assert system.libraries["libcudart.so.13"] == tree.root / "opt/cuda/libcudart.so.13"
@@ -59,18 +59,18 @@ def test_a_library_is_found_wherever_it_may_lie(tree: Tree) -> None:
 def test_a_library_of_another_version_is_not_the_one_that_is_needed(tree: Tree) -> None:
     tree.provider("tensorrt", ("libnvinfer.so.10",))
     tree.write("site/tensorrt_libs/libnvinfer.so.11")
-    assert this_system(tree.sources()).missing("tensorrt") == ("libnvinfer.so.10",)
+    assert this_system(tree.probe()).missing("tensorrt") == ("libnvinfer.so.10",)
 
 
 def test_a_library_that_the_cache_knows_but_is_gone_is_missing(tree: Tree) -> None:
     tree.provider("cuda", ("libcudart.so.13",))
     tree.write("etc/ld.so.cache", b"\0libcudart.so.13\0/opt/cuda/libcudart.so.13\0")
-    assert this_system(tree.sources()).missing("cuda") == ("libcudart.so.13",)
+    assert this_system(tree.probe()).missing("cuda") == ("libcudart.so.13",)
 
 
 def test_the_cpu_is_that_of_the_first_processor(tree: Tree) -> None:
     tree.write("proc/cpuinfo", CPUINFO)
-    cpu = this_system(tree.sources()).cpu
+    cpu = this_system(tree.probe()).cpu
     assert cpu.model == "Some Xeon"
     assert cpu.features == ("AVX2", "AVX-512", "AVX512-VNNI", "AVX512-BF16", "AMX", "AMX-INT8", "AMX-BF16")
     assert (cpu.has_int8, cpu.has_bf16) == (True, True)
@@ -78,7 +78,7 @@ def test_the_cpu_is_that_of_the_first_processor(tree: Tree) -> None:
 
 def test_an_arm_cpu_has_its_own_words(tree: Tree) -> None:
     tree.write("proc/cpuinfo", "processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\nCPU part\t: 0xd40\n")
-    cpu = this_system(tree.sources()).cpu
+    cpu = this_system(tree.probe()).cpu
     assert (cpu.features, cpu.has_int8, cpu.has_bf16) == (("DotProd", "I8MM"), True, False)
 
 
@@ -87,14 +87,14 @@ def test_the_smallest_limit_above_a_process_counts(tree: Tree) -> None:
     tree.write("sys/fs/cgroup/outer/memory.max", "2000000000\n")
     tree.write("sys/fs/cgroup/outer/inner/memory.max", "max\n")
     tree.write("sys/fs/cgroup/outer/cpu.max", "150000 100000\n")
-    limits = this_system(tree.sources()).limits
+    limits = this_system(tree.probe()).limits
     assert (limits.quota, limits.memory) == (1.5, 2_000_000_000)
 
 
 def test_an_unlimited_v1_group_sets_no_limit(tree: Tree) -> None:
     tree.write("proc/self/cgroup", "4:memory:/job\n")
     tree.write("sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n")
-    assert this_system(tree.sources()).limits.memory is None
+    assert this_system(tree.probe()).limits.memory is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_unlimited_v1_group_sets_no_limit(tree: Tree) -> None:
 def test_a_gpu_of_nvidia_is_seen_without_its_driver(tree: Tree, vendor: str, kind: str, expected: bool) -> None:
     tree.write("sys/bus/pci/devices/0000:01:00.0/vendor", vendor + "\n")
     tree.write("sys/bus/pci/devices/0000:01:00.0/class", kind + "\n")
-    assert this_system(tree.sources()).nvidia_hardware is expected
+    assert this_system(tree.probe()).nvidia_hardware is expected
 
 
 def test_needed_libraries_are_those_that_the_linker_wrote() -> None:

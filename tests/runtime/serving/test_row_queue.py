@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_runtime.schedule import SLACK, Budget, width
+from bert_runtime.schedule import SLACK, BatchLimits, width
 from bert_runtime.serving.job import Job
 from bert_runtime.serving.row_queue import QueuedRow, RowQueue
 from bert_runtime.tasks.task import Features
@@ -16,7 +16,13 @@ SHAPES = st.lists(
     st.one_of(st.tuples(st.integers(1, 300)), st.tuples(st.integers(1, 4), st.integers(1, 60))), min_size=1
 )
 BUDGETS = st.sampled_from(
-    [Budget(512), Budget(512, rows=3), Budget(1), Budget(512, padding=0.3), Budget(512, multiple=16)]
+    [
+        BatchLimits(512),
+        BatchLimits(512, rows=3),
+        BatchLimits(1),
+        BatchLimits(512, padding=0.3),
+        BatchLimits(512, multiple=16),
+    ]
 )
 
 
@@ -38,7 +44,7 @@ def drained(queue: RowQueue, tokens: int = 10_000) -> list[list[QueuedRow]]:
 
 @given(SHAPES, BUDGETS)
 @settings(max_examples=300)
-def test_each_row_is_taken_once_and_the_oldest_first(shapes: Shapes, budget: Budget) -> None:
+def test_each_row_is_taken_once_and_the_oldest_first(shapes: Shapes, budget: BatchLimits) -> None:
     queue, left = RowQueue(budget), dict[int, Job]()
     for i, shape in enumerate(shapes):
         left[i] = job()
@@ -55,7 +61,7 @@ def test_each_row_is_taken_once_and_the_oldest_first(shapes: Shapes, budget: Bud
 
 @given(SHAPES, BUDGETS, st.integers(1, 600))
 @settings(max_examples=300)
-def test_a_batch_keeps_to_its_tokens_rows_and_padding(shapes: Shapes, budget: Budget, tokens: int) -> None:
+def test_a_batch_keeps_to_its_tokens_rows_and_padding(shapes: Shapes, budget: BatchLimits, tokens: int) -> None:
     queue = RowQueue(budget)
     for shape in shapes:
         queue.add(job(), (features(shape),))
@@ -63,14 +69,14 @@ def test_a_batch_keeps_to_its_tokens_rows_and_padding(shapes: Shapes, budget: Bu
         sizes = [row.size for row in batch]
         whole = len(batch) * max(sizes)
         assert len({row.shape[0] for row in batch}) == 1
-        assert len(batch) <= budget.rows
-        assert len(batch) == 1 or whole <= min(tokens, budget.tokens)
-        assert whole - sum(sizes) <= max(SLACK, budget.padding * whole)
+        assert len(batch) <= limits.max_batch_size
+        assert len(batch) == 1 or whole <= min(tokens, limits.max_batch_tokens)
+        assert whole - sum(sizes) <= max(SLACK, limits.max_padding * whole)
 
 
 @given(st.lists(st.integers(1, 60), min_size=1))
 def test_rounded_widths_are_what_is_counted(lengths: list[int]) -> None:
-    budget = Budget(512, multiple=16)
+    budget = BatchLimits(512, multiple=16)
     queue = RowQueue(budget)
     for length in lengths:
         queue.add(job(), (features((length,)),))
@@ -78,14 +84,14 @@ def test_rounded_widths_are_what_is_counted(lengths: list[int]) -> None:
 
 
 def test_rows_of_one_length_are_one_batch_whatever_came_between() -> None:
-    queue = RowQueue(Budget(512))
+    queue = RowQueue(BatchLimits(512))
     for length in (10, 200, 10, 200, 10, 200, 10):
         queue.add(job(), (features((length,)),))
     assert [[row.shape[1] for row in batch] for batch in drained(queue)] == [[10] * 4, [200] * 2, [200]]
 
 
 def test_a_request_of_many_rows_lets_a_later_short_one_through() -> None:
-    queue, long, short = RowQueue(Budget(512)), job(), job()
+    queue, long, short = RowQueue(BatchLimits(512)), job(), job()
     queue.add(long, tuple(features((500,)) for _ in range(20)))
     assert queue.take(512)[0].job is long
     queue.add(short, (features((10,)),))

@@ -10,7 +10,7 @@ from tests.without_exporter import is_exporter_there
 
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.tasks.fill_mask import FILL_MASK, FillMaskHead, FillMaskRequest, FillMaskResult
-from bert_runtime.tasks.masks import MaskResult
+from bert_runtime.tasks.mask_tokens import MaskResult
 from bert_runtime.tasks.task import HeadSettings, Outputs
 from bert_runtime.text import TextEncoder
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bert_export.checkpoint.tokenizer.contradictions import NORMALIZER_FIELDS
+from bert_export.checkpoint.tokenizer.consistency import NORMALIZER_FIELDS
 from bert_export.checkpoint.tokenizer.own import VERBATIM_CLASSES
 from bert_export.checkpoint.tokenizer.special import Special
 from bert_runtime.text import TokenizerRecord

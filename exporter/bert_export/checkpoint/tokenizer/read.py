@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from bert_export.checkpoint.findings import Findings, read_object, reading
 from bert_export.checkpoint.keys import KnownFile, account
 from bert_export.checkpoint.tokenizer.bundle_config import bundle_config
-from bert_export.checkpoint.tokenizer.contradictions import (
+from bert_export.checkpoint.tokenizer.consistency import (
     compare,
     listed_tokens,
     note_left_out,

@@ -16,13 +16,13 @@ inline constexpr std::int64_t kMostThreads = 1024;
 inline constexpr std::int64_t kMostLanes = 1024;
 /// The version of the bundle format that this library reads.
 inline constexpr std::int64_t kFormatVersion = 1;
-/// See Budget.
+/// See BatchLimits.
 inline constexpr std::int64_t kDefaultTokens = 2048;
-/// See Budget.
+/// See BatchLimits.
 inline constexpr std::int64_t kDefaultRows = 64;
-/// See Budget.
+/// See BatchLimits.
 inline constexpr double kDefaultPadding = 0.05;
-/// See Budget.
+/// See BatchLimits.
 inline constexpr double kDefaultWait = 0.05;
 
 }  // namespace bert_runtime

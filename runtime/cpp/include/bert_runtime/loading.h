@@ -23,7 +23,7 @@ struct Options {
   /// The CPUs to use; nothing takes those that affinity and cgroup leave this process.
   std::optional<std::int64_t> threads = std::nullopt;
   /// The size of the batches that `predict` makes.
-  Budget budget = {};
+  BatchLimits batch_limits = {};
   /// For a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as `auto`
   /// does. Without it, requests bring EncoderStates.
   std::optional<std::filesystem::path> encoder = std::nullopt;

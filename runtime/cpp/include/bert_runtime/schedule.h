@@ -1,4 +1,4 @@
-// Which rows run together: batches of similar length under a token budget, and the way there and back.
+// Which rows run together: batches of similar length under a limit of tokens, and the way there and back.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace bert_runtime {
 /// than the share `padding` of a batch padding begins another. `multiple` is for engines that prepare themselves for each
 /// shape that they meet; none of those that run here does, so that it is checked and nothing more. Once `predict` has
 /// waited `wait` seconds for its source, it answers what it has read, however small the batch.
-struct Budget {
+struct BatchLimits {
   std::int64_t tokens = kDefaultTokens;
   std::int64_t rows = kDefaultRows;
   double padding = kDefaultPadding;
@@ -36,7 +36,7 @@ struct Budget {
 /// Padding is work without an answer: rows are sorted by length, so that a long row never widens many short ones. Only
 /// rows with the same number of choices share a batch.
 [[nodiscard]] BERT_RUNTIME_API std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> features,
-                                                                          const Budget& budget);
+                                                                          const BatchLimits& limits);
 
 /// The graph's inputs for one batch, right padded: int64 of (batch, sequence) or (batch, choices, sequence).
 [[nodiscard]] BERT_RUNTIME_API std::map<std::string, Tensor, std::less<>> collate(

@@ -39,8 +39,8 @@ struct CrossAttention {
   std::vector<TensorSpec> source_outputs;
 };
 
-/// The tensors of a graph that answers several texts in each row; see Task::shared_rows.
-struct SharedRows {
+/// The tensors of a graph that answers several texts in each row; see Task::sequence_packing.
+struct SequencePacking {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
 };
@@ -67,7 +67,7 @@ struct Task {
 
   /// The tensors of the graph for texts that share a row, as BUNDLE.md has them; nothing where the task has no such
   /// graph.
-  [[nodiscard]] BERT_RUNTIME_API std::optional<SharedRows> shared_rows() const;
+  [[nodiscard]] BERT_RUNTIME_API std::optional<SequencePacking> sequence_packing() const;
 };
 
 /// The value of a task of this name, which there must be; the table is made from Python's `bert_runtime.tasks`.

@@ -19,7 +19,7 @@ std::int64_t lanes(const GenerationSettings& settings) {
   return std::max(settings.num_beams, settings.num_return_sequences);
 }
 
-std::vector<std::vector<std::size_t>> plan_generation(std::span<const Extent> requests, const Budget& budget) {
+std::vector<std::vector<std::size_t>> plan_generation(std::span<const Extent> requests, const BatchLimits& limits) {
   std::vector<std::size_t> order(requests.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, {}, [&](std::size_t i) {
@@ -31,7 +31,7 @@ std::vector<std::vector<std::size_t>> plan_generation(std::span<const Extent> re
     last.push_back(requests[i]);
     const BatchSize size = batch_size(last);
     const std::int64_t tokens = size.tokens + source_tokens(last);
-    if (last.size() > 1 && size.rows <= budget.rows && tokens <= budget.tokens) {
+    if (last.size() > 1 && size.rows <= limits.max_batch_size && tokens <= limits.max_batch_tokens) {
       batches.back().push_back(i);
     } else {
       batches.push_back({i});

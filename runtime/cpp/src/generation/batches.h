@@ -1,4 +1,4 @@
-// Which requests are continued together: those of similar length, under the session's budget. All functions are pure.
+// Which requests are continued together: those of similar length, under the session's limits. All functions are pure.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ struct BatchSize {
 /// How many rows of a batch a request takes at most.
 [[nodiscard]] std::int64_t lanes(const GenerationSettings& settings);
 
-/// Indices of requests in batches; one that exceeds the budget runs alone.
+/// Indices of requests in batches; one that exceeds the limits runs alone.
 ///
 /// Rows and tokens count every lane at its greatest length: that is what the cache may take; and the sources. Settings
 /// may differ within a batch, since each request has a search of its own.
 [[nodiscard]] std::vector<std::vector<std::size_t>> plan_generation(std::span<const Extent> requests,
-                                                                    const Budget& budget);
+                                                                    const BatchLimits& limits);
 
 /// See BatchSize; at least one request.
 [[nodiscard]] BatchSize batch_size(std::span<const Extent> requests);

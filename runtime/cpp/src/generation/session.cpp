@@ -99,7 +99,7 @@ std::vector<Outcome> generated(const GenerationParts& parts, std::span<const Ite
   std::vector<Extent> extents;
   for (const Item& item : items) extents.push_back(extent_of(item));
   std::vector<std::optional<Outcome>> answers(items.size());
-  for (const auto& indices : plan_generation(extents, parts.budget)) answer(parts, items, indices, answers);
+  for (const auto& indices : plan_generation(extents, parts.batch_limits)) answer(parts, items, indices, answers);
   std::vector<Outcome> all;
   for (auto& each : answers) all.push_back(std::move(*each));
   return all;

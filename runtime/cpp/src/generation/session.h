@@ -26,7 +26,7 @@ struct GenerationParts {
   const Artefact& artefact;
   const std::map<std::string, std::int64_t>& sizes;
   const TextGenerationHead& head;
-  Budget budget;
+  BatchLimits batch_limits;
   const Sources* sources = nullptr;  ///< Of a decoder that reads an encoder.
 };
 

@@ -6,7 +6,7 @@
 #include "bert_runtime/errors.h"
 #include "python_repr.h"
 #include "tasks/json_form.h"
-#include "tasks/masks.h"
+#include "tasks/mask_tokens.h"
 #include "tasks/request.h"
 #include "tasks/scores.h"
 

@@ -4,7 +4,7 @@
 
 #include "bert_runtime/errors.h"
 #include "tasks/json_form.h"
-#include "tasks/masks.h"
+#include "tasks/mask_tokens.h"
 #include "tasks/next_sentence_prediction.h"
 #include "tasks/request.h"
 #include "tasks/scores.h"

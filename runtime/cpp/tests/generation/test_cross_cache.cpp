@@ -57,7 +57,7 @@ class SourceEngine final : public Engine {
 
 Graph source_graph() {
   const CrossAttention& cross = *TextGeneration::task().cross_attention;
-  return {"source.onnx", {}, expand(cross.source_inputs, 2), expand(cross.source_outputs, 2)};
+  return {"cross_kv.onnx", {}, expand(cross.source_inputs, 2), expand(cross.source_outputs, 2)};
 }
 
 /// States of tokens that each say another number.
@@ -75,8 +75,8 @@ struct Model {
   Artefact graph = artefact(false, true);
   Sources sources{source_graph(), source_engine, kSizes, std::nullopt};
 
-  [[nodiscard]] GenerationParts parts(Budget budget = {}) const {
-    return {engine, graph, kSizes, head(), budget, &sources};
+  [[nodiscard]] GenerationParts parts(BatchLimits limits = {}) const {
+    return {engine, graph, kSizes, head(), limits, &sources};
   }
 };
 
@@ -162,7 +162,7 @@ TEST_CASE("beams read their source where it lies without a copy") {
   }
 }
 
-TEST_CASE("sources count in the budget of a batch, and decide its order after the new tokens") {
+TEST_CASE("sources count in the limits of a batch, and decide its order after the new tokens") {
   const GenerationSettings one = {.max_new_tokens = 10};
   const std::vector<Extent> requests = {{&one, 5, 30}, {&one, 5, 2}, {&one, 3, 30}, {&one, 6, 2}};
   using Batches = std::vector<std::vector<std::size_t>>;
@@ -177,7 +177,7 @@ TEST_CASE("keys and values beyond memory are refused in words") {
   sizes["size"] = std::int64_t{1} << 61;
   const EncoderStates one = states(3, 1);
   CHECK_THROWS_WITH_AS(CrossCache(engine, source_graph(), sizes, {&one, 1}),
-                       "no memory for keys and values of 1 sources of 3 tokens; shorten them, or lower the budget of "
+                       "no memory for keys and values of 1 sources of 3 tokens; shorten them, or lower the limits of "
                        "batches",
                        BackendError);
 }

@@ -11,7 +11,7 @@ from tests.exporter.checkpoint.conftest import VOCABULARY, Make, edit, write
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertTokenizer
 
-from bert_export.checkpoint import LoadOptions, Source, load
+from bert_export.checkpoint import CheckpointLocation, LoadOptions, load
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.tokenizer import ModelFacts, TokenizerFile, TokenizerFolders, read_tokenizer
 from bert_export.errors import CheckpointError
@@ -104,7 +104,7 @@ def test_the_length_is_the_shorter_of_the_models_and_the_tokenizers(make: Make, 
 
 def test_a_length_beyond_the_models_positions_is_refused(make: Make) -> None:
     with pytest.raises(CheckpointError, match="41, expected 3 to 40"):
-        load(Source(str(make())), QA, LoadOptions(max_length=41))
+        load(CheckpointLocation(str(make())), QA, LoadOptions(max_length=41))
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def test_a_template_that_transformers_replaces_is_noted(make: Make) -> None:
 
 def test_ids_beyond_the_embeddings_are_refused_and_fewer_are_fine(make: Make) -> None:
     folder = make()
-    load(Source(str(folder)), QA)
+    load(CheckpointLocation(str(folder)), QA)
     words = VOCABULARY + [f"word{i}" for i in range(31 - len(VOCABULARY))]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=f"ids up to {len(words) - 1}, the model 30 embeddings"):
-        load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), QA)
 
 
 def test_missing_special_tokens_are_named(make: Make) -> None:
@@ -161,7 +161,7 @@ def test_a_masking_task_needs_a_mask_token(make: Make) -> None:
     added = [token for token in content["added_tokens"] if token["content"] != "[MASK]"]
     with_json(folder, model=content["model"] | {"vocab": vocabulary}, added_tokens=added)
     with pytest.raises(CheckpointError, match=r"no \[MASK\]"):
-        load(Source(str(folder)), find_task("fill-mask"))
+        load(CheckpointLocation(str(folder)), find_task("fill-mask"))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"model": {"type": "WordPiece"}}', b"[1]"])
@@ -181,6 +181,7 @@ def test_a_damaged_vocabulary_is_refused_by_its_name(make: Make) -> None:
 
 def test_a_model_of_one_type_says_that_pairs_are_beyond_it(make: Make) -> None:
     checkpoint = load(
-        Source(str(make("BertForTokenClassification", type_vocab_size=1))), find_task("token-classification")
+        CheckpointLocation(str(make("BertForTokenClassification", type_vocab_size=1))),
+        find_task("token-classification"),
     )
     assert any("type_vocab_size is 1" in note for note in checkpoint.notes)

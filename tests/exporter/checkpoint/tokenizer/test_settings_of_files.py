@@ -12,7 +12,7 @@ from tests.exporter.checkpoint.conftest import VOCABULARY, Make, edit, write
 from tokenizers import Tokenizer, normalizers
 from transformers import AutoTokenizer, BertTokenizer
 
-from bert_export.checkpoint import Checkpoint, Source, load
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, load
 from bert_export.checkpoint.tokenizer.sentence import with_lower_case
 from bert_export.errors import CheckpointError
 from bert_runtime.tasks import find_task
@@ -120,10 +120,10 @@ def same_rows(folder: Path, checkpoint: Checkpoint) -> bool:
 def test_a_setting_is_carried_and_the_text_gate_says_so(make: Make, name: str) -> None:
     folder, plain = make(), make()
     CARRIED[name](folder)
-    checkpoint = load(Source(str(folder)), QA)
+    checkpoint = load(CheckpointLocation(str(folder)), QA)
     assert same_rows(folder, checkpoint)
     assert checkpoint.text.texts > 40
-    assert not same_rows(folder, load(Source(str(plain)), QA)), "the case tells nothing"
+    assert not same_rows(folder, load(CheckpointLocation(str(plain)), QA)), "the case tells nothing"
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
@@ -156,7 +156,7 @@ def test_what_is_not_carried_is_refused_by_name(make: Make, name: str) -> None:
     change, said = REFUSED[name]
     change(folder)
     with pytest.raises(CheckpointError, match=said) as caught:
-        load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), QA)
     assert name in str(caught.value)
 
 
@@ -164,7 +164,7 @@ def test_all_that_is_refused_is_named_at_once(make: Make) -> None:
     folder = make()
     edit(folder, "tokenizer_config.json", tokenizer_class="RemBertTokenizer", split_special_tokens=True, vocab="x")
     with pytest.raises(CheckpointError) as caught:
-        load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), QA)
     text = str(caught.value)
     assert text.startswith("3 problems:")
     assert all(name in text for name in ("RemBertTokenizer", "split_special_tokens", "vocab"))
@@ -180,16 +180,16 @@ def test_what_transformers_drops_of_tokenizer_json_is_refused(make: Make, field:
     content["model"][field] = value
     write(folder, "tokenizer.json", content)
     with pytest.raises(CheckpointError, match=f"model {field}.*PreTrainedTokenizerFast"):
-        load(Source(str(folder)), QA)
+        load(CheckpointLocation(str(folder)), QA)
     edit(folder, "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast", pad_token="[PAD]")
-    assert same_rows(folder, load(Source(str(folder)), QA))
+    assert same_rows(folder, load(CheckpointLocation(str(folder)), QA))
 
 
 def test_tokens_that_autotokenizer_leaves_out_or_moves_are_noted(make: Make) -> None:
     folder = make()
     edit(folder, "tokenizer_config.json", added_tokens_decoder={"27": TOKEN | {"content": "<ent>"}})
     write(folder, "special_tokens_map.json", {"additional_special_tokens": ["<lost>"]})
-    notes = load(Source(str(folder)), QA).notes
+    notes = load(CheckpointLocation(str(folder)), QA).notes
     assert any("special_tokens_map.json lists <lost>" in note for note in notes)
     assert any("<ent> 22 (there: 27)" in note for note in notes)
 
@@ -200,30 +200,33 @@ def test_a_mask_that_only_transformers_default_names_is_for_no_task(make: Make, 
     folder = make()
     words = [word for word in VOCABULARY if word != "[MASK]"] + [f"word{i}" for i in range(more)]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    checkpoint = load(Source(str(folder)), QA)
+    checkpoint = load(CheckpointLocation(str(folder)), QA)
     assert (checkpoint.tokenizer.record.mask_id, checkpoint.tokenizer.size) == (None, size)
     with pytest.raises(CheckpointError, match=r"no \[MASK\]"):
-        load(Source(str(folder)), find_task("fill-mask"))
+        load(CheckpointLocation(str(folder)), find_task("fill-mask"))
 
 
 def test_a_vocabulary_that_is_not_tokenizer_jsons_is_noted(make: Make) -> None:
     folder = make()
     saved(folder)
     (folder / "vocab.txt").write_text("\n".join([*VOCABULARY, "newer"]) + "\n", encoding="utf-8")
-    assert any("1 entries that tokenizer.json lacks (newer)" in note for note in load(Source(str(folder)), QA).notes)
+    assert any(
+        "1 entries that tokenizer.json lacks (newer)" in note
+        for note in load(CheckpointLocation(str(folder)), QA).notes
+    )
 
 
 def test_the_manifest_says_which_keys_of_which_file_were_read(make: Make) -> None:
     folder = make()
     edit(folder, "tokenizer_config.json", padding_side="left", truncation_side="left", what=1)
-    checkpoint = load(Source(str(folder)), QA)
+    checkpoint = load(CheckpointLocation(str(folder)), QA)
     read = checkpoint.provenance.read
     assert read["tokenizer_config.json"] == ("do_lower_case", "model_max_length", "truncation_side")
     assert any("tokenizer_config.json: not read" in note and "'what'" in note for note in checkpoint.notes)
 
 
 def test_a_model_of_one_type_gives_all_tokens_type_zero(make: Make) -> None:
-    checkpoint = load(Source(str(make(type_vocab_size=1))), QA)
+    checkpoint = load(CheckpointLocation(str(make(type_vocab_size=1))), QA)
     assert checkpoint.tokenizer.record.pair_type_ids == (0, 0)
     assert "token_type_ids" not in json.loads(checkpoint.tokenizer.config)["model_input_names"]
 
@@ -252,14 +255,14 @@ def test_sentence_transformers_lower_case_and_length_are_carried(make: Make) -> 
     write(folder, "modules.json", places)
     write(folder, "1_Pooling/config.json", {"pooling_mode_mean_tokens": True})
     write(folder, "sentence_bert_config.json", {"max_seq_length": 20, "do_lower_case": True})
-    checkpoint = load(Source(str(folder)), find_task("feature-extraction"))
+    checkpoint = load(CheckpointLocation(str(folder)), find_task("feature-extraction"))
     assert checkpoint.tokenizer.record.max_length == 20
     assert checkpoint.provenance.read["sentence_bert_config.json"] == ("do_lower_case", "max_seq_length")
     encoder = checkpoint.tokenizer.encoder()
     assert encoder.pieces("A [MASK] B").ids.tolist() == encoder.pieces("a [MASK] b").ids.tolist()
     edit(folder, "sentence_bert_config.json", processing_kwargs={"text": {"truncation": False}})
     with pytest.raises(CheckpointError, match=r"sentence_bert_config\.json says processing_kwargs"):
-        load(Source(str(folder)), find_task("feature-extraction"))
+        load(CheckpointLocation(str(folder)), find_task("feature-extraction"))
 
 
 @pytest.mark.parametrize(("kinds", "length"), [(["Transformer", "Pooling"], 32), (["Transformer"], 20)])
@@ -272,4 +275,4 @@ def test_a_head_on_a_model_for_vectors_keeps_the_tokenizers_length_and_a_cross_e
     places = [{"path": paths[kind], "type": f"sentence_transformers.models.{kind}"} for kind in kinds]
     write(folder, "modules.json", places)
     write(folder, "sentence_bert_config.json", {"max_seq_length": 20, "do_lower_case": False})
-    assert load(Source(str(folder)), QA).tokenizer.record.max_length == length
+    assert load(CheckpointLocation(str(folder)), QA).tokenizer.record.max_length == length

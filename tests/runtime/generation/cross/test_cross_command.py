@@ -63,5 +63,5 @@ def test_what_is_missing_is_told(pair: Pair, capfd: pytest.CaptureFixture[str]) 
 def test_a_description_names_the_graph_of_the_source(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(pair.decoder), "--describe", "--json"]) == 0
     artefact = json.loads(capfd.readouterr().out)["artefacts"][0]
-    assert artefact["source"] == "source.onnx"
+    assert artefact["source"] == "cross_kv.onnx"
     assert artefact["source_inputs"] == "encoder_hidden_states (sources, source, hidden)"

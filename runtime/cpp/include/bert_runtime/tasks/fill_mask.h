@@ -9,7 +9,7 @@
 
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
-#include "bert_runtime/tasks/masks.h"
+#include "bert_runtime/tasks/mask_tokens.h"
 
 namespace bert_runtime {
 

@@ -1,0 +1,54 @@
+"""Where artefacts are made, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bert_export.cross_kv_graph import WrittenGraph
+from bert_export.options import Quantizing
+from bert_export.progress import Stages
+from bert_export.report import ArtefactReport
+from bert_export.tensorrt.profile import Bounds, Profile
+from bert_export.verify.reference import Reference
+from bert_runtime.manifest import Artefact
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artefact on disk, before the bundle is written: its record, its files, the sizes of its fixed axes, and the
+    profile of its engine, if the engine has to be built."""
+
+    artefact: Artefact
+    files: Mapping[str, Path]
+    sizes: Mapping[str, int]
+    report: ArtefactReport
+    profile: Profile | None = None
+
+
+@dataclass(frozen=True)
+class ExportContext:
+    """Where artefacts are made.
+
+    Attributes:
+        folder: a temporary one.
+        stages: their clock.
+        plain: whether signatures stay plain.
+        quantizing: how int8 is made.
+        source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
+        profile: the axes of an engine's profile that were asked for.
+        reference: torch, which every artefact is compared with.
+        masks, remove_padding: which artefacts are made for a target whose kernels for right-padded masks are faster; see
+            ExportOptions.
+    """
+
+    folder: Path
+    stages: Stages
+    plain: bool
+    quantizing: Quantizing
+    cross_kv_graph: WrittenGraph | None
+    profile: Mapping[str, Bounds]
+    reference: Reference
+    masks: str = "any"
+    remove_padding: bool = False

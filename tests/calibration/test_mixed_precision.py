@@ -1,0 +1,180 @@
+"""The search for a plan that holds a constraints, over measures that are known in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from bert_calibration.accuracy import AccuracyConstraint, Drop
+from bert_calibration.mixed_precision import SearchConstraints, SearchError, search
+from bert_calibration.plans import ACCURACY, PERFORMANCE, Granularity, Plan
+from bert_calibration.sensitivity import Sensitivity, rank
+from bert_runtime.errors import BertError
+
+SITES = [f"layer.{i}" for i in range(10)]
+RANKING = [Sensitivity(name, 1.0 - i / 10) for i, name in enumerate(SITES)]
+ENOUGH = 10_000
+
+
+def constraints(max_drop: float, min_speed: float | None = 1.0, mixtures: bool = True) -> SearchConstraints:
+    return SearchConstraints(AccuracyConstraint(max_drop), min_speed, mixtures)
+
+
+def lost(value: float, samples: int = ENOUGH) -> Drop:
+    return Drop("accuracy", value, value - 0.001, value + 0.001, samples)
+
+
+@dataclass
+class Known:
+    """A drop of 0.01 for each quantised point of the worst three, and 0.0001 for each other; slower with each kept.
+
+    The divergence is the drop's, unless another is given.
+    """
+
+    fastest: float = 3.0
+    apart: Callable[[Plan], float] | None = None
+    judged: list[int] = field(default_factory=list)
+    timed: int = 0
+
+    def loss(self, plan: Plan) -> float:
+        return sum(0.01 if i < 3 else 0.0001 for i, name in enumerate(SITES) if name not in plan.kept)
+
+    def drop(self, plan: Plan) -> Drop:
+        self.judged.append(len(plan.kept))
+        return lost(self.loss(plan))
+
+    def divergence(self, plan: Plan) -> float:
+        return self.loss(plan) if self.apart is None else self.apart(plan)
+
+    def speed(self, plan: Plan) -> float:
+        self.timed += 1
+        return self.fastest - 0.1 * len(plan.kept)
+
+
+def never() -> list[Sensitivity]:
+    raise AssertionError("nothing had to be ranked")
+
+
+def test_a_plan_that_holds_is_taken_and_nothing_is_ranked() -> None:
+    found = search(PERFORMANCE, Known(), constraints(0.05), never)
+
+    assert found.plan is PERFORMANCE
+    assert [trial.speed for trial in found.trials] == [3.0]
+
+
+def test_the_worst_sites_are_kept_until_the_budget_holds_and_no_more_than_that() -> None:
+    known = Known()
+    found = search(ACCURACY, known, constraints(0.005), lambda: RANKING)
+
+    assert found.plan.kept == set(SITES[:3]), "1 and 2 leave one of the worst three, 4 is one too many"
+    assert [len(trial.plan.kept) for trial in found.trials] == [0, 1, 2, 4, 3]
+    assert [trial.speed for trial in found.trials] == [None, None, None, None, 2.7]
+    assert known.timed == 1
+
+
+def test_a_candidate_whose_outputs_are_no_nearer_is_not_judged() -> None:
+    """One point of ten equal ones changes nothing that samples can tell: what its metric says would be luck."""
+    known = Known(apart=lambda plan: 1 - 0.06 * len(plan.kept))
+    found = search(ACCURACY, known, constraints(0.005), lambda: RANKING)
+
+    assert known.judged == [0, 2, 4, 3]
+    skipped = next(trial for trial in found.trials if len(trial.plan.kept) == 1)
+    assert skipped.drop is None
+
+
+def test_outputs_that_are_no_numbers_are_far_from_all_others() -> None:
+    known = Known(apart=lambda plan: float("inf") if len(plan.kept) == 1 else 1.0 / (1 + len(plan.kept)))
+    search(ACCURACY, known, constraints(0.005), lambda: RANKING)
+
+    assert known.judged == [0, 2, 4, 3]
+
+
+def test_sites_become_per_token_before_they_become_floats() -> None:
+    tried = Known(apart=lambda plan: 1.0 / (1 + len(plan.kept) + 10 * (plan.careful is Granularity.FLOAT)))
+    with pytest.raises(SearchError) as failed:
+        search(PERFORMANCE, tried, constraints(0.0), lambda: RANKING)
+
+    granularities = [trial.plan.careful for trial in failed.value.trials if trial.plan.kept]
+    assert granularities == [Granularity.TOKEN] * 5 + [Granularity.FLOAT] * 5
+
+
+def test_a_budget_that_nothing_holds_is_an_error_with_the_table() -> None:
+    with pytest.raises(SearchError, match=r"no plan keeps the drop within 1e-05: allow more with --max-drop") as failed:
+        search(ACCURACY, Known(), SearchConstraints(AccuracyConstraint(1e-5)), lambda: RANKING)
+
+    assert isinstance(failed.value, BertError)
+    assert failed.value.is_accuracy
+    assert failed.value.least == pytest.approx(0.0001)
+    assert len(failed.value.trials) == 6
+    assert failed.value.ranking == tuple(RANKING)
+    assert "accuracy with 9 points in float: divergence 1.00e-04, drop 0.0001" in str(failed.value)
+    assert "at best accuracy drops by 0.0001 (95% interval -0.0009 to 0.0011) on 10000 independent" in str(failed.value)
+
+
+def test_a_plan_that_is_not_faster_is_an_error() -> None:
+    with pytest.raises(SearchError, match=r"is not more than 1x as fast as fp32 on this machine: leave") as failed:
+        search(ACCURACY, Known(fastest=1.0), constraints(0.05), never)
+    assert not failed.value.is_accuracy
+
+
+def test_a_plan_that_gains_holds_any_budget() -> None:
+    class Gains(Known):
+        def drop(self, plan: Plan) -> Drop:
+            return lost(-0.01)
+
+    assert search(ACCURACY, Gains(), constraints(0.001), never).plan is ACCURACY
+
+
+def test_few_samples_do_not_send_the_search_after_single_answers() -> None:
+    """32 samples, of which one has another answer: where that is accepted, no part is kept for it."""
+
+    class Few(Known):
+        def drop(self, plan: Plan) -> Drop:
+            return Drop("same best span", 1 / 32, 0.0008, 0.162, 32)
+
+    accepting = SearchConstraints(AccuracyConstraint(0.01, accept_unproven=True))
+    assert search(ACCURACY, Few(), accepting, never).plan is ACCURACY
+    with pytest.raises(SearchError):
+        search(ACCURACY, Few(), constraints(0.01), lambda: RANKING)
+
+
+def test_ranking_quantises_each_site_alone_and_puts_the_worst_first() -> None:
+    seen: list[Plan] = []
+
+    def apart(plan: Plan) -> float:
+        seen.append(plan)
+        (alone,) = set(SITES) - plan.kept
+        return 5.0 if alone == "layer.7" else 1.0
+
+    ranking = rank(PERFORMANCE, SITES, apart)
+
+    assert [each.point for each in ranking] == ["layer.7", *SITES[:7], *SITES[8:]]
+    assert all(plan.careful is Granularity.FLOAT and not plan.embedding for plan in seen)
+
+
+def test_sites_that_are_kept_anyway_are_not_ranked_and_count_as_kept() -> None:
+    measured: Callable[[Plan], float] = lambda _: 1.0  # noqa: E731
+    kept = ACCURACY.keeping("layer.0")
+
+    assert len(rank(kept, SITES, measured)) == 9
+    found = search(kept, Known(), constraints(0.005), lambda: RANKING[1:])
+    assert found.plan.kept == set(SITES[:3])
+
+
+def test_where_no_speed_can_be_measured_none_is_and_the_drop_decides() -> None:
+    found = search(ACCURACY, Known(fastest=0.1), constraints(0.005, min_speed=None), lambda: RANKING)
+
+    assert {trial.speed for trial in found.trials} == {None}
+    assert found.plan.kept == set(SITES[:3])
+    with pytest.raises(SearchError, match=r"no plan keeps the drop within 1e-05:"):
+        search(ACCURACY, Known(), constraints(1e-5, min_speed=None), lambda: RANKING)
+
+
+def test_without_mixtures_a_plan_is_taken_as_it_is_or_not_at_all() -> None:
+    known = Known()
+    with pytest.raises(SearchError) as failed:
+        search(ACCURACY, known, constraints(0.005, mixtures=False), never)
+    assert (len(failed.value.trials), known.judged) == (1, [0])
+    assert search(ACCURACY, known, constraints(0.05, mixtures=False), never).plan is ACCURACY
