@@ -14,6 +14,7 @@ from bert_runtime import (
     TEXT_GENERATION,
     TOKEN_CLASSIFICATION,
     Answer,
+    BatchLimits,
     GenerationSession,
     InputError,
     ItemError,
@@ -34,7 +35,7 @@ def exported(checkpoint: str, output: Path) -> Path:
 
 
 def answered(bundle: Path, question: str, context: str) -> str:
-    options = Options(threads=2, budget=BatchLimits(max_batch_tokens=512), cache="compiled")
+    options = Options(threads=2, batch_limits=BatchLimits(max_batch_tokens=512), cache="compiled")
     with load(bundle, QUESTION_ANSWERING, options=options) as session:
         assert_type(session, Session[QuestionAnsweringRequest, QuestionAnsweringResult])
         result = session(QuestionAnsweringRequest(question, context, top_k=3))

@@ -27,8 +27,8 @@ class QuantizationConfig:
 
     Attributes:
         method: one of CHOICES. auto: smooth with data, per-token without.
-        preset: performance or accuracy, see `plans`; None: accuracy, but performance for the methods that are about one scale for
-            all: minmax, percentile and entropy.
+        preset: performance or accuracy, see `plans`. None: accuracy; performance for the methods that find one scale
+            for a whole tensor (minmax, percentile and entropy).
         max_drop: the accuracy constraint, absolute: of the task's metric, or of the share of equal answers.
         accept_unproven: whether to go on where the samples are too few to tell; see `accuracy`.
         min_speed: how many times as fast as fp32 the plan must be at least, on this machine.

@@ -137,8 +137,9 @@ def search(
     trials = (*course.trials, found)
     if constraints.min_speed is not None and found.speed is not None and found.speed <= constraints.min_speed:
         raise SearchError(
-            f"the plan that holds the drop of {constraints.constraint.max_drop:g} is not more than {constraints.min_speed:g}x as"
-            " fast as fp32 on this machine: leave --int8 out, allow more with --max-drop, or choose another target",
+            f"the plan that holds the drop of {constraints.constraint.max_drop:g} is not more than "
+            f"{constraints.min_speed:g}x as fast as fp32 on this machine: leave --int8 out, allow more with "
+            "--max-drop, or choose another target",
             trials,
             ranking,
             is_accuracy=False,

@@ -15,8 +15,8 @@ class Granularity(Enum):
     STATIC = "static"
     """One scale for all, from calibration."""
     TOKEN = "per-token"
-    """One scale for each token, taken from the token itself. As Q/DQ has no such granularity, a graph of plain operators holds
-    int8 weights there and leaves activations, smoothed, to the engine: OpenVINO takes scales for each token then."""
+    """One scale for each token, computed from the token itself. Q/DQ has no such granularity: a graph of plain
+    operators then holds int8 weights and leaves the smoothed activations to the engine, as OpenVINO can take them."""
     DYNAMIC = "dynamic"
     """One scale for the whole batch, taken from the batch: an answer depends on what it was batched with."""
     FLOAT = "float"

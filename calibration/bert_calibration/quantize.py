@@ -149,8 +149,8 @@ def check_task(baseline: BaselineArtefact) -> None:
     """
     if baseline.task.is_autoregressive:
         raise QuantizationError(
-            f"{baseline.task.name} has no int8: a decoder reads back the keys and values that it computed, so errors add"
-            " up from token to token, and prompts do not show what it will generate; export it in fp32 or fp16"
+            f"{baseline.task.name} has no int8: a decoder reads back the keys and values that it computed, so errors"
+            " add up from token to token, and prompts do not show what it will generate; export it in fp32 or fp16"
         )
 
 

@@ -73,7 +73,7 @@ def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) ->
     subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
     with context.stages.stage("build"):
         found = compiled(subject, context.quantizing, context.profile)
-    report = dataclasses.replace(made.report, kernels=compiled.report, profile=found.record)
+    report = dataclasses.replace(made.report, kernels=found.report, profile=found.record)
     return dataclasses.replace(made, files={**made.files, **found.files}, report=report, profile=found.profile)
 
 

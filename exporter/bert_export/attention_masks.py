@@ -22,8 +22,8 @@ def mask_problems(masks: str, remove_padding: bool, targets: Collection[str]) ->
         yield f"{given}: for the target {name}, whose kernels depend on it; give --target {name}"
     elif remove_padding and masks != "both":
         yield (
-            f"{given}, expected --remove-padding alone: padding is removed from the artefact for right-padded masks, which "
-            "nothing but a GPU runs then; the one for any mask runs elsewhere"
+            f"{given}, expected --remove-padding alone: only the artefact for right-padded masks loses its padding, "
+            "and then only a GPU runs it; the artefact for any mask runs elsewhere"
         )
 
 

@@ -36,10 +36,10 @@ class ExportContext:
         stages: their clock.
         plain: whether signatures stay plain.
         quantizing: how int8 is made.
-        source: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
+        cross_kv_graph: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
         profile: the axes of an engine's profile that were asked for.
         reference: torch, which every artefact is compared with.
-        masks, remove_padding: which artefacts are made for a target whose kernels for right-padded masks are faster; see
+        masks, remove_padding: which artefacts a target gets whose kernels for right-padded masks are faster; see
             ExportOptions.
     """
 

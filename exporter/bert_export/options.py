@@ -28,7 +28,7 @@ ACTIVATIONS = ("none", "sigmoid", "softmax")
 
 @dataclass(frozen=True)
 class Quantizing:
-    """How to make int8 artefacts; see the fields of the same names in ExportOptions, and `mixtures` in QuantizationConfig."""
+    """How to make int8 artefacts; see the fields of the same names in ExportOptions."""
 
     calibrate: Path | None = None
     limit: int | None = None
@@ -100,7 +100,8 @@ class ExportOptions:
             CPU, and make what is best for single requests, or for many at once; see bert_export.tuning.
         masks: for the target cuda: an artefact for any attention mask, one for right-padded masks, whose kernels are
             faster, or both, which share their weights. A decoder pads on the left and has the first alone.
-        remove_padding: the one for right-padded masks computes no padding at all; only a GPU runs it, where it was not tried.
+        remove_padding: the artefact for right-padded masks computes no padding at all. Only a GPU runs it, and none has
+            tried it.
         build_engine: a directory for the engine that TensorRT builds for the GPU of this machine, beside the bundle.
         plain: keep exactly the signature of the class in transformers, without head-aware rewrites.
         allow_random_head: export a head whose weights the checkpoint lacks, with seeded random ones.
@@ -214,8 +215,8 @@ class ExportOptions:
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
         if not (is_int8 or self.optimize) and self.quantizing != (lengths if own else Quantizing()):
             yield (
-                "--calibrate, --limit, --method, --preset, --max-drop, --accept-unproven and --ranges are for int8; give "
-                "--int8"
+                "--calibrate, --limit, --method, --preset, --max-drop, --accept-unproven and --ranges are for int8; "
+                "give --int8"
             )
         if "int8" in own and not (self.calibrate or self.ranges):
             name = compiled[0].target

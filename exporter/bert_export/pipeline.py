@@ -122,7 +122,7 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         raise OptionError("; ".join(problems))
     if options.profile:
         reads_source = bool(checkpoint.config.add_cross_attention)
-        more = task.cross_attention.source_inputs if task.cross_attention and reads_source else ()
+        more = task.cross_attention.cross_kv_inputs if task.cross_attention and reads_source else ()
         inputs = task.inputs(options.plain, reads_source) + more
         profile_of(inputs, checkpoint.tokenizer.max_length, options.profile_axes)
 

@@ -29,7 +29,7 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
     Raises:
         OptionError: the output is taken.
         BundleError: what is named is no bundle.
-        GateError: no plan holds the accuracy budget.
+        GateError: no plan holds the accuracy constraint.
         QuantizationError: the bundle has no fp32 artefact for a target.
     """
     assert options.bundle is not None  # what the caller asks for
@@ -97,14 +97,14 @@ def _make(baseline: BaselineArtefact, options: ExportOptions, path: Path, stages
 
 def _floats(baseline: BaselineArtefact) -> tuple[MixedPrecision | None, str]:
     """What is around the integers. Without torch to ask how far half precision may go, the operators that lose most by
-    it stay in single precision; whether the rest answers well is for the accuracy budget to say."""
+    it stay in single precision; whether the rest answers well is for the accuracy constraint to say."""
     if find_target(baseline.artefact.target).int8_float_precision != "fp16":
         return None, ""
-    from bert_export.precision import around_integers, ladder  # noqa: PLC0415 - onnxscript: not for other targets
+    from bert_export.precision import mixed, single_precision  # noqa: PLC0415 - onnxscript: not for other targets
 
     base = baseline.graph()
-    kept = {str(node.name) for node in base.graph if node.op_type in ladder.DELICATE}
-    return around_integers.half_around_int8(base, kept), "normalisation and softmax"
+    kept = {str(node.name) for node in base.graph if node.op_type in single_precision.DELICATE}
+    return mixed.half_around_int8(base, kept), "normalisation and softmax"
 
 
 def kept_files(bundle: bundles.Bundle) -> list[str]:

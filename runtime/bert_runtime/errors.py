@@ -54,7 +54,7 @@ def item_error(error: Exception) -> ItemError:
     if isinstance(error, ItemError):
         return error
     if isinstance(error, MemoryError):
-        return BackendError("there is no memory for it; use shorter texts, or a smaller budget of tokens")
+        return BackendError("there is no memory for it; use shorter texts, or a smaller max_batch_tokens")
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = "".join(f" ({PurePath(frame.filename).name}, line {frame.lineno})" for frame in place)
     return InternalError(

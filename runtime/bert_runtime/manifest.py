@@ -38,10 +38,10 @@ class Artefact:
         mask: which attention masks the graph answers right: any, or right_padded.
         opset: the version of the default ONNX operator set.
         plain: whether the signature is exactly that of the class in transformers.
-        source: the graph that turns an encoder's states into inputs of this one, once for each text that the encoder
-            read; None where no encoder is read. `mask`, `opset` and `plain` are of both.
-        sequence_packing: the graph that answers the same for several texts in a row; None where there is none. `opset` is of
-            both.
+        cross_kv_graph: the graph that turns an encoder's states into inputs of this one, once for each text that the
+            encoder read; None where the model reads no encoder. `mask`, `opset` and `plain` are of both.
+        sequence_packing: the graph that gives the same answers for several texts in each row; None where there is none.
+            `opset` is of both.
     """
 
     target: str

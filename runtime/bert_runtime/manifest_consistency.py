@@ -42,7 +42,7 @@ def contradictions(manifest: Manifest, own_name: str) -> list[str]:
 def _place(artefact: Artefact, graph: Graph) -> str:
     """Of a graph in its artefact."""
     return (
-        ".source"
+        ".cross_kv_graph"
         if graph is artefact.cross_kv_graph
         else ".sequence_packing"
         if graph is artefact.sequence_packing

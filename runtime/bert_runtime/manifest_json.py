@@ -186,7 +186,7 @@ def _artefact(record: Record) -> Artefact:
         mask=record.choice("mask", MASKS),
         opset=record.integer("opset", 1, 1000),
         plain=record.boolean("plain"),
-        source=_second(record.record("source")) if record.has("source") else None,
+        cross_kv_graph=_second(record.record("cross_kv_graph")) if record.has("cross_kv_graph") else None,
         sequence_packing=_second(record.record("sequence_packing")) if record.has("sequence_packing") else None,
     )
     record.close()
@@ -235,7 +235,7 @@ def _files(record: Record) -> dict[str, FileRecord]:
 
 
 _DEFAULTS: Mapping[type, Mapping[str, object]] = {
-    Artefact: {"source": None, "sequence_packing": None},
+    Artefact: {"cross_kv_graph": None, "sequence_packing": None},
     HeadSettings: {"activation": None},
     TokenizerRecord: {"truncation_side": "right", "pair_type_ids": (0, 1), "lower_case": False},
 }

@@ -15,7 +15,7 @@ from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.manifest import Manifest
 from bert_runtime.schedule import Schedule, collate, plan, split, width
-from bert_runtime.sequence_packing import Row, fullest, plan_packed, unpack
+from bert_runtime.sequence_packing import Row, fullest, pack, plan_packed, unpack
 from bert_runtime.streams import Streams
 from bert_runtime.tasks.task import Features, Outputs
 from bert_runtime.text import TextEncoder

@@ -1,8 +1,8 @@
-"""Which rows run together: batches of similar length under a token limits, and the way there and back.
+"""Which rows run together: batches of similar length under a limit of tokens, and each row's own outputs.
 
-Padding is work without an answer. Rows of many requests are sorted by length and cut into batches that hold at most
-`tokens` tokens, padding included, so that a long row never widens many short ones. For an engine that prepares itself
-for each shape that it meets, widths and numbers of tokens are round: few shapes, which are met again.
+Padding is work without an answer. Rows of many requests are sorted by length and cut into batches of at most
+`max_batch_tokens` tokens, padding included, so that a long row never widens many short ones. Some engines compile each
+new input shape on first use: for these, widths and numbers of tokens are rounded, so that few shapes recur.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class BatchLimits:
     """How work is cut.
 
     Attributes:
-        max_batch_tokens, max_batch_size: the most in a batch, padding included.
-        max_padding: a row that would make more than this share of a batch padding begins another. What a width is rounded
-            up by does not count.
-        pad_to_multiple_of: widths are multiples of so many tokens and, of a power of two, round, or as long as the model takes;
-            as many rows run together as have a round number of tokens; 1: as they come; None: as is best for the
-            engine. A number is round if its first three binary digits are all that are not 0: there are four from 256
-            to 511.
-        max_wait: seconds. Once `predict` has waited so long for its source, it answers what it has read, however small the
-            batch. A list has nothing to wait for.
+        max_batch_tokens: the most tokens in a batch, padding included.
+        max_batch_size: the most rows in a batch.
+        max_padding: a row that would raise the share of padding in a batch above this begins another batch. Tokens that
+            `pad_to_multiple_of` adds do not count.
+        pad_to_multiple_of: pad batch widths to a multiple of this many tokens, and to at most four widths per power of
+            two (256, 320, 384, 448) or the model's own limit. The number of tokens in a batch is rounded in the same
+            way. 1 pads to the longest row; None takes what suits the engine.
+        max_wait: seconds. Once `predict` has waited this long for its source, it answers what it has read, however
+            small the batch. A list is never waited for.
 
     Raises:
         InputError: on construction, with every value of a wrong type or out of range.

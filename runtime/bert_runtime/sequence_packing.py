@@ -41,8 +41,8 @@ class Segment:
 
 
 def plan_packed(features: Sequence[Features], limits: BatchLimits) -> list[list[Row]]:
-    """Indices of `features` as rows, and these in batches of at most `limits.max_batch_tokens` tokens, the widest first; a row
-    that exceeds the limits alone is its own batch. `limits.max_batch_size` counts rows, and `padding` does not matter.
+    """Indices of `features` as rows, and these in batches within `limits`, the widest first; a row that exceeds the
+    limits alone is its own batch. `limits.max_batch_size` counts rows, and `limits.max_padding` does not matter.
 
     Where shapes are to be few, a batch of what is left has as many rows as a power of two, some of nothing.
     """

@@ -92,8 +92,8 @@ class Session(Model, Generic[RequestT, ResultT]):
         not finite; or an InternalError. What a batch meets is blamed on no request before it was tried again alone.
 
         The first request is answered before the next is read, in throughput mode as many as run at once; and when a
-        source takes longer than `BatchLimits.max_wait`, what it gave is answered. It is read in the caller's thread: for one
-        that waits for an answer before it gives the next request, see `bert_runtime.live`.
+        source takes longer than `BatchLimits.max_wait`, what it gave is answered. It is read in the caller's thread:
+        for one that waits for an answer before it gives the next request, see `bert_runtime.live`.
 
         Raises:
             BackendError: without an index: the engine runs nothing any more. Every answer that was found comes first.

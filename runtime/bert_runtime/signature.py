@@ -75,8 +75,8 @@ def _templates(artefact: Artefact, task: Task[Any, Any, Any]) -> list[tuple[str,
         ("outputs", artefact.outputs, task.graph_outputs(artefact.plain)),
     ]
     if source is not None and reading is not None:
-        expected.append(("source.inputs", source.inputs, reading.source_inputs))
-        expected.append(("source.outputs", source.outputs, reading.source_outputs))
+        expected.append(("cross_kv_graph.inputs", source.inputs, reading.cross_kv_inputs))
+        expected.append(("cross_kv_graph.outputs", source.outputs, reading.cross_kv_outputs))
     shared, packed = artefact.sequence_packing, task.sequence_packing
     if shared is not None and packed is not None:
         expected.append(("sequence_packing.inputs", shared.inputs, packed.inputs))
@@ -88,10 +88,10 @@ def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[
     """A source where there is none to read, or beside an artefact that reads none."""
     with_source = [i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is not None]
     if with_source and task.cross_attention is None:
-        yield f"artefacts[{with_source[0]}].source is given, expected none: {task.name} reads no encoder"
+        yield f"artefacts[{with_source[0]}].encoder_text is given, expected none: {task.name} reads no encoder"
     elif 0 < len(with_source) < len(manifest.artefacts):
         without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is None)
-        yield f"artefacts[{without}].source is missing, expected one in every artefact or in none"
+        yield f"artefacts[{without}].encoder_text is missing, expected one in every artefact or in none"
 
 
 def _shared_rows_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:

@@ -50,30 +50,32 @@ def other_answers(results: Sequence[Any], reference: Sequence[Any]) -> Drop:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("plan", "lost"), [("performance", 0.2), ("accuracy", 0.1)])
+@pytest.mark.parametrize(("preset", "lost"), [("performance", 0.2), ("accuracy", 0.1)])
 def test_most_answers_are_those_of_fp32_at_a_third_of_the_size(
     preset: str, lost: float, demo_folder: Path, tmp_path: Path
 ) -> None:
     baseline = BaselineArtefact.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
     evidence = Evidence(questions(baseline, 0, 40), questions(baseline, 100, 60), other_answers)
     made = quantize(
-        baseline, QuantizationConfig(preset=plan, max_drop=lost, min_speed=0.0), evidence, tmp_path / "model.onnx"
+        baseline, QuantizationConfig(preset=preset, max_drop=lost, min_speed=0.0), evidence, tmp_path / "model.onnx"
     )
     assert made.search is not None
 
     assert made.conversion.operators == (
-        {"MatMulIntegerToFloat": 18, "QAttention": 6} if plan == "performance" else {"MatMulIntegerToFloat": 24}
+        {"MatMulIntegerToFloat": 18, "QAttention": 6} if preset == "performance" else {"MatMulIntegerToFloat": 24}
     )
     assert len(made.search.trials) == 1
     assert (tmp_path / "model.onnx").stat().st_size < 0.28 * baseline.path.stat().st_size
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", ["performance", "accuracy"])
+@pytest.mark.parametrize("preset", ["performance", "accuracy"])
 def test_an_answer_alone_is_the_answer_in_a_batch(preset: str, demo_folder: Path, tmp_path: Path) -> None:
     baseline = BaselineArtefact.of(bundles.read(demo_folder / "build" / "demo-qa"), "cpu")
     evidence = Evidence(questions(baseline, 0, 40), questions(baseline, 100, 8), other_answers)
-    quantize(baseline, QuantizationConfig(preset=plan, max_drop=1.0, min_speed=0.0), evidence, tmp_path / "model.onnx")
+    quantize(
+        baseline, QuantizationConfig(preset=preset, max_drop=1.0, min_speed=0.0), evidence, tmp_path / "model.onnx"
+    )
     engine, asked = OnnxRuntimeEngine(tmp_path / "model.onnx", 2), questions(baseline, 200, 40)
     together = baseline.answers(engine, asked)
     for one, request in zip(together, asked, strict=True):

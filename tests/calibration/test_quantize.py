@@ -183,7 +183,7 @@ def test_a_wish_that_cannot_be_served_is_refused(
     ],
 )
 def test_a_method_has_the_plan_that_it_is_about(method: str, preset: str) -> None:
-    assert choose(QuantizationConfig(method), "cpu", has_data=True).name == plan
+    assert choose(QuantizationConfig(method), "cpu", has_data=True).name == preset
 
 
 def test_all_problems_of_a_wish_come_at_once() -> None:

@@ -43,10 +43,10 @@ def requests() -> Iterator[Json]:
     for number, settings in enumerate(SETTINGS):
         for prompt in PROMPTS:
             common = {"prompt": prompt, "max_new_tokens": 2 + number, **settings}
-            yield {**common, "source": TEXTS[number % len(TEXTS)]}
-            yield {**common, "source": {"hidden": numbers(1 + number, number)}}
+            yield {**common, "encoder_text": TEXTS[number % len(TEXTS)]}
+            yield {**common, "encoder_text": {"hidden": numbers(1 + number, number)}}
             mask = [1] + [(number + i) % 2 for i in range(number)]
-            yield {**common, "source": {"hidden": numbers(1 + number, number + 50), "mask": mask}}
+            yield {**common, "encoder_text": {"hidden": numbers(1 + number, number + 50), "mask": mask}}
 
 
 WRONG_SOURCES: tuple[Any, ...] = (
@@ -87,7 +87,7 @@ def test_every_search_over_texts_and_states_gives_the_same_lines(cpp: Run, pytho
 
 def test_sources_matter_to_what_is_written(cpp: Run) -> None:
     """The comparison above would pass if neither language read its source."""
-    lines = [{"prompt": "the", "source": text, "max_new_tokens": 8, "num_beams": 2} for text in TEXTS]
+    lines = [{"prompt": "the", "encoder_text": text, "max_new_tokens": 8, "num_beams": 2} for text in TEXTS]
     code, answers, told = cpp(
         str(DECODER), "--encoder", str(ENCODER), "--input", "-", text="\n".join(map(json.dumps, lines))
     )
@@ -99,9 +99,9 @@ def test_sources_matter_to_what_is_written(cpp: Run) -> None:
 def test_sources_that_cannot_be_read_are_refused_in_the_same_words(
     encoder: bool, cpp: Run, python: Run, tmp_path: Path
 ) -> None:
-    lines = [{"prompt": "a", "max_new_tokens": 2, "source": source} for source in (*WRONG_SOURCES, *FINE_SOURCES)]
-    lines += [{"prompt": "! " * 40, "max_new_tokens": 2, "source": source} for source in WRONG_SOURCES]
-    lines += [{"prompt": 7, "top_k": -1, "source": source} for source in WRONG_SOURCES]
+    lines = [{"prompt": "a", "max_new_tokens": 2, "encoder_text": source} for source in (*WRONG_SOURCES, *FINE_SOURCES)]
+    lines += [{"prompt": "! " * 40, "max_new_tokens": 2, "encoder_text": source} for source in WRONG_SOURCES]
+    lines += [{"prompt": 7, "top_k": -1, "encoder_text": source} for source in WRONG_SOURCES]
     lines += [{"prompt": "a"}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     arguments = [str(DECODER), *(["--encoder", str(ENCODER)] if encoder else []), "--threads", "1"]
@@ -153,7 +153,7 @@ def test_random_lists_of_numbers_are_arrays_for_both_or_for_neither(peer: HeadsP
         source: Json = {"hidden": nested(chance, chance.choice((1, 2, 2, 2, 3)))}
         if chance.random() < 0.6:
             source["mask"] = nested(chance, chance.choice((0, 1, 1, 1, 2)))
-        record = {"prompt": "", "source": source}
+        record = {"prompt": "", "encoder_text": source}
         try:
             TextGenerationRequest.from_record(record)
             expected: Json = {}
@@ -170,14 +170,14 @@ def test_a_source_may_come_from_a_flag_a_file_or_a_cell(cpp: Run, python: Run, t
     (tmp_path / "source.txt").write_bytes("\ufeffA film.\r\nAnother.\n".encode())
     (tmp_path / "in.csv").write_text('prompt,source\nthe,"A film, a good one"\nthe,\n"",films\n', encoding="utf-8")
     for flags in (
-        [*asked, "--source", "A film."],
-        [*asked, "--source=A film.", "--num-beams", "3", "--num-return-sequences", "3"],
-        [*asked, "--source-file", str(tmp_path / "source.txt")],
-        [*asked, "--source", "a", "--source-file", "b"],
-        [*asked, "--source-file", str(tmp_path / "missing.txt")],
-        [*loaded, "--source", "A film."],
+        [*asked, "--encoder-text", "A film."],
+        [*asked, "--encoder-text=A film.", "--num-beams", "3", "--num-return-sequences", "3"],
+        [*asked, "--encoder-text-file", str(tmp_path / "source.txt")],
+        [*asked, "--encoder-text", "a", "--encoder-text-file", "b"],
+        [*asked, "--encoder-text-file", str(tmp_path / "missing.txt")],
+        [*loaded, "--encoder-text", "A film."],
         [*loaded, "--input", str(tmp_path / "in.csv"), "--errors", "skip", "--max-new-tokens", "3"],
-        [*loaded, "--input", str(tmp_path / "in.csv"), "--source", "A film.", "--max-new-tokens", "3"],
+        [*loaded, "--input", str(tmp_path / "in.csv"), "--encoder-text", "A film.", "--max-new-tokens", "3"],
     ):
         ours, theirs = cpp(*flags), python(*flags)
         assert (ours[0], ours[2]) == (theirs[0], theirs[2]), flags
@@ -186,7 +186,7 @@ def test_a_source_may_come_from_a_flag_a_file_or_a_cell(cpp: Run, python: Run, t
 
 
 def test_an_encoder_that_does_not_fit_is_refused_in_the_same_words(cpp: Run, python: Run, tmp_path: Path) -> None:
-    asked = ["--prompt", "the", "--source", "A film.", "--max-new-tokens", "2"]
+    asked = ["--prompt", "the", "--encoder-text", "A film.", "--max-new-tokens", "2"]
     plain = str(GOLDEN / "text-generation")
     for flags in (
         [str(DECODER), *asked],

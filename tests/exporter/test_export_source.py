@@ -44,7 +44,7 @@ def test_every_fusion_and_check_is_in_the_report(source_bundle: SourceBundle) ->
 def test_one_graph_of_the_source_serves_all_targets(source_bundle: SourceBundle) -> None:
     bundle = source_bundle(False).bundle
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    assert [artefact["source"]["file"] for artefact in manifest["artefacts"]] == ["cross_kv.onnx"] * 3
+    assert [artefact["cross_kv_graph"]["file"] for artefact in manifest["artefacts"]] == ["cross_kv.onnx"] * 3
     graph = onnx.load(bundle / "cross_kv.onnx").graph
     assert {node.domain for node in graph.node} == {""}
     names = {tensor.name for tensor in graph.initializer if "weight" in tensor.name}
@@ -81,7 +81,7 @@ def test_a_bundle_goes_on_as_generate_does(
     options = bert_runtime.Options(target)
     with bert_runtime.load(source_bundle(plain).bundle, TEXT_GENERATION, options=options) as session:
         prompt = session.text.decode(start[0, 1:].tolist())
-        asked = {"prompt": prompt, "source": EncoderStates.whole(STATES), "max_new_tokens": 20, "eos": ""}
+        asked = {"prompt": prompt, "encoder_text": EncoderStates.whole(STATES), "max_new_tokens": 20, "eos": ""}
         assert session(asked).sequences[0].token_ids == tuple(made[0, 3:].tolist())
 
 
@@ -121,7 +121,7 @@ def test_the_way_to_split_an_encoder_decoder_model_that_its_refusal_names_works(
         assert main([*arguments, "--quiet"]) == 0
     options = bert_runtime.Options(encoder=tmp_path / "enc-bundle")
     with bert_runtime.load(tmp_path / "dec-bundle", TEXT_GENERATION, options=options) as session:
-        found = session({"prompt": "", "source": "a book of the song", "max_new_tokens": 12, "eos": ""})
+        found = session({"prompt": "", "encoder_text": "a book of the song", "max_new_tokens": 12, "eos": ""})
         source = torch.tensor([session.text.row(session.text.pieces("a book of the song")).ids.tolist()])
     joined = transformers.EncoderDecoderModel.from_pretrained(both).train(False)
     given = {"decoder_start_token_id": 2, "eos_token_id": None, "pad_token_id": 0}

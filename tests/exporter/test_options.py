@@ -43,7 +43,7 @@ from bert_export.options import ExportOptions, Variant
         ),
         (
             {"remove_padding": True, "masks": "any", "targets": ("cuda",)},
-            "--masks any and --remove-padding, expected --remove-padding alone: padding is removed from the artefact for right",
+            "--masks any and --remove-padding, expected --remove-padding alone: only the artefact for right",
         ),
         ({"targets": ("cuda:",)}, "--target cuda in '', expected fp32 or fp16"),
         (

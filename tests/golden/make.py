@@ -293,8 +293,8 @@ def continuations(golden: Golden, output: Path, model: PreTrainedModel) -> list[
     for record in golden.requests:
         request = TextGenerationRequest.from_record(record)
         prompt = head.encode(request)
-        if isinstance(request.source, EncoderStates):
-            prompt = dataclasses.replace(prompt, source=request.source)
+        if isinstance(request.encoder_text, EncoderStates):
+            prompt = dataclasses.replace(prompt, source=request.encoder_text)
         rows = [_cached_row(reference, prompt)] if len(prompt.ids) > 1 else []
         answer = dataclasses.asdict(head.result(prompt, generated(model, request, prompt, text.pad_id)))
         cases.append({"request": record, "rows": rows, "answer": answer})

@@ -124,8 +124,8 @@ def test_what_means_the_same_is_taken() -> None:
     threads: Any = np.int64(2)
     assert Options(threads=threads) == Options(threads=2)
     assert type(Options(threads=threads).threads) is int
-    sizes: Any = {"tokens": np.int32(5), "padding": np.float32(0.5), "wait": 1}
-    assert BatchLimits(**sizes) == BatchLimits(5, padding=0.5, wait=1)
+    sizes: Any = {"max_batch_tokens": np.int32(5), "max_padding": np.float32(0.5), "max_wait": 1}
+    assert BatchLimits(**sizes) == BatchLimits(5, max_padding=0.5, max_wait=1)
     graphs: Any = [[1, np.int64(128)]]
     assert GpuOptions(graphs=graphs) == GpuOptions(graphs=((1, 128),))
 

@@ -78,7 +78,7 @@ def test_texts_of_one_length_have_no_more_padding_than_in_rows_of_their_own(leng
 
 @given(lengths, st.integers(1, 700), st.integers(1, 9), st.sampled_from([1, 8]))
 def test_batches_keep_the_budget(found: list[int], tokens: int, most: int, multiple: int) -> None:
-    asked, limits = [text(length) for length in found], BatchLimits(tokens, most, multiple=multiple)
+    asked, limits = [text(length) for length in found], BatchLimits(tokens, most, pad_to_multiple_of=multiple)
     batches = plan_packed(asked, limits)
     assert sorted(i for batch in batches for row in batch for i in row) == list(range(len(found)))
     for batch in batches:
@@ -162,13 +162,13 @@ def test_bulk_work_in_shared_rows_answers_as_texts_alone() -> None:
     words = ("the film", "a", "", "good " * 20, "xyz", "bad bad", "A café 🎬?")
     asked = [{"text": words[i % 7], "text_pair": words[i % 5]} for i in range(60)]
     with load(SHARED, options=Options("openvino", threads=1, mode="throughput")) as bulk:
-        assert bulk.sharing is not None
+        assert bulk.packed is not None
         together = list(bulk.predict(asked))
         assert bulk(asked[3]).labels[0].score == pytest.approx(together[3].labels[0].score, abs=1e-6)
         with pytest.raises(InputError):
             bulk({"text": 7})
     with load(SHARED, options=Options("openvino", threads=1)) as latency:
-        assert latency.sharing is None
+        assert latency.packed is None
         for one, other in zip(together, latency.predict(asked), strict=True):
             assert [label.label for label in one.labels] == [label.label for label in other.labels]
             assert [label.score for label in one.labels] == pytest.approx([label.score for label in other.labels])

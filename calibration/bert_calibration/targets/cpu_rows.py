@@ -1,8 +1,8 @@
 """Activations as matrices of (tokens, channels), which a scale for each token needs on ONNX Runtime's CPU provider.
 
-QuantizeLinear takes scales along one axis, so a point's activation becomes a matrix and its products' results go back to
-the axes that they had. Between two attentions nothing looks at those axes: there everything stays a matrix, and a
-layer keeps two of eight reshapes.
+QuantizeLinear takes scales along one axis, so the activation of a quantization point becomes a matrix, and the results
+of its products go back to the axes that they had. Between two attentions nothing reads those axes: everything stays a
+matrix there, and a layer keeps two of eight reshapes.
 """
 
 from __future__ import annotations

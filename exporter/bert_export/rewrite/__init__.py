@@ -112,7 +112,7 @@ def source_reader(model: PreTrainedModel, task: Task[Any, Any, Any]) -> CachedTr
     if reading is None or not config.add_cross_attention:
         return None
     layers = config.num_hidden_layers
-    inputs, outputs = expand(reading.source_inputs, layers), expand(reading.source_outputs, layers)
+    inputs, outputs = expand(reading.cross_kv_inputs, layers), expand(reading.cross_kv_outputs, layers)
     sizes = {"layers": layers, "hidden": config.hidden_size, "sources": SHARED["sources"]}
     return CachedTraceable(SourceReader(cast(BertLMHeadModel, model)), inputs, outputs, sizes).eval()
 

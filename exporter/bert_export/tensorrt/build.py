@@ -103,6 +103,6 @@ def _message(trt: ModuleType, graph: Path, verb: str, messages: list[str]) -> st
     report = [line for line in dict.fromkeys(lines) if line and not any(word in line for word in NOISE)]
     return (
         f"{graph.name}: TensorRT ({trt.__name__} {trt.__version__}) cannot {verb} it: "
-        f"{'; '.join(report[:SHOWN]) or 'without a reason'}. Export without --target tensorrt, and report this with the "
-        "checkpoint's configuration"
+        f"{'; '.join(report[:SHOWN]) or 'without a reason'}. Export without --target tensorrt, and report this with "
+        "the checkpoint's configuration"
     )

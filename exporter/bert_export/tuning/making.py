@@ -50,7 +50,9 @@ class Making:
     def _try_mixture(self, target: str) -> None:
         errors = {candidate: error for candidate, error in self.refused.items() if candidate.target == target}
         drops = {candidate: error.drop for candidate, error in errors.items() if isinstance(error, DropError)}
-        plans = [each for each in (*errors, *(e.candidate for e in self.passed)) if each.target == target and each.plan]
+        plans = [
+            each for each in (*errors, *(e.candidate for e in self.passed)) if each.target == target and each.preset
+        ]
         if plans and all(plan in drops for plan in plans):
             self._try(min(plans, key=lambda plan: drops[plan]), mixtures=True)
 

@@ -18,8 +18,8 @@ def verdict_of(checks: Sequence[Check], tolerance: Tolerance) -> str:
     texts, generated = checks[0], sum(check.cases for check in checks[1:])
     report = f"{texts.independent} different real texts" + (f" and {generated} generated inputs" if generated else "")
     words = (
-        f"outputs differ from torch's by at most {tolerance}, on {report}; {texts.same_answers} of {texts.cases} answers "
-        "the same"
+        f"outputs differ from torch's by at most {tolerance}, on {report}; {texts.same_answers} of {texts.cases} "
+        "answers the same"
     )
     if not tolerance.relative:
         return words

@@ -1,4 +1,4 @@
-"""`bert-run`: argparse around a session. Each flag is one field of Options, BatchLimits, Files or the task's request."""
+"""`bert-run`: argparse around a session. Each flag is one field of Options, BatchLimits, Files or the request."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="where engines that compile (openvino, tensorrt) keep it; default: nowhere",
     )
     loading.add_argument(
-        "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --source"
+        "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --encoder-text"
     )
     loading.add_argument(
         "--max-batch-tokens",

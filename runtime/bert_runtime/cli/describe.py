@@ -43,7 +43,7 @@ def _artefact(artefact: Artefact) -> dict[str, Json]:
         "opset": artefact.opset,
         "inputs": _tensors(artefact.inputs),
         "outputs": _tensors(artefact.outputs),
-        **({"source": source.file, "source_inputs": _tensors(source.inputs)} if source is not None else {}),
+        **({"cross_kv_graph": source.file, "cross_kv_inputs": _tensors(source.inputs)} if source is not None else {}),
         **({"sequence_packing": artefact.sequence_packing.file} if artefact.sequence_packing is not None else {}),
     }
 

@@ -79,7 +79,7 @@ class Cache:
         except (MemoryError, ValueError) as error:  # ValueError: more than an address can count
             what = f"{each} values of {spec.name} for each of {tokens} tokens"
             raise BackendError(
-                f"no memory for a cache of {what}; lower max_new_tokens, num_beams, or the budget of batches"
+                f"no memory for a cache of {what}; lower max_new_tokens, num_beams, or the limits of batches"
             ) from error
 
     def _view(self, block: Array, spec: TensorSpec, rows: int, tokens: int) -> Array:

@@ -31,7 +31,7 @@ class CrossCache:
         except MemoryError as error:
             what = f"{mask.shape[0]} sources of {mask.shape[1]} tokens"
             raise BackendError(
-                f"no memory for keys and values of {what}; shorten them, or lower the budget of batches"
+                f"no memory for keys and values of {what}; shorten them, or lower the limits of batches"
             ) from error
         engine.run_into({"encoder_hidden_states": hidden}, kept)
         self._all: Mapping[str, Array] = {"encoder_attention_mask": mask, **kept}

@@ -59,19 +59,19 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
 
     @overload
     def generate(
-        self, prompts: str, settings: GenerationSettings | None = None, source: Source | None = None
+        self, prompts: str, settings: GenerationSettings | None = None, encoder_text: Source | None = None
     ) -> TextGenerationResult: ...
 
     @overload
     def generate(
-        self, prompts: Prompts, settings: GenerationSettings | None = None, source: SourceList | None = None
+        self, prompts: Prompts, settings: GenerationSettings | None = None, encoder_text: SourceList | None = None
     ) -> tuple[TextGenerationResult, ...]: ...
 
     def generate(
         self,
         prompts: str | Prompts,
         settings: GenerationSettings | None = None,
-        source: Source | SourceList | None = None,
+        encoder_text: Source | SourceList | None = None,
     ) -> TextGenerationResult | tuple[TextGenerationResult, ...]:
         """Continue a prompt, or several together; batching changes no answer beyond rounding.
 
@@ -86,12 +86,12 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         """
         _check_types(prompts, settings)
         if isinstance(prompts, str):
-            if isinstance(source, list | tuple):
+            if isinstance(encoder_text, list | tuple):
                 raise InputError(
-                    f"source is a {type(source).__name__} for one prompt, expected a text or EncoderStates"
+                    f"encoder_text is a {type(encoder_text).__name__} for one prompt, expected a text or EncoderStates"
                 )
-            return self(_request(prompts, settings, source))
-        sources = _sources(len(prompts), source)
+            return self(_request(prompts, settings, encoder_text))
+        sources = _sources(len(prompts), encoder_text)
         requests = [_request(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True)]
         return tuple(self.predict(requests))
 
@@ -135,7 +135,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
             problems += error.problems
         source: EncoderStates | Features | None = None
         try:
-            source = self._source(request.source)
+            source = self._source(request.encoder_text)
         except InputError as error:
             problems += error.problems
         if prompt is None or problems:
@@ -146,7 +146,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         if self._sources is not None:
             return self._sources.checked(source)
         if source is not None:
-            raise InputError("source is given, expected none: this decoder reads no encoder")
+            raise InputError("encoder_text is given, expected none: this decoder reads no encoder")
         return None
 
     def _parts(self, request: TextGenerationRequest, prompt: Prompt) -> Iterator[str]:
@@ -237,5 +237,5 @@ def _sources(count: int, source: Source | SourceList | None) -> Sequence[Source 
         return [None] * count
     if not isinstance(source, list | tuple) or len(source) != count:
         got = f"{len(source)} entries" if isinstance(source, list | tuple) else "no list"
-        raise InputError(f"source is {got} for {count} prompts, expected a list with one for each")
+        raise InputError(f"encoder_text is {got} for {count} prompts, expected a list with one for each")
     return source

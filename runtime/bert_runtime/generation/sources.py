@@ -40,19 +40,21 @@ class Sources:
             InputError: nothing, a text without an encoder or too long for it, or states of another width.
         """
         if source is None:
-            raise InputError("source is missing, expected the text, or the EncoderStates, that this decoder reads")
+            raise InputError(
+                "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads"
+            )
         if isinstance(source, EncoderStates):
             width, wanted = source.hidden.shape[1], self._sizes["hidden"]
             if width != wanted:
                 raise InputError(
-                    f"source.hidden has {width} numbers for a token, expected {wanted}: give the states of this "
+                    f"encoder_text.hidden has {width} numbers for a token, expected {wanted}: give the states of this "
                     "decoder's own encoder"
                 )
             return source
         if self._encoder is None:
             raise InputError(
-                "source is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when "
-                "loading (Options(encoder=DIR), --encoder DIR)"
+                "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's "
+                "bundle when loading (Options(encoder=DIR), --encoder DIR)"
             )
         return self._encoder.row(source)
 

@@ -78,13 +78,13 @@ class CrossAttention:
 
     Attributes:
         inputs: what its graph takes after the task's own inputs.
-        source_inputs, source_outputs: the tensors of the graph that turns an encoder's states into these inputs, once
-            for each text that the encoder read.
+        cross_kv_inputs, cross_kv_outputs: the tensors of the graph that turns an encoder's states into these inputs,
+            once for each text that the encoder read.
     """
 
     inputs: tuple[TensorSpec, ...]
-    source_inputs: tuple[TensorSpec, ...]
-    source_outputs: tuple[TensorSpec, ...]
+    cross_kv_inputs: tuple[TensorSpec, ...]
+    cross_kv_outputs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True)

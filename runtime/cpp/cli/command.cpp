@@ -33,11 +33,11 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--threads", "threads"},
                                   {"--cache", "cache"},
                                   {"--encoder", "encoder"},
-                                  {"--max-batch-tokens", "tokens"},
-                                  {"--max-batch-size", "rows"},
-                                  {"--max-padding", "padding"},
-                                  {"--pad-to-multiple-of", "multiple"},
-                                  {"--max-wait", "wait"},
+                                  {"--max-batch-tokens", "max_batch_tokens"},
+                                  {"--max-batch-size", "max_batch_size"},
+                                  {"--max-padding", "max_padding"},
+                                  {"--pad-to-multiple-of", "pad_to_multiple_of"},
+                                  {"--max-wait", "max_wait"},
                                   {"--mode", "mode"}};
 constexpr const char* kExplains = "; bert-run DIR --help explains the flags";
 
@@ -70,7 +70,7 @@ them. Every answer is JSON on a line.
                          answer is JSON in any case, and no engine here compiles
                          what could be kept, or prepares itself for each width
   --encoder DIR          for a decoder that reads an encoder: the bundle that
-                         reads --source
+                         reads --encoder-text
   --version, --help
 
 Each text flag, such as --x, also exists as --x-file FILE, which reads it from a
@@ -173,11 +173,11 @@ Options options(const Given& given, const Task& task) {
   if (given.contains("target")) found.target = target(given.at("target").front());
   if (given.contains("encoder")) found.encoder = given.at("encoder").front();
   found.threads = integer(given, "threads");
-  found.batch_limits.max_batch_tokens = integer(given, "tokens").value_or(found.batch_limits.max_batch_tokens);
-  found.batch_limits.max_batch_size = integer(given, "rows").value_or(found.batch_limits.max_batch_size);
-  found.batch_limits.max_padding = number(given, "padding").value_or(found.batch_limits.max_padding);
-  found.batch_limits.pad_to_multiple_of = integer(given, "multiple");
-  found.batch_limits.max_wait = number(given, "wait").value_or(found.batch_limits.max_wait);
+  found.batch_limits.max_batch_tokens = integer(given, "max_batch_tokens").value_or(found.batch_limits.max_batch_tokens);
+  found.batch_limits.max_batch_size = integer(given, "max_batch_size").value_or(found.batch_limits.max_batch_size);
+  found.batch_limits.max_padding = number(given, "max_padding").value_or(found.batch_limits.max_padding);
+  found.batch_limits.pad_to_multiple_of = integer(given, "pad_to_multiple_of");
+  found.batch_limits.max_wait = number(given, "max_wait").value_or(found.batch_limits.max_wait);
   raise_input_problems(found.batch_limits.problems());
   found.mode = mode(given, task);
   raise_input_problems(found.problems());

@@ -29,8 +29,8 @@ Json shown(const Artefact& artefact) {
                  {"inputs", shown(artefact.inputs)},
                  {"outputs", shown(artefact.outputs)}};
   if (artefact.cross_kv_graph) {
-    record["source"] = artefact.cross_kv_graph->file;
-    record["source_inputs"] = shown(artefact.cross_kv_graph->inputs);
+    record["cross_kv_graph"] = artefact.cross_kv_graph->file;
+    record["cross_kv_inputs"] = shown(artefact.cross_kv_graph->inputs);
   }
   if (artefact.sequence_packing) record["sequence_packing"] = artefact.sequence_packing->file;
   return record;

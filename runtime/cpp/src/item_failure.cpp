@@ -18,7 +18,7 @@ ItemFailure item_failure(const std::exception_ptr& thrown) {
   } catch (const InternalError& error) {
     return error;
   } catch (const std::bad_alloc&) {
-    return BackendError("there is no memory for it; use shorter texts, or a smaller budget of tokens");
+    return BackendError("there is no memory for it; use shorter texts, or a smaller max_batch_tokens");
   } catch (const std::exception& error) {
     return InternalError(error.what() + std::string(kOurs));
   } catch (...) {

@@ -53,7 +53,7 @@ std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choi
 }  // namespace
 
 std::vector<std::string> Options::problems() const {
-  std::vector<std::string> found = budget.problems();
+  std::vector<std::string> found = batch_limits.problems();
   if (threads && (*threads < 1 || *threads > kMostThreads)) {
     found.push_back("threads is " + std::to_string(*threads) + ", expected 1 to " + std::to_string(kMostThreads));
   }

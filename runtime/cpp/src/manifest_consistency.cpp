@@ -58,7 +58,7 @@ Named graphs(const Manifest& manifest) {
     const std::string where = "artefacts[" + std::to_string(i) + "]";
     const Artefact& artefact = manifest.artefacts[i];
     found.emplace_back(where, artefact.graphs().front());
-    if (artefact.cross_kv_graph) found.emplace_back(where + ".source", *artefact.cross_kv_graph);
+    if (artefact.cross_kv_graph) found.emplace_back(where + ".cross_kv_graph", *artefact.cross_kv_graph);
     if (artefact.sequence_packing) found.emplace_back(where + ".sequence_packing", *artefact.sequence_packing);
   }
   return found;

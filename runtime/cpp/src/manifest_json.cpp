@@ -179,7 +179,7 @@ Artefact artefact(Record record) {
   found.mask = record.choice("mask", kMasks);
   found.opset = record.integer("opset", 1, 1000);
   found.plain = record.boolean("plain");
-  if (record.has("source")) found.source = second(record.record("source"));
+  if (record.has("cross_kv_graph")) found.cross_kv_graph = second(record.record("cross_kv_graph"));
   if (record.has("sequence_packing")) found.sequence_packing = second(record.record("sequence_packing"));
   record.close();
   return found;

@@ -90,14 +90,15 @@ bool fits(const BatchLimits& limits, std::int64_t rows, std::int64_t size, std::
 
 std::vector<std::string> BatchLimits::problems() const {
   std::vector<std::string> found;
-  for (const auto& [name, value] : {std::pair{"tokens", tokens}, std::pair{"rows", rows}}) {
+  for (const auto& [name, value] : {std::pair{"max_batch_tokens", max_batch_tokens},
+                                    std::pair{"max_batch_size", max_batch_size}}) {
     if (value < 1) found.push_back(std::string(name) + " is " + std::to_string(value) + ", expected at least 1");
   }
-  if (!(padding >= 0)) found.push_back("padding is " + repr(padding) + ", expected at least 0");
-  if (multiple.value_or(1) < 1) {
-    found.push_back("multiple is " + std::to_string(*multiple) + ", expected at least 1");
+  if (!(max_padding >= 0)) found.push_back("max_padding is " + repr(max_padding) + ", expected at least 0");
+  if (pad_to_multiple_of.value_or(1) < 1) {
+    found.push_back("pad_to_multiple_of is " + std::to_string(*pad_to_multiple_of) + ", expected at least 1");
   }
-  if (!(wait >= 0)) found.push_back("wait is " + repr(wait) + ", expected at least 0");
+  if (!(max_wait >= 0)) found.push_back("max_wait is " + repr(max_wait) + ", expected at least 0");
   return found;
 }
 

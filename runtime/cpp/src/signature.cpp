@@ -37,13 +37,13 @@ std::vector<Compared> places(const Artefact& artefact, const Task& task) {
   std::vector<Compared> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.cross_kv_graph.has_value())},
                                {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
   if (artefact.cross_kv_graph && task.cross_attention) {
-    all.push_back({"source.inputs", artefact.cross_kv_graph->inputs, task.cross_attention->source_inputs});
-    all.push_back({"source.outputs", artefact.cross_kv_graph->outputs, task.cross_attention->source_outputs});
+    all.push_back({"cross_kv_graph.inputs", artefact.cross_kv_graph->inputs, task.cross_attention->cross_kv_inputs});
+    all.push_back({"cross_kv_graph.outputs", artefact.cross_kv_graph->outputs, task.cross_attention->cross_kv_outputs});
   }
-  const std::optional<SequencePacking> sharing = task.sequence_packing();
-  if (artefact.sequence_packing && sharing) {
-    all.push_back({"sequence_packing.inputs", artefact.sequence_packing->inputs, sharing->inputs});
-    all.push_back({"sequence_packing.outputs", artefact.sequence_packing->outputs, sharing->outputs});
+  const std::optional<SequencePacking> packed = task.sequence_packing();
+  if (artefact.sequence_packing && packed) {
+    all.push_back({"sequence_packing.inputs", artefact.sequence_packing->inputs, packed->inputs});
+    all.push_back({"sequence_packing.outputs", artefact.sequence_packing->outputs, packed->outputs});
   }
   return all;
 }
@@ -84,9 +84,9 @@ void source_problems(const Manifest& manifest, const Task& task, Problems& probl
   const auto without = std::ranges::find_if_not(artefacts, has_source);
   if (first == artefacts.end()) return;
   if (!task.cross_attention) {
-    problems.push_back(place(first) + ".source is given, expected none: " + task.name + " reads no encoder");
+    problems.push_back(place(first) + ".encoder_text is given, expected none: " + task.name + " reads no encoder");
   } else if (without != artefacts.end()) {
-    problems.push_back(place(without) + ".source is missing, expected one in every artefact or in none");
+    problems.push_back(place(without) + ".encoder_text is missing, expected one in every artefact or in none");
   }
 }
 

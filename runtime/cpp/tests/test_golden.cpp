@@ -104,7 +104,7 @@ TEST_CASE("the graph of a source gives the keys and values that Python wrote dow
   int checked = 0;
   for (const Value& each : cases(golden::kFromSource)) {
     std::vector<float> hidden;
-    const Value& states = each.at("request").at("source").at("hidden");
+    const Value& states = each.at("request").at("encoder_text").at("hidden");
     flatten(states, hidden);
     const Shape shape = {1, static_cast<std::int64_t>(states.size()), static_cast<std::int64_t>(states[0].size())};
     const Input input = {"encoder_hidden_states", shape, std::span<const float>(hidden)};

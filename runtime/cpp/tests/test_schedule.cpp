@@ -30,17 +30,17 @@ FloatArray floats(Shape shape, std::vector<float> values) {
 
 }  // namespace
 
-TEST_CASE("rows of similar length share a batch within the budget") {
+TEST_CASE("rows of similar length share a batch within the limits") {
   const std::vector<Features> rows = {row(5), row(2), row(4), row(2), row(9)};
-  CHECK(plan(pointers(rows), {.tokens = 8, .rows = 64}) == Batches{{4}, {0}, {2}, {1, 3}});
-  CHECK(plan(pointers(rows), {.tokens = 100, .rows = 2}) == Batches{{4}, {2, 0}, {1, 3}});
+  CHECK(plan(pointers(rows), {.max_batch_tokens = 8, .max_batch_size = 64}) == Batches{{4}, {0}, {2}, {1, 3}});
+  CHECK(plan(pointers(rows), {.max_batch_tokens = 100, .max_batch_size = 2}) == Batches{{4}, {2, 0}, {1, 3}});
   CHECK(plan({}, {}).empty());
 }
 
 TEST_CASE("a row that would be mostly waited for runs apart") {
   CHECK(plan(pointers({row(100), row(384), row(384)}), {}) == Batches{{1, 2}, {0}});
   CHECK(plan(pointers({row(4), row(9), row(12)}), {}) == Batches{{0, 1, 2}});  // a few tokens are not worth a run
-  CHECK(plan(pointers({row(100), row(384), row(384)}), {.padding = 0.5}) == Batches{{0, 1, 2}});
+  CHECK(plan(pointers({row(100), row(384), row(384)}), {.max_padding = 0.5}) == Batches{{0, 1, 2}});
 }
 
 TEST_CASE("rows with another number of choices never share a batch") {

@@ -45,7 +45,7 @@ std::vector<TextGenerationRequest> continuations() {
   for (std::int64_t i = 0; i < 12; ++i) {
     GenerationSettings settings = {.max_new_tokens = 3 + i % 4, .num_beams = 1 + i % 3, .repetition_penalty = 1.3};
     if (i % 4 == 3) settings = {.max_new_tokens = 5, .do_sample = true, .seed = i, .num_return_sequences = 2};
-    made.push_back({.prompt = "the", .settings = settings, .source = "film number " + std::to_string(i)});
+    made.push_back({.prompt = "the", .settings = settings, .encoder_text = "film number " + std::to_string(i)});
   }
   return made;
 }

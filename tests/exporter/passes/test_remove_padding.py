@@ -15,7 +15,7 @@ from bert_export.errors import GateError
 from bert_export.passes import optimize
 from bert_export.passes.fusion_gate import Network, check_packed, count_fusions
 from bert_export.passes.key_lengths import key_lengths
-from bert_export.passes.remove_padding import NORMS
+from bert_export.passes.remove_padding import NORMS, remove_padding
 from bert_export.precision.half import to_half
 from bert_export.precision.single_precision import DELICATE
 from bert_export.verify.padding_removal import PackedEngine, check_schemas

@@ -13,7 +13,7 @@ from tests.exporter.conftest import READS_ENCODER, Config, TinyCheckpoint
 
 from bert_export import checkpoint as checkpoints
 from bert_export.artefacts import make
-from bert_export.checkpoint import Checkpoint, LoadOptions
+from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
 from bert_export.context import ExportContext, Made
 from bert_export.cross_kv_graph import write_cross_kv_graph
 from bert_export.options import Quantizing, Variant
@@ -60,7 +60,7 @@ def make_artefact(tiny_checkpoint: TinyCheckpoint) -> MakeArtefact:
     def traced(head: str) -> tuple[Checkpoint, ir.Model]:
         changes: Config = READS_ENCODER if head == READER else {}
         task = find_task("text-generation" if head == READER else head)
-        found = checkpoints.load(Source(str(tiny_checkpoint(task.name, changes))), task, LoadOptions())
+        found = checkpoints.load(CheckpointLocation(str(tiny_checkpoint(task.name, changes))), task, LoadOptions())
         graph = trace(rewrite(found.model, task, False, found.settings))
         fold(graph)
         return found, graph

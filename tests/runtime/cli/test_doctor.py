@@ -79,7 +79,7 @@ def test_a_machine_is_examined_from_its_files_to_the_last_line(capsys: pytest.Ca
     for name in {*CUDA_NEEDS, *TENSORRT_NEEDS} - {"libnvinfer.so.10", "libnvonnxparser.so.10"}:
         tree.write(f"usr/lib64/{name}")
     tree.write("site/tensorrt_libs/libnvinfer.so.11")
-    system = this_system(tree.sources(driver=lambda: Driver((13, 0), (H100,))))
+    system = this_system(tree.probe(driver=lambda: Driver((13, 0), (H100,))))
     code, out = told(capsys, system)
     assert code == 1
     assert "1 thing is wrong" in out

@@ -81,7 +81,7 @@ def change(put: Callable[[bytes], None]) -> Callable[[Change], None]:
 def test_rule_20_a_source_beside_an_artefact_without_one(edit: Callable[[Change], None], refused: Refused) -> None:
     edit(lambda manifest: manifest["artefacts"][1].pop("source"))
     message = refused(20)
-    assert "artefacts[1].source is missing, expected one in every artefact or in none" in message
+    assert "artefacts[1].encoder_text is missing, expected one in every artefact or in none" in message
     assert "artefacts[1].inputs are" in message
 
 
@@ -92,8 +92,8 @@ def test_rule_20_inputs_for_a_source_that_is_not_there(edit: Callable[[Change], 
 
 @pytest.mark.parametrize("key", ["inputs", "outputs"])
 def test_rule_20_other_tensors_of_a_source(key: str, edit: Callable[[Change], None], refused: Refused) -> None:
-    edit(lambda manifest: manifest["artefacts"][0]["source"][key].pop())
-    assert f"artefacts[0].source.{key} are" in refused(20)
+    edit(lambda manifest: manifest["artefacts"][0]["cross_kv_graph"][key].pop())
+    assert f"artefacts[0].cross_kv_graph.{key} are" in refused(20)
 
 
 @pytest.mark.parametrize("axis", ["source", "sources"])
@@ -171,6 +171,6 @@ def test_rule_35_a_source_of_another_width(change: Callable[[Change], None], ref
 def test_null_for_a_source_is_none(tmp_path: Path) -> None:
     path = Path(shutil.copytree(GOLDEN.parent / "text-classification", tmp_path / "bundle"))
     manifest = json.loads((path / "manifest.json").read_bytes())
-    manifest["artefacts"][0]["source"] = None
+    manifest["artefacts"][0]["cross_kv_graph"] = None
     (path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert bundle.read(path).manifest.artefacts[0].source is None
+    assert bundle.read(path).manifest.artefacts[0].cross_kv_graph is None

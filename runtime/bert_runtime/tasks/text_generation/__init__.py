@@ -46,8 +46,8 @@ TEXT_GENERATION: Task[TextGenerationRequest, Prompt, TextGenerationResult] = Tas
     ),
     cross_attention=CrossAttention(
         inputs=(TensorSpec("encoder_attention_mask", "int64", ("sources", "source")), *_CROSS_KEY_VALUES),
-        source_inputs=(TensorSpec("encoder_hidden_states", "float32", ("sources", "source", "hidden")),),
-        source_outputs=_CROSS_KEY_VALUES,
+        cross_kv_inputs=(TensorSpec("encoder_hidden_states", "float32", ("sources", "source", "hidden")),),
+        cross_kv_outputs=_CROSS_KEY_VALUES,
     ),
     outputs=(
         TensorSpec("logits", "float32", ("batch", "vocabulary")),

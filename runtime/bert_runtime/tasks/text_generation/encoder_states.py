@@ -51,10 +51,10 @@ class EncoderStates(Checked):
             InputError: other keys, or what is no list of numbers.
         """
         problems = [
-            f"unknown field 'source.{key}'; the fields are hidden, mask" for key in record.keys() - _SHAPES.keys()
+            f"unknown field 'encoder_text.{key}'; the fields are hidden, mask" for key in record.keys() - _SHAPES.keys()
         ]
         if "hidden" not in record:
-            problems.append("missing field 'source.hidden'; the fields are hidden, mask")
+            problems.append("missing field 'encoder_text.hidden'; the fields are hidden, mask")
         if problems:
             raise InputError(sorted(problems))
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
@@ -67,15 +67,16 @@ class EncoderStates(Checked):
         """What is wrong with arrays of the right types."""
         tokens, width = self.hidden.shape
         if not tokens or not width:
-            yield f"source.hidden has the shape {self.hidden.shape}, expected one token at least"
+            yield f"encoder_text.hidden has the shape {self.hidden.shape}, expected one token at least"
         elif not np.isfinite(self.hidden).all():
-            yield "source.hidden holds values that are NaN or infinite, expected finite numbers"
+            yield "encoder_text.hidden holds values that are NaN or infinite, expected finite numbers"
         if len(self.mask) != tokens:
-            yield f"source.mask has {len(self.mask)} entries for {tokens} rows of source.hidden, expected one for each"
+            rows = f"{tokens} rows of encoder_text.hidden"
+            yield f"encoder_text.mask has {len(self.mask)} entries for {rows}, expected one for each"
         elif not np.isin(self.mask, (0, 1)).all():
-            yield "source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"
+            yield "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"
         elif tokens and not self.mask.any():
-            yield "source.mask hides every token, expected 1 for one at least: there is nothing to read"
+            yield "encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read"
 
 
 _SHAPES = {"hidden": "of equally long lists, one for each token", "mask": "with one entry for each token"}
@@ -84,7 +85,7 @@ _SHAPES = {"hidden": "of equally long lists, one for each token", "mask": "with 
 def _array_problems(name: str, array: object, dtype: type[np.generic], axes: tuple[str, ...]) -> Iterator[str]:
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != len(axes):
         got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
-        yield f"source.{name} is {got}, expected {dtype.__name__} of ({', '.join(axes)}): one text, no batch axis"
+        yield f"encoder_text.{name} is {got}, expected {dtype.__name__} of ({', '.join(axes)}): one text, no batch axis"
 
 
 def _numbers(name: str, value: object, kinds: str) -> Array:
@@ -99,5 +100,5 @@ def _numbers(name: str, value: object, kinds: str) -> Array:
         array = np.array(None)
     if not isinstance(value, list) or (array.size and array.dtype.kind not in kinds):
         wanted = "integers" if kinds == "i" else "numbers"
-        raise InputError(f"source.{name} is no list of {wanted}, expected one {_SHAPES[name]}")
+        raise InputError(f"encoder_text.{name} is no list of {wanted}, expected one {_SHAPES[name]}")
     return array

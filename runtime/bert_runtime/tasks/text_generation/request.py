@@ -89,16 +89,16 @@ class TextGenerationRequest(GenerationSettings):
 
     Attributes:
         prompt: the text; empty, the model starts from the tokenizer's [CLS] alone.
-        source: for a decoder that reads an encoder: the text that the encoder reads, or its states.
+        encoder_text: for a decoder that reads an encoder: the text that the encoder reads, or its states.
     """
 
     prompt: str
-    source: str | EncoderStates | None = None
+    encoder_text: str | EncoderStates | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> Self:
-        """See Request; `source` may be a text, EncoderStates, or an object with their fields as lists."""
-        source = record.get("source")
+        """See Request; `encoder_text` may be a text, EncoderStates, or an object with their fields as lists."""
+        source = record.get("encoder_text")
         if isinstance(source, Mapping):
-            record = {**record, "source": EncoderStates.from_record(source)}
+            record = {**record, "encoder_text": EncoderStates.from_record(source)}
         return super().from_record(record)

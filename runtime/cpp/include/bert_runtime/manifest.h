@@ -38,13 +38,13 @@ struct Artefact {
   std::string mask;                  ///< Which attention masks the graph answers right: any, or right_padded.
   std::int64_t opset = 0;            ///< The version of the default ONNX operator set.
   bool plain = false;                ///< Whether the signature is exactly that of the class in transformers.
-  std::optional<Graph> source;       ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
+  std::optional<Graph> cross_kv_graph;       ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
   std::optional<Graph> sequence_packing;  ///< What answers the same for several texts in a row; no engine here gains by it.
 
   /// The artefact's own graph, and those of the source and of shared rows where there are any.
   [[nodiscard]] std::vector<Graph> graphs() const {
     std::vector<Graph> all = {{file, data, inputs, outputs}};
-    if (source) all.push_back(*source);
+    if (cross_kv_graph) all.push_back(*cross_kv_graph);
     if (sequence_packing) all.push_back(*sequence_packing);
     return all;
   }

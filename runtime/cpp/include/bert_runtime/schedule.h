@@ -15,23 +15,23 @@
 
 namespace bert_runtime {
 
-/// The size of a batch: at most `tokens` tokens, padding included, and at most `rows` rows; a row that would make more
-/// than the share `padding` of a batch padding begins another. `multiple` is for engines that prepare themselves for each
-/// shape that they meet; none of those that run here does, so that it is checked and nothing more. Once `predict` has
-/// waited `wait` seconds for its source, it answers what it has read, however small the batch.
+/// The size of a batch, and how long it may be waited for: at most `max_batch_tokens` tokens, padding included, and at
+/// most `max_batch_size` rows. A row that would make more than the share `max_padding` of a batch padding begins another.
+/// `pad_to_multiple_of` belongs to engines that compile each new input shape; none of those that run here does. Once
+/// `predict` has waited `max_wait` seconds for its source, it answers what it has read, however small the batch.
 struct BatchLimits {
-  std::int64_t tokens = kDefaultTokens;
-  std::int64_t rows = kDefaultRows;
-  double padding = kDefaultPadding;
-  std::optional<std::int64_t> multiple = std::nullopt;
-  double wait = kDefaultWait;
+  std::int64_t max_batch_tokens = kDefaultTokens;
+  std::int64_t max_batch_size = kDefaultRows;
+  double max_padding = kDefaultPadding;
+  std::optional<std::int64_t> pad_to_multiple_of = std::nullopt;
+  double max_wait = kDefaultWait;
 
   /// What is wrong with the values.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
 };
 
 /// Indices of `features` in batches, the longest rows first, so that memory for these serves all that come after; a row
-/// that exceeds the budget alone is a batch of its own.
+/// that exceeds the limits alone is a batch of its own.
 ///
 /// Padding is work without an answer: rows are sorted by length, so that a long row never widens many short ones. Only
 /// rows with the same number of choices share a batch.

@@ -76,7 +76,7 @@ class Session {
   /// Calls `sink` in the stream's order from this thread. What `source` and `sink` throw passes through.
   ///
   /// The first request is answered before the next is read, in throughput mode as many as run at once. What was read is
-  /// answered when `is_due` says so, or without it when `source` takes longer than BatchLimits::wait. A source that waits for
+  /// answered when `is_due` says so, or without it when `source` takes longer than BatchLimits::max_wait. A source that waits for
   /// an answer before it gives the next request must have an `is_due` that tells.
   void predict(const Source& source, const Sink& sink, const IsDue& is_due = {}) const;
 

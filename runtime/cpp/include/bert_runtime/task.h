@@ -35,8 +35,8 @@ struct HeadSettings {
 /// What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.
 struct CrossAttention {
   std::vector<TensorSpec> inputs;          ///< What its graph takes after the task's own inputs.
-  std::vector<TensorSpec> source_inputs;   ///< Of the graph that turns an encoder's states into these inputs.
-  std::vector<TensorSpec> source_outputs;
+  std::vector<TensorSpec> cross_kv_inputs;   ///< Of the graph that turns an encoder's states into these inputs.
+  std::vector<TensorSpec> cross_kv_outputs;
 };
 
 /// The tensors of a graph that answers several texts in each row; see Task::sequence_packing.

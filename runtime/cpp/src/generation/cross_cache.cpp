@@ -39,7 +39,7 @@ std::vector<std::int64_t> padded_masks(std::span<const EncoderStates> sources, s
 
 BackendError no_memory(std::size_t sources, std::int64_t tokens) {
   return BackendError("no memory for keys and values of " + std::to_string(sources) + " sources of " +
-                      std::to_string(tokens) + " tokens; shorten them, or lower the budget of batches");
+                      std::to_string(tokens) + " tokens; shorten them, or lower the limits of batches");
 }
 
 }  // namespace

@@ -64,8 +64,8 @@ void answer(const GenerationParts& parts, std::span<const Item> items, const std
 }
 
 PromptSource checked_source(const GenerationParts& parts, const TextGenerationRequest& request) {
-  if (parts.sources) return parts.sources->checked(request.source);
-  if (request.source) throw InputError("source is given, expected none: this decoder reads no encoder");
+  if (parts.sources) return parts.sources->checked(request.encoder_text);
+  if (request.encoder_text) throw InputError("encoder_text is given, expected none: this decoder reads no encoder");
   return {};
 }
 
@@ -109,7 +109,7 @@ void probe_generation(const GenerationParts& parts) {
   TextGenerationRequest request = {.prompt = "", .settings = {.max_new_tokens = 1}};
   if (parts.sources) {
     const std::int64_t hidden = parts.sizes.at("hidden");
-    request.source = EncoderStates::whole(FloatArray::owning({1, hidden}, std::vector<float>(hidden)));
+    request.encoder_text = EncoderStates::whole(FloatArray::owning({1, hidden}, std::vector<float>(hidden)));
   }
   const Item item = {request, encoded_prompt(parts, request)};
   if (const auto failure = failure_of<TextGenerationResult>(generated(parts, {&item, 1}).front())) {

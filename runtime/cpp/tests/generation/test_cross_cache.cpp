@@ -57,7 +57,7 @@ class SourceEngine final : public Engine {
 
 Graph source_graph() {
   const CrossAttention& cross = *TextGeneration::task().cross_attention;
-  return {"cross_kv.onnx", {}, expand(cross.source_inputs, 2), expand(cross.source_outputs, 2)};
+  return {"cross_kv.onnx", {}, expand(cross.cross_kv_inputs, 2), expand(cross.cross_kv_outputs, 2)};
 }
 
 /// States of tokens that each say another number.
@@ -84,15 +84,15 @@ using Items = std::vector<std::pair<TextGenerationRequest, Prompt>>;
 
 Items items(const Model& model) {
   std::vector<TextGenerationRequest> requests = {
-      {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}, .source = states(3, 1)},
-      {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}, .source = states(5, 2)},
+      {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}, .encoder_text = states(3, 1)},
+      {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}, .encoder_text = states(5, 2)},
       {.prompt = "she", .settings = {.max_new_tokens = 12, .num_beams = 4, .num_return_sequences = 3},
-       .source = states(7, 3, {0, 1, 1, 0, 1, 1, 0})},
-      {.prompt = "", .settings = {.max_new_tokens = 12, .num_beams = 4}, .source = states(1, 4)},
+       .encoder_text = states(7, 3, {0, 1, 1, 0, 1, 1, 0})},
+      {.prompt = "", .settings = {.max_new_tokens = 12, .num_beams = 4}, .encoder_text = states(1, 4)},
       {.prompt = "mat on the mat",
        .settings = {.max_new_tokens = 7, .do_sample = true, .seed = 3, .num_return_sequences = 3},
-       .source = states(2, 5)},
-      {.prompt = "the", .settings = {.max_new_tokens = 30, .eos = ""}, .source = states(4, 6)},
+       .encoder_text = states(2, 5)},
+      {.prompt = "the", .settings = {.max_new_tokens = 30, .eos = ""}, .encoder_text = states(4, 6)},
   };
   Items all;
   for (auto& request : requests) {
@@ -124,9 +124,9 @@ TEST_CASE("sources are taken as rarely as equal shares allow") {
 TEST_CASE("texts with sources do not depend on what shares their batch") {
   const Model model;
   const Items all = items(model);
-  const auto together = generated(model.parts({.tokens = 100000, .rows = 1000}), all);
+  const auto together = generated(model.parts({.max_batch_tokens = 100000, .max_batch_size = 1000}), all);
   CHECK(model.source_engine->runs == 1);  // for all sources at once
-  const auto alone = generated(model.parts({.tokens = 1, .rows = 1}), all);
+  const auto alone = generated(model.parts({.max_batch_tokens = 1, .max_batch_size = 1}), all);
   CHECK(model.source_engine->runs == 1 + static_cast<int>(all.size()));
   for (std::size_t i = 0; i < all.size(); ++i) {
     CAPTURE(i);
@@ -166,9 +166,9 @@ TEST_CASE("sources count in the limits of a batch, and decide its order after th
   const GenerationSettings one = {.max_new_tokens = 10};
   const std::vector<Extent> requests = {{&one, 5, 30}, {&one, 5, 2}, {&one, 3, 30}, {&one, 6, 2}};
   using Batches = std::vector<std::vector<std::size_t>>;
-  CHECK(plan_generation(requests, {.tokens = 10000, .rows = 64}) == Batches{{1, 3, 2, 0}});
-  CHECK(plan_generation(requests, {.tokens = 40, .rows = 64}) == Batches{{1, 3}, {2}, {0}});
-  CHECK(plan_generation(requests, {.tokens = 35, .rows = 64}) == Batches{{1}, {3}, {2}, {0}});
+  CHECK(plan_generation(requests, {.max_batch_tokens = 10000, .max_batch_size = 64}) == Batches{{1, 3, 2, 0}});
+  CHECK(plan_generation(requests, {.max_batch_tokens = 40, .max_batch_size = 64}) == Batches{{1, 3}, {2}, {0}});
+  CHECK(plan_generation(requests, {.max_batch_tokens = 35, .max_batch_size = 64}) == Batches{{1}, {3}, {2}, {0}});
 }
 
 TEST_CASE("keys and values beyond memory are refused in words") {
@@ -186,16 +186,16 @@ TEST_CASE("a source that cannot be read is refused with every problem of the req
   const Model model;
   const std::string long_prompt(200, '!');
   CHECK(told(model, {.prompt = ""}) ==
-        "source is missing, expected the text, or the EncoderStates, that this decoder reads");
-  CHECK(told(model, {.prompt = "", .source = "a text"}) ==
-        "source is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when loading "
+        "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads");
+  CHECK(told(model, {.prompt = "", .encoder_text = "a text"}) ==
+        "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when loading "
         "(Options(encoder=DIR), --encoder DIR)");
-  CHECK(told(model, {.prompt = "", .source = "\xff"}).starts_with("source"));
+  CHECK(told(model, {.prompt = "", .encoder_text = "\xff"}).starts_with("source"));
   const EncoderStates wide = EncoderStates::whole(FloatArray::owning({1, 5}, std::vector<float>(5, 1)));
   const std::string width =
-      "source.hidden has 5 numbers for a token, expected 2: give the states of this decoder's own encoder";
-  CHECK(told(model, {.prompt = "", .source = wide}) == width);
-  CHECK(told(model, {.prompt = long_prompt, .source = wide}) ==
+      "encoder_text.hidden has 5 numbers for a token, expected 2: give the states of this decoder's own encoder";
+  CHECK(told(model, {.prompt = "", .encoder_text = wide}) == width);
+  CHECK(told(model, {.prompt = long_prompt, .encoder_text = wide}) ==
         "the prompt has 201 tokens, expected at most 63, for the model reads 64: shorten it; " + width);
 }
 
@@ -214,16 +214,16 @@ TEST_CASE("states that are none say what is wrong with them, and no shape is too
     return FloatArray::owning(shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 1));
   };
   CHECK(problem(ones({1, 3, 4}), {1, 1, 1}) ==
-        "source.hidden is float32 of shape (1, 3, 4), expected float32 of (source, hidden): one text, no batch axis");
-  CHECK(problem(ones({0, 4}), {}) == "source.hidden has the shape (0, 4), expected one token at least");
+        "encoder_text.hidden is float32 of shape (1, 3, 4), expected float32 of (source, hidden): one text, no batch axis");
+  CHECK(problem(ones({0, 4}), {}) == "encoder_text.hidden has the shape (0, 4), expected one token at least");
   CHECK(problem(ones({3, 4}), {1, 1}) ==
-        "source.mask has 2 entries for 3 rows of source.hidden, expected one for each");
+        "encoder_text.mask has 2 entries for 3 rows of encoder_text.hidden, expected one for each");
   CHECK(problem(ones({3, 4}), {0, 0, 0}) ==
-        "source.mask hides every token, expected 1 for one at least: there is nothing to read");
+        "encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read");
   CHECK(problem(ones({3, 4}), {2, 2, 2}) ==
-        "source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
+        "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
   CHECK(problem({{3, 4}, ones({2, 2}).values, nullptr}, {1, 1, 1}) ==
-        "source.hidden has 4 values, expected those of its shape (3, 4)");
+        "encoder_text.hidden has 4 values, expected those of its shape (3, 4)");
   FloatArray nan = FloatArray::owning({1, 1}, {std::numeric_limits<float>::quiet_NaN()});
-  CHECK(problem(nan, {1}) == "source.hidden holds values that are NaN or infinite, expected finite numbers");
+  CHECK(problem(nan, {1}) == "encoder_text.hidden holds values that are NaN or infinite, expected finite numbers");
 }

@@ -41,8 +41,8 @@ TEST_CASE("texts do not depend on what shares their batch, nor on which logits t
   for (const bool plain : {false, true}) {
     const HashingEngine engine(plain);
     const Artefact graph = artefact(plain);
-    const auto together = generated({engine, graph, kSizes, head(), {.tokens = 100000, .rows = 1000}}, all);
-    const auto alone = generated({engine, graph, kSizes, head(), {.tokens = 1, .rows = 1}}, all);
+    const auto together = generated({engine, graph, kSizes, head(), {.max_batch_tokens = 100000, .max_batch_size = 1000}}, all);
+    const auto alone = generated({engine, graph, kSizes, head(), {.max_batch_tokens = 1, .max_batch_size = 1}}, all);
     const HashingEngine other(!plain);
     const Artefact other_graph = artefact(!plain);
     const auto again = generated({other, other_graph, kSizes, head(), {}}, all);
@@ -95,13 +95,13 @@ TEST_CASE("a stream's parts join to the text, and it stops when it is told to") 
                        InputError);
 }
 
-TEST_CASE("requests are batched by length within the budget of rows and tokens") {
+TEST_CASE("requests are batched by length within the limits of rows and tokens") {
   const GenerationSettings one = {.max_new_tokens = 10}, two = {.max_new_tokens = 20, .num_beams = 4};
   const std::vector<Extent> requests = {{&two, 5}, {&one, 5}, {&one, 3}, {&one, 6}};
   using Batches = std::vector<std::vector<std::size_t>>;
-  CHECK(plan_generation(requests, {.tokens = 10000, .rows = 64}) == Batches{{2, 1, 3, 0}});
-  CHECK(plan_generation(requests, {.tokens = 10000, .rows = 3}) == Batches{{2, 1, 3}, {0}});
-  CHECK(plan_generation(requests, {.tokens = 30, .rows = 64}) == Batches{{2, 1}, {3}, {0}});
+  CHECK(plan_generation(requests, {.max_batch_tokens = 10000, .max_batch_size = 64}) == Batches{{2, 1, 3, 0}});
+  CHECK(plan_generation(requests, {.max_batch_tokens = 10000, .max_batch_size = 3}) == Batches{{2, 1, 3}, {0}});
+  CHECK(plan_generation(requests, {.max_batch_tokens = 30, .max_batch_size = 64}) == Batches{{2, 1}, {3}, {0}});
 }
 
 TEST_CASE("a cache beyond memory is refused in words") {

@@ -1,4 +1,4 @@
-// A session with an encoder: a real decoder, small, whose source is a text or an encoder's states.
+// A session with an encoder: a real decoder, small, whose encoder_text is a text or an encoder's states.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -39,16 +39,16 @@ TEST_CASE("a text and the states that the encoder says of it give the same") {
   CHECK(read.width() == encoder.width());
   for (const std::int64_t beams : {1, 3}) {
     const GenerationSettings settings = {.max_new_tokens = 6, .num_beams = beams, .repetition_penalty = 1.3};
-    const auto of_text = session({.prompt = "the", .settings = settings, .source = "A good film."});
-    CHECK(tokens(session({.prompt = "the", .settings = settings, .source = read})) == tokens(of_text));
-    CHECK(tokens(decoder({.threads = 1})({.prompt = "the", .settings = settings, .source = read})) == tokens(of_text));
+    const auto of_text = session({.prompt = "the", .settings = settings, .encoder_text = "A good film."});
+    CHECK(tokens(session({.prompt = "the", .settings = settings, .encoder_text = read})) == tokens(of_text));
+    CHECK(tokens(decoder({.threads = 1})({.prompt = "the", .settings = settings, .encoder_text = read})) == tokens(of_text));
   }
 }
 
 TEST_CASE("a text with a source is streamed in parts that join to the whole") {
   const auto session = decoder({.threads = 1, .encoder = kEncoder});
   const TextGenerationRequest request = {
-      .prompt = "the", .settings = {.max_new_tokens = 6, .repetition_penalty = 1.5}, .source = "A film."};
+      .prompt = "the", .settings = {.max_new_tokens = 6, .repetition_penalty = 1.5}, .encoder_text = "A film."};
   std::string joined;
   session.stream(request, [&](std::string_view part) { return joined += part, true; });
   CHECK(joined == session(request).sequences.front().text);
@@ -59,13 +59,13 @@ TEST_CASE("a request without its source takes no other with it") {
   const auto session = decoder({.threads = 1, .encoder = kEncoder});
   const GenerationSettings settings = {.max_new_tokens = 2};
   const std::string longer(80, '!');
-  const std::vector<TextGenerationRequest> requests = {{.prompt = "a", .settings = settings, .source = "A film."},
+  const std::vector<TextGenerationRequest> requests = {{.prompt = "a", .settings = settings, .encoder_text = "A film."},
                                                        {.prompt = "a", .settings = settings},
-                                                       {.prompt = "a", .settings = settings, .source = longer},
-                                                       {.prompt = "a", .settings = settings, .source = "A film."}};
+                                                       {.prompt = "a", .settings = settings, .encoder_text = longer},
+                                                       {.prompt = "a", .settings = settings, .encoder_text = "A film."}};
   const auto answers = session.predict(requests);
   CHECK(std::holds_alternative<TextGenerationResult>(answers[0]));
-  CHECK(std::string(std::get<InputError>(answers[1]).what()).starts_with("request 1: source is missing"));
+  CHECK(std::string(std::get<InputError>(answers[1]).what()).starts_with("request 1: encoder_text is missing"));
   CHECK(std::string(std::get<InputError>(answers[2]).what()) ==
         "request 2: the source has 82 tokens, expected at most 32: shorten it");
   CHECK(std::holds_alternative<TextGenerationResult>(answers[3]));
@@ -73,8 +73,8 @@ TEST_CASE("a request without its source takes no other with it") {
 
 TEST_CASE("a source for a decoder that reads none is refused") {
   const auto session = golden::load<TextGeneration>();
-  CHECK(told<InputError>([&] { (void)session({.prompt = "a", .settings = {.max_new_tokens = 1}, .source = "a"}); }) ==
-        "source is given, expected none: this decoder reads no encoder");
+  CHECK(told<InputError>([&] { (void)session({.prompt = "a", .settings = {.max_new_tokens = 1}, .encoder_text = "a"}); }) ==
+        "encoder_text is given, expected none: this decoder reads no encoder");
   CHECK(told<InputError>([&] { (void)session.run_source({}); }) ==
         "this decoder reads no encoder, expected a bundle with the graph of a source");
 }

@@ -59,14 +59,14 @@ static void a_bundle_that_cannot_be_loaded_gives_no_session(const char* bundle) 
 }
 
 static void a_decoder_reads_its_source_through_an_encoder(const char* decoder, const char* encoder) {
-  const char* request = "{\"prompt\": \"the\", \"source\": \"A film.\", \"max_new_tokens\": 3}";
+  const char* request = "{\"prompt\": \"the\", \"encoder_text\": \"A film.\", \"max_new_tokens\": 3}";
   bert_runtime_session* session = NULL;
   char* result = NULL;
   char* error = NULL;
   bert_runtime_options options = {0};
   check(bert_runtime_load(decoder, NULL, &session, &error) == BERT_RUNTIME_OK, "a decoder loads without its encoder");
   bert_runtime_status status = bert_runtime_answer(session, request, strlen(request), &result, &error);
-  check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "source is a text and no encoder was loaded");
+  check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "encoder_text is a text and no encoder was loaded");
   bert_runtime_close(session);
   options.encoder = encoder;
   check(bert_runtime_load(decoder, &options, &session, &error) == BERT_RUNTIME_OK, "a decoder loads with its encoder");

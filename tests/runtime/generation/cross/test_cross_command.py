@@ -1,4 +1,4 @@
-"""`bert-run DECODER --encoder ENCODER --source …`: from a text to another, streamed or line by line."""
+"""`bert-run DECODER --encoder ENCODER --encoder-text …`: from a text to another, streamed or line by line."""
 
 from __future__ import annotations
 
@@ -22,14 +22,22 @@ def pair(pairs: Pairs) -> Pair:
 
 def test_the_command_streams_to_a_terminal(pair: Pair) -> None:
     shown = on_terminal(
-        pair.decoder, "--encoder", str(pair.encoder), "--source", "cat moon", "--prompt", "", "--max-new-tokens", "12"
+        pair.decoder,
+        "--encoder",
+        str(pair.encoder),
+        "--encoder-text",
+        "cat moon",
+        "--prompt",
+        "",
+        "--max-new-tokens",
+        "12",
     )
     assert shown == "the cat chased the moon in the garden.\r\n"
 
 
 def test_the_source_may_come_from_a_file(pair: Pair, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "source.txt").write_text("girl red ball\n", encoding="utf-8")
-    flags = ["--encoder", str(pair.encoder), "--source-file", str(tmp_path / "source.txt"), "--prompt", "the"]
+    flags = ["--encoder", str(pair.encoder), "--encoder-text-file", str(tmp_path / "source.txt"), "--prompt", "the"]
     assert main([str(pair.decoder), *flags, "--max-new-tokens", "12"]) == 0
     assert json.loads(capfd.readouterr().out)["sequences"][0]["text"] == " girl painted the red ball in the kitchen."
 
@@ -39,7 +47,7 @@ def test_every_line_has_a_source_of_its_own(
     pair: Pair, kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rows = [("", "cat moon"), ("", "x " * 40), ("the girl", "girl mouse"), ("", "")]
-    lines = [json.dumps({"prompt": prompt, "source": source}) for prompt, source in rows]
+    lines = [json.dumps({"prompt": prompt, "encoder_text": source}) for prompt, source in rows]
     if kind == "csv":
         lines = ["prompt,source", *(f'"{prompt}","{source}"' for prompt, source in rows)]
     (tmp_path / f"in.{kind}").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -55,8 +63,8 @@ def test_every_line_has_a_source_of_its_own(
 
 def test_what_is_missing_is_told(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(pair.decoder), "--prompt", ""]) == 2
-    assert "source is missing, expected the text, or the EncoderStates" in capfd.readouterr().err
-    assert main([str(pair.decoder), "--prompt", "", "--source", "cat"]) == 2
+    assert "encoder_text is missing, expected the text, or the EncoderStates" in capfd.readouterr().err
+    assert main([str(pair.decoder), "--prompt", "", "--encoder-text", "cat"]) == 2
     assert "name the encoder's bundle when loading (Options(encoder=DIR), --encoder DIR)" in capfd.readouterr().err
 
 
@@ -64,4 +72,4 @@ def test_a_description_names_the_graph_of_the_source(pair: Pair, capfd: pytest.C
     assert main([str(pair.decoder), "--describe", "--json"]) == 0
     artefact = json.loads(capfd.readouterr().out)["artefacts"][0]
     assert artefact["source"] == "cross_kv.onnx"
-    assert artefact["source_inputs"] == "encoder_hidden_states (sources, source, hidden)"
+    assert artefact["cross_kv_inputs"] == "encoder_hidden_states (sources, source, hidden)"

@@ -46,13 +46,13 @@ def test_a_text_and_the_states_that_the_encoder_says_of_it_give_the_same(pair: P
     assert pair.session.generate("the", SHORT, read) == of_text
     record = {"hidden": read.hidden.tolist(), "mask": read.mask.tolist()}
     for source in (SOURCES[1], read, record, {"hidden": record["hidden"]}):
-        assert pair.session({"prompt": "the", "source": source, "max_new_tokens": 6}) == of_text
+        assert pair.session({"prompt": "the", "encoder_text": source, "max_new_tokens": 6}) == of_text
     request = TextGenerationRequest("the", read, max_new_tokens=6)
     assert "".join(pair.session.stream(request)) == of_text.sequences[0].text
 
 
 def test_a_text_is_streamed_as_its_source_says(pair: Pair) -> None:
-    parts = list(pair.session.stream({"prompt": "", "source": "young king moon", "max_new_tokens": 12}))
+    parts = list(pair.session.stream({"prompt": "", "encoder_text": "young king moon", "max_new_tokens": 12}))
     assert "".join(parts) == "the young king counted the moon in the tower."
     assert len(parts) > 8
 
@@ -60,55 +60,57 @@ def test_a_text_is_streamed_as_its_source_says(pair: Pair) -> None:
 def test_a_decoder_without_an_encoder_takes_states(pair: Pair) -> None:
     with load(pair.decoder, TEXT_GENERATION) as session:
         assert session.generate("the", SHORT, states()) == pair.session.generate("the", SHORT, states())
-        with pytest.raises(InputError, match=r"source is a text and no encoder was loaded, expected EncoderStates: or"):
+        with pytest.raises(
+            InputError, match=r"encoder_text is a text and no encoder was loaded, expected EncoderStates: or"
+        ):
             session.generate("the", SHORT, "cat")
 
 
 WRONG: list[tuple[dict[str, Any], tuple[str, ...]]] = [
-    ({"prompt": ""}, ("source is missing, expected the text, or the EncoderStates, that this decoder reads",)),
+    ({"prompt": ""}, ("encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads",)),
     (
         {"prompt": "", "source": states(width=31)},
-        ("source.hidden has 31 numbers for a token, expected 32: give the states of this decoder's own encoder",),
+        ("encoder_text.hidden has 31 numbers for a token, expected 32: give the states of this decoder's own encoder",),
     ),
-    ({"prompt": "", "source": "the " * 31}, ("the source has 33 tokens, expected at most 32: shorten it",)),
+    ({"prompt": "", "encoder_text": "the " * 31}, ("the source has 33 tokens, expected at most 32: shorten it",)),
     ({"prompt": "", "source": 7}, ("source is 7 (int), expected a string or EncoderStates",)),
     (
-        {"prompt": "", "source": "\ud800"},
+        {"prompt": "", "encoder_text": "\ud800"},
         ("source has a lone surrogate at character 0, expected text that UTF-8 can write",),
     ),
     (
         {"prompt": "the " * 31, "source": states(width=1)},
         (
             "the prompt has 32 tokens, expected at most 31, for the model reads 32: shorten it",
-            "source.hidden has 1 numbers for a token, expected 32: give the states of this decoder's own encoder",
+            "encoder_text.hidden has 1 numbers for a token, expected 32: give the states of this decoder's own encoder",
         ),
     ),
     (
-        {"prompt": "", "source": {"states": []}},
+        {"prompt": "", "encoder_text": {"states": []}},
         (
-            "missing field 'source.hidden'; the fields are hidden, mask",
-            "unknown field 'source.states'; the fields are hidden, mask",
+            "missing field 'encoder_text.hidden'; the fields are hidden, mask",
+            "unknown field 'encoder_text.states'; the fields are hidden, mask",
         ),
     ),
     (
-        {"prompt": "", "source": {"hidden": [["1"] * 32]}},
-        ("source.hidden is no list of numbers, expected one of equally long lists, one for each token",),
+        {"prompt": "", "encoder_text": {"hidden": [["1"] * 32]}},
+        ("encoder_text.hidden is no list of numbers, expected one of equally long lists, one for each token",),
     ),
     (
-        {"prompt": "", "source": {"hidden": [[1.0], [1.0, 2.0]]}},
-        ("source.hidden is no list of numbers, expected one of equally long lists, one for each token",),
+        {"prompt": "", "encoder_text": {"hidden": [[1.0], [1.0, 2.0]]}},
+        ("encoder_text.hidden is no list of numbers, expected one of equally long lists, one for each token",),
     ),
     (
-        {"prompt": "", "source": {"hidden": [[1.0]], "mask": [1.5]}},
-        ("source.mask is no list of integers, expected one with one entry for each token",),
+        {"prompt": "", "encoder_text": {"hidden": [[1.0]], "mask": [1.5]}},
+        ("encoder_text.mask is no list of integers, expected one with one entry for each token",),
     ),
     (
-        {"prompt": "", "source": {"hidden": [[1.0]], "mask": [True]}},
-        ("source.mask is no list of integers, expected one with one entry for each token",),
+        {"prompt": "", "encoder_text": {"hidden": [[1.0]], "mask": [True]}},
+        ("encoder_text.mask is no list of integers, expected one with one entry for each token",),
     ),
     (
-        {"prompt": "", "source": {"hidden": [[1e60] * 32]}},
-        ("source.hidden holds values that are NaN or infinite, expected finite numbers",),
+        {"prompt": "", "encoder_text": {"hidden": [[1e60] * 32]}},
+        ("encoder_text.hidden holds values that are NaN or infinite, expected finite numbers",),
     ),
 ]
 
@@ -120,7 +122,7 @@ def test_a_source_that_cannot_be_read_is_refused_with_every_problem(
     with pytest.raises(InputError) as caught:
         pair.session({"max_new_tokens": 1, **request_})
     assert caught.value.problems == problems
-    good = {"prompt": "", "source": "cat", "max_new_tokens": 2}
+    good = {"prompt": "", "encoder_text": "cat", "max_new_tokens": 2}
     answers = list(pair.session.predict([good, {"max_new_tokens": 1, **request_}, good], errors="return"))
     assert [isinstance(answer, InputError) for answer in answers] == [False, True, False]
 
@@ -131,20 +133,20 @@ NONE: list[tuple[Any, Any, str]] = [
     (
         HIDDEN[None],
         MASK,
-        f"source.hidden is float32 of shape (1, 3, 4), expected float32 of (source, hidden): {ONE_TEXT}",
+        f"encoder_text.hidden is float32 of shape (1, 3, 4), expected float32 of (source, hidden): {ONE_TEXT}",
     ),
     (
         HIDDEN.astype(np.float64),
         MASK,
-        f"source.hidden is float64 of shape (3, 4), expected float32 of (source, hidden): {ONE_TEXT}",
+        f"encoder_text.hidden is float64 of shape (3, 4), expected float32 of (source, hidden): {ONE_TEXT}",
     ),
-    ([[1.0]], MASK[:1], f"source.hidden is list of shape ?, expected float32 of (source, hidden): {ONE_TEXT}"),
-    (HIDDEN, MASK.astype(bool), f"source.mask is bool of shape (3,), expected int64 of (source): {ONE_TEXT}"),
-    (HIDDEN[:0], MASK[:0], "source.hidden has the shape (0, 4), expected one token at least"),
-    (HIDDEN, MASK[:2], "source.mask has 2 entries for 3 rows of source.hidden, expected one for each"),
-    (HIDDEN, 0 * MASK, "source.mask hides every token, expected 1 for one at least: there is nothing to read"),
-    (HIDDEN, 2 * MASK, "source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"),
-    (HIDDEN * np.nan, MASK, "source.hidden holds values that are NaN or infinite, expected finite numbers"),
+    ([[1.0]], MASK[:1], f"encoder_text.hidden is list of shape ?, expected float32 of (source, hidden): {ONE_TEXT}"),
+    (HIDDEN, MASK.astype(bool), f"encoder_text.mask is bool of shape (3,), expected int64 of (source): {ONE_TEXT}"),
+    (HIDDEN[:0], MASK[:0], "encoder_text.hidden has the shape (0, 4), expected one token at least"),
+    (HIDDEN, MASK[:2], "encoder_text.mask has 2 entries for 3 rows of encoder_text.hidden, expected one for each"),
+    (HIDDEN, 0 * MASK, "encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read"),
+    (HIDDEN, 2 * MASK, "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"),
+    (HIDDEN * np.nan, MASK, "encoder_text.hidden holds values that are NaN or infinite, expected finite numbers"),
 ]
 
 
@@ -156,14 +158,14 @@ def test_states_that_are_none_are_refused_when_it_is_their_turn(hidden: Any, mas
 
 
 def test_a_source_for_a_decoder_that_reads_none_is_refused(trained: Case) -> None:
-    with pytest.raises(InputError, match="source is given, expected none: this decoder reads no encoder"):
+    with pytest.raises(InputError, match="encoder_text is given, expected none: this decoder reads no encoder"):
         trained.session.generate("the cat", SHORT, states())
 
 
 @pytest.mark.parametrize(
     ("prompts", "source", "problem"),
     [
-        ("the", ["cat"], "source is a list for one prompt, expected a text or EncoderStates"),
+        ("the", ["cat"], "encoder_text is a list for one prompt, expected a text or EncoderStates"),
         (["the", "a"], "cat", "source is no list for 2 prompts, expected a list with one for each"),
         (["the", "a"], ["cat"], "source is 1 entries for 2 prompts, expected a list with one for each"),
     ],

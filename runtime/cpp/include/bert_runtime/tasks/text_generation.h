@@ -43,7 +43,7 @@ struct TextGenerationRequest {
   std::string prompt;  ///< Empty, the model starts from the tokenizer's [CLS] alone.
   GenerationSettings settings = {};
   /// For a decoder that reads an encoder: the text that the encoder reads, or its states.
-  std::optional<std::variant<std::string, EncoderStates>> source = std::nullopt;
+  std::optional<std::variant<std::string, EncoderStates>> encoder_text = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;

@@ -15,7 +15,7 @@ namespace {
 
 std::string rank_problem(const std::string& name, const std::string& dtype, const Shape& shape,
                          const std::string& axes) {
-  return "source." + name + " is " + dtype + " of shape " + shape_text(shape) + ", expected " + dtype + " of (" + axes +
+  return "encoder_text." + name + " is " + dtype + " of shape " + shape_text(shape) + ", expected " + dtype + " of (" + axes +
          "): one text, no batch axis";
 }
 
@@ -27,23 +27,23 @@ void note_hidden_problems(const FloatArray& hidden, Problems& problems) {
   if (hidden.shape.size() != 2) {
     problems.push_back(hidden_rank_problem(hidden.shape));
   } else if (hidden.shape[0] <= 0 || hidden.shape[1] <= 0) {
-    problems.push_back("source.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least");
+    problems.push_back("encoder_text.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least");
   } else if (hidden.values.size() != static_cast<std::size_t>(element_count(hidden.shape))) {
-    problems.push_back("source.hidden has " + std::to_string(hidden.values.size()) +
+    problems.push_back("encoder_text.hidden has " + std::to_string(hidden.values.size()) +
                        " values, expected those of its shape " + shape_text(hidden.shape));
   } else if (!std::ranges::all_of(hidden.values, [](float value) { return std::isfinite(value); })) {
-    problems.push_back("source.hidden holds values that are NaN or infinite, expected finite numbers");
+    problems.push_back("encoder_text.hidden holds values that are NaN or infinite, expected finite numbers");
   }
 }
 
 void note_mask_problems(const std::vector<std::int64_t>& mask, std::int64_t tokens, Problems& problems) {
   if (static_cast<std::int64_t>(mask.size()) != tokens) {
-    problems.push_back("source.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
-                       " rows of source.hidden, expected one for each");
+    problems.push_back("encoder_text.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
+                       " rows of encoder_text.hidden, expected one for each");
   } else if (!std::ranges::all_of(mask, [](std::int64_t value) { return value == 0 || value == 1; })) {
-    problems.push_back("source.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
+    problems.push_back("encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
   } else if (tokens > 0 && std::ranges::find(mask, 1) == mask.end()) {
-    problems.push_back("source.mask hides every token, expected 1 for one at least: there is nothing to read");
+    problems.push_back("encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read");
   }
 }
 
@@ -51,9 +51,9 @@ Problems key_problems(const Json& record) {
   Problems problems;
   for (const auto& entry : record.items()) {
     if (entry.key() == "hidden" || entry.key() == "mask") continue;
-    problems.push_back("unknown field 'source." + entry.key() + "'; the fields are hidden, mask");
+    problems.push_back("unknown field 'encoder_text." + entry.key() + "'; the fields are hidden, mask");
   }
-  if (!record.contains("hidden")) problems.push_back("missing field 'source.hidden'; the fields are hidden, mask");
+  if (!record.contains("hidden")) problems.push_back("missing field 'encoder_text.hidden'; the fields are hidden, mask");
   std::ranges::sort(problems);
   return problems;
 }
@@ -87,12 +87,12 @@ std::pair<NumberList, std::optional<NumberList>> read_arrays(const Json& record)
   raise_input_problems(key_problems(record));
   std::optional<NumberList> hidden = number_list(record.at("hidden"));
   if (!hidden) {
-    throw InputError("source.hidden is no list of numbers, expected one of equally long lists, one for each token");
+    throw InputError("encoder_text.hidden is no list of numbers, expected one of equally long lists, one for each token");
   }
   if (!record.contains("mask")) return {std::move(*hidden), std::nullopt};
   std::optional<NumberList> mask = number_list(record.at("mask"));
   if (!mask || !mask->are_integers()) {
-    throw InputError("source.mask is no list of integers, expected one with one entry for each token");
+    throw InputError("encoder_text.mask is no list of integers, expected one with one entry for each token");
   }
   return {std::move(*hidden), std::move(mask)};
 }

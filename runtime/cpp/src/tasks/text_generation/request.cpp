@@ -49,7 +49,7 @@ template <>
 struct Fields<TextGenerationRequest> {
   static constexpr auto list =
       std::tuple_cat(kSettings, std::tuple(required("prompt", &TextGenerationRequest::prompt),
-                                           field("source", &TextGenerationRequest::source)));
+                                           field("encoder_text", &TextGenerationRequest::encoder_text)));
 };
 
 namespace {
