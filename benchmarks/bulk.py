@@ -96,7 +96,7 @@ def ways(threads: int) -> dict[str, Way]:
 def lengths(asked: Sequence[str], session: Session[Any, Any]) -> tuple[int, float]:
     """The tokens of the texts, and the share of padding in batches of ours on the session's engine."""
     rows = [session._head.encode(session.task.request.from_record({"text": text})).features[0] for text in asked]
-    own, whole, limits = sum(row.ids.size for row in rows), 0, session.budget
+    own, whole, limits = sum(row.ids.size for row in rows), 0, session.batch_limits
     for first in range(0, len(rows), BULK_LOOKAHEAD):
         chunk = rows[first : first + BULK_LOOKAHEAD]
         if session.packed is not None:

@@ -28,7 +28,7 @@ from benchmarks.results import save
 from benchmarks.workload import Model
 
 BULK_MODEL = Model("text-classification", "minilm-l6")
-BULK_PEER = "bert-export-int8-fast"
+BULK_PEER = "bert-export-int8-performance"
 SAMPLED = (1000, 4000, *range(10_000, 1_000_001, 10_000))
 """Requests after which the memory is sampled; after the last one too."""
 MODES = ("latency", "throughput")
@@ -101,7 +101,7 @@ def programs(model: Model, threads: int) -> list[Program]:
     """Those that are compared, each as its documentation would write it."""
     root = WORK / model.name
     checkpoint = str(root / "checkpoint")
-    ours = {"bert-export": "cpu", "bert-export-int8-fast": "cpu", "bert-export-openvino-int8": "openvino"}
+    ours = {"bert-export": "cpu", "bert-export-int8-performance": "cpu", "bert-export-openvino-int8": "openvino"}
     optimum = {"optimum-quantised": "quantised", "optimum-o2": "O2"}
     count = str(threads)
     return [

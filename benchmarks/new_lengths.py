@@ -42,10 +42,10 @@ class Way:
 
 
 WAYS = (
-    Way("bert-export, openvino int8 performance", "bert-export-openvino-int8-fast", 0),
-    Way("bert-export, openvino int8 performance, widths as they come", "bert-export-openvino-int8-fast", 1),
+    Way("bert-export, openvino int8 performance", "bert-export-openvino-int8-performance", 0),
+    Way("bert-export, openvino int8 performance, widths as they come", "bert-export-openvino-int8-performance", 1),
     Way("optimum-intel, OpenVINO + NNCF int8", "optimum-intel-int8"),
-    Way("bert-export, cpu int8 performance", "bert-export-int8-fast", 0),
+    Way("bert-export, cpu int8 performance", "bert-export-int8-performance", 0),
 )
 
 

@@ -86,7 +86,7 @@ def stages(bundle: Path, context: str, calls: int, threads: int) -> dict[str, An
 def apart(session: Any, request: Any, calls: int) -> list[dict[str, float]]:
     """A request, a bare run of its rows, and their tokenisation, in turns: milliseconds of each."""
     rows = session._head.encode(request).features
-    planned = [[rows[i] for i in indices] for indices in plan(rows, session._limits)]
+    planned = [[rows[i] for i in indices] for indices in plan(rows, session.batch_limits)]
     collated = [collate(batch, session.text.pad_id) for batch in planned]
     batches = [{spec.name: feeds[spec.name] for spec in session.artefact.inputs} for feeds in collated]
     texts, names = (request.question, request.context), list(session._fetch)

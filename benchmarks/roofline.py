@@ -33,8 +33,8 @@ from benchmarks.workload import SIZES, Case, Model, Size
 
 MODEL = Model("text-classification", "bert-base")
 CASE = Case(8, 128)
-BULK = {"bert-export-openvino-int8": "openvino", "bert-export-openvino-int8-fast": "openvino"} | {
-    "bert-export-int8-fast": "cpu",
+BULK = {"bert-export-openvino-int8": "openvino", "bert-export-openvino-int8-performance": "openvino"} | {
+    "bert-export-int8-performance": "cpu",
     "bert-export-openvino-bf16": "openvino",
 }
 """Peers whose bundles answer in bulk -> the target."""

@@ -37,9 +37,11 @@ BF16: Mapping[str, Peer] = {
     "torch-eager-bf16": TorchEager("torch eager, bf16", "bfloat16"),
 }
 INT8: Mapping[str, Peer] = {
-    "bert-export-int8-fast": BertExport("bert-export, int8 performance", target="cpu:int8", preset="performance"),
-    "bert-export-int8-faithful": BertExport("bert-export, int8 accuracy", target="cpu:int8", preset="accuracy"),
-    "bert-export-openvino-int8-fast": BertExport(
+    "bert-export-int8-performance": BertExport(
+        "bert-export, int8 performance", target="cpu:int8", preset="performance"
+    ),
+    "bert-export-int8-accuracy": BertExport("bert-export, int8 accuracy", target="cpu:int8", preset="accuracy"),
+    "bert-export-openvino-int8-performance": BertExport(
         "bert-export, openvino int8 performance", False, "openvino:int8", "performance"
     ),
     "bert-export-openvino-int8": BertExport("bert-export, openvino int8 accuracy", False, "openvino:int8", "accuracy"),

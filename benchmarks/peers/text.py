@@ -148,13 +148,13 @@ class Pipeline:
 
 TEXT_PEERS: Mapping[str, TextPeer] = {
     "bert-export": BertExportText("bert-export", "bert-export fp32"),
-    "bert-export-int8-fast": BertExportText("bert-export, int8 performance", "bert-export int8, performance"),
-    "bert-export-int8-faithful": BertExportText("bert-export, int8 accuracy", "bert-export int8, accuracy"),
+    "bert-export-int8-performance": BertExportText("bert-export, int8 performance", "bert-export int8, performance"),
+    "bert-export-int8-accuracy": BertExportText("bert-export, int8 accuracy", "bert-export int8, accuracy"),
     "bert-export-openvino-bf16": BertExportText("bert-export, openvino bf16", "bert-export bf16, OpenVINO", "openvino"),
     "bert-export-openvino-int8": BertExportText(
         "bert-export, openvino int8 accuracy", "bert-export int8, OpenVINO", "openvino"
     ),
-    "bert-export-openvino-int8-fast": BertExportText(
+    "bert-export-openvino-int8-performance": BertExportText(
         "bert-export, openvino int8 performance", "bert-export int8, performance, OpenVINO", "openvino"
     ),
     "optimum-pipeline": Pipeline("Optimum pipeline, ORTModel O2", "O2", OPTIMUM),

@@ -44,7 +44,7 @@ class Model:
         self.active_target = loaded.active_target
         self.reason = loaded.reason
         self.text = text
-        self.budget = schedule.limits
+        self.batch_limits = schedule.limits
         self.concurrency = max(schedule.concurrency, schedule.streams)
         self._streams = Streams(schedule.streams)
 
@@ -81,12 +81,12 @@ class Model:
         """The same, where each row of a batch that failed has the error in place of its outputs."""
         if self.packed is None:
             found = self._streams.start(
-                lambda batch: _tried(lambda: self._padded(batch, rows, fetch), batch), plan(rows, self.budget)
+                lambda batch: _tried(lambda: self._padded(batch, rows, fetch), batch), plan(rows, self.batch_limits)
             )
         else:
             found = self._streams.start(
                 lambda batch: _tried(lambda: self._shared(batch, rows, fetch), itertools.chain.from_iterable(batch)),
-                plan_packed(rows, self.budget),
+                plan_packed(rows, self.batch_limits),
             )
         return itertools.chain.from_iterable(found)
 
@@ -111,7 +111,7 @@ class Model:
         """A batch in which each text has a row of its own."""
         batch = [rows[i] for i in indices]
         longest = max(row.ids.shape[-1] for row in batch)
-        feeds = collate(batch, self.text.pad_id, min(width(longest, self.budget), self.text.max_length))
+        feeds = collate(batch, self.text.pad_id, min(width(longest, self.batch_limits), self.text.max_length))
         outputs = self.engine.run({spec.name: feeds[spec.name] for spec in self.artefact.inputs}, fetch)
         return zip(indices, split(outputs, batch, self.artefact.outputs), strict=True)
 
@@ -120,7 +120,7 @@ class Model:
     ) -> Iterator[tuple[int, Outputs]]:
         """A batch of rows that texts share."""
         assert self.packed is not None
-        tokens = width(fullest(batch, rows), self.budget)
+        tokens = width(fullest(batch, rows), self.batch_limits)
         feeds, segments = pack(batch, rows, self.text.pad_id, self.packed.graph.inputs, tokens)
         outputs = self.packed.engine.run(feeds, fetch)
         return unpack(outputs, segments, rows, self.packed.graph.outputs)

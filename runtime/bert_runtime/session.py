@@ -145,7 +145,7 @@ class Session(Model, Generic[RequestT, ResultT]):
     def _stream(self, requests: Requests[RequestT], strict: bool) -> Iterator[ResultT | ItemError]:
         streams = self._streams.count
         limits = ChunkLimits(
-            max(1, streams), BULK_LOOKAHEAD if streams else LOOKAHEAD, MAX_BUFFERED_TOKENS, self.limits.max_wait
+            max(1, streams), BULK_LOOKAHEAD if streams else LOOKAHEAD, MAX_BUFFERED_TOKENS, self.batch_limits.max_wait
         )
         begun: deque[Iterator[ResultT | ItemError]] = deque()
         for chunk in read_chunks(requests, self._prepared, _tokens, limits):

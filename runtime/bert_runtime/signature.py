@@ -88,10 +88,10 @@ def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[
     """A source where there is none to read, or beside an artefact that reads none."""
     with_source = [i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is not None]
     if with_source and task.cross_attention is None:
-        yield f"artefacts[{with_source[0]}].encoder_text is given, expected none: {task.name} reads no encoder"
+        yield f"artefacts[{with_source[0]}].cross_kv_graph is given, expected none: {task.name} reads no encoder"
     elif 0 < len(with_source) < len(manifest.artefacts):
         without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is None)
-        yield f"artefacts[{without}].encoder_text is missing, expected one in every artefact or in none"
+        yield f"artefacts[{without}].cross_kv_graph is missing, expected one in every artefact or in none"
 
 
 def _shared_rows_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:

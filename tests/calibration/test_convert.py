@@ -207,7 +207,7 @@ def test_a_missing_product_is_named(baseline: GetBaseline) -> None:
             "which tensorrt has not; it takes static scales only: give calibration data",
         ),
         ("openvino", DYNAMIC, "plan dynamic has dynamic scales, which openvino has not"),
-        ("cpu", PERFORMANCE, "plan fast needs ranges; calibrate first"),
+        ("cpu", PERFORMANCE, "plan performance needs ranges; calibrate first"),
         ("cpu", PER_TOKEN.keeping("nothing.here"), "nothing called nothing.here to keep"),
         ("openvino", DYNAMIC.keeping("x"), "which openvino has not.*called x to keep"),
     ],

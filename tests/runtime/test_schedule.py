@@ -27,7 +27,10 @@ def row(*shape: int, masks: int | None = None, first: int = 100) -> Features:
 
 sizes = st.lists(st.tuples(st.sampled_from([(), (2,), (4,)]), st.integers(1, 40)), max_size=60)
 budgets = st.builds(
-    BatchLimits, tokens=st.integers(1, 300), rows=st.integers(1, 20), multiple=st.sampled_from([None, 1, 8])
+    BatchLimits,
+    max_batch_tokens=st.integers(1, 300),
+    max_batch_size=st.integers(1, 20),
+    pad_to_multiple_of=st.sampled_from([None, 1, 8]),
 )
 
 
@@ -190,10 +193,12 @@ def test_a_width_beyond_the_longest_row_is_cut_off_again(shapes: list[tuple[int,
 
 
 def test_a_multiple_of_zero_is_refused() -> None:
-    with pytest.raises(InputError, match="multiple is 0, expected at least 1"):
+    with pytest.raises(InputError, match="pad_to_multiple_of is 0, expected at least 1"):
         BatchLimits(pad_to_multiple_of=0)
 
 
-def test_a_budget_below_one_names_every_wrong_number() -> None:
-    with pytest.raises(InputError, match=r"tokens is 0, expected at least 1; rows is -1, expected at least 1"):
+def test_limits_below_one_names_every_wrong_number() -> None:
+    with pytest.raises(
+        InputError, match=r"max_batch_tokens is 0, expected at least 1; max_batch_size is -1, expected at least 1"
+    ):
         BatchLimits(max_batch_tokens=0, max_batch_size=-1)

@@ -177,7 +177,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
     ) -> list[TextGenerationResult | ItemError]:
         """Each request's answer, or what its batch met; requests of similar length run together."""
         answers: dict[int, TextGenerationResult | ItemError] = {}
-        for batch in plan([_extent(request, _prompt(encoded)) for request, encoded in items], self.budget):
+        for batch in plan([_extent(request, _prompt(encoded)) for request, encoded in items], self.batch_limits):
             try:
                 answers |= zip(batch, self._generated([items[i] for i in batch]), strict=True)
             except Exception as error:

@@ -159,10 +159,10 @@ class RowLane(JobLane):
         limits: QueueLimits,
     ) -> None:
         super().__init__(session, crew, admission, observer)
-        budget = session.budget
-        budget = replace(budget, tokens=limits.batch_tokens, rows=min(limits.batch_rows, limits.max_batch_size))
+        most = min(limits.batch_rows, session.batch_limits.max_batch_size)
+        own = replace(session.batch_limits, max_batch_tokens=limits.batch_tokens, max_batch_size=most)
         self._most = limits.batch_tokens
-        self._rows = RowQueue(budget)
+        self._rows = RowQueue(own)
         self._running = 0
 
     def has_work(self) -> bool:

@@ -50,9 +50,9 @@ class QueuedRow:
 class RowQueue:
     """Rows by age and by length. The caller holds the workers' lock."""
 
-    def __init__(self, budget: BatchLimits) -> None:
-        """`budget`: the padding, the rounding of widths, and the most tokens and rows of a batch."""
-        self._limits = budget
+    def __init__(self, limits: BatchLimits) -> None:
+        """`limits`: the padding, the rounding of widths, and the most tokens and rows of a batch."""
+        self._limits = limits
         self._by_age: list[QueuedRow] = []
         self._by_shape: list[tuple[_Shape, tuple[int, int], QueuedRow]] = []
         self._serial = itertools.count()
@@ -78,7 +78,7 @@ class RowQueue:
         """The next batch of at most `tokens` tokens, padding included; a row of more is one alone. At least one row."""
         oldest = self._oldest()
         low = bisect_left(self._by_shape, (oldest.shape, oldest.order))
-        low, high = self._neighbours(low, min(tokens, self._limits.tokens))
+        low, high = self._neighbours(low, min(tokens, self._limits.max_batch_tokens))
         batch = [row for _, _, row in self._by_shape[low:high]]
         del self._by_shape[low:high]
         for row in batch:
@@ -104,7 +104,7 @@ class RowQueue:
         low, high, rows = first, first + 1, self._by_shape
         widest = own = rows[first][2].size
         counts: dict[int, tuple[int, int]] = {1: (low, high)}  # rows -> slice; read where numbers of tokens are round
-        while high - low < self._limits.rows:
+        while high - low < self._limits.max_batch_size:
             shorter = rows[low - 1][2] if low and rows[low - 1][0][0] == rows[first][0][0] else None
             longer = rows[high][2] if high < len(rows) and rows[high][0][0] == rows[first][0][0] else None
             if shorter is None and longer is None:
@@ -125,4 +125,4 @@ class RowQueue:
 
     def _fits(self, rows: int, widest: int, own: int, tokens: int) -> bool:
         whole = rows * widest
-        return whole <= tokens and whole - own <= max(SLACK, self._limits.padding * whole)
+        return whole <= tokens and whole - own <= max(SLACK, self._limits.max_padding * whole)

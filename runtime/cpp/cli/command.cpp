@@ -128,7 +128,7 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::integer);
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  throw InputError("argument --" + name + ": got " + repr(found->second.front()) + ", expected a whole number" +
+  throw InputError("argument " + flag_of(name) + ": got " + repr(found->second.front()) + ", expected a whole number" +
                    kExplains);
 }
 
@@ -137,7 +137,7 @@ std::optional<double> number(const Given& given, const std::string& name) {
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::number);
   if (value.is_number()) return value.get<double>();
-  throw InputError("argument --" + name + ": got " + repr(found->second.front()) + ", expected a number" + kExplains);
+  throw InputError("argument " + flag_of(name) + ": got " + repr(found->second.front()) + ", expected a number" + kExplains);
 }
 
 std::optional<std::string> choice(const Given& given, const std::string& name,
@@ -148,7 +148,7 @@ std::optional<std::string> choice(const Given& given, const std::string& name,
   for (const std::string& option : options) {
     if (word == option) return word;
   }
-  throw InputError("argument --" + name + ": " + not_one_of(word, options) + kExplains);
+  throw InputError("argument " + flag_of(name) + ": " + not_one_of(word, options) + kExplains);
 }
 
 /// What `--mode auto` means here: a file is bulk work; who writes into a pipe waits for the answers.

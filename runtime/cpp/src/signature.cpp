@@ -84,9 +84,9 @@ void source_problems(const Manifest& manifest, const Task& task, Problems& probl
   const auto without = std::ranges::find_if_not(artefacts, has_source);
   if (first == artefacts.end()) return;
   if (!task.cross_attention) {
-    problems.push_back(place(first) + ".encoder_text is given, expected none: " + task.name + " reads no encoder");
+    problems.push_back(place(first) + ".cross_kv_graph is given, expected none: " + task.name + " reads no encoder");
   } else if (without != artefacts.end()) {
-    problems.push_back(place(without) + ".encoder_text is missing, expected one in every artefact or in none");
+    problems.push_back(place(without) + ".cross_kv_graph is missing, expected one in every artefact or in none");
   }
 }
 

@@ -285,9 +285,9 @@ def test_an_interrupt_ends_the_command_without_a_traceback_and_keeps_what_was_an
         (("--text", "a", "--threads", "two"), "argument --threads: got 'two', expected a whole number"),
         (
             ("--text", "a", "--max-batch-tokens", "0", "--max-batch-size", "-1"),
-            "tokens is 0, expected at least 1; rows is -1",
+            "max_batch_tokens is 0, expected at least 1; max_batch_size is -1",
         ),
-        (("--text", "a", "--pad-to-multiple-of", "0"), "multiple is 0, expected at least 1"),
+        (("--text", "a", "--pad-to-multiple-of", "0"), "pad_to_multiple_of is 0, expected at least 1"),
         (("--text", "a", "--target", "cuda"), "'cuda' was asked for, but the bundle holds portable"),
         (("--text", "a", "--output", "x.jsonl"), "got --output without --input FILE"),
         (("--text", "a", "--errors", "skip"), "got --errors without --input FILE"),

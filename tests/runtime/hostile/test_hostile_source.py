@@ -79,14 +79,14 @@ def change(put: Callable[[bytes], None]) -> Callable[[Change], None]:
 
 
 def test_rule_20_a_source_beside_an_artefact_without_one(edit: Callable[[Change], None], refused: Refused) -> None:
-    edit(lambda manifest: manifest["artefacts"][1].pop("source"))
+    edit(lambda manifest: manifest["artefacts"][1].pop("cross_kv_graph"))
     message = refused(20)
-    assert "artefacts[1].encoder_text is missing, expected one in every artefact or in none" in message
+    assert "artefacts[1].cross_kv_graph is missing, expected one in every artefact or in none" in message
     assert "artefacts[1].inputs are" in message
 
 
 def test_rule_20_inputs_for_a_source_that_is_not_there(edit: Callable[[Change], None], refused: Refused) -> None:
-    edit(lambda manifest: [artefact.pop("source") for artefact in manifest["artefacts"]])
+    edit(lambda manifest: [artefact.pop("cross_kv_graph") for artefact in manifest["artefacts"]])
     assert "artefacts[0].inputs are input_ids" in refused(20)
 
 

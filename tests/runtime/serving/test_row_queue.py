@@ -1,4 +1,4 @@
-"""Which rows run together: the oldest always, its neighbours within the padding and the budget, and each row once."""
+"""Which rows run together: the oldest always, its neighbours within the padding and the limits, and each row once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Shapes = list[tuple[int, ...]]
 SHAPES = st.lists(
     st.one_of(st.tuples(st.integers(1, 300)), st.tuples(st.integers(1, 4), st.integers(1, 60))), min_size=1
 )
-BUDGETS = st.sampled_from(
+LIMITS = st.sampled_from(
     [
         BatchLimits(512),
-        BatchLimits(512, rows=3),
+        BatchLimits(512, max_batch_size=3),
         BatchLimits(1),
-        BatchLimits(512, padding=0.3),
-        BatchLimits(512, multiple=16),
+        BatchLimits(512, max_padding=0.3),
+        BatchLimits(512, pad_to_multiple_of=16),
     ]
 )
 
@@ -42,10 +42,10 @@ def drained(queue: RowQueue, tokens: int = 10_000) -> list[list[QueuedRow]]:
     return batches
 
 
-@given(SHAPES, BUDGETS)
+@given(SHAPES, LIMITS)
 @settings(max_examples=300)
-def test_each_row_is_taken_once_and_the_oldest_first(shapes: Shapes, budget: BatchLimits) -> None:
-    queue, left = RowQueue(budget), dict[int, Job]()
+def test_each_row_is_taken_once_and_the_oldest_first(shapes: Shapes, limits: BatchLimits) -> None:
+    queue, left = RowQueue(limits), dict[int, Job]()
     for i, shape in enumerate(shapes):
         left[i] = job()
         queue.add(left[i], (features(shape),))
@@ -59,10 +59,10 @@ def test_each_row_is_taken_once_and_the_oldest_first(shapes: Shapes, budget: Bat
     assert queue.tokens == 0
 
 
-@given(SHAPES, BUDGETS, st.integers(1, 600))
+@given(SHAPES, LIMITS, st.integers(1, 600))
 @settings(max_examples=300)
-def test_a_batch_keeps_to_its_tokens_rows_and_padding(shapes: Shapes, budget: BatchLimits, tokens: int) -> None:
-    queue = RowQueue(budget)
+def test_a_batch_keeps_to_its_tokens_rows_and_padding(shapes: Shapes, limits: BatchLimits, tokens: int) -> None:
+    queue = RowQueue(limits)
     for shape in shapes:
         queue.add(job(), (features(shape),))
     for batch in drained(queue, tokens):
@@ -76,11 +76,11 @@ def test_a_batch_keeps_to_its_tokens_rows_and_padding(shapes: Shapes, budget: Ba
 
 @given(st.lists(st.integers(1, 60), min_size=1))
 def test_rounded_widths_are_what_is_counted(lengths: list[int]) -> None:
-    budget = BatchLimits(512, multiple=16)
-    queue = RowQueue(budget)
+    limits = BatchLimits(512, pad_to_multiple_of=16)
+    queue = RowQueue(limits)
     for length in lengths:
         queue.add(job(), (features((length,)),))
-    assert queue.tokens == sum(width(length, budget) for length in lengths)
+    assert queue.tokens == sum(width(length, limits) for length in lengths)
 
 
 def test_rows_of_one_length_are_one_batch_whatever_came_between() -> None:

@@ -139,17 +139,17 @@ def test_rows_that_forget_whose_they_are_when_others_end_give_other_tokens(
 def test_requests_of_different_settings_share_a_batch_and_keep_their_sources(pairs: Pairs) -> None:
     pair = pairs("trained")
     requests: list[dict[str, object]] = [
-        {"prompt": "", "source": SOURCES[0], "max_new_tokens": 12},
-        {"prompt": "the", "source": SOURCES[1], "max_new_tokens": 6, "num_beams": 3, "num_return_sequences": 3},
+        {"prompt": "", "encoder_text": SOURCES[0], "max_new_tokens": 12},
+        {"prompt": "the", "encoder_text": SOURCES[1], "max_new_tokens": 6, "num_beams": 3, "num_return_sequences": 3},
         {
             "prompt": "",
-            "source": SOURCES[2],
+            "encoder_text": SOURCES[2],
             "max_new_tokens": 9,
             "do_sample": True,
             "seed": 1,
             "num_return_sequences": 3,
         },
-        {"prompt": "the girl", "source": SOURCES[3], "max_new_tokens": 4, "num_beams": 2},
+        {"prompt": "the girl", "encoder_text": SOURCES[3], "max_new_tokens": 4, "num_beams": 2},
     ]
     alone = [tokens(pair.session(request)) for request in requests]
     assert [tokens(answer) for answer in pair.session.predict(requests)] == alone

@@ -49,7 +49,7 @@ def test_every_line_has_a_source_of_its_own(
     rows = [("", "cat moon"), ("", "x " * 40), ("the girl", "girl mouse"), ("", "")]
     lines = [json.dumps({"prompt": prompt, "encoder_text": source}) for prompt, source in rows]
     if kind == "csv":
-        lines = ["prompt,source", *(f'"{prompt}","{source}"' for prompt, source in rows)]
+        lines = ["prompt,encoder_text", *(f'"{prompt}","{source}"' for prompt, source in rows)]
     (tmp_path / f"in.{kind}").write_text("\n".join(lines) + "\n", encoding="utf-8")
     flags = ["--input", str(tmp_path / f"in.{kind}"), "--errors", "skip", "--max-new-tokens", "12"]
     assert main([str(pair.decoder), "--encoder", str(pair.encoder), *flags]) == SOME_SKIPPED
@@ -71,5 +71,5 @@ def test_what_is_missing_is_told(pair: Pair, capfd: pytest.CaptureFixture[str]) 
 def test_a_description_names_the_graph_of_the_source(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(pair.decoder), "--describe", "--json"]) == 0
     artefact = json.loads(capfd.readouterr().out)["artefacts"][0]
-    assert artefact["source"] == "cross_kv.onnx"
+    assert artefact["cross_kv_graph"] == "cross_kv.onnx"
     assert artefact["cross_kv_inputs"] == "encoder_hidden_states (sources, source, hidden)"

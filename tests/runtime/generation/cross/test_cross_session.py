@@ -69,17 +69,17 @@ def test_a_decoder_without_an_encoder_takes_states(pair: Pair) -> None:
 WRONG: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"prompt": ""}, ("encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads",)),
     (
-        {"prompt": "", "source": states(width=31)},
+        {"prompt": "", "encoder_text": states(width=31)},
         ("encoder_text.hidden has 31 numbers for a token, expected 32: give the states of this decoder's own encoder",),
     ),
     ({"prompt": "", "encoder_text": "the " * 31}, ("the source has 33 tokens, expected at most 32: shorten it",)),
-    ({"prompt": "", "source": 7}, ("source is 7 (int), expected a string or EncoderStates",)),
+    ({"prompt": "", "encoder_text": 7}, ("encoder_text is 7 (int), expected a string or EncoderStates",)),
     (
         {"prompt": "", "encoder_text": "\ud800"},
-        ("source has a lone surrogate at character 0, expected text that UTF-8 can write",),
+        ("encoder_text has a lone surrogate at character 0, expected text that UTF-8 can write",),
     ),
     (
-        {"prompt": "the " * 31, "source": states(width=1)},
+        {"prompt": "the " * 31, "encoder_text": states(width=1)},
         (
             "the prompt has 32 tokens, expected at most 31, for the model reads 32: shorten it",
             "encoder_text.hidden has 1 numbers for a token, expected 32: give the states of this decoder's own encoder",
@@ -166,8 +166,8 @@ def test_a_source_for_a_decoder_that_reads_none_is_refused(trained: Case) -> Non
     ("prompts", "source", "problem"),
     [
         ("the", ["cat"], "encoder_text is a list for one prompt, expected a text or EncoderStates"),
-        (["the", "a"], "cat", "source is no list for 2 prompts, expected a list with one for each"),
-        (["the", "a"], ["cat"], "source is 1 entries for 2 prompts, expected a list with one for each"),
+        (["the", "a"], "cat", "encoder_text is no list for 2 prompts, expected a list with one for each"),
+        (["the", "a"], ["cat"], "encoder_text is 1 entries for 2 prompts, expected a list with one for each"),
     ],
 )
 def test_as_many_sources_as_prompts(pair: Pair, prompts: Any, source: Any, problem: str) -> None:
