@@ -20,7 +20,7 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
         for problem in _signature_problems(artefact, task, manifest.sizes.get("layers")):
             yield f"artefacts[{i}]{problem}"
     yield from _source_problems(manifest, task)
-    yield from _shared_rows_problems(manifest, task)
+    yield from _sequence_packing_problems(manifest, task)
     yield from _settings_problems(manifest.settings, task)
     labels = len(manifest.settings.labels)
     activation = activation_of(manifest.settings)
@@ -94,7 +94,7 @@ def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[
         yield f"artefacts[{without}].cross_kv_graph is missing, expected one in every artefact or in none"
 
 
-def _shared_rows_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
+def _sequence_packing_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
     """A graph for shared rows where the task has none."""
     for i, artefact in enumerate(manifest.artefacts):
         if artefact.sequence_packing is not None and (task.sequence_packing is None or artefact.plain):

@@ -77,10 +77,10 @@ PUBLIC_LIMITS: Sequence[tuple[str, str, float, str]] = (
     (INTEGER, "kMostThreads", loading.MOST_THREADS, "More than any machine has; an engine would start them all."),
     (INTEGER, "kMostLanes", generation.MOST_LANES, "Beams or texts of one request: each has a cache of its own."),
     (INTEGER, "kFormatVersion", manifest.VERSION, "The version of the bundle format that this library reads."),
-    (INTEGER, "kDefaultTokens", BatchLimits().tokens, "See BatchLimits."),
-    (INTEGER, "kDefaultRows", BatchLimits().rows, "See BatchLimits."),
-    (NUMBER, "kDefaultPadding", BatchLimits().padding, "See BatchLimits."),
-    (NUMBER, "kDefaultWait", BatchLimits().wait, "See BatchLimits."),
+    (INTEGER, "kDefaultMaxBatchTokens", BatchLimits().max_batch_tokens, "See BatchLimits."),
+    (INTEGER, "kDefaultMaxBatchSize", BatchLimits().max_batch_size, "See BatchLimits."),
+    (NUMBER, "kDefaultMaxPadding", BatchLimits().max_padding, "See BatchLimits."),
+    (NUMBER, "kDefaultMaxWait", BatchLimits().max_wait, "See BatchLimits."),
 )
 LIMITS: Sequence[tuple[str, str, float, str]] = (
     (SIZE, "kMaxManifestBytes", manifest_json.MAX_BYTES, ""),

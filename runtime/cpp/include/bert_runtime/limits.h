@@ -17,12 +17,12 @@ inline constexpr std::int64_t kMostLanes = 1024;
 /// The version of the bundle format that this library reads.
 inline constexpr std::int64_t kFormatVersion = 1;
 /// See BatchLimits.
-inline constexpr std::int64_t kDefaultTokens = 2048;
+inline constexpr std::int64_t kDefaultMaxBatchTokens = 2048;
 /// See BatchLimits.
-inline constexpr std::int64_t kDefaultRows = 64;
+inline constexpr std::int64_t kDefaultMaxBatchSize = 64;
 /// See BatchLimits.
-inline constexpr double kDefaultPadding = 0.05;
+inline constexpr double kDefaultMaxPadding = 0.05;
 /// See BatchLimits.
-inline constexpr double kDefaultWait = 0.05;
+inline constexpr double kDefaultMaxWait = 0.05;
 
 }  // namespace bert_runtime

@@ -20,11 +20,11 @@ namespace bert_runtime {
 /// `pad_to_multiple_of` belongs to engines that compile each new input shape; none of those that run here does. Once
 /// `predict` has waited `max_wait` seconds for its source, it answers what it has read, however small the batch.
 struct BatchLimits {
-  std::int64_t max_batch_tokens = kDefaultTokens;
-  std::int64_t max_batch_size = kDefaultRows;
-  double max_padding = kDefaultPadding;
+  std::int64_t max_batch_tokens = kDefaultMaxBatchTokens;
+  std::int64_t max_batch_size = kDefaultMaxBatchSize;
+  double max_padding = kDefaultMaxPadding;
   std::optional<std::int64_t> pad_to_multiple_of = std::nullopt;
-  double max_wait = kDefaultWait;
+  double max_wait = kDefaultMaxWait;
 
   /// What is wrong with the values.
   [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;

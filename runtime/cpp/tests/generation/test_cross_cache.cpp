@@ -202,7 +202,7 @@ TEST_CASE("a source that cannot be read is refused with every problem of the req
 TEST_CASE("states that are none say what is wrong with them, and no shape is too wrong to make them") {
   const auto problem = [](FloatArray hidden, std::vector<std::int64_t> mask) -> std::string {
     const EncoderStates states(std::move(hidden), std::move(mask));
-    const TextGenerationRequest request = {.prompt = "", .source = states};
+    const TextGenerationRequest request = {.prompt = "", .encoder_text = states};
     CHECK(request.problems() == states.problems());
     return joined(states.problems(), "; ");
   };
