@@ -190,7 +190,7 @@ TEST_CASE("a source that cannot be read is refused with every problem of the req
   CHECK(told(model, {.prompt = "", .encoder_text = "a text"}) ==
         "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when loading "
         "(Options(encoder=DIR), --encoder DIR)");
-  CHECK(told(model, {.prompt = "", .encoder_text = "\xff"}).starts_with("source"));
+  CHECK(told(model, {.prompt = "", .encoder_text = "\xff"}).starts_with("encoder_text"));
   const EncoderStates wide = EncoderStates::whole(FloatArray::owning({1, 5}, std::vector<float>(5, 1)));
   const std::string width =
       "encoder_text.hidden has 5 numbers for a token, expected 2: give the states of this decoder's own encoder";
@@ -209,7 +209,7 @@ TEST_CASE("states that are none say what is wrong with them, and no shape is too
   CHECK(EncoderStates::whole({{1 << 30, 1 << 30}, {}, nullptr}).mask().empty());
   CHECK(EncoderStates::whole({{}, {}, nullptr}).problems() ==
         std::vector<std::string>{
-            "source.hidden is float32 of shape (), expected float32 of (source, hidden): one text, no batch axis"});
+            "encoder_text.hidden is float32 of shape (), expected float32 of (source, hidden): one text, no batch axis"});
   const auto ones = [](Shape shape) {
     return FloatArray::owning(shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 1));
   };
