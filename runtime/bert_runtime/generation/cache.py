@@ -72,6 +72,30 @@ class Cache:
             slot.swap()
         self.rows = len(sources)
 
+    def absorb(self, other: Cache, firsts: tuple[int, int], tokens: int) -> None:
+        """Put the rows of `other` after its own, all of one width, in blocks with room for `tokens` tokens.
+
+        Args:
+            firsts: the column from which on each of the two caches is needed; what lies before it is padding of every
+                row. The narrower one is padded on the left.
+
+        Raises:
+            BackendError: there is no memory for it.
+        """
+        widths = [cache.total - first for cache, first in zip((self, other), firsts, strict=True)]
+        rows, width = self.rows + other.rows, max(widths)
+        blocks = [[self._block(spec, tokens) for spec in (slot.past, slot.present)] for slot in self._slots]
+        for slot, theirs, (read, write) in zip(self._slots, other._slots, blocks, strict=True):
+            past = self._view(read, slot.past, rows, width)  # (rows, heads, tokens, size)
+            past[: self.rows, :, : width - widths[0]] = 0
+            past[self.rows :, :, : width - widths[1]] = 0
+            own = self._view(slot.read, slot.past, self.rows, self.total)
+            past[: self.rows, :, width - widths[0] :] = own[:, :, firsts[0] :]
+            own = self._view(theirs.read, slot.past, other.rows, other.total)
+            past[self.rows :, :, width - widths[1] :] = own[:, :, firsts[1] :]
+            slot.read, slot.write = read, write
+        self.rows, self.total = rows, width
+
     def _block(self, spec: TensorSpec, tokens: int) -> Array:
         each = math.prod(self._sizes[axis] for axis in spec.axes if axis in self._sizes)
         try:

@@ -35,7 +35,17 @@ class CrossCache:
             ) from error
         engine.run_into({"encoder_hidden_states": hidden}, kept)
         self._all: Mapping[str, Array] = {"encoder_attention_mask": mask, **kept}
+        self._axes = {"encoder_attention_mask": 1, **{spec.name: spec.axes.index("source") for spec in graph.outputs}}
         self._held: IntArray = np.arange(len(sources))
+        self._inputs = self._all
+
+    def absorb(self, other: CrossCache, kept: IntArray) -> None:
+        """Keep the sources `kept`, int64 of (sources,), and put those of `other` after them."""
+        ours = {name: array[kept] for name, array in self._all.items()}
+        self._all = {
+            name: np.concatenate(_equally_wide(ours[name], other._all[name], self._axes[name])) for name in ours
+        }
+        self._held = np.arange(len(kept) + len(other._all["encoder_attention_mask"]))
         self._inputs = self._all
 
     def inputs(self, owners: IntArray) -> Mapping[str, Array]:
@@ -48,6 +58,13 @@ class CrossCache:
             self._inputs = {name: array[needed] for name, array in self._all.items()}
             self._held = needed
         return self._inputs
+
+
+def _equally_wide(one: Array, other: Array, axis: int) -> list[Array]:
+    """Both, padded on the right of `axis` to the wider one."""
+    width = max(one.shape[axis], other.shape[axis])
+    pads = [[(0, width - array.shape[axis] if n == axis else 0) for n in range(array.ndim)] for array in (one, other)]
+    return [np.pad(array, pad) for array, pad in zip((one, other), pads, strict=True)]
 
 
 def evenly(owners: IntArray) -> IntArray:

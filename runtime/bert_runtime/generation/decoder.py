@@ -70,6 +70,31 @@ class Decoder:
         self._mask = np.concatenate([kept, np.ones_like(kept[:, :1])], axis=1)
         return self._run(tokens[:, np.newaxis])
 
+    @property
+    def rows(self) -> int:
+        """How many rows were read in the last run."""
+        return len(self._mask)
+
+    def absorb(self, other: Decoder, rows: int, more: int) -> None:
+        """Put the rows of `other`, which has read its prompts, after its own. There may be `rows` rows from now on,
+        each with `more` tokens more.
+
+        Raises:
+            BackendError: there is no memory for it.
+        """
+        firsts = _first_column(self._mask), _first_column(other._mask)
+        widths = [decoder._mask.shape[1] - first for decoder, first in zip((self, other), firsts, strict=True)]
+        width = max(widths)
+        self._cache.absorb(other._cache, firsts, rows * (width + more))
+        mask = np.zeros((self.rows + other.rows, width), np.int64)
+        mask[: self.rows, width - widths[0] :] = self._mask[:, firsts[0] :]
+        mask[self.rows :, width - widths[1] :] = other._mask[:, firsts[1] :]
+        self._mask = mask
+        kept, own = np.unique(self._owners, return_inverse=True)
+        self._owners = np.concatenate([own, other._owners + len(kept)])
+        if self._cross is not None and other._cross is not None:
+            self._cross.absorb(other._cross, kept)
+
     def _run(self, ids: IntArray) -> FloatArray:
         rows, total = self._mask.shape
         inputs: dict[str, Array] = {"input_ids": ids, "attention_mask": self._mask, **self._cache.past(rows)}
@@ -84,3 +109,8 @@ class Decoder:
         """Where the logits go: those of the last position, or of every one where the graph is plain."""
         sizes = {"batch": ids.shape[0], "sequence": ids.shape[1], **self._sizes}
         return np.empty([sizes[axis] for axis in self._logits.axes], dtype=np.float32)
+
+
+def _first_column(mask: IntArray) -> int:
+    """The first that any row needs."""
+    return int(mask.any(axis=0).argmax())

@@ -27,7 +27,7 @@ def run(decoder: Decoder, prompts: Sequence[Prompt], searches: Sequence[Search],
     logits = decoder.prefill([prompt.ids for prompt in prompts], pad_id)
     active = [(search, 1) for search in searches]
     while True:
-        steps = _advance(active, logits)
+        steps = advance(active, logits)
         yield
         active = [(search, len(step.tokens)) for (search, _), step in zip(active, steps, strict=True)]
         active = [(search, count) for search, count in active if count]
@@ -37,7 +37,7 @@ def run(decoder: Decoder, prompts: Sequence[Prompt], searches: Sequence[Search],
         logits = decoder.step(tokens, sources)
 
 
-def _advance(active: Sequence[tuple[Search, int]], logits: FloatArray) -> list[Step]:
+def advance(active: Sequence[tuple[Search, int]], logits: FloatArray) -> list[Step]:
     """Each search's step; its sources count the rows of the whole batch."""
     steps, first = [], 0
     for search, count in active:

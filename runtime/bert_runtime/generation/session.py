@@ -15,6 +15,7 @@ from bert_runtime.fields import expected, mistakes
 from bert_runtime.generation import loop
 from bert_runtime.generation.batches import Extent, lanes, plan, size
 from bert_runtime.generation.decoder import Decoder
+from bert_runtime.generation.flow import Flow, Growth
 from bert_runtime.generation.search import Search
 from bert_runtime.generation.sources import Sources
 from bert_runtime.manifest import Manifest
@@ -193,13 +194,28 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         found = zip(prompts, searches, strict=True)
         return [self._texts.result(prompt, search.continuations()) for prompt, search in found]
 
+    def flow(self) -> Flow:
+        """Texts that grow together from now on: what a service continues requests with."""
+        return Flow(self._decoder, self.text.pad_id)
+
+    def continued(self, growth: Growth) -> str:
+        """The text that a growth has added so far; of several, the first."""
+        return self._texts.continued(growth.prompt, growth.search.continuations()[0].ids)
+
+    def result(self, growth: Growth) -> TextGenerationResult:
+        """The answer of a growth that is done."""
+        return self._texts.result(growth.prompt, growth.search.continuations())
+
     def _run(
         self, requests: Sequence[TextGenerationRequest], prompts: Sequence[Prompt], searches: Sequence[Search]
     ) -> Iterator[None]:
+        return loop.run(self._decoder(requests, prompts), prompts, searches, self.text.pad_id)
+
+    def _decoder(self, requests: Sequence[TextGenerationRequest], prompts: Sequence[Prompt]) -> Decoder:
+        """A decoder with room for these; raises BackendError."""
         _, tokens = size([_extent(request, prompt) for request, prompt in zip(requests, prompts, strict=True)])
         cross = self._sources.read(prompts) if self._sources is not None else None
-        decoder = Decoder(self.engine, self.artefact, self.manifest.sizes, tokens, cross)
-        return loop.run(decoder, prompts, searches, self.text.pad_id)
+        return Decoder(self.engine, self.artefact, self.manifest.sizes, tokens, cross)
 
 
 def is_single(settings: GenerationSettings) -> bool:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from bert_runtime.errors import BertError, InputError
+from bert_runtime.generation.session import GenerationSession
 from bert_runtime.serving.admission import Admission, QueueLimits
 from bert_runtime.serving.errors import BatcherClosed, Overloaded
+from bert_runtime.serving.generation_lane import GenerationLane
 from bert_runtime.serving.job import Job
 from bert_runtime.serving.lane import JobLane, RowLane, observed
 from bert_runtime.serving.mailbox import Mailboxes
@@ -123,6 +125,24 @@ class Batcher(Generic[RequestT, ResultT]):
         (future,) = self.begin([request], timeout)
         return await future
 
+    def stream(
+        self, request: RequestT | Mapping[str, object] | str, timeout: float | None = None
+    ) -> AsyncIterator[str]:
+        """For text generation: the text as it grows, in parts that join to the result's `text`. It is submitted by this
+        call; closing the iterator ends it.
+
+        Raises:
+            InputError: the bundle continues no texts; later, on iteration, the request cannot be answered.
+            Overloaded, BatcherClosed, BackendError: see `submit`.
+        """
+        if not self.session.task.is_autoregressive:
+            raise InputError(f"{self.session.task.name} has no text to stream, expected text-generation")
+        mailbox = self._mailboxes.of(asyncio.get_running_loop())
+        parts, future, job = mailbox.stream(request, timeout)
+        lane = self._enter([job])
+        mailbox.watch(future, job, lane)
+        return _streamed(parts, future)
+
     def swap(self, session: Session[RequestT, ResultT]) -> Future[None]:
         """Answer with another session of the same task from now on. What was submitted before ends with the old one,
         which is then closed: that is when the future is done.
@@ -178,7 +198,8 @@ class Batcher(Generic[RequestT, ResultT]):
         self.close()
 
     def _new_lane(self, session: Session[RequestT, ResultT]) -> JobLane:
-        return RowLane(session, self._crew, self._admission, self._observer, self._limits)
+        make: Callable[..., JobLane] = GenerationLane if isinstance(session, GenerationSession) else RowLane
+        return make(session, self._crew, self._admission, self._observer, self._limits)
 
     def _enter(self, jobs: Sequence[Job]) -> JobLane:
         self._crew.process.check()
@@ -209,6 +230,15 @@ class Batcher(Generic[RequestT, ResultT]):
 
         lane.on_idle = close
         close()
+
+
+async def _streamed(parts: asyncio.Queue[str | None], future: asyncio.Future[Any]) -> AsyncIterator[str]:
+    try:
+        while (part := await parts.get()) is not None:
+            yield part
+        await future
+    finally:
+        future.cancel()
 
 
 class _Silent:

@@ -36,6 +36,8 @@ class Job:
         prepared: the request, checked and encoded; None before that.
         outputs: by row, those that were run.
         is_alone: whether it is tried alone, after a batch that it was in failed.
+        is_left: whether its caller waits no more, though it runs.
+        tell: for a text that is streamed: takes each part of it as it grows; else None.
     """
 
     __slots__ = (
@@ -46,22 +48,27 @@ class Job:
         "_submitted",
         "expires",
         "is_alone",
+        "is_left",
         "outputs",
         "prepared",
         "request",
         "state",
+        "tell",
         "timeout",
         "tokens",
     )
 
-    def __init__(self, request: object, timeout: float | None, deliver: Deliver) -> None:
+    def __init__(
+        self, request: object, timeout: float | None, deliver: Deliver, tell: Callable[[str], None] | None = None
+    ) -> None:
         self.request = request
         self.timeout = timeout
         self.state = State.WAITING
         self.prepared: Prepared[Any] | None = None
         self.outputs: dict[int, Outputs] = {}
         self.tokens = 0
-        self.is_alone = False
+        self.is_alone = self.is_left = False
+        self.tell = tell
         self._deliver = deliver
         self._submitted = time.monotonic()
         self._encoding = self._encoded = self._started = 0.0
@@ -98,6 +105,8 @@ class Job:
         encoding = self._encoding or ended
         encoded = self._encoded or max(encoding, ended)
         started = self._started or ended
+        if self.is_left:  # it ran to no purpose
+            is_cancelled, error = not self.is_expired(), self.deadline_error()
         return RequestRecord(
             "cancelled" if is_cancelled else _outcome(error),
             self.tokens,

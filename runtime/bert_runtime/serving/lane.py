@@ -15,7 +15,7 @@ from bert_runtime.serving.job import Job, State
 from bert_runtime.serving.observer import BatchRecord, Observer
 from bert_runtime.serving.row_queue import QueuedRow, RowQueue
 from bert_runtime.serving.workers import Crew, Work
-from bert_runtime.session import Session
+from bert_runtime.session import Prepared, Session
 
 ENCODED_AT_ONCE = 8
 """Requests that a thread encodes before it looks for other work: about a millisecond."""
@@ -52,6 +52,7 @@ class JobLane:
         """End a request that has not begun to run, without an answer; whether it had not."""
         with self._crew.lock:
             if job.state is not State.WAITING:
+                job.is_left = True
                 return False
             self._end(job)
         observed(lambda: self._observer.request_ended(job.record(error, is_cancelled=error is None)))
@@ -85,6 +86,10 @@ class JobLane:
         """See Lane."""
         raise NotImplementedError
 
+    def _prepared(self, job: Job) -> Prepared[Any]:
+        """Check and encode a request; raises InputError."""
+        return self.session.prepare(job.request)
+
     def _encoded(self, job: Job) -> None:
         """Take a request that was encoded; under the lock."""
         raise NotImplementedError
@@ -112,7 +117,7 @@ class JobLane:
                 continue
             job.encoding()
             try:
-                prepared = self.session.prepare(job.request)
+                prepared = self._prepared(job)
             except Exception as error:
                 self.finish(job, None, item_error(error))
                 continue

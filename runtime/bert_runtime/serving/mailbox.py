@@ -15,7 +15,8 @@ from bert_runtime.errors import BertError
 from bert_runtime.serving.job import Job
 from bert_runtime.serving.lane import JobLane
 
-_Letter = tuple["asyncio.Future[Any]", object, BertError | None]
+_Letter = tuple["asyncio.Future[Any] | asyncio.Queue[Any]", object, BertError | None]
+"""A result or an error for a future, or a part of a text for a queue."""
 
 
 class Mailbox:
@@ -37,6 +38,16 @@ class Mailbox:
         ]
         return futures, jobs
 
+    def stream(
+        self, request: object, timeout: float | None
+    ) -> tuple[asyncio.Queue[str | None], asyncio.Future[Any], Job]:
+        """A queue of the parts of a text, None at its end; the future that says how it ended; and the job."""
+        parts: asyncio.Queue[str | None] = asyncio.Queue()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda _: parts.put_nowait(None))
+        job = Job(request, timeout, functools.partial(self._put, future), lambda part: self._put(parts, part, None))
+        return parts, future, job
+
     def watch(self, future: asyncio.Future[Any], job: Job, lane: JobLane) -> None:
         """Cancel the job with its future, and end the future at the job's deadline."""
         if job.timeout is not None:
@@ -44,8 +55,8 @@ class Mailbox:
             future.add_done_callback(lambda _: timer.cancel())
         future.add_done_callback(functools.partial(_on_done, lane, job))
 
-    def _put(self, future: asyncio.Future[Any], result: object, error: BertError | None) -> None:
-        self._letters.append((future, result, error))
+    def _put(self, receiver: asyncio.Future[Any] | asyncio.Queue[Any], result: object, error: BertError | None) -> None:
+        self._letters.append((receiver, result, error))
         with self._lock:
             if self._is_due:
                 return
@@ -59,13 +70,15 @@ class Mailbox:
         with self._lock:
             self._is_due = False
         while self._letters:
-            future, result, error = self._letters.popleft()
-            if future.done():
+            receiver, result, error = self._letters.popleft()
+            if isinstance(receiver, asyncio.Queue):
+                receiver.put_nowait(result)
+            elif receiver.done():
                 continue
-            if error is None:
-                future.set_result(result)
+            elif error is None:
+                receiver.set_result(result)
             else:
-                future.set_exception(error)
+                receiver.set_exception(error)
 
 
 class Mailboxes:
