@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bert_runtime.errors import BertError, InputError
+from bert_runtime.feeds import Feeds
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.serving.admission import Admission, QueueLimits
+from bert_runtime.serving.answered import Answered
 from bert_runtime.serving.errors import BatcherClosed, Overloaded
 from bert_runtime.serving.generation_lane import GenerationLane
 from bert_runtime.serving.job import Job
 from bert_runtime.serving.lane import JobLane, RowLane, observed
 from bert_runtime.serving.mailbox import Mailboxes
 from bert_runtime.serving.observer import BatchRecord, Observer, Rejection, RequestRecord
+from bert_runtime.serving.text_stream import TextStream
 from bert_runtime.serving.workers import Workers
 from bert_runtime.session import Session
 from bert_runtime.tasks.request import Request
@@ -100,7 +106,7 @@ class Batcher(Generic[RequestT, ResultT]):
 
     def begin(
         self, requests: Sequence[RequestT | Mapping[str, object] | str], timeout: float | None = None
-    ) -> list[asyncio.Future[ResultT]]:
+    ) -> list[asyncio.Future[Answered[ResultT]]]:
         """The future answers of requests, admitted all or none, in the running event loop. Awaiting one raises what it
         met; cancelling it cancels its request. With `timeout` it ends in time, even while its request runs.
 
@@ -123,13 +129,25 @@ class Batcher(Generic[RequestT, ResultT]):
             InputError: the request cannot be answered, with every problem.
         """
         (future,) = self.begin([request], timeout)
-        return await future
+        return (await future).result
 
-    def stream(
-        self, request: RequestT | Mapping[str, object] | str, timeout: float | None = None
-    ) -> AsyncIterator[str]:
+    def begin_run(
+        self, feeds: Feeds, timeout: float | None = None
+    ) -> asyncio.Future[Answered[dict[str, NDArray[np.float32]]]]:
+        """The future outputs of the raw level, see `Session.run`: the arrays run as they are, in their turn.
+
+        Raises:
+            Overloaded, BatcherClosed, BackendError: see `submit`.
+        """
+        mailbox = self._mailboxes.of(asyncio.get_running_loop())
+        (future,), (job,) = mailbox.jobs([feeds], timeout)
+        job.is_raw = True
+        mailbox.watch(future, job, self._enter([job]))
+        return future
+
+    def stream(self, request: RequestT | Mapping[str, object] | str, timeout: float | None = None) -> TextStream:
         """For text generation: the text as it grows, in parts that join to the result's `text`. It is submitted by this
-        call; closing the iterator ends it.
+        call.
 
         Raises:
             InputError: the bundle continues no texts; later, on iteration, the request cannot be answered.
@@ -141,7 +159,7 @@ class Batcher(Generic[RequestT, ResultT]):
         parts, future, job = mailbox.stream(request, timeout)
         lane = self._enter([job])
         mailbox.watch(future, job, lane)
-        return _streamed(parts, future)
+        return TextStream(parts, future)
 
     def swap(self, session: Session[RequestT, ResultT]) -> Future[None]:
         """Answer with another session of the same task from now on. What was submitted before ends with the old one,
@@ -232,15 +250,6 @@ class Batcher(Generic[RequestT, ResultT]):
         close()
 
 
-async def _streamed(parts: asyncio.Queue[str | None], future: asyncio.Future[Any]) -> AsyncIterator[str]:
-    try:
-        while (part := await parts.get()) is not None:
-            yield part
-        await future
-    finally:
-        future.cancel()
-
-
 class _Silent:
     """Nobody is told."""
 
@@ -251,11 +260,11 @@ class _Silent:
     def rejected(self, cause: Rejection, count: int) -> None: ...
 
 
-def _settle(future: Future[Any], result: object, error: BertError | None) -> None:
+def _settle(future: Future[Any], answered: Answered[Any] | None, error: BertError | None) -> None:
     if not future.set_running_or_notify_cancel():
         return  # its caller was faster
-    if error is None:
-        future.set_result(result)
+    if answered is not None:
+        future.set_result(answered.result)
     else:
         future.set_exception(error)
 

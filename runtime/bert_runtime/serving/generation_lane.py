@@ -46,10 +46,12 @@ class GenerationLane(JobLane):
 
     def has_work(self) -> bool:
         """See Lane."""
-        return bool(self._inbox) or (not self._is_running and bool(self._ready or self._growing))
+        return bool(self._inbox or self._raw) or (not self._is_running and bool(self._ready or self._growing))
 
     def take(self, free: int) -> Work:
         """See Lane: requests are encoded at once, so that they can join at the next token."""
+        if self._raw:
+            return self._take_raw()
         if self._inbox:
             return self._take_inbox()
         self._is_running = True

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from bert_runtime.errors import BertError, InputError
+from bert_runtime.serving.answered import Answered
 from bert_runtime.serving.errors import BatcherClosed, DeadlineExceeded
 from bert_runtime.serving.observer import Outcome, RequestRecord
 from bert_runtime.session import Prepared
@@ -23,8 +24,8 @@ class State(Enum):
     DONE = "done"
 
 
-Deliver = Callable[[Any, BertError | None], None]
-"""Takes a request's result, or the error in its place. Called once, by any thread and under no lock."""
+Deliver = Callable[[Answered[Any] | None, BertError | None], None]
+"""Takes a request's answer, or the error in its place. Called once, by any thread and under no lock."""
 
 
 class Job:
@@ -37,6 +38,7 @@ class Job:
         outputs: by row, those that were run.
         is_alone: whether it is tried alone, after a batch that it was in failed.
         is_left: whether its caller waits no more, though it runs.
+        is_raw: whether the request is the inputs of the graph, which run as they are.
         tell: for a text that is streamed: takes each part of it as it grows; else None.
     """
 
@@ -49,6 +51,7 @@ class Job:
         "expires",
         "is_alone",
         "is_left",
+        "is_raw",
         "outputs",
         "prepared",
         "request",
@@ -67,7 +70,7 @@ class Job:
         self.prepared: Prepared[Any] | None = None
         self.outputs: dict[int, Outputs] = {}
         self.tokens = 0
-        self.is_alone = self.is_left = False
+        self.is_alone = self.is_left = self.is_raw = False
         self.tell = tell
         self._deliver = deliver
         self._submitted = time.monotonic()
@@ -97,7 +100,7 @@ class Job:
 
     def deliver(self, result: object, error: BertError | None) -> None:
         """Give the caller what there is."""
-        self._deliver(result, error)
+        self._deliver(None if error else Answered(result, self.tokens), error)
 
     def record(self, error: BertError | None, is_cancelled: bool = False) -> RequestRecord:
         """Its way, once it is over. A step that it never came to took no time."""

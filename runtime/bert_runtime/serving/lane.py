@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from bert_runtime.errors import BertError, item_error
+from bert_runtime.feeds import Feeds
 from bert_runtime.serving.admission import Admission, QueueLimits
 from bert_runtime.serving.job import Job, State
 from bert_runtime.serving.observer import BatchRecord, Observer
@@ -41,11 +42,12 @@ class JobLane:
         self._admission = admission
         self._observer = observer
         self._inbox: dict[Job, None] = {}
+        self._raw: dict[Job, None] = {}
 
     def submit(self, job: Job) -> None:
         """Take a request that was admitted; under the lock."""
         self.outstanding += 1
-        self._inbox[job] = None
+        (self._raw if job.is_raw else self._inbox)[job] = None
         self._crew.wake(self)
 
     def cancel(self, job: Job, error: BertError | None) -> bool:
@@ -96,7 +98,25 @@ class JobLane:
 
     def _abandoned(self) -> list[Job]:
         """Every request that has not begun to run; under the lock."""
-        return list(self._inbox)
+        return [*self._inbox, *self._raw]
+
+    def _take_raw(self) -> Work:
+        job = next(iter(self._raw))
+        del self._raw[job]
+        self._admission.leave()
+        job.started()
+        return functools.partial(self._run_raw, job)
+
+    def _run_raw(self, job: Job) -> None:
+        if job.is_expired():
+            self.finish(job, None, job.deadline_error())
+            return
+        try:
+            outputs = self.session.run(cast(Feeds, job.request))
+        except Exception as error:
+            self.finish(job, None, item_error(error))
+            return
+        self.finish(job, outputs, None)
 
     def _take_inbox(self) -> Work:
         jobs = [self._inbox_next() for _ in range(min(ENCODED_AT_ONCE, len(self._inbox)))]
@@ -134,6 +154,7 @@ class JobLane:
         if job.state is State.WAITING:
             self._admission.leave()
             self._inbox.pop(job, None)
+            self._raw.pop(job, None)
         job.state = State.DONE
 
     def _deliver(self, job: Job, result: object, error: BertError | None) -> None:
@@ -169,13 +190,19 @@ class RowLane(JobLane):
         self._most = limits.batch_tokens
         self._rows = RowQueue(own)
         self._running = 0
+        self._was_raw = False  # arrays and texts take turns
 
     def has_work(self) -> bool:
         """See Lane."""
-        return (bool(self._inbox) and self._wants_more()) or self._can_run()
+        return bool(self._raw) or (bool(self._inbox) and self._wants_more()) or self._can_run()
 
     def take(self, free: int) -> Work:
         """See Lane: first what is there to choose from, then a batch of it."""
+        is_only = not (self._inbox or self._can_run())
+        if self._raw and (is_only or not self._was_raw):
+            self._was_raw = True
+            return self._take_raw()
+        self._was_raw = False
         if self._inbox and self._wants_more():
             return self._take_inbox()
         batch = self._take_batch(free)

@@ -275,3 +275,24 @@ def test_a_session_of_any_mode_can_be_served(opened: Open) -> None:
         with Batcher(session) as batcher:
             assert scores(batcher.submit("a film").result()) == expected
     assert SERVING.thread_layout("cpu").concurrency == 2
+
+
+def test_arrays_of_the_raw_level_run_beside_texts(opened: Open) -> None:
+    session = opened("text-classification")
+    row = session.prepare("a good film").encoded.features[0]
+    feeds = {"input_ids": row.ids[None], "attention_mask": row.mask[None], "token_type_ids": row.type_ids[None]}
+    expected = session.run(feeds)["logits"]
+
+    async def main(batcher: Batcher[Any, Any]) -> None:
+        texts = batcher.begin(["a good film"] * 20)
+        arrays = [batcher.begin_run(feeds) for _ in range(20)]
+        wrong = batcher.begin_run({**feeds, "input_ids": row.ids})
+        for future in arrays:
+            assert (await future).result["logits"] == pytest.approx(expected, abs=1e-6)
+        for text in texts:
+            assert (await text).tokens == row.ids.size
+        with pytest.raises(InputError, match="input_ids is int64 of shape"):
+            await wrong
+
+    with Batcher(opened("text-classification")) as batcher:
+        asyncio.run(main(batcher))
