@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 DEMO := build/demo-qa
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Bytecode comes with the first import of a module: for all of torch's it would take a minute.
-INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,openvino,cli,export,demo]'
-SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export -type f -not -name '*.pyc')
+INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,openvino,cli,serve,export,demo]'
+SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export serving/bert_serve -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 
 CPP := build/cpp

@@ -14,7 +14,7 @@ import pytest
 from bert_runtime.targets import BY_NAME
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("runtime/bert_runtime", "calibration/bert_calibration", "exporter/bert_export")
+PACKAGES = ("runtime/bert_runtime", "calibration/bert_calibration", "exporter/bert_export", "serving/bert_serve")
 OTHER_MEANINGS = {
     ("runtime/bert_runtime/cpus.py", "cpu"): "the cgroup controller",
     ("runtime/bert_runtime/backends/onnxruntime.py", "cpu"): "ONNX Runtime's device of an array",

@@ -198,7 +198,7 @@ class RowLane(JobLane):
 
     def take(self, free: int) -> Work:
         """See Lane: first what is there to choose from, then a batch of it."""
-        is_only = not (self._inbox or self._can_run())
+        is_only = not ((self._inbox and self._wants_more()) or self._can_run())
         if self._raw and (is_only or not self._was_raw):
             self._was_raw = True
             return self._take_raw()

@@ -1,0 +1,117 @@
+"""Several processes on one socket: begun, watched, begun again where one dies, and ended together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from bert_runtime.cli.boundary import DONE, WRONG_INPUT, run_command
+from bert_runtime.cpus import available_cpus
+from bert_serve.options import ServeOptions
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+
+_RESTART_SECONDS = 1.0
+_log = logging.getLogger("bert_serve")
+
+
+def supervise(options: ServeOptions, listening: socket.socket) -> int:
+    """Run `options.workers` processes until a signal ends them; the exit code.
+
+    Each loads its bundles after the fork, for engines have threads. One that cannot load them ends all.
+    """
+    folder = tempfile.mkdtemp(prefix="bert-serve-")
+    os.environ[SHARED] = folder  # before prometheus-client is imported, which each process does by itself
+    threads = options.load.threads or available_cpus()
+    own = replace(options, workers=1, load=replace(options.load, threads=max(1, threads // options.workers)))
+    try:
+        return Supervisor(options.workers, lambda: _work(own, listening), listening.close, Path(folder)).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Supervisor:
+    """The parent of the processes; it answers nothing itself."""
+
+    def __init__(self, count: int, work: Callable[[], int], let_go: Callable[[], None], folder: Path) -> None:
+        """Put it together.
+
+        Args:
+            work: what each process does, until it is told to stop: it returns an exit code.
+            let_go: frees the socket in the parent, which would keep it open after the last process.
+        """
+        self._count = count
+        self._work = work
+        self._let_go = let_go
+        self._folder = folder
+        self._children: dict[int, bool] = {}  # pid -> whether it was among the first
+        self._is_stopping = False
+
+    def run(self) -> int:
+        """Until every process has ended."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._passed_on)
+        for _ in range(self._count):
+            self._start()
+        code = DONE
+        while self._children:
+            pid, status = os.waitpid(-1, 0)
+            is_first = self._children.pop(pid)
+            ended = os.waitstatus_to_exitcode(status)
+            for file in self._folder.glob(f"gauge_live*_{pid}.db"):
+                file.unlink(missing_ok=True)
+            if self._is_stopping:
+                continue
+            if ended == WRONG_INPUT and is_first:
+                code = ended  # it could not begin, and the next could not either
+                self._stop(signal.SIGTERM)
+                continue
+            _log.error("a worker ended", extra={"fields": {"pid": pid, "code": ended}})
+            time.sleep(_RESTART_SECONDS)
+            if not self._is_stopping:
+                self._start(is_first=False)
+        return code
+
+    def _start(self, is_first: bool = True) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            self._children[pid] = is_first
+            return
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are bundles to load again
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
+        code = 70
+        try:
+            code = run_command("bert-serve", lambda _: self._work(), is_process=False)
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+
+    def _passed_on(self, number: int, _frame: FrameType | None) -> None:
+        self._stop(number)
+
+    def _stop(self, number: int) -> None:
+        if number != signal.SIGHUP:
+            self._is_stopping = True
+            self._let_go()
+        for pid in self._children:
+            os.kill(pid, number)
+
+
+def _work(options: ServeOptions, listening: socket.socket) -> int:
+    from bert_serve.server import serve  # noqa: PLC0415 - in its own process
+
+    serve(options, listening)
+    return DONE
