@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 import grimp
 import pytest
 
-PACKAGES = ("bert_runtime", "bert_calibration", "bert_export")
+PACKAGES = ("bert_runtime", "bert_calibration", "bert_export", "bert_serve")
 Graph = Mapping[str, Set[str]]
 
 
@@ -26,7 +26,7 @@ def circles(imports: Graph) -> Iterator[tuple[str, ...]]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_import_is_circular(package: str) -> None:
     graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
-    assert len(graph.modules) > 30
+    assert len(graph.modules) > 20
     assert list(circles({module: graph.find_modules_directly_imported_by(module) for module in graph.modules})) == []
 
 

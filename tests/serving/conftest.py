@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
+from tests.bundles import write_bundle
 from tests.spoilt import spoil
+from tests.without_exporter import skip_without_exporter
 
-from bert_export import bundle_writer
 from bert_runtime import bundle as bundles
 from bert_runtime.tasks.task import HeadSettings
 
@@ -131,6 +130,10 @@ def _keep(running: Running) -> None:
 @pytest.fixture(scope="session")
 def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The golden text classification with the first of its labels alone."""
+    skip_without_exporter()
+    import onnx
+    from onnx import helper, numpy_helper
+
     golden = bundles.read(GOLDEN / "text-classification")
     model = onnx.load(golden.directory / "model.onnx")
     (output,) = model.graph.output
@@ -147,7 +150,7 @@ def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     files: dict[str, bytes | Path] = {file: golden.directory / file for file in golden.manifest.files}
     files["model.onnx"] = model.SerializeToString()
-    return bundle_writer.write(tmp_path_factory.mktemp("served") / "reranker", manifest, files).directory
+    return write_bundle(tmp_path_factory.mktemp("served") / "reranker", manifest, files)
 
 
 @pytest.fixture(scope="session")
