@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], output: Text
         parsed.host,
         parsed.port,
         load=Options(parsed.target, parsed.threads, cache=parsed.cache, encoder=parsed.encoder, mode="serving"),
-        queue=QueueLimits(parsed.queue, parsed.batch_tokens),
+        queue=QueueLimits(parsed.queue, parsed.max_batch_tokens),
         limits=Limits(parsed.max_body, parsed.max_items, parsed.timeout, parsed.body_timeout, parsed.header_timeout),
         workers=parsed.workers,
         connections=parsed.connections,
@@ -127,16 +127,16 @@ def _add_limits(parser: Parser) -> None:
     group.add_argument(
         "--queue",
         type=whole_number,
-        default=queue.requests,
+        default=queue.max_waiting,
         metavar="N",
-        help=f"texts of a model that wait at most; more are refused with 429 (default: {queue.requests})",
+        help=f"texts of a model that wait at most; more are refused with 429 (default: {queue.max_waiting})",
     )
     group.add_argument(
-        "--batch-tokens",
+        "--max-batch-tokens",
         type=whole_number,
-        default=queue.batch_tokens,
+        default=queue.max_batch_tokens,
         metavar="N",
-        help=f"tokens of a batch, padding included (default: {queue.batch_tokens})",
+        help=f"tokens of a batch, padding included (default: {queue.max_batch_tokens})",
     )
     group.add_argument(
         "--timeout", type=number, default=limits.seconds, metavar="SECONDS", help="of a request (default: 30)"

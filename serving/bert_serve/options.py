@@ -122,10 +122,10 @@ class ServeOptions:
         ]
         if not names:
             problems.append("got no bundle, expected one directory at least: bert-serve DIR…")
-        if self.limits.items > self.queue.requests:
+        if self.limits.items > self.queue.max_waiting:
             problems.append(
-                f"limits.items is {self.limits.items} with a queue of {self.queue.requests}, expected at most as many: "
-                "a larger request could never be admitted"
+                f"limits.items is {self.limits.items} with a queue of {self.queue.max_waiting}, expected at most as "
+                "many: a larger request could never be admitted"
             )
         if problems:
             raise InputError(problems)

@@ -19,19 +19,19 @@ class QueueLimits:
     """How much a batcher takes, and how it cuts it.
 
     Attributes:
-        requests: the most that wait for their first run; what comes then is Overloaded. A caller waits for at most so
-            many others: the bound divided by the rate is the longest wait.
-        batch_tokens: the most of a batch, padding included. A CPU is full at about 160 tokens; larger batches lengthen
-            the wait of those that share them.
-        batch_rows: the most rows of a batch, or the fewer that the session takes.
+        max_waiting: the most requests that wait for their first run; what comes then is Overloaded. A caller waits for
+            at most so many others: the longest wait is this number divided by the rate.
+        max_batch_tokens: the most tokens in a batch, padding included. A CPU is full at about 160; larger batches
+            lengthen the wait of those that share them.
+        max_batch_size: the most rows of a batch, or the fewer that the session takes.
 
     Raises:
         InputError: on construction, with every value of a wrong type or out of range.
     """
 
-    requests: Annotated[int, Range(1)] = 256
-    batch_tokens: Annotated[int, Range(1)] = 512
-    batch_rows: Annotated[int, Range(1)] = 64
+    max_waiting: Annotated[int, Range(1)] = 256
+    max_batch_tokens: Annotated[int, Range(1)] = 512
+    max_batch_size: Annotated[int, Range(1)] = 64
 
     def __post_init__(self) -> None:
         problems = settle(self)

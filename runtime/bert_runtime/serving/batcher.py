@@ -63,7 +63,7 @@ class Batcher(Generic[RequestT, ResultT]):
         self._workers = workers or self._own_workers
         assert self._workers is not None  # given or own
         self._crew = self._workers.crew
-        self._admission = Admission(self._limits.requests)
+        self._admission = Admission(self._limits.max_waiting)
         self._mailboxes = Mailboxes()
         self._retired: list[JobLane] = []
         self._is_closed = False

@@ -36,8 +36,8 @@ class GenerationLane(JobLane):
     ) -> None:
         super().__init__(session, crew, admission, observer)
         self._generation = session
-        self._rows = min(limits.batch_rows, session.budget.rows)
-        self._tokens = session.budget.tokens
+        self._rows = min(limits.max_batch_size, session.batch_limits.max_batch_size)
+        self._tokens = session.batch_limits.max_batch_tokens
         self._ready: deque[Job] = deque()
         self._flow = session.flow()
         self._growing: dict[int, tuple[Growth, Job]] = {}

@@ -185,9 +185,9 @@ class RowLane(JobLane):
         limits: QueueLimits,
     ) -> None:
         super().__init__(session, crew, admission, observer)
-        most = min(limits.batch_rows, session.batch_limits.max_batch_size)
-        own = replace(session.batch_limits, max_batch_tokens=limits.batch_tokens, max_batch_size=most)
-        self._most = limits.batch_tokens
+        most = min(limits.max_batch_size, session.batch_limits.max_batch_size)
+        own = replace(session.batch_limits, max_batch_tokens=limits.max_batch_tokens, max_batch_size=most)
+        self._most = limits.max_batch_tokens
         self._rows = RowQueue(own)
         self._running = 0
         self._was_raw = False  # arrays and texts take turns

@@ -104,7 +104,7 @@ def test_a_failing_request_fails_alone(opened: Open) -> None:
 def test_a_full_queue_refuses_at_once_and_all_or_none(opened: Open) -> None:
     session = opened("text-classification")
     engine = gated(session)
-    with Batcher(session, limits=QueueLimits(requests=4)) as batcher:
+    with Batcher(session, limits=QueueLimits(max_waiting=4)) as batcher:
         running = occupied(batcher, engine) + [batcher.submit("a") for _ in range(4)]
         began = time.perf_counter()
         with pytest.raises(Overloaded, match="4 requests are waiting"):
@@ -124,7 +124,7 @@ async def _begin(batcher: Batcher[Any, Any], count: int) -> None:
 def test_a_refusal_takes_no_tenth_of_a_millisecond(opened: Open) -> None:
     session = opened("text-classification")
     engine = gated(session)
-    with Batcher(session, limits=QueueLimits(requests=1)) as batcher:
+    with Batcher(session, limits=QueueLimits(max_waiting=1)) as batcher:
         occupied(batcher, engine)
         batcher.submit("a")
         times = []
@@ -168,7 +168,7 @@ def test_a_cancelled_task_frees_its_place(opened: Open) -> None:
         engine.gate.set()
         wait(running)
 
-    with Batcher(session, limits=QueueLimits(requests=8)) as batcher:
+    with Batcher(session, limits=QueueLimits(max_waiting=8)) as batcher:
         asyncio.run(main())
 
 

@@ -76,7 +76,7 @@ class Served:
         self.observer = Counting()
         self.workers = Workers(3)
         self.batcher: Batcher[Any, Any] = Batcher(
-            load(bundle, options=SERVING), self.workers, QueueLimits(requests=30, batch_tokens=64), self.observer
+            load(bundle, options=SERVING), self.workers, QueueLimits(max_waiting=30, max_batch_tokens=64), self.observer
         )
         self._right: dict[str, Right] = {}
 
@@ -246,7 +246,7 @@ def test_a_long_context_and_short_questions_share_the_threads() -> None:
     serial = load(bundle, options=SERVING)
     requests = [{"question": "the film", "context": "a good film the bad " * n} for n in (1, 200, 2, 40, 1)] * 4
     expected = [serial(request) for request in requests]
-    with Batcher(load(bundle, options=SERVING), limits=QueueLimits(batch_tokens=64)) as batcher:
+    with Batcher(load(bundle, options=SERVING), limits=QueueLimits(max_batch_tokens=64)) as batcher:
         futures = [batcher.submit(request) for request in requests]
         for future, own in zip(futures, expected, strict=True):
             got = future.result(60)

@@ -31,7 +31,7 @@ def serial() -> Iterator[GenerationSession]:
 
 @pytest.fixture(scope="module")
 def batcher() -> Iterator[Batcher[Any, Any]]:
-    with Batcher(load(BUNDLE, options=SERVING), limits=QueueLimits(batch_rows=6)) as made:
+    with Batcher(load(BUNDLE, options=SERVING), limits=QueueLimits(max_batch_size=6)) as made:
         yield made
 
 
@@ -68,7 +68,7 @@ def test_each_text_is_the_one_that_grows_alone(
 def test_a_decoder_that_reads_sources_has_each_text_its_own(opened: Open) -> None:
     session = opened("text-generation-from-source")
     examples = [dict(request) for request in _requests_with_sources(session)]
-    with Batcher(opened("text-generation-from-source"), limits=QueueLimits(batch_rows=5)) as batcher:
+    with Batcher(opened("text-generation-from-source"), limits=QueueLimits(max_batch_size=5)) as batcher:
         futures = []
         for request in examples * 4:
             futures.append(batcher.submit(request))
@@ -81,8 +81,8 @@ def _requests_with_sources(session: Any) -> Iterator[dict[str, Any]]:
     width = session.manifest.sizes["hidden"]
     for n in (1, 3, 6):
         hidden = [[((i * 7 + k * n) % 5) / 2 - 1 for k in range(width)] for i in range(n)]
-        yield {"prompt": "a film", "max_new_tokens": 3 + n, "source": {"hidden": hidden}}
-        yield {"prompt": "the", "max_new_tokens": 9, "num_beams": 2, "source": {"hidden": hidden}}
+        yield {"prompt": "a film", "max_new_tokens": 3 + n, "encoder_text": {"hidden": hidden}}
+        yield {"prompt": "the", "max_new_tokens": 9, "num_beams": 2, "encoder_text": {"hidden": hidden}}
 
 
 async def _joined(batcher: Batcher[Any, Any], request: dict[str, Any]) -> str:
