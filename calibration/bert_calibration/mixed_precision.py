@@ -43,7 +43,7 @@ class SearchConstraints:
 
 
 class Measures(Protocol):
-    """What a plan is worth, measured on the graph that it makes."""
+    """The accuracy of a configuration, measured on the graph that it makes."""
 
     def drop(self, plan: Plan) -> Drop:
         """How much of the task's metric (or of the agreement with fp32) the plan loses."""

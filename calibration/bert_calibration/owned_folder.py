@@ -17,7 +17,7 @@ PREFIX, SUFFIX = "bert-export-", ".tmp"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder in the system's temporary directory that nobody else may read.
+    """A folder in the system's temporary directory that no other user may read.
 
     Raises:
         OSError: it cannot be made.
@@ -30,7 +30,7 @@ def scratch_folder() -> Iterator[Path]:
 def owned_folder(parent: Path, prefix: str, suffix: str, mode: int = 0o777) -> Iterator[Path]:
     """A new folder in `parent`; gone at the end unless it was renamed. What killed processes left is cleared first.
 
-    Its owner holds a lock on it, which ends with the process: whoever gets the lock has found a leftover.
+    Its owner holds a lock on it until the process ends. A folder whose lock is free is a leftover.
 
     Args:
         parent: the folder above it.

@@ -226,7 +226,7 @@ class _ArtefactBuilder:
                     each.close()
 
     def texts(self) -> list[Feeds]:
-        """The graph's inputs for the task's examples; a cache is empty, and what an encoder says is random."""
+        """The graph's inputs for the task's examples; a cache is empty, and encoder states are random."""
         sizes, random = {"batch": 1, "past": 0, "source": 12, **self._reference.cache_sizes}, np.random.default_rng(0)
         found: list[Feeds] = []
         for row in self._example_rows():

@@ -40,7 +40,7 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
         from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
 
         return requantize(options, stages)
-    from bert_export.pipeline import export_checkpoint  # noqa: PLC0415 - torch: wrong options are told without it
+    from bert_export.pipeline import export_checkpoint  # noqa: PLC0415 - torch: wrong options are an error without it
 
     return export_checkpoint(options, stages)
 

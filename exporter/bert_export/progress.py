@@ -1,4 +1,4 @@
-"""What an export tells while it works: the stages on a terminal, nothing elsewhere, and the time of each either way."""
+"""The progress of an export: the stages on a terminal, nothing elsewhere, and the time of each either way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str, detail: str = "") -> Iterator[None]:
-        """Run one stage under its name; the same name again adds up. `detail` says on what, to who watches."""
+        """Run one stage under its name; the same name again adds up. `detail` names the object for the progress
+        line."""
         began = time.perf_counter()
         with self._spinner(f"{name} {detail}" if detail else name):
             yield

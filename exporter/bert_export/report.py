@@ -1,4 +1,4 @@
-"""What an export tells: one report for each artefact, and one for the whole. No torch here."""
+"""The report of an export: one report for each artefact, and one for the whole. No torch here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ArtefactReport:
         return () if self.parity is None else self.parity.checks
 
     def to_manifest(self) -> dict[str, Any]:
-        """What a bundle says under `verification`; quantisation is told under `quality`, a profile in its own file."""
+        """The bundle's `verification`; quantisation stands under `quality`, a profile in its own file."""
         absent = {"int8", "profile"} | (set() if self.sequence_packing else {"sequence_packing"})
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
 

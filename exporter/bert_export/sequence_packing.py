@@ -59,7 +59,7 @@ class SharedRowsReport:
 
     def __str__(self) -> str:
         return (
-            f"{self.texts} texts in {self.rows} shared rows: largest difference from rows of their own "
+            f"{self.texts} texts in {self.rows} packed rows: largest difference from rows of their own "
             f"{self.max_difference:.1e}, tolerance {self.tolerance:.1e}: passed"
         )
 
@@ -74,8 +74,9 @@ class Shared:
 
 
 def pack_sequences_of(baseline: BaselineArtefact) -> Shared | None:
-    """Write the graph for shared rows beside the artefact's own, with the same weights, and compare their answers; None
-    for a target that gains nothing, and a task without such a graph.
+    """Write the graph for sequence packing beside the artefact's own, with the same weights, and compare their answers.
+
+    None for a target that is no faster with it, and for a task without such a graph.
 
     Raises:
         GateError: an attention does not keep texts apart, or a text is answered otherwise than alone.

@@ -21,7 +21,7 @@ SIZES = {"batch": 2, "choices": 3, "sequence": 6, "masks": 4, "past": 5, "total"
 """What is traced. All differ and none is 1, which torch would take for a constant or for the same axis."""
 
 FOUND = ("total", "sources")
-"""Axes that depend on others, as sum or as divisor: torch finds that out itself, and has no way to be told."""
+"""Axes that depend on others, as sum or as divisor: torch derives that itself, and has no option for it."""
 
 
 def trace(module: Traceable, opset: int = OPSET) -> ir.Model:

@@ -90,7 +90,7 @@ class Line:
 
 
 def bench(bundle: Bundle, plan: Plan, skipped: Callable[[str], None]) -> Iterator[Line]:
-    """The lines as they are measured; what cannot be is told to `skipped`.
+    """The lines as they are measured; `skipped` is called with the reason for each that cannot be.
 
     Raises:
         BackendError: nothing of the bundle runs here, or not the target that was named.
@@ -111,7 +111,7 @@ def bench(bundle: Bundle, plan: Plan, skipped: Callable[[str], None]) -> Iterato
 def _sessions(
     stack: contextlib.ExitStack, bundle: Bundle, plan: Plan, how: tuple[str, Callable[[str], None]]
 ) -> dict[str, Session[Any, Any]]:
-    """Artefact -> its session in a mode, closed by `stack`; why there is none is told."""
+    """Artefact -> its session in a mode, closed by `stack`; `skipped` is called with the reason where there is none."""
     mode, skipped = how
     found: dict[str, Session[Any, Any]] = {}
     artefacts = {target: held.artefact for target, held in bundle.manifest.by_target.items()}

@@ -1,8 +1,8 @@
 """Which requests of a stream are answered together, before more of it is read.
 
-Reading far ahead makes full batches of similar length, and lets whoever asks one thing at a time wait. So a chunk ends
-where the source is slow, and the first chunk of a source that may be slow is small. That takes no thread, and bulk work
-pays with one small batch at its beginning.
+Reading far ahead makes full batches of similar length, but delays a caller who sends one request at a time. A chunk
+therefore ends where the source is slow, and the first chunk of a source that may be slow is small. This needs no
+thread. Bulk work pays with one small batch at its beginning.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def read_chunks(
 ) -> Iterator[Chunk[ItemT]]:
     """The stream, prepared, in parts that are answered together; each is read when it is asked for.
 
-    Who gives a list or a tuple has every request already, and a source that pauses says when the next may be long in
-    coming: the time that these take ends no chunk.
+    A list or a tuple holds every request already, and a source that pauses says so itself. The time that either takes
+    ends no chunk.
     """
     requests, first = iter(source), 0
     is_timed = not isinstance(source, list | tuple)

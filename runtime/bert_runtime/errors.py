@@ -17,7 +17,7 @@ class BundleError(BertError):
 
 
 class ItemError(BertError):
-    """What one item of a stream may meet: why it has no answer, with every problem, and its place in the stream.
+    """An error of one item of a stream: why it has no answer, with every problem, and its place in the stream.
 
     Attributes:
         problems: one sentence for each problem.

@@ -177,7 +177,7 @@ def _mapping_mistakes(name: str, value: object, parts: tuple[Any, ...]) -> list[
 
 def _kind_mistakes(name: str, value: object, kind: type) -> list[str]:
     """What is wrong where the type is an ordinary class."""
-    # A bool is an int to Python, and a mistake to whoever wrote `"top_k": true`.
+    # A bool is an int in Python, but `"top_k": true` is a mistake.
     right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if not right:
         make = f": make one with {kind.__name__}(…)" if dataclasses.is_dataclass(kind) else ""

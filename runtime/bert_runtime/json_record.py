@@ -11,8 +11,8 @@ _MISSING = object()
 
 
 class Record:
-    """One object at `path`. After a problem a reader returns a placeholder: whoever made `problems` must look at it
-    before using what was read."""
+    """One object at `path`. After a problem a reader returns a placeholder: the caller must check `problems` before it
+    uses a value."""
 
     def __init__(self, value: object, path: str, problems: list[str]) -> None:
         self.path = path

@@ -59,10 +59,10 @@ class Options:
         threads: the CPUs to use; None takes those that affinity and cgroup leave this process.
         batch_limits: the size of the batches that `predict` makes.
         cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
-            None keeps nothing. What lies there is loaded without a check: let nobody else write to it.
+            None keeps nothing. Its files are loaded without a check: let no other user write to it.
         encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
             `auto` does. Without it, requests bring EncoderStates.
-        gpu: what engines on a GPU are told.
+        gpu: options of engines on a GPU.
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
             soon done, and where the artefact has a graph for it texts share rows; serving: several threads call the

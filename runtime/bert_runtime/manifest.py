@@ -58,7 +58,7 @@ class Artefact:
 
     @property
     def graphs(self) -> tuple[Graph, ...]:
-        """The artefact's own graph, and those of the source and of shared rows where there are any."""
+        """The artefact's own graph, and those of the source and of sequence packing where there are any."""
         own = Graph(self.file, self.data, self.inputs, self.outputs)
         return (own, *(graph for graph in (self.cross_kv_graph, self.sequence_packing) if graph is not None))
 
@@ -74,7 +74,7 @@ class Artefact:
 
     @property
     def packed_artefact(self) -> Artefact | None:
-        """The graph of shared rows as an artefact of its own, for an engine to load."""
+        """The graph for sequence packing as an artefact of its own, for an engine to load."""
         return None if self.sequence_packing is None else self._of(self.sequence_packing)
 
     def _of(self, graph: Graph) -> Artefact:

@@ -129,7 +129,7 @@ class Model:
 def _tried(
     run: Callable[[], Iterable[tuple[int, Outputs]]], rows: Iterable[int]
 ) -> list[tuple[int, Outputs | ItemError]]:
-    """A batch's outputs by row, or for each of its rows what it met."""
+    """A batch's outputs by row, or the error of the batch for each of its rows."""
     try:
         return [*run()]
     except Exception as error:

@@ -1,6 +1,6 @@
 """The process that threads belong to: a fork copies the memory of an engine, and none of its threads.
 
-Who asked such a copy would wait for ever, and so would who freed it. Python's own `os.fork`, and with it gunicorn's
+A call of such a copy would wait for ever, and so would freeing it. Python's own `os.fork`, and with it gunicorn's
 `--preload` and multiprocessing's `fork`, make such copies of whatever was loaded before.
 """
 
@@ -51,7 +51,7 @@ class Process:
             self._kept.clear()
 
     def _abandon(self) -> None:
-        """In a forked process: a reference that nobody holds keeps each thing beyond the end of the interpreter."""
+        """In a forked process: one reference more keeps each object beyond the end of the interpreter."""
         for thing in self._kept:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 

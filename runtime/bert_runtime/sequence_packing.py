@@ -1,8 +1,8 @@
 """Several texts in a row: sequence packing, and the way there and back.
 
 A row of a batch holds texts one after another, each of which attends to itself alone (Krell et al. 2021, "Efficient
-sequence packing without cross-contamination"). Hardly anything is padding then, and all batches have nearly the same
-number of tokens, whatever the lengths of the texts: an engine that prepares itself for each number of tokens meets few.
+sequence packing without cross-contamination"). There is hardly any padding, and all batches have nearly the same number
+of tokens, whatever the lengths of the texts. An engine that compiles each new number of tokens compiles few.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def plan_packed(features: Sequence[Features], limits: BatchLimits) -> list[list[
     """Indices of `features` as rows, and these in batches within `limits`, the widest first; a row that exceeds the
     limits alone is its own batch. `limits.max_batch_size` counts rows, and `limits.max_padding` does not matter.
 
-    Where shapes are to be few, a batch of what is left has as many rows as a power of two, some of nothing.
+    If `limits` asks for few shapes, the last batch has a power of two of rows, some of them without a text.
     """
     lengths = [len(row.ids) for row in features]
     rows = fill(lengths, min(WIDTH, limits.max_batch_tokens))
@@ -98,11 +98,11 @@ def fullest(rows: Sequence[Row], features: Sequence[Features]) -> int:
 def pack(
     rows: Sequence[Row], features: Sequence[Features], pad_id: int, inputs: Sequence[TensorSpec], least: int = 0
 ) -> tuple[dict[str, IntArray], dict[int, Segment]]:
-    """The inputs of the graph for shared rows, int64 of (batch, sequence) and padded to `least` tokens if no row has as
-    many, and where each text stands.
+    """The inputs of the graph for sequence packing, and where each text stands.
 
-    `positions`, (batch, texts) or (batch, masks), has as many columns as a power of two, at the least; those that stand
-    for nothing are 0.
+    The inputs are int64 of (batch, sequence), padded to `least` tokens if no row has as many.
+
+    `positions`, (batch, texts) or (batch, masks), has at least a power of two of columns; unused entries are 0.
     """
     segments = {i: segment for n, row in enumerate(rows) for i, segment in _segments(n, row, features)}
     shape = len(rows), max(least, fullest(rows, features))

@@ -89,7 +89,8 @@ class Session(Model, Generic[RequestT, ResultT]):
         A request that has no answer takes no other with it. Its error names its index: with `errors="return"` it stands
         in the answer's place; with `errors="raise"` every answer before it comes first, then it is raised. It is an
         InputError: the request cannot be answered; a BackendError: the engine fails on it, or gives it numbers that are
-        not finite; or an InternalError. What a batch meets is blamed on no request before it was tried again alone.
+        not finite; or an InternalError. When a batch fails, each of its requests is tried again alone, and only those
+        that fail alone have an error.
 
         The first request is answered before the next is read, in throughput mode as many as run at once; and when a
         source takes longer than `BatchLimits.max_wait`, what it gave is answered. It is read in the caller's thread:
@@ -201,7 +202,7 @@ class Session(Model, Generic[RequestT, ResultT]):
         return self._head.decode(request, encoded, [found[i] for i in range(len(rows))])
 
     def _decoded(self, items: Sequence[tuple[RequestT, Encoded]]) -> Iterable[ResultT | ItemError]:
-        """Each request's answer, or what it met together with others."""
+        """Each request's answer, or the error of its batch."""
         rows = [row for _, encoded in items for row in encoded.features]
         try:
             outputs = self._tried(rows, self._fetch)
@@ -229,7 +230,7 @@ class Session(Model, Generic[RequestT, ResultT]):
         yield from (answers.get(n, lost) for n in range(len(items)))
 
     def _decode(self, item: tuple[RequestT, Encoded], outputs: Sequence[Outputs | ItemError]) -> ResultT | ItemError:
-        """What a request's rows say, or what the first of them met."""
+        """The decoded outputs of a request's rows, or the error of the first row that has one."""
         found = [own for own in outputs if not isinstance(own, ItemError)]
         if len(found) < len(outputs):
             return next(own for own in outputs if isinstance(own, ItemError))

@@ -95,7 +95,7 @@ def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[
 
 
 def _sequence_packing_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
-    """A graph for shared rows where the task has none."""
+    """A graph for sequence packing where the task has none."""
     for i, artefact in enumerate(manifest.artefacts):
         if artefact.sequence_packing is not None and (task.sequence_packing is None or artefact.plain):
             whose = f"{task.name}{' (plain)' if artefact.plain else ''}"

@@ -30,8 +30,8 @@ BUNDLES = [
     "text-classification-tokenizer-settings",
 ]
 """The golden bundles: one of each head, a decoder that reads an encoder, whose requests bring the states, one with two
-artefacts for one target, one with a graph for shared rows, which the C++ runtime has no use for, and one with all the
-settings of a tokenizer."""
+artefacts for one target, one with a graph for sequence packing, which the C++ runtime does not run, and one with all
+the settings of a tokenizer."""
 
 ELSEWHERE = (
     "bert-run: warning: the bundle holds only openvino; its openvino file runs on ONNX Runtime's CPU provider here, "

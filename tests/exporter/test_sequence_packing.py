@@ -1,4 +1,4 @@
-"""An artefact for OpenVINO comes with a graph for shared rows, in every precision, or the export fails."""
+"""An artefact for OpenVINO comes with a graph for sequence packing, in every precision, or the export fails."""
 
 from __future__ import annotations
 

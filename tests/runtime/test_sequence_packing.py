@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bert_runtime.backends.openvino import is_installed
@@ -42,6 +42,7 @@ def room(length: int, least: int = WIDTH) -> int:
     return length if length <= least else next(least * 2**n for n in range(12) if least * 2**n >= length)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(lengths, st.sampled_from([32, WIDTH]))
 def test_every_text_is_in_one_row_which_has_room_for_all_of_its_own(found: list[int], least: int) -> None:
     rows = fill(found, least)

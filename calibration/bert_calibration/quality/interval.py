@@ -1,4 +1,4 @@
-"""Intervals that claim no more than the number of samples allows: none of them has no width.
+"""Confidence intervals that claim no more than the number of samples allows: the width is never 0.
 
 A share of successes has the exact interval of Clopper and Pearson (Biometrika 26, 1934), whose coverage is never below
 what it says. With no failure in n samples its bound is the rule of three: up to about 3 / n of all texts may fail, and

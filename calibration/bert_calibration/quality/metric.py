@@ -155,7 +155,7 @@ def mean(rows: Rows) -> float:
 
 
 def ratio(rows: Rows) -> float:
-    """The sum of the first column over that of the second; 0 for nothing of nothing."""
+    """The sum of the first column over that of the second; 0 where both are 0."""
     part, whole = rows.sum(axis=0).tolist()
     return part / whole if whole else 0.0
 

@@ -30,6 +30,6 @@ def load(
     """
     findings = Findings()
     places = locate_all(source, findings)
-    from bert_export.checkpoint.read import read  # noqa: PLC0415 - torch: a wrong path is told without it
+    from bert_export.checkpoint.read import read  # noqa: PLC0415 - torch: a wrong path is an error without it
 
     return read(places, task, options or LoadOptions(), tasks, findings)

@@ -76,7 +76,7 @@ def _usual(problem_type: str, labels: int) -> str:
 
 
 def _given(raw: Mapping[str, Any], findings: Findings) -> Iterator[tuple[str, str]]:
-    """(activation, who says so), what goes first first; a value of another kind is a problem."""
+    """(activation, the key that names it), by precedence; a value of another kind is a problem."""
     sentence = raw.get("sentence_transformers")
     if not isinstance(sentence, dict | None):
         findings.problems.append(f"sentence_transformers in config.json is {sentence!r:.80}, expected an object")

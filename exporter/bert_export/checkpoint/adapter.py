@@ -102,5 +102,5 @@ def with_head_of(adapter: Adapter, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last(name: str) -> str:
-    """A hub id's or a path's last part: paths of other machines are nobody's business."""
+    """A hub id's or a path's last part: paths of other machines stay out of the bundle."""
     return name.rstrip("/\\").replace("\\", "/").rpartition("/")[2].lower()

@@ -15,7 +15,7 @@ from bert_export.errors import CheckpointError
 MAX_JSON = 256 * 2**20
 REASON = 400  # characters of another library's message
 SHOWN = 20
-"""How many problems are told in words."""
+"""How many problems an error lists."""
 
 
 class StoppedError(CheckpointError):
@@ -28,7 +28,7 @@ class Findings:
 
     Attributes:
         problems: sentences that stop the load.
-        notes: sentences for the person who exports.
+        notes: sentences for the user.
         read: file of the checkpoint -> the keys that the bundle carries of it; see `bert_export.checkpoint.keys`.
     """
 

@@ -18,7 +18,7 @@ SEED = 0  # of weights that --allow-random-head permits
 
 
 def load_base(folder: Path, model_class: str, config: BertConfig) -> tuple[PreTrainedModel, Loaded]:
-    """The class named `model_class` with the weights of `folder`, and what transformers says about them.
+    """The class named `model_class` with the weights of `folder`, and what transformers reports about them.
 
     Raises:
         CheckpointError: transformers cannot build the model or read the weights.

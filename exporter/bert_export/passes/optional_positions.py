@@ -1,7 +1,7 @@
 """An input that may be left out: without `positions` the same file answers for every token, as transformers does.
 
-In ONNX an initializer that is also an input is its default value (IR version 4 and later). Whoever knows only the
-signature of transformers, Optimum for one, calls the graph with three inputs and gets logits for the whole sequence.
+In ONNX an initializer that is also an input is its default value (IR version 4 and later). A caller that knows only the
+signature of transformers, such as Optimum, gives three inputs and gets logits for the whole sequence.
 """
 
 from __future__ import annotations

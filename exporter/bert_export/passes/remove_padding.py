@@ -96,7 +96,7 @@ def _treats_tokens_alone(node: ir.Node, known: Collection[ir.Value | None], leng
 
 
 def _restore(graph: ir.Graph, region: list[ir.Node], offsets: ir.Value) -> None:
-    """Give whole rows to who reads a packed value from outside; the others' values have one axis less from now on."""
+    """Restore padded rows for readers outside the region; values inside it have one axis less from now on."""
     inside = set(region)
     for value in [value for node in region for value in node.outputs]:
         outside = [(reader, index) for reader, index in value.uses() if reader not in inside]

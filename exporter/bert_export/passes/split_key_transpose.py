@@ -1,8 +1,8 @@
-"""The keys' way into attention in two transpositions, for OpenVINO alone.
+"""The transposition of attention's keys in two steps, for OpenVINO alone.
 
-It moves (batch, tokens, heads, width) to (batch, heads, width, tokens) number by number before its kernel for attention
-begins. Of two steps it copies whole rows in the first, and reads the second inside the kernel: 3% to 8% less time for
-BERT-base in every precision (docs/decisions/int8-openvino.md).
+OpenVINO transposes (batch, tokens, heads, width) to (batch, heads, width, tokens) element by element before its
+attention kernel. In two steps, it copies whole rows in the first and fuses the second into the kernel: 3% to 8% less
+time for BERT-base in every precision (docs/decisions/int8-openvino.md).
 """
 
 from __future__ import annotations

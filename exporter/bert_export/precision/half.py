@@ -88,7 +88,7 @@ def _check_range(nodes: list[ir.Node]) -> None:
 
 
 def _narrow_weights(narrow: list[ir.Node]) -> None:
-    """Store the weights of `narrow` nodes in half precision; who else reads one gets it converted back."""
+    """Store the weights of `narrow` nodes in half precision; a Cast gives other readers single precision."""
     for value in dict.fromkeys(value for node in narrow for value in single_values(node.inputs)):
         weight = array(value)
         if weight is None or not value.is_initializer() or value.is_graph_input():

@@ -1,1 +1,1 @@
-"""TensorRT, which compiles a graph for a range of shapes: the range, the forms it is told in, and the compilation."""
+"""TensorRT, which builds an engine for a range of shapes: the profile, its file, and the build."""

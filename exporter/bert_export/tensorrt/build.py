@@ -1,6 +1,6 @@
 """Parsing and building a graph with TensorRT's Python API: TensorRT 10.12 and later, 11, or TensorRT for RTX.
 
-All three have the same API, so that the offline gate and `--build-engine` take one way. The package is an argument:
+All three have the same API, so that the offline gate and `--build-engine` share this code. The package is an argument:
 which of them is installed is the caller's business. Every network is strongly typed: the types of the graph are kept.
 """
 
@@ -19,7 +19,7 @@ SHOWN = 8
 """How many of TensorRT's messages an error tells."""
 
 NOISE = ("catchCudaError", "Begin node", "End node", "Cuda Runtime", "While parsing node")
-"""What TensorRT says beside the reason: the node again, and that there is no GPU, which nobody claimed."""
+"""Messages of TensorRT that do not name the reason: the node again, and that there is no GPU."""
 
 IGNORED = ("UINT8",)
 """Warnings that mean another answer: TensorRT takes unsigned integers for signed ones, and says so only here."""

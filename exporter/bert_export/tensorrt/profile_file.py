@@ -48,7 +48,7 @@ def onnxruntime_options(shapes: Mapping[str, Shapes]) -> dict[str, str]:
 def trtexec_line(file: str, shapes: Mapping[str, Shapes]) -> str:
     """The command that builds the engine, to be run in the bundle's directory.
 
-    TensorRT 11 knows strongly typed networks only and takes `--stronglyTyped` for granted; 10 has to be told.
+    TensorRT 11 has strongly typed networks only; TensorRT 10 needs `--stronglyTyped`.
     """
     plan = f"{file.removesuffix('.onnx')}.plan"
     flags = [f"--{point}Shapes={_told(shapes, point)}" for point in POINTS]

@@ -1,4 +1,5 @@
-"""Who wins: the fastest, unless a more exact or simpler one is as fast as far as this machine can tell.
+"""Which candidate is chosen: the fastest, unless a more exact or simpler one is as fast as far as this machine can
+tell.
 
 Noise is what the rounds themselves say: the quartiles of ratios that were taken round by round. All rules are about
 numbers alone.
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from bert_export.tuning.spread import Spread
 
 WORTH = 1.03
-"""What is no more than 3% faster is not worth fewer digits, a package more, or an option that has to be remembered."""
+"""A candidate must be more than 3% faster to justify lower precision, another package, or an option that the user must
+set."""
 
 FINALISTS = 4
 """So many at most are loaded at the same time."""

@@ -1,4 +1,5 @@
-"""What a trial of all tells: the machine, the work, every line of the table, and how to load the winner."""
+"""The report of a trial of all candidates: the machine, the work, every line of the table, and how to load the
+winner."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class DecodingComparison:
         tested: an artefact with a cache.
         reference: torch, which is asked without a cache.
         judge: how far an output may be.
-        problems: what differs, in words.
+        problems: a sentence on what differs.
     """
 
     tested: ArtefactUnderTest

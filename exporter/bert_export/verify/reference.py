@@ -112,7 +112,7 @@ class RememberingReference(Reference):
         return cls(checkpoint.model, checkpoint.task, checkpoint.settings, plain)
 
     def run(self, feeds: Mapping[str, IntArray]) -> dict[str, NDArray[np.float32]]:
-        """See Reference; nobody may write into what is given."""
+        """See Reference; the arrays must not be written to."""
         asked = _digest(feeds)
         if asked in self._answers:
             return self._answers[asked]

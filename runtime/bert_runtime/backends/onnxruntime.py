@@ -156,7 +156,7 @@ class OnnxRuntimeEngine(OrtEngine):
         onnxruntime = import_onnxruntime()
         provider = "CPUExecutionProvider"
         options = session_options(onnxruntime, threads, spins)
-        options.enable_mem_pattern = False  # it keeps a block for each shape it has met, and batches have many
+        options.enable_mem_pattern = False  # it keeps a block of memory for each shape, and batches have many
         try:
             session = onnxruntime.InferenceSession(str(model), options, providers=[provider])
         except Exception as error:  # onnxruntime's own exceptions have no public common class but Exception

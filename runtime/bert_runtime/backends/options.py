@@ -17,7 +17,7 @@ ARENAS: tuple[Arena, ...] = get_args(Arena)
 
 @dataclass(frozen=True)
 class GpuOptions:
-    """What engines on a GPU are told; the others take no notice.
+    """Options of engines on a GPU; other engines ignore them.
 
     Attributes:
         device: CUDA's number of the GPU, among those that CUDA_VISIBLE_DEVICES leaves.

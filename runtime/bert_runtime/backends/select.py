@@ -68,7 +68,7 @@ def select(manifest: Manifest, target: str) -> Choice:
 
 
 def decide(manifest: Manifest, target: str, system: System) -> Choice:
-    """The artefact for `target`; `auto` takes the best that runs on the machine, and tells of a better one.
+    """The artefact for `target`; `auto` takes the best that runs on the machine, and warns if a better one does not.
 
     `auto` tries tensorrt, then cuda, each with its own artefact, then the CPU's: the fastest precision, of equal
     precisions openvino, cpu, portable.
@@ -138,7 +138,7 @@ def _best(manifest: Manifest, system: System) -> Choice:
     """The best artefact for the CPU, or the first one where none is for the CPU."""
     on_cpu = [held.artefact for target, held in manifest.by_target.items() if not BY_NAME[target].is_on_gpu]
     ranked = sorted(on_cpu, key=_rank)
-    # ONNX Runtime's absence is an error of its own, told when the engine starts.
+    # If ONNX Runtime is missing, the engine's start raises an error of its own.
     missing = [each for each in ranked if _other_engine(each) and missing_requirements(system, each.target)]
     present = [artefact for artefact in ranked if artefact not in missing]
     install = f"run `pip install 'bert-export[{BY_NAME[missing[0].target].extra}]'`" if missing else ""

@@ -78,7 +78,7 @@ def _run(name: str, body: Body, *, is_process: bool, failures: tuple[type[BertEr
 
 
 def tell(name: str, message: str) -> None:
-    """A line on standard error; where nobody can read it, the work goes on."""
+    """A line on standard error; if that is closed, the command continues."""
     try:
         print(f"{name}: {printable(message)}", file=sys.stderr, flush=True)
     except OSError:
@@ -109,7 +109,7 @@ def _signals(is_process: bool, received: list[int]) -> Iterator[None]:
         received.append(number)
         raise _Stopped
 
-    usual = (signal.SIG_DFL, signal.default_int_handler)  # whoever ignores a signal, as nohup does, goes on doing so
+    usual = (signal.SIG_DFL, signal.default_int_handler)  # an ignored signal, as under nohup, stays ignored
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
         with contextlib.suppress(ValueError):  # a thread that is not the main one has no signals

@@ -213,7 +213,7 @@ def _files(parsed: argparse.Namespace) -> Files | None:
 
 
 def _mode(parsed: argparse.Namespace, task: Task[Any, Any, Any]) -> str:
-    """What `--mode auto` means here: a file is bulk work; who writes into a pipe waits for the answers."""
+    """What `--mode auto` means here: throughput for a file; latency for a pipe, whose writer waits for each answer."""
     if parsed.mode != "auto":
         return str(parsed.mode)
     return "throughput" if parsed.input not in (None, "-") and not task.is_autoregressive else "latency"

@@ -1,4 +1,4 @@
-"""An output file: nobody sees it before it is whole, and no two processes write into one."""
+"""An output file: it appears under its name when it is whole, and no two processes write into one."""
 
 from __future__ import annotations
 

@@ -31,4 +31,4 @@ def progress(source: str) -> Iterator[Progress]:
 
 
 def _nothing(_lines: int, _position: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""

@@ -44,7 +44,7 @@ def _stream(session: GenerationSession, fields: Mapping[str, object], output: Te
     request = session.task.request.from_record(fields)
     if not is_single(request):
         return False
-    parts = session.stream(request)  # a request that cannot be answered is told before anything is printed
+    parts = session.stream(request)  # a request that cannot be answered raises before anything is printed
     print(printable(request.prompt), end="", flush=True, file=output)
     for part in parts:
         print(printable(part), end="", flush=True, file=output)

@@ -58,7 +58,7 @@ class Decoder:
     def step(self, tokens: IntArray, sources: IntArray) -> FloatArray:
         """Read one more token a row, int64 of (rows,): logits of (rows, vocabulary).
 
-        Row i goes on from row `sources[i]` of the run before; rows that none goes on from leave the batch.
+        Row i continues row `sources[i]` of the run before; rows that no row continues leave the batch.
 
         Raises:
             BackendError: see `prefill`.

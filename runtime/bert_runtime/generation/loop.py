@@ -19,7 +19,7 @@ def start(prompt: Prompt, settings: GenerationSettings) -> Search:
 
 
 def run(decoder: Decoder, prompts: Sequence[Prompt], searches: Sequence[Search], pad_id: int) -> Iterator[None]:
-    """Take the searches to their ends together; yields whenever each that goes on has chosen its next tokens.
+    """Run all searches to their ends together; yields after each step, when every active search has its next tokens.
 
     Raises:
         BackendError: the engine failed.

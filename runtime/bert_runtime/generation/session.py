@@ -154,7 +154,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         search, told = loop.start(prompt, request), ""
         for _ in self._run([request], [prompt], [search]):
             text = self._texts.continued(prompt, search.continuations()[0].ids)
-            # A tokenizer's decoder may rewrite the end of a text; what was told cannot be taken back.
+            # A tokenizer's decoder may rewrite the end of a text, but a part that was yielded stays.
             if text.startswith(told) and len(text) > len(told):
                 yield text[len(told) :]
                 told = text
@@ -176,7 +176,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
     def _decoded(
         self, items: Sequence[tuple[TextGenerationRequest, Encoded]]
     ) -> list[TextGenerationResult | ItemError]:
-        """Each request's answer, or what its batch met; requests of similar length run together."""
+        """Each request's answer, or the error of its batch; requests of similar length run together."""
         answers: dict[int, TextGenerationResult | ItemError] = {}
         for batch in plan([_extent(request, _prompt(encoded)) for request, encoded in items], self.batch_limits):
             try:

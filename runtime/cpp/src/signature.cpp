@@ -90,7 +90,7 @@ void source_problems(const Manifest& manifest, const Task& task, Problems& probl
   }
 }
 
-/// A graph for shared rows where the task has none.
+/// A graph for sequence packing where the task has none.
 void sequence_packing_problems(const Manifest& manifest, const Task& task, Problems& problems) {
   for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
     const Artefact& artefact = manifest.artefacts[i];

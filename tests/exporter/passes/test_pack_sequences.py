@@ -1,4 +1,4 @@
-"""A graph for shared rows gives each text what the artefact's own graph gives for the text alone, for every head."""
+"""A graph for sequence packing gives each text what the artefact's own graph gives for it alone, for every head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where a checkpoint's files contradict what transformers makes of them: small differences are told, others refused."""
+"""Where a checkpoint's files contradict what transformers makes of them: small differences are noted, others
+refused."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ struct Artefact {
   std::optional<Graph> cross_kv_graph;       ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
   std::optional<Graph> sequence_packing;  ///< What answers the same for several texts in a row; no engine here gains by it.
 
-  /// The artefact's own graph, and those of the source and of shared rows where there are any.
+  /// The artefact's own graph, and those of the source and of sequence packing where there are any.
   [[nodiscard]] std::vector<Graph> graphs() const {
     std::vector<Graph> all = {{file, data, inputs, outputs}};
     if (cross_kv_graph) all.push_back(*cross_kv_graph);
