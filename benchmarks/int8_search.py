@@ -3,10 +3,12 @@
     python -m benchmarks.int8_search --heads rampart --code before=../before --code now=.
 
 For each head an fp32 bundle is made once. Each version then quantises it, for each variant, with the same samples and
-the same accuracy constraint; its bundle answers test samples that neither calibrated nor judged. Measurements: {"head",
-"variant", "code", "labelled", "samples", "max_drop", "refused", "seconds", "cpu_seconds", "kept", "operators",
-"trials", "speed", "size", "agreement", "change"}: seconds are of the whole command, `speed` is what it measured against
-fp32, `agreement` with fp32 and the paired `change` of the head's own metric are of the test samples.
+the same accuracy constraint; its bundle answers samples that neither calibrated nor judged: those of the test set, and
+"alike": the rest of the file that the samples are an even choice of. Measurements: {"head", "variant", "code",
+"labelled", "samples", "max_drop", "refused", "seconds", "cpu_seconds", "kept", "operators", "trials", "speed", "size",
+"verdict", "agreement", "change", "alike"}: seconds are of the whole command, `speed` is what it measured against fp32,
+`verdict` what it said; `agreement` with fp32 and the paired `change` of the head's own metric are of the test samples,
+`alike` holds both for the others.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--unlabelled", action="store_true", help="leave the gold of the calibration samples out")
     flags.add_argument("--samples", type=int, default=320)
     flags.add_argument("--tests", type=int, default=400)
+    flags.add_argument("--alike", type=int, default=1000)
     flags.add_argument("--max-drop", type=float, default=0.02)
     flags.add_argument("--flag", action="append", default=[], help="one more for bert-export")
     flags.add_argument("--name", default="", help="a suffix of the result's name")
@@ -60,12 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for head in parsed.heads:
         folder = FOLDER / head
         folder.mkdir(parents=True, exist_ok=True)
-        test, calibration = _files(HEADS[head], folder, parsed)
+        test, calibration, alike = _files(HEADS[head], folder, parsed)
         rows = []
         fp32 = _fp32(HEADS[head], folder / "fp32")
         for variant in parsed.variants:
             for code, tree in codes.items():
-                row = _measured(fp32, test, [*VARIANTS[variant], *_constraint(calibration, parsed)], Path(tree), folder)
+                arguments = [*VARIANTS[variant], *_constraint(calibration, parsed)]
+                row = _measured(fp32, (test, alike), arguments, Path(tree), folder)
                 about = {"labelled": not parsed.unlabelled, "samples": parsed.samples, "max_drop": parsed.max_drop}
                 rows.append({"head": head, "variant": variant, "code": code, **about, **row})
                 print(json.dumps({key: value for key, value in rows[-1].items() if key != "trials"}), flush=True)
@@ -76,16 +80,27 @@ def _constraint(calibration: Path, parsed: argparse.Namespace) -> list[str]:
     return ["--calibrate", str(calibration), "--max-drop", str(parsed.max_drop), *parsed.flag]
 
 
-def _files(head: MeasuredHead, folder: Path, parsed: argparse.Namespace) -> tuple[Path, Path]:
-    """The test samples, and those to calibrate and judge on; where these are few, the last test samples are added."""
-    tests = head.test()
-    lines = head.calibration()
+def _files(head: MeasuredHead, folder: Path, parsed: argparse.Namespace) -> tuple[Path, Path, Path | None]:
+    """The test samples, those to calibrate and judge on, and others from the same file as these, None for none.
+
+    Where the file has too few, the last test samples are added to it.
+    """
+    tests, lines = head.test(), head.calibration()
     lines = [*lines, *tests[len(tests) - max(0, parsed.samples - len(lines)) :]]
-    lines = [lines[i * len(lines) // parsed.samples] for i in range(parsed.samples)]
+    chosen = {i * len(lines) // parsed.samples for i in range(parsed.samples)}
+    given = [lines[i] for i in sorted(chosen)]
+    known = {_request(line) for line in (*given, *tests[: parsed.tests])}
+    rest = [line for line in {_request(line): line for line in lines}.values() if _request(line) not in known]
+    rest = [rest[i * len(rest) // parsed.alike] for i in range(parsed.alike)] if len(rest) > parsed.alike else rest
     if parsed.unlabelled:
-        lines = [{key: value for key, value in line.items() if key in REQUESTS} for line in lines]
+        given = [{key: value for key, value in line.items() if key in REQUESTS} for line in given]
     test = write_lines(tests[: parsed.tests], folder / "test.jsonl")
-    return test, write_lines(lines, folder / "calibration.jsonl")
+    alike = write_lines(rest, folder / "alike.jsonl") if rest else None
+    return test, write_lines(given, folder / "calibration.jsonl"), alike
+
+
+def _request(line: Mapping[str, Any]) -> str:
+    return json.dumps({key: value for key, value in line.items() if key in REQUESTS}, sort_keys=True)
 
 
 def _fp32(head: MeasuredHead, output: Path) -> Path:
@@ -97,8 +112,10 @@ def _fp32(head: MeasuredHead, output: Path) -> Path:
     return output
 
 
-def _measured(fp32: Path, test: Path, arguments: Sequence[str], tree: Path, folder: Path) -> dict[str, Any]:
-    """What one version makes of the bundle."""
+def _measured(
+    fp32: Path, tests: tuple[Path, Path | None], arguments: Sequence[str], tree: Path, folder: Path
+) -> dict[str, Any]:
+    """What one version makes of the bundle, and how that answers the two files of tests."""
     output = folder / "int8"
     command = ["-m", "bert_export.cli", "--bundle", str(fp32.resolve()), "--int8", *arguments, "--json"]
     command += ["-o", str(output.resolve()), "--force"]
@@ -123,7 +140,9 @@ def _measured(fp32: Path, test: Path, arguments: Sequence[str], tree: Path, fold
         "trials": made["trials"],
         "speed": made["trials"][-1]["speed"] if made["trials"] else None,
         "size": report["size"],
-        **_answers(fp32, output, arguments[1], test),
+        "verdict": report["artefacts"][0]["int8"].get("accuracy", {}).get("words"),
+        **_answers(fp32, output, arguments[1], tests[0]),
+        "alike": _answers(fp32, output, arguments[1], tests[1]) if tests[1] else None,
     }
 
 

@@ -159,16 +159,22 @@ def int8_search(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:
     """What each version of the search made of a head."""
     rows = []
     for m in measurements:
-        told = [m["variant"], m["code"], f"{m['max_drop']:g}"]
+        told, spent = [m["variant"], m["code"], f"{m['max_drop']:g}"], f"{m['cpu_seconds']:.0f}"
         if "refused" in m:
-            rows.append([*told, "refused", "", "", "", f"{m['seconds']:.0f}"])
+            rows.append([*told, "refused", "", "", "", "", spent])
             continue
-        low, high = (f"{100 * value:.1f}" for value in m["agreement"][2:])
-        same = f"{100 * m['agreement'][1]:.1f}% ({low} to {high})"
         kept = f"{len(m['kept'])}, {len(m['trials'])}"
-        rows.append([*told, kept, f"{m['size'] / 1e6:.1f}", f"{m['speed']:.2f}x", same, f"{m['seconds']:.0f}"])
-    head = ["variant", "version", "constraint", "parts kept, trials", "MB", "speed", "same answers as fp32", "seconds"]
-    yield from markdown(head, rows)
+        alike = _same_answers(m["alike"]["agreement"]) if m.get("alike") else ""
+        speed = f"{m['speed']:.2f}x"
+        rows.append([*told, kept, f"{m['size'] / 1e6:.1f}", speed, _same_answers(m["agreement"]), alike, spent])
+    head = ["variant", "version", "constraint", "parts kept, trials", "MB", "speed", "same answers, test texts"]
+    yield from markdown([*head, "same answers, texts like those that judged", "CPU seconds"], rows)
+
+
+def _same_answers(agreement: Sequence[Any]) -> str:
+    """A share with its 95% interval, in percent."""
+    value, low, high = (100 * each for each in agreement[1:])
+    return f"{value:.1f}% ({low:.1f} to {high:.1f})"
 
 
 def int8_speed(measurements: Sequence[dict[str, Any]]) -> Iterator[str]:

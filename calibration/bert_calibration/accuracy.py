@@ -17,6 +17,9 @@ ONE_SIDED = 0.05
 TELLING = 10
 """On fewer samples an interval from resampling says nothing, so that no loss counts as shown."""
 
+EXACT = 1e-9
+"""Far below what one answer more or less changes."""
+
 
 class Verdict(Enum):
     """What samples say of a constraint."""
@@ -76,6 +79,10 @@ class AccuracyConstraint:
             return 1
         return max(1, math.ceil(math.log(ONE_SIDED) / math.log1p(-self.max_drop) - 1e-9))
 
+    def covers(self, value: float) -> bool:
+        """Whether a loss is within the constraint: 3 of 150 are 0.02, whatever the last bit of a float says."""
+        return value <= self.max_drop + EXACT
+
     def can_tell(self, samples: int) -> bool:
         """Whether so many independent samples are enough."""
         return self.needed is not None and samples >= self.needed
@@ -83,7 +90,7 @@ class AccuracyConstraint:
     def verdict(self, drop: Drop) -> Verdict:
         """What these samples say; a drop that is no number breaks every constraint."""
         if self.can_tell(drop.samples) and drop.held_out:
-            return Verdict.MET if drop.value <= self.max_drop else Verdict.BROKEN
+            return Verdict.MET if self.covers(drop.value) else Verdict.BROKEN
         shown = drop.samples >= TELLING and drop.low > self.max_drop
         return Verdict.BROKEN if shown or math.isnan(drop.value) else Verdict.UNPROVEN
 

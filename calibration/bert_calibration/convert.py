@@ -50,11 +50,14 @@ def convert(model: ir.Model, target: str, plan: Plan, ranges: Ranges | None) -> 
     check_found([product for point in points for product in point.products], layers_of(model))
     scheme, editor, promised = SCHEMES[target], Editor(model), dict[str, str]()
     found = dict(ranges.points) if ranges is not None and plan.method is not None else {}
+    floats: set[ir.Value] = set()
     for point in smooth(editor, points, _factors(points, plan, found)):
         granularity = plan.granularity(point)
-        if granularity is not Granularity.FLOAT:
+        if granularity is Granularity.FLOAT:
+            floats |= {product.weight for product in point.products}
+        else:
             promised |= scheme.quantize_point(editor, point, granularity, found.get(point.name))
-    embedded = plan.embedding and scheme.quantizes_embedding and bool(quantize_embedding(editor))
+    embedded = plan.embedding and scheme.quantizes_embedding and bool(quantize_embedding(editor, floats))
     scheme.finish(editor)
     common.RemoveUnusedNodesPass()(model)
     check_kept(model, promised)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import onnx_ir as ir
@@ -13,10 +13,13 @@ from bert_calibration.int8_weights import quantized
 _FUSED = "EmbedLayerNormalization"
 
 
-def quantize_embedding(editor: Editor) -> int:
-    """1 if the table of word embeddings was replaced, else 0."""
+def quantize_embedding(editor: Editor, floats: Collection[ir.Value] = ()) -> int:
+    """1 if the table of word embeddings was replaced, else 0.
+
+    A table among `floats` stays: a product reads it in floating point, and a second one in integers would only add.
+    """
     readers = sorted(_readers(editor.graph), key=lambda found: -_size(found[1]))
-    if not readers:
+    if not readers or readers[0][1] in floats:
         return 0
     node, table, ids = readers[0]
     words = looked_up(editor, node, table, ids)

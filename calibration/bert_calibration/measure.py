@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
@@ -32,8 +32,10 @@ from bert_runtime.tasks.request import Request
 Judge = Callable[[Sequence[Any], Sequence[Any]], Drop]
 """(results, fp32's results) of the same requests, in order -> how much worse the first are."""
 
-TIMED, COMPARED = 8, 16
-"""Batches of which the speed is taken, and of which outputs are compared."""
+AnyT = TypeVar("AnyT")
+
+TIMED, COMPARED, RANKED = 8, 16, 6
+"""Batches of which the speed is taken, of which outputs are compared, and of which points are ranked."""
 
 SMALL = BatchLimits(max_batch_tokens=1024, max_batch_size=64)
 """Of batches whose outputs are compared: what changes with every bit needs fewer texts than answers do."""
@@ -54,9 +56,9 @@ class VariantBuilder:
     output: Path
 
     @cached_property
-    def points(self) -> list[str]:
-        """The names of the graph's points, in order."""
-        return [point.name for point in find_points(ir.load(self.baseline.path))]
+    def points(self) -> dict[str, int]:
+        """The names of the graph's points, in order, and how many weights each holds."""
+        return {point.name: point.weights for point in find_points(ir.load(self.baseline.path))}
 
     def make(self, plan: Plan, output: Path | None = None) -> Conversion:
         """Write the variant of a plan: to `output`, or to the builder's own.
@@ -126,7 +128,7 @@ class _Variant:
 
 @dataclass(frozen=True)
 class Measured:
-    """See `budget.Measures`: each plan's graph is made, asked, and dropped.
+    """See `trials.Measures`: each plan's graph is made, asked, and dropped.
 
     Attributes:
         engine: fp32's.
@@ -152,8 +154,16 @@ class Measured:
     def divergence(self, plan: Plan) -> float:
         """The mean over positions of how far each output is from fp32's, summed over outputs; padding excluded.
         Infinite where an output is no number."""
+        return self._apart(plan, range(len(self.asked.compared)))
+
+    def glance(self, plan: Plan) -> float:
+        """The divergence of fewer texts, an even choice: enough to say which point is worse than another."""
+        return self._apart(plan, _some(range(len(self.asked.compared)), RANKED))
+
+    def _apart(self, plan: Plan, numbers: Sequence[int]) -> float:
         engine, found = self.variant.engine(plan), dict[str, list[NDArray[np.float64]]]()
-        for number, batch in enumerate(self.asked.compared):
+        for number in numbers:
+            batch = self.asked.compared[number]
             outputs = engine.run(self._feeds(batch), self._names)
             for name, expected in self._expected(number, batch).items():
                 kept = _kept(batch, self._axes[name], len(expected))
@@ -188,7 +198,7 @@ def _kept(batch: Batch, axes: Sequence[str], rows: int) -> NDArray[np.bool_]:
     return np.ones(rows, dtype=np.bool_) if mask is None else mask
 
 
-def _some(batches: Sequence[Batch], number: int) -> Sequence[Batch]:
+def _some(batches: Sequence[AnyT], number: int) -> Sequence[AnyT]:
     """At most so many, evenly over all lengths."""
     step = max(1, len(batches) // number)
     return batches[step // 2 :: step][:number]

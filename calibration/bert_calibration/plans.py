@@ -68,6 +68,21 @@ class Plan:
         """The same plan with more points that are more precise."""
         return replace(self, kept=self.kept | set(names))
 
+    @property
+    def refined(self) -> Plan:
+        """Every point in the careful granularity, floating point as the next; the plan itself where that is next."""
+        if self.careful is Granularity.FLOAT:
+            return self
+        granularity = self.careful
+        return replace(
+            self,
+            name=ACCURACY.name,
+            attention=granularity,
+            dense=granularity,
+            output=granularity,
+            careful=Granularity.FLOAT,
+        )
+
     def only(self, point: str, points: Sequence[str]) -> Plan:
         """The same plan for one of the graph's points, and nothing else."""
         return replace(self, kept=frozenset(points) - {point}, careful=Granularity.FLOAT, embedding=False)

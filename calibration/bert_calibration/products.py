@@ -103,6 +103,11 @@ class QuantizationPoint:
         """What the activation is."""
         return next(role for ending, role in _ROLES.items() if ending in self.products[0].name)
 
+    @property
+    def weights(self) -> int:
+        """How many weights its products hold."""
+        return sum(product.weight.const_value.size for product in self.products if product.weight.const_value)
+
     def largest_weights(self) -> Weights:
         """The largest magnitude that multiplies each channel of the activation: (inputs,); empty for a shared table."""
         if any(product.transposed for product in self.products):

@@ -17,7 +17,7 @@ from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.held_out import digests
 from bert_calibration.measure import Judge, VariantBuilder
-from bert_calibration.mixed_precision import Search, SearchConstraints, Trial, search
+from bert_calibration.mixed_precision import Search, search
 from bert_calibration.observe import observe
 from bert_calibration.plans import Granularity, Plan
 from bert_calibration.products import find_points
@@ -25,6 +25,7 @@ from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
 from bert_calibration.targets import SCHEMES
+from bert_calibration.trials import SearchConstraints, Trial
 from bert_runtime.targets import find_target
 from bert_runtime.tasks.request import Request
 
@@ -122,7 +123,7 @@ def quantize(
                 plan,
                 measures,
                 SearchConstraints(config.constraint, config.min_speed if has_speed else None, config.mixtures),
-                lambda: rank(plan, builder.points, measures.divergence),
+                lambda base: rank(base, builder.points, measures.glance),
             )
             plan = found.plan
     conversion = builder.make(plan)

@@ -87,7 +87,7 @@ def make_int8(baseline: BaselineArtefact, how: Quantizing, output: Path, judged:
     judged.check_enough(asked)
     evidence = None
     if judged.samples:
-        evidence = Evidence(judged.calibration, judged.requests, judged.drop, judged.reference)
+        evidence = Evidence(judged.calibration, judged.asked, judged.drop, judged.reference)
     ranges = ranges_file.load(how.ranges) if how.ranges else None
     config = QuantizationConfig(
         how.method, how.preset, how.max_drop, mixtures=how.mixtures, accept_unproven=how.accept_unproven
@@ -118,12 +118,12 @@ def _judge(
         GateError: it loses more than the constraint allows.
     """
     with baseline.engine(output) as engine:
-        results = baseline.answers(engine, judged.requests)
+        results = baseline.answers(engine, judged.asked)
     drop = judged.drop(results, judged.reference)
     accuracy = constraint.judged(drop)
     if not constraint.allows(drop):
         raise GateError(f"{accuracy}. No bundle was written: allow more with --max-drop, or give --calibrate FILE")
-    return _report(judged, made, results, accuracy)
+    return _report(judged, made, results[: len(judged.requests)], accuracy)
 
 
 def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, Any] | None:
@@ -142,16 +142,16 @@ def judged_on(baseline: BaselineArtefact, how: Quantizing) -> Judged:
     file = how.calibrate
     samples = read_samples(file, baseline.task, settings, baseline.text, how.limit) if file else None
     saved = ranges_file.load(how.ranges) if how.ranges else None
-    return Judged.of(baseline, samples, how.method not in WITHOUT_DATA, saved)
+    return Judged.of(baseline, samples, how.method not in WITHOUT_DATA, saved, how.max_drop)
 
 
 def _report(judged: Judged, made: Quantization, results: Sequence[Any], accuracy: Accuracy) -> Int8Report:
     """What int8 answers, beside fp32."""
-    golds, reference, measure = judged.golds or (), judged.reference, judged.measure
+    golds, reference, measure = judged.golds or (), judged.answers, judged.measure
     changes = [difference(metric, results, reference, golds) for metric in measure.metrics if golds]
     quantization = made.to_json()
     if judged.blind:
-        quantization["notes"].append(f"{judged.blind}: judged by the share of equal answers")
+        quantization["notes"].append(f"{judged.blind}: judged by {judged.judge}")
     return Int8Report(
         quantization=quantization,
         judged_on=len(judged.requests),

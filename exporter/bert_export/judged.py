@@ -15,6 +15,7 @@ from bert_calibration.quality import Difference, Measure, Metric, agreement, dif
 from bert_calibration.ranges import Ranges
 from bert_calibration.samples import Samples, encode
 from bert_export.errors import GateError
+from bert_export.probing import Probing
 from bert_runtime.errors import InputError
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded
@@ -37,6 +38,7 @@ class Judged:
         repeated: how many samples were left out, because the model sees the same in others.
         held_out: whether the requests are samples that did not calibrate.
         kind: what they are otherwise.
+        max_drop: of the accuracy constraint: a metric of which fp32 has no more cannot break it.
     """
 
     baseline: BaselineArtefact
@@ -48,10 +50,16 @@ class Judged:
     repeated: int = 0
     held_out: bool = True
     kind: str = EXAMPLES
+    max_drop: float = 0.0
 
     @classmethod
     def of(
-        cls, baseline: BaselineArtefact, samples: Samples | None, calibrates: bool = True, saved: Ranges | None = None
+        cls,
+        baseline: BaselineArtefact,
+        samples: Samples | None,
+        calibrates: bool = True,
+        saved: Ranges | None = None,
+        max_drop: float = 0.0,
     ) -> Judged:
         """The samples that do not calibrate; where nothing has to, all of them.
 
@@ -61,6 +69,7 @@ class Judged:
             calibrates: whether some of them have to.
             saved: ranges that calibrated before; the texts that they name do not judge, and where they name none, no
                 sample is held out.
+            max_drop: of the accuracy constraint.
 
         Raises:
             InputError: samples that the head refuses, with their lines.
@@ -80,11 +89,22 @@ class Judged:
         requests = [samples.requests[i] for i in found.judged]
         golds = [samples.golds[i] for i in found.judged] if samples.is_labelled else None
         held_out = saved is None or saved.texts is not None
-        return cls(baseline, samples, measure, calibration, requests, golds, found.repeated, held_out, UNTOLD)
+        repeated = found.repeated
+        return cls(baseline, samples, measure, calibration, requests, golds, repeated, held_out, UNTOLD, max_drop)
+
+    @cached_property
+    def asked(self) -> Sequence[Request]:
+        """All that a variant is asked: `requests`, then those of `probing`."""
+        return [*self.requests, *(self.probing.requests if self.probing else ())]
 
     @cached_property
     def reference(self) -> Sequence[Any]:
-        """What fp32 answers, asked once."""
+        """What fp32 answers to `asked`."""
+        return [*self.answers, *(self.probing.reference if self.probing else ())]
+
+    @cached_property
+    def answers(self) -> Sequence[Any]:
+        """What fp32 answers to `requests`, asked once."""
         with self.baseline.engine() as engine:
             return self.baseline.answers(engine, self.requests)
 
@@ -92,30 +112,45 @@ class Judged:
     def metric(self) -> Metric[Any, Any] | None:
         """The head's own metric: the first that says something about these golds; None where none does."""
         golds = self.golds or ()
-        return next((each for each in self.measure.metrics if len(each.rows(self.reference, golds))), None)
+        return next((each for each in self.measure.metrics if len(each.rows(self.answers, golds))), None)
+
+    @cached_property
+    def probing(self) -> Probing | None:
+        """Finer questions, where fp32 has too little of its own metric to lose; else None."""
+        if self.golds is None or not self.blind or self._has_one_gold:
+            return None
+        return Probing.of(self.baseline, self.measure, list(zip(self.requests, self.golds, strict=True)), self.max_drop)
+
+    @property
+    def _has_one_gold(self) -> bool:
+        golds = self.golds or ()
+        return len(golds) > 1 and all(gold == golds[0] for gold in golds)
 
     @cached_property
     def blind(self) -> str:
-        """Why the golds cannot show a drop, so that equal answers judge; empty where they can, and without gold."""
+        """Why the head's own metric cannot show a drop; empty where it can, and without gold."""
         if self.golds is None:
             return ""
         metric = self.metric
         if metric is None:
             return f"{self.measure.metrics[0].name} says nothing about these samples"
-        if len(self.golds) > 1 and all(gold == self.golds[0] for gold in self.golds):
+        if self._has_one_gold:
             return f"every sample has the same gold, on which {metric.name} says nothing of the other answers"
-        own = evaluate(metric, self.reference, self.golds)
-        if own is None or own.value <= 0:
-            value = 0.0 if own is None else own.value
-            return f"fp32's own {metric.name} is {value:.4f} on these samples, which leaves nothing to lose"
+        own = evaluate(metric, self.answers, self.golds)
+        value = 0.0 if own is None else own.value
+        if value <= (self.max_drop if self.max_drop < 1 else 0):  # of 1, all may go, and nothing has to be proven
+            return f"fp32's own {metric.name} is {value:.4f} on these samples, so that the constraint lets all of it go"
         return ""
 
+    @property
+    def judge(self) -> str:
+        """What judges where the head's own metric cannot, in words."""
+        return self.probing.metric.name if self.probing else "the share of equal answers"
+
     def drop(self, results: Sequence[Any], reference: Sequence[Any]) -> Drop:
-        """How much of the task's own metric is lost; without gold that can tell, the share of answers that differ."""
-        change: Difference | None = None
-        metric = None if self.golds is None or self.blind else self.metric
-        if self.golds is not None and metric is not None:
-            change = difference(metric, results, reference, self.golds)
+        """How much worse `results` are than `reference`, both of all that is `asked`: by the task's own metric, by the
+        finer questions, or without gold that can tell by the share of answers that differ."""
+        change = self._change(results, reference)
         if change is not None:
             return Drop(
                 change.metric, -change.value, -change.high, -change.low, change.samples, self.held_out, self.kind
@@ -123,6 +158,15 @@ class Judged:
         alike = agreement(self.measure, results, reference)
         name = f"agreement with fp32 ({alike.metric})"
         return Drop(name, 1 - alike.value, 1 - alike.high, 1 - alike.low, alike.samples, self.held_out, self.kind)
+
+    def _change(self, results: Sequence[Any], reference: Sequence[Any]) -> Difference | None:
+        own = len(self.requests)
+        if self.probing is not None:
+            return self.probing.change(results[own:], reference[own:])
+        metric = None if self.golds is None or self.blind else self.metric
+        if self.golds is None or metric is None:
+            return None
+        return difference(metric, results, reference, self.golds)
 
     def check_enough(self, constraint: AccuracyConstraint) -> None:
         """Pass, or say how many samples it takes: too few are refused before they are calibrated on.

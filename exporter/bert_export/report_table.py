@@ -111,7 +111,7 @@ def _show_int8(int8: Int8Report, console: Console) -> None:
     console.print(int8.accuracy["words"], style="bold" if is_met else "bold yellow", markup=False, soft_wrap=True)
     for trial in made["trials"]:
         speed = "" if trial["speed"] is None else f", {trial['speed']:.2f}x the speed of fp32 here"
-        drop = "no nearer to fp32, not judged" if trial["drop"] is None else f"drop {trial['drop']:.4f}"
+        drop = "not judged" if trial["drop"] is None else f"drop {trial['drop']:.4f}"
         shown = f"{len(trial['kept'])} kept: divergence {trial['divergence']:.2e}, {drop}{speed}"
         console.print(f"tried {trial['plan']}, {shown}", markup=False)
     for note in made["notes"]:

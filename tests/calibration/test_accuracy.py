@@ -67,6 +67,14 @@ def test_a_verdict_follows_from_the_estimate_where_samples_can_tell(drop: Drop, 
     assert CONSTRAINT.verdict(drop) is verdict
 
 
+def test_a_share_that_is_the_constraint_meets_it_whatever_its_last_bit_says() -> None:
+    share = 1 - (1 - 3 / 150)
+    assert share > 0.02, "a float, and not 0.02"
+    constraint = AccuracyConstraint(0.02)
+    assert constraint.verdict(lost(share, 0.0, 0.06, 150)) is Verdict.MET
+    assert constraint.verdict(lost(4 / 150, 0.0, 0.06, 150)) is Verdict.BROKEN
+
+
 def test_what_is_accepted_unproven_is_not_what_is_shown_to_be_lost() -> None:
     accepting = dataclasses.replace(CONSTRAINT, accept_unproven=True)
     unproven, broken = lost(0.0, 0.0, 0.11, 32), lost(0.5, 0.3, 0.7, 32)

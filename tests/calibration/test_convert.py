@@ -259,3 +259,18 @@ def test_a_product_whose_bias_is_no_constant_keeps_its_zero_point(baseline: GetB
     convert(model, "openvino", PERFORMANCE, ranges(found, PERFORMANCE))
 
     assert [name for name, zero in zeros(model.graph).items() if zero] == [f"{point.name}.input.zero"]
+
+
+def test_a_table_that_the_vocabulary_reads_as_floats_is_not_stored_in_integers_too(
+    baseline: GetBaseline, tmp_path: Path
+) -> None:
+    """Else a graph with a vocabulary in floating point would be larger than fp32's."""
+    found = baseline("fill-mask", "cpu")
+    decoder = next(point for point in find_points(ir.load(found.path)) if point.products[0].transposed)
+    all_int8 = made(found, ACCURACY, tmp_path / "int8.onnx")
+    kept = made(found, ACCURACY.keeping(decoder.name), tmp_path / "kept.onnx")
+    assert (all_int8.embedding, kept.embedding) == (True, False)
+    shape = tuple(decoder.products[0].matrix().T.shape)
+    stored = list(ir.load(tmp_path / "kept.onnx").graph.initializers.values())
+    tables = [value for value in stored if value.const_value is not None and tuple(value.const_value.shape) == shape]
+    assert [value.const_value.dtype for value in tables if value.const_value] == [ir.DataType.FLOAT]

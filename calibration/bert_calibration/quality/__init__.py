@@ -10,7 +10,7 @@ from bert_calibration.quality.entities import TOKEN_CLASSIFICATION_QUALITY
 from bert_calibration.quality.generated import TEXT_GENERATION_QUALITY
 from bert_calibration.quality.labels import MULTI_LABEL_QUALITY, SINGLE_LABEL_QUALITY
 from bert_calibration.quality.masked_words import FILL_MASK_QUALITY
-from bert_calibration.quality.metric import Difference, Measure, Metric, Quality, difference, evaluate
+from bert_calibration.quality.metric import Difference, Measure, Metric, Probe, Quality, difference, evaluate
 from bert_calibration.quality.next_sentence import NEXT_SENTENCE_QUALITY
 from bert_calibration.quality.one_label import ONE_LABEL_QUALITY
 from bert_calibration.quality.pretraining import PRETRAINING_QUALITY
@@ -68,6 +68,7 @@ __all__ = [
     "Difference",
     "Measure",
     "Metric",
+    "Probe",
     "Quality",
     "agreement",
     "difference",

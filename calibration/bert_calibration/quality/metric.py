@@ -51,6 +51,22 @@ def _each(golds: Sequence[object]) -> Sequence[Hashable]:
 
 
 @dataclass(frozen=True)
+class Probe(Generic[ResultT, GoldT]):
+    """A finer metric, for heads whose own metric is too near to 0 to lose anything.
+
+    Attributes:
+        ask: from a request, its gold and the tokenizer to the request whose answer the metric reads; None where the
+            gold cannot be asked for.
+        metric: of these answers.
+        chance: the metric of a head that knows nothing.
+    """
+
+    ask: Callable[[Any, GoldT, TextEncoder], Any | None]
+    metric: Metric[ResultT, GoldT]
+    chance: Callable[[TextEncoder], float]
+
+
+@dataclass(frozen=True)
 class Measure(Generic[ResultT, GoldT]):
     """How good one kind of head is, and how alike two variants of it answer.
 
@@ -64,6 +80,7 @@ class Measure(Generic[ResultT, GoldT]):
         check: what is wrong with the golds of a file as a whole.
         fits: what is wrong with a gold beside its request as the tokenizer reads it.
         units: which unit each gold belongs to: samples of one unit are counted together, and stay together.
+        probe: what judges where the head's own metric cannot.
     """
 
     keys: tuple[str, ...]
@@ -74,6 +91,7 @@ class Measure(Generic[ResultT, GoldT]):
     check: Callable[[Sequence[GoldT]], Sequence[str]] = _nothing
     fits: Callable[[GoldT, Any, TextEncoder], Sequence[str]] = _any
     units: Callable[[Sequence[GoldT]], Sequence[Hashable]] = _each
+    probe: Probe[ResultT, GoldT] | None = None
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,8 @@ class Judging:
             return entrant
         judge, baseline = self._judge(base), entrant.baseline
         with baseline.engine() as engine:
-            drop = judge.drop(baseline.answers(engine, judge.requests), judge.reference)
-        if not drop.value <= self._how.max_drop:
+            drop = judge.drop(baseline.answers(engine, judge.asked), judge.reference)
+        if not self._how.constraint.covers(drop.value):
             raise DropError(drop.value, self._how.max_drop)
         return dataclasses.replace(entrant, drop=drop.value, judged_on=drop.samples)
 
@@ -99,5 +99,5 @@ class Judging:
     def _judge(self, base: Entrant) -> Judged:
         target = base.candidate.target
         if target not in self._judged:
-            self._judged[target] = Judged.of(base.baseline, self._samples)
+            self._judged[target] = Judged.of(base.baseline, self._samples, max_drop=self._how.max_drop)
         return self._judged[target]

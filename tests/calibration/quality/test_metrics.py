@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -239,6 +240,26 @@ def test_masked_words_count_once_each() -> None:
     results, golds = [masks("a", "b", "c"), masks("x")], [("a", "b", "x"), ("y",)]
 
     assert figures(FILL_MASK_QUALITY, results, golds) == {"masked-word accuracy": 0.5}
+
+
+def probable(**scores: float) -> FillMaskResult:
+    """One mask with these candidates."""
+    found = tuple(Candidate(word, i, score, word) for i, (word, score) in enumerate(scores.items()))
+    return FillMaskResult((MaskResult(0, 6, found),), truncated=False)
+
+
+def test_the_log_probability_of_masked_words_is_the_negative_cross_entropy() -> None:
+    probe = FILL_MASK_QUALITY.probe
+    assert probe is not None
+    results, golds = [probable(a=0.5, b=0.1), probable(b=0.25)], [("a",), ("b",)]
+    halved = [probable(a=0.25, b=0.1), probable(b=0.125)]
+    own = evaluate(probe.metric, results, golds)
+    change = difference(probe.metric, halved, results, golds)
+    assert own is not None
+    assert change is not None
+    assert own.value == pytest.approx((math.log(0.5) + math.log(0.25)) / 2)
+    assert change.value == pytest.approx(-math.log(2))
+    assert change.high < 0
 
 
 def vectors(*rows: list[float]) -> list[FeatureExtractionResult]:
