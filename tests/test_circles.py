@@ -23,6 +23,11 @@ def circles(imports: Graph) -> Iterator[tuple[str, ...]]:
         yield tuple(sorted(left))
 
 
+def part(module: str) -> str:
+    """The folder or file of its package that a module belongs to."""
+    return ".".join(module.split(".")[:2])
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_import_is_circular(package: str) -> None:
     graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)

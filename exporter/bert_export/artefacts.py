@@ -71,8 +71,9 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Exp
 def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the profile of its engine, which the engine's own builder has accepted if it is here."""
     subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    how = context.quantizing
     with context.stages.stage("build"):
-        found = compiled(subject, context.quantizing, context.profile)
+        found = compiled(subject, context.profile, how.calibrate, how.limit)
     report = dataclasses.replace(made.report, kernels=found.report, profile=found.record)
     return dataclasses.replace(made, files={**made.files, **found.files}, report=report, profile=found.profile)
 

@@ -91,8 +91,9 @@ def _make(baseline: BaselineArtefact, options: ExportOptions, path: Path, stages
     if not find_target(baseline.artefact.target).has_profile:
         return _Made(made, kept, None)
     with stages.stage("build"):
+        how = options.quantizing
         narrow = dataclasses.replace(baseline, directory=path.parent, artefact=made.artefact)
-        return _Made(made, kept, compiled(narrow, options.quantizing, options.profile_axes))
+        return _Made(made, kept, compiled(narrow, options.profile_axes, how.calibrate, how.limit))
 
 
 def _floats(baseline: BaselineArtefact) -> tuple[MixedPrecision | None, str]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.samples import read_samples
-from bert_export.options import Quantizing
 from bert_export.tensorrt.engine_gate import check_engine
 from bert_export.tensorrt.plan import require_tensorrt, write_plan
 from bert_export.tensorrt.profile import Bounds, Profile, profile_of, shapes_of
@@ -29,15 +28,21 @@ class Compiled:
     report: str
 
 
-def compiled(baseline: BaselineArtefact, how: Quantizing, wanted: Mapping[str, Bounds]) -> Compiled:
+def compiled(
+    baseline: BaselineArtefact, wanted: Mapping[str, Bounds], calibrate: Path | None, limit: int | None
+) -> Compiled:
     """Choose the profile of an artefact, write it beside the graph, and let TensorRT build them where it is installed.
+
+    Args:
+        wanted: axis -> its sizes; the other axes take theirs from the samples, else from the model.
+        calibrate, limit: the file of samples whose lengths count, and how many of them.
 
     Raises:
         OptionError: the wanted profile does not fit.
         GateError: TensorRT cannot build it.
     """
     task, settings, artefact = baseline.task, baseline.manifest.settings, baseline.artefact
-    samples = read_samples(how.calibrate, task, settings, baseline.text, how.limit) if how.calibrate else None
+    samples = read_samples(calibrate, task, settings, baseline.text, limit) if calibrate else None
     rows = baseline.rows(samples.requests) if samples else ()
     inputs = [spec for graph in artefact.graphs for spec in graph.inputs]
     profile = profile_of(inputs, baseline.text.max_length, wanted, rows)
