@@ -26,10 +26,11 @@ CONFIGURE := cmake -S runtime/cpp -DONNXRUNTIME_ROOT=$(ONNXRUNTIME_ROOT)
 ONNXRUNTIME_LIBRARY = $(abspath $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)))
 WITH_ONNXRUNTIME = BERT_RUNTIME_ONNXRUNTIME=$(ONNXRUNTIME_LIBRARY)
 THREAD_SECONDS ?= 30
+SOAK_SECONDS ?= 180
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_source.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test test-slow test-oldest test-newest test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
+.PHONY: demo test soak test-slow test-oldest test-newest test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
 .PHONY: format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
@@ -67,6 +68,9 @@ test: $(VENV)/.installed-dev $(DEMO)/manifest.json  ## the whole test suite, in 
 	BERT_EXPORT_DEMO=$(DEMO) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 15
 	@if [ -z "$(WITHOUT_CPP)" ] && ! runtime/cpp/tools/toolchain.sh; then \
 	  echo "NOT TESTED: the C++ runtime; install its tools, or say WITHOUT_CPP=1" >&2; exit 1; fi
+
+soak: $(VENV)/.installed-dev  ## bert-serve under mixed load for three minutes
+	BERT_SERVE_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m slow tests/serving/test_soak.py
 
 test-slow: $(VENV)/.installed-dev  ## tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 from types import FrameType
@@ -23,6 +24,10 @@ from bert_serve.service import Service
 KEEP_ALIVE = 65
 """Seconds that an idle connection is kept: longer than load balancers keep theirs, which must be the first to close."""
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread must let another have the interpreter: with Python's own 5 ms, the event loop would wait
+so long for each thread that encodes or decodes."""
+
 _LAST_REQUESTS = 0.5
 """Seconds in which requests that are on their way arrive."""
 
@@ -35,6 +40,7 @@ def serve(options: ServeOptions, listening: socket.socket) -> None:
     Raises:
         BertError: a bundle cannot be loaded.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL)
     service = Service(options)
     try:
         server = DrainingServer(_config(options, service), service)

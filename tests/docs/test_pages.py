@@ -49,6 +49,7 @@ LAST_LINE = {
     "export.md": r"\(384,\)",
     "python.md": r"InputError|.*request 1: question is.*",
     "bulk.md": "40",
+    "serving.md": "Hamburg Anna",
 }
 """Page -> what its Python prints last."""
 
