@@ -60,7 +60,7 @@ def test_an_artefact_of_other_sources_is_named(tmp_path: Path, capsys: pytest.Ca
     ]
 
 
-def test_every_head_and_size_is_raced_in_every_precision_against_a_baseline_of_its_own() -> None:
+def test_each_precision_of_a_head_and_size_has_a_baseline_of_its_own() -> None:
     assert len(heats()) == 2 * len(TASKS) * len(RACED)
     for heat in heats():
         assert heat.baseline in heat.peers

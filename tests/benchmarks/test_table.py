@@ -16,7 +16,7 @@ LATENCY = [
 ]
 
 
-def test_a_latency_table_has_a_row_for_each_engine_and_a_ratio_for_all_but_the_baseline() -> None:
+def test_a_latency_table_has_a_row_for_each_engine_and_ratios_to_the_baseline() -> None:
     assert list(speed_table.latency(LATENCY)) == [
         "| engine: p50 / p90 / p99 | b1 s32 |",
         "|---|---:|",
@@ -62,7 +62,7 @@ def test_a_table_of_new_lengths_tells_mean_percentiles_and_memory() -> None:
     ]
 
 
-def test_a_memory_table_compares_processes_with_the_first_and_tells_how_bulk_work_grows() -> None:
+def test_a_memory_table_compares_processes_and_shows_how_bulk_work_grows() -> None:
     starts = {
         "ours": [{"seconds": 0.5, "peak_mib": 100.0}, {"seconds": 0.7, "peak_mib": 102.0}],
         "theirs": [{"seconds": 5.0, "peak_mib": 505.0}, {"seconds": 7.0, "peak_mib": 505.0}],

@@ -34,7 +34,7 @@ def test_the_usual_constraint_takes_299_samples() -> None:
     assert CONSTRAINT.can_tell(299)
 
 
-def test_a_constraint_that_excludes_nothing_takes_one_sample_and_one_of_nothing_takes_more_than_there_are() -> None:
+def test_the_widest_constraint_takes_one_sample_the_narrowest_more_than_there_are() -> None:
     assert AccuracyConstraint(1.0).needed == 1
     assert AccuracyConstraint(0.0).needed is None
     assert not AccuracyConstraint(0.0).can_tell(10**9)

@@ -116,7 +116,7 @@ def test_few_plans_are_judged_whatever_their_number() -> None:
     assert 137 <= len(found.plan.kept) <= 190
 
 
-def test_a_constraint_that_no_candidate_is_expected_to_hold_is_judged_by_what_the_nearest_loses() -> None:
+def test_a_constraint_that_no_candidate_holds_is_judged_by_the_nearest_one() -> None:
     found = search(ACCURACY, Lucky(lucky=9), constraints(0.02), lambda _: RANKING)
     assert len(found.plan.kept) == 9
 

@@ -171,7 +171,7 @@ FEW: dict[str, list[dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("records", FEW.values(), ids=FEW.keys())
-def test_too_few_samples_to_tell_are_no_bundle_and_the_command_says_how_many_would_be(
+def test_too_few_samples_are_no_bundle_and_the_command_says_how_many_would_do(
     records: list[dict[str, object]], fp32: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = jsonl(tmp_path / "few.jsonl", records)

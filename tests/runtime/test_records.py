@@ -78,7 +78,7 @@ def test_csv_cells_take_the_types_of_the_fields() -> None:
     ]
 
 
-def test_an_empty_cell_is_empty_text_where_a_field_is_required_and_its_default_elsewhere() -> None:
+def test_an_empty_cell_is_empty_text_of_a_required_field_and_else_its_default() -> None:
     assert lines("text,pair,count\n,,\n", "csv") == [Line(2, {"text": ""})]
 
 

@@ -58,7 +58,7 @@ def test_a_race_of_one_case_has_its_ratios_alone_and_an_engine_may_lack_a_case()
     assert set(drawn("latency", RACE[:-1])) == {"length-b1", "batch-s128", "ratio"}
 
 
-def test_real_texts_are_compared_and_their_shares_of_a_batch_not_taken_for_throughput() -> None:
+def test_real_texts_are_compared_and_a_share_of_a_batch_is_no_throughput() -> None:
     texts = [timing("torch-eager", batch, 40, 9.0) for batch in (1, 512)]
     texts += [timing("bert-export", batch, 40, 3.0) for batch in (1, 512)]
     found = drawn("real_text", texts)

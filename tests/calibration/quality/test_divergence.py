@@ -45,7 +45,7 @@ def test_values_and_vectors_are_compared_as_numbers() -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES.values())
-def test_every_head_has_a_divergence_that_grows_with_noise_and_is_0_for_equal_outputs(measure: object) -> None:
+def test_every_head_has_a_divergence_that_grows_with_noise_and_is_0_for_equals(measure: object) -> None:
     apart = measure.divergence  # type: ignore[attr-defined]
     outputs = ONE[..., 0] if apart is of_spans else ONE
     noise = RANDOM.normal(0, 1, outputs.shape).astype(np.float32)

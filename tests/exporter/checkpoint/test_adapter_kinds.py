@@ -232,9 +232,7 @@ def test_a_setting_that_peft_does_not_know_is_named(make: Make, tmp_path: Path) 
     assert any("use_newest" in note for note in load(CheckpointLocation(str(base), str(folder))).notes)
 
 
-def test_an_adapter_of_sentence_transformers_brings_its_own_steps_length_and_tokenizer(
-    make: Make, tmp_path: Path
-) -> None:
+def test_a_sentence_transformers_adapter_brings_its_steps_length_and_tokenizer(make: Make, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     base = make("BertModel")

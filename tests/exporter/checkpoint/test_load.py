@@ -190,7 +190,7 @@ def test_a_decoder_without_the_weights_of_its_cross_attention_is_refused(make: M
         load(CheckpointLocation(str(folder)), GENERATION)
 
 
-def test_an_encoder_and_decoder_in_one_checkpoint_are_refused_with_the_way_to_split_them(make: Make) -> None:
+def test_an_encoder_and_decoder_in_one_checkpoint_are_refused_with_a_way_out(make: Make) -> None:
     folder = make("BertLMHeadModel", is_decoder=True)
     edit(folder, "config.json", model_type="encoder-decoder", architectures=["EncoderDecoderModel"])
     with pytest.raises(CheckpointError, match=r"two models in one checkpoint. Split it: .*m\.decoder\.save_pretrained"):

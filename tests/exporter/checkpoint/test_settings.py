@@ -91,7 +91,7 @@ def test_of_many_problems_the_first_twenty_are_told() -> None:
     assert (lines[0], lines[20], lines[21:]) == ("23 problems:", "- problem 19", ["- and 3 more"])
 
 
-def test_labels_that_look_like_tags_of_no_scheme_are_named_for_a_token_classifier_alone(make: Make) -> None:
+def test_labels_like_tags_of_no_scheme_are_named_for_a_token_classifier_alone(make: Make) -> None:
     names = {"0": "O", "1": "E-mail", "2": "L-ocation"}
     found = []
     for task, model_class in (("ner", "BertForTokenClassification"), ("seqcls", "BertForSequenceClassification")):

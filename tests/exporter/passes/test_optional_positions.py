@@ -56,7 +56,7 @@ def test_a_graph_without_positions_stays_as_it_is(graph: Graph) -> None:
     assert len(untouched.graph) == nodes
 
 
-def test_the_portable_graph_keeps_positions_required_since_other_engines_take_defaults_for_constants(
+def test_positions_are_required_where_engines_take_defaults_for_constants(
     graph: Graph,
 ) -> None:
     portable = graph(FILL_MASK)

@@ -74,7 +74,7 @@ def told(_: str) -> contextlib.AbstractContextManager[None]:
 FIELD = (entrant("cpu", "fp32"), entrant("openvino", "bf16"))
 
 
-def test_everybody_is_timed_beside_the_first_with_fewer_and_fewer_threads_until_that_is_slower(
+def test_candidates_are_timed_with_fewer_threads_until_that_is_slower(
     track: PaperTrack,
 ) -> None:
     timed = list(run_heats(track, FIELD, (4, 2, 1), told))

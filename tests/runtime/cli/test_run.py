@@ -252,7 +252,7 @@ def test_a_reader_that_goes_away_ends_the_command_silently(classification: Path,
     assert process.wait() == 141
 
 
-def test_an_interrupt_ends_the_command_without_a_traceback_and_keeps_what_was_answered(
+def test_an_interrupt_ends_without_a_traceback_and_keeps_what_was_answered(
     classification: Path, tmp_path: Path
 ) -> None:
     arguments = ("--input", "-", "--output", tmp_path / "out.jsonl")

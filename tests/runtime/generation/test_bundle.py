@@ -67,7 +67,7 @@ def test_a_plain_bundle_gives_the_same_tokens(exported: Exported) -> None:
     assert found(case, PROMPTS, settings) == expected(case, PROMPTS, settings)
 
 
-def test_the_session_that_load_gives_continues_texts_whether_or_not_the_task_is_named(exported: Exported) -> None:
+def test_a_loaded_session_continues_texts_whether_or_not_the_task_is_named(exported: Exported) -> None:
     bundle, _ = exported("trained")
     with load(bundle) as session:
         assert isinstance(session, GenerationSession)

@@ -47,7 +47,7 @@ def test_every_example_of_a_task_is_a_request(task: Any) -> None:
     assert task.examples
 
 
-def test_missing_unknown_and_wrong_fields_are_told_at_once_in_the_order_of_the_fields() -> None:
+def test_all_mistakes_of_fields_are_reported_at_once_in_the_order_of_the_fields() -> None:
     found = problems(parts="b", count="3", wide=1, colour="red")
     fields = "the fields are text, parts, count, share, wide, note"
     assert found == (

@@ -266,9 +266,7 @@ def test_sentence_transformers_lower_case_and_length_are_carried(make: Make) -> 
 
 
 @pytest.mark.parametrize(("kinds", "length"), [(["Transformer", "Pooling"], 32), (["Transformer"], 20)])
-def test_a_head_on_a_model_for_vectors_keeps_the_tokenizers_length_and_a_cross_encoder_takes_its_own(
-    make: Make, kinds: list[str], length: int
-) -> None:
+def test_a_head_on_a_model_for_vectors_keeps_the_tokenizers_length(make: Make, kinds: list[str], length: int) -> None:
     folder = make()
     paths = {"Transformer": "", "Pooling": "1_Pooling"}
     (folder / "1_Pooling").mkdir()
