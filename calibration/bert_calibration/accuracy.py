@@ -144,7 +144,7 @@ class Accuracy:
 
 
 def needed_samples(constraint: AccuracyConstraint) -> str:
-    """How many samples can tell, in words."""
+    """A sentence on how many samples can show the drop."""
     if constraint.needed is None:
         return "no number of samples shows that nothing at all is lost: allow more than 0"
     return f"{constraint.needed} independent held-out samples or more can tell"

@@ -54,7 +54,7 @@ class Samples:
         sha256: the digest of the whole file, for provenance.
         items: the samples, in the file's order.
         is_labelled: whether they have gold.
-        warnings: what makes them weak, in words.
+        warnings: sentences on what makes them weak.
     """
 
     path: Path

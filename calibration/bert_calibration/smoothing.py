@@ -97,7 +97,7 @@ def _hidden_in_values(
 
 def _values(point: QuantizationPoint) -> tuple[ir.Node, ir.Node, int] | None:
     """(the product that makes the values, the node with their bias, the place of the bias among its inputs), or None
-    where something else reads the values, or where the graph is none that is known."""
+    where another node reads the values, or the pattern of the graph is unknown."""
     before = only(point.hidden)
     if before is not None and before.op_type == ATTENTION:
         bias = before.inputs[2]

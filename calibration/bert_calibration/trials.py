@@ -56,7 +56,7 @@ class Trial:
 
 
 def sentence(trial: Trial) -> str:
-    """A trial in words."""
+    """One line of the report on a trial."""
     kept = f" with {len(trial.plan.kept)} points in {trial.plan.careful.value}" if trial.plan.kept else ""
     drop = "not judged" if trial.drop is None else f"drop {trial.drop.value:.4f}"
     speed = "" if trial.speed is None else f", {trial.speed:.2f}x the speed of fp32"

@@ -144,7 +144,7 @@ class Judged:
 
     @property
     def judge(self) -> str:
-        """What judges where the head's own metric cannot, in words."""
+        """The name of what judges where the head's own metric cannot."""
         return self.probing.metric.name if self.probing else "the share of equal answers"
 
     def drop(self, results: Sequence[Any], reference: Sequence[Any]) -> Drop:

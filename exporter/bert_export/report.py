@@ -25,7 +25,7 @@ class ArtefactReport:
         parity: the parity gate's findings; of int8 those of the fp32 graph that it was made of, and None where that
             graph came out of a bundle.
         kept: what stays in single precision in an artefact of half precision; empty where nothing has to.
-        kernels: what an engine that fuses by itself made of the graph on this machine, in words; empty for others.
+        kernels: how an engine that fuses by itself ran the graph on this machine, as a sentence; empty for others.
         profile: what an engine of TensorRT is to be built for, as in its file; None for other targets.
         int8: what quantisation did and cost; None for other precisions.
         sequence_packing: what was found of the graph for texts that share a row; None where there is none.

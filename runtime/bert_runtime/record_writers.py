@@ -43,7 +43,8 @@ class Writer(Protocol):
         """Whatever had to wait."""
 
     def kept(self) -> bytes:
-        """The records that had to wait, where there are any: after a failure a header alone is worth nothing."""
+        """The records that had to wait, where there are any: after a failure, a file with a header alone would
+        mislead."""
 
 
 class JsonLinesWriter:

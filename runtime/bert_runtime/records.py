@@ -208,7 +208,7 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | InputError]]:
         while (row := _row(reader, source)) is not None:
             yield row
     finally:
-        if not stream.closed:  # the stream belongs to the caller, who may be done with it before this generator is
+        if not stream.closed:  # the stream belongs to the caller, which may close it before this generator ends
             text.detach()
 
 

@@ -19,7 +19,7 @@ from bert_calibration.errors import CalibrationError
 STEPS = 255
 LIMIT = 127
 LEAST = 1e-8
-"""The least magnitude of an end: a range of nothing but zeros has a scale all the same."""
+"""The least magnitude of an end: a range of zeros alone still has a scale."""
 
 
 def rounded(values: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class Findings:
 
 
 def _together(problems: Sequence[str]) -> str:
-    """One message for all problems: the first SHOWN in words."""
+    """One message for all problems: the first SHOWN by name."""
     if len(problems) == 1:
         return problems[0]
     more = [f"- and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []

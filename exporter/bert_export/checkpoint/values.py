@@ -49,7 +49,7 @@ class Checkpoint:
         settings: what the head needs: labels, problem type, pooling, normalising.
         tokenizer: tokenizer.json and the facts read off it.
         files: name -> content of what makes the bundle load in AutoConfig and AutoTokenizer.
-        notes: sentences for the person who exports: whatever was assumed.
+        notes: sentences for the user: whatever was assumed.
         provenance: where it came from.
         text: what the text gate compared.
     """

@@ -2,8 +2,8 @@
 
 ONNX Runtime's CPU provider computes most operators of a half precision graph in single precision and drops the
 conversions between them: a value that overflows in half precision does not overflow there, and a comparison with torch
-would prove nothing. Here every operator of the graph computes in single precision, as the accumulators of a GPU do, and
-every result is rounded to half precision by two conversions that no optimiser may remove, since the first loses digits.
+would prove nothing. Here every operator computes in single precision, as the accumulators of a GPU do. Two conversions
+then round each result to half precision; no optimiser may remove them, since the first loses digits.
 """
 
 from __future__ import annotations

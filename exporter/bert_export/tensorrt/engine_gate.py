@@ -18,7 +18,7 @@ PACKAGE, EXTRA = "tensorrt_rtx", "trt-check"
 
 
 def check_engine(folder: Path, artefact: Artefact, profile: Profile, sizes: Mapping[str, int]) -> str:
-    """What was found, in words: built, or not tried and why.
+    """A sentence on what was found: built, or not tried and why.
 
     Raises:
         GateError: a graph is none for TensorRT, or TensorRT cannot parse or build it.

@@ -51,7 +51,7 @@ class Profile:
 
     Attributes:
         axes: axis -> its bounds, in the order of the graphs' inputs.
-        origin: what they were taken from, in words.
+        origin: a sentence on where they come from.
     """
 
     axes: Mapping[str, Bounds]

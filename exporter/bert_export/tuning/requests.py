@@ -28,7 +28,7 @@ class Requests:
     Attributes:
         items: the requests.
         tokens: of each, those of all its rows.
-        origin: where they are from, in words.
+        origin: a sentence on where they come from.
     """
 
     items: tuple[Request, ...]

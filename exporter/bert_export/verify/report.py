@@ -33,7 +33,7 @@ class Check:
 @dataclass(frozen=True)
 class Parity:
     """The parity gate's report on one artefact; `tolerance` is what an output may differ by, `mask` which masks were
-    tried, `verdict` what the checks prove, in words."""
+    tried, `verdict` a sentence on what the checks prove."""
 
     target: str
     precision: str

@@ -1,4 +1,4 @@
-"""What the parity gate's comparisons prove, in words: on how many texts, and what they leave open."""
+"""The verdict of the parity gate as a sentence: on how many texts, and what they leave open."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ class GpuOptions:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Threads of one call, the folder for what is compiled of an artefact (None keeps nothing), the GPU's part, and
-    whether threads that wait for work keep their CPU busy, as is fastest where one call runs at a time."""
+    """The threads of one call, the folder for compiled artefacts (None keeps nothing), and the options of a GPU.
+    `spins`: whether threads that wait for work keep their CPU busy, which is fastest where one call runs at a time."""
 
     threads: int
     cache: Path | None = None

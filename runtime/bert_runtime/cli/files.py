@@ -41,7 +41,7 @@ class Files:
         input, output: paths.
         input_format, output_format: jsonl or csv; None goes by the extension.
         with_input: whether the line's own fields stand beside its answer.
-        allow_extra: whether fields that the task does not know are left alone instead of refused.
+        allow_extra: whether fields that the task does not know are ignored instead of refused.
         errors: fail or skip.
     """
 

@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
         )
         self._output = output
         self.takes = ""
-        """A sentence about the flags that are told apart from all others, for who gave an unknown one."""
+        """A sentence on the flags that this command takes, for the error of an unknown one."""
         self._help_of = help_of or f"{prog} --help"
         command = prog.partition(" ")[0]
         self.add_argument(

@@ -195,7 +195,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         outputs: the graph's outputs in order; `attribute` of the model's output with the same name.
         plain_outputs: what the class in transformers gives, where that differs from `outputs`; see `graph_outputs`.
         request, head: the classes behind it.
-        aliases: short names for the hand.
+        aliases: short names for the command line.
         choices: whether inputs are (batch, choices, sequence) instead of (batch, sequence).
         is_autoregressive: whether an answer takes one run for each token, with a cache that passes from run to run.
         graph_inputs: the graph's inputs, where they differ from those that every encoder takes; see `inputs`.

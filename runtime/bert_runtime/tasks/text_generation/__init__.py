@@ -1,4 +1,4 @@
-"""text-generation: how a text goes on, and what it goes on from: a prompt, or besides what an encoder read."""
+"""text-generation: how a text continues, and from what: a prompt, or besides what an encoder read."""
 
 from __future__ import annotations
 
