@@ -113,16 +113,19 @@ def _add_source(flags: argparse.ArgumentParser) -> None:
         help="load the stock class where config.json names its author's code, which may answer otherwise",
     )
     source.add_argument(
-        "--max-length", type=whole_number, metavar="TOKENS", help="a longest sequence below the model's own"
+        "--max-length",
+        type=whole_number,
+        metavar="TOKENS",
+        help="the longest sequence, if shorter than the model's own",
     )
     source.add_argument(
-        "--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: what makes one vector"
+        "--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: how token vectors become one vector"
     )
     source.add_argument(
         "--normalize", action=argparse.BooleanOptionalAction, help="feature-extraction: scale vectors to unit length"
     )
     source.add_argument(
-        "--activation", choices=ACTIVATIONS, help="text-classification: what makes scores of the logits"
+        "--activation", choices=ACTIVATIONS, help="text-classification: the function that turns logits into scores"
     )
 
 
@@ -187,8 +190,8 @@ def _add_int8(flags: argparse.ArgumentParser) -> None:
         type=number,
         default=usual.max_drop,
         metavar="X",
-        help="the accuracy constraint, default 0.01: what may be lost of the task's metric, or of equal answers; about "
-        "3 / X held-out samples can tell",
+        help="the accuracy constraint, default 0.01: the largest drop of the task's metric, or of equal answers; takes "
+        "about 3 / X held-out samples",
     )
     int8.add_argument(
         "--accept-unproven",
@@ -203,7 +206,8 @@ def _add_tensorrt(flags: argparse.ArgumentParser) -> None:
     tensorrt.add_argument(
         "--profile",
         metavar="AXIS=MIN:OPT:MAX,…",
-        help=f"what the engine is built for, as in {EXAMPLE}; other axes: from --calibrate, else from the model",
+        help=f"the shapes that the engine is built for, as in {EXAMPLE}; other axes: from --calibrate, else from the "
+        "model",
     )
     tensorrt.add_argument(
         "--build-engine", type=Path, metavar="DIR", help="build the engine here, for this machine's GPU, into DIR"

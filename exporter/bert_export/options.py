@@ -109,7 +109,7 @@ class ExportOptions:
             that code may answer otherwise.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
         pooling, normalize: for feature-extraction; None takes what the checkpoint says.
-        activation: for text-classification, none, sigmoid or softmax: what makes scores of logits; None takes what the
+        activation: for text-classification, none, sigmoid or softmax: turns logits into scores; None takes what the
             checkpoint says, and else what transformers' pipeline does.
 
     Raises:

@@ -28,7 +28,7 @@ class LoadOptions:
         pooling: mean, cls or pooler; None takes the checkpoint's.
         normalize: whether vectors get unit length; None takes the checkpoint's.
         max_length: the longest sequence in tokens; None takes the checkpoint's.
-        activation: none, sigmoid or softmax: what makes scores of a classifier's logits; None takes the checkpoint's.
+        activation: none, sigmoid or softmax: turns a classifier's logits into scores; None takes the checkpoint's.
         allow_random_head: give head weights that the checkpoint lacks seeded random values (for trials of speed only).
         ignore_auto_map: load the stock class of that name where config.json names its author's own code, although
             that code may answer otherwise.

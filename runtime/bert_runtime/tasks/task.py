@@ -104,7 +104,7 @@ class HeadSettings:
         problem_type: for text-classification, single_label_classification, multi_label_classification or regression.
         pooling: for feature-extraction, mean, cls or pooler: how the graph makes one vector of a text.
         normalize: for feature-extraction, whether vectors are scaled to unit length.
-        activation: for text-classification, none, sigmoid or softmax: what makes scores of logits; None for the default
+        activation: for text-classification, none, sigmoid or softmax: turns logits into scores; None for the default
             of the problem type, see `bert_runtime.tasks.activation`.
     """
 

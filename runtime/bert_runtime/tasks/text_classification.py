@@ -30,7 +30,7 @@ class TextClassificationRequest(Request):
         top_k: at most so many labels, best first; None for all of them. A regression gives all its values.
         threshold: the least probability, 0..1, of a label that a multi-label model answers; other problem types have
             none. That of a raw logit is its sigmoid.
-        activation: none, sigmoid or softmax: what makes scores of the logits; None for the bundle's.
+        activation: none, sigmoid or softmax: turns the logits into scores; None for the bundle's.
     """
 
     text: str
