@@ -11,22 +11,23 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.errors import BertError, InputError
+from bert_runtime.errors import InputError
 from bert_runtime.feeds import Feeds
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.serving.admission import Admission, QueueLimits
-from bert_runtime.serving.answered import Answered
+from bert_runtime.serving.answered import Answered, settle
 from bert_runtime.serving.errors import BatcherClosed, Overloaded
 from bert_runtime.serving.generation_lane import GenerationLane
 from bert_runtime.serving.job import Job
-from bert_runtime.serving.lane import JobLane, RowLane, observed
+from bert_runtime.serving.lane import JobLane, cancel_with, observed
 from bert_runtime.serving.mailbox import Mailboxes
-from bert_runtime.serving.observer import BatchRecord, Observer, Rejection, RequestRecord
+from bert_runtime.serving.observer import Observer, Rejection, SilentObserver
+from bert_runtime.serving.row_lane import RowLane
 from bert_runtime.serving.text_stream import TextStream
 from bert_runtime.serving.workers import Workers
 from bert_runtime.session import Session
@@ -58,7 +59,7 @@ class Batcher(Generic[RequestT, ResultT]):
             observer: is told of every request and batch.
         """
         self._limits = limits or QueueLimits()
-        self._observer: Observer = observer or _Silent()
+        self._observer: Observer = observer or SilentObserver()
         self._own_workers = Workers() if workers is None else None
         self._workers = workers or self._own_workers
         assert self._workers is not None  # given or own
@@ -99,9 +100,9 @@ class Batcher(Generic[RequestT, ResultT]):
             BackendError: this process was forked from that of the batcher.
         """
         future: Future[ResultT] = Future()
-        job = Job(request, timeout, functools.partial(_settle, future))
+        job = Job(request, timeout, functools.partial(settle, future))
         lane = self._enter([job])
-        future.add_done_callback(functools.partial(_on_done, lane, job))
+        future.add_done_callback(functools.partial(cancel_with, lane, job))
         return future
 
     def begin(
@@ -248,27 +249,3 @@ class Batcher(Generic[RequestT, ResultT]):
 
         lane.on_idle = close
         close()
-
-
-class _Silent:
-    """Nobody is told."""
-
-    def request_ended(self, record: RequestRecord) -> None: ...
-
-    def batch_ran(self, record: BatchRecord) -> None: ...
-
-    def rejected(self, cause: Rejection, count: int) -> None: ...
-
-
-def _settle(future: Future[Any], answered: Answered[Any] | None, error: BertError | None) -> None:
-    if not future.set_running_or_notify_cancel():
-        return  # its caller was faster
-    if answered is not None:
-        future.set_result(answered.result)
-    else:
-        future.set_exception(error)
-
-
-def _on_done(lane: JobLane, job: Job, future: Future[Any]) -> None:
-    if future.cancelled():
-        lane.cancel(job, None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from bert_runtime.errors import BertError
 from bert_runtime.serving.job import Job
-from bert_runtime.serving.lane import JobLane
+from bert_runtime.serving.lane import JobLane, cancel_with
 
 _Letter = tuple["asyncio.Future[Any] | asyncio.Queue[Any]", object, BertError | None]
 """A result or an error for a future, or a part of a text for a queue."""
@@ -53,7 +53,7 @@ class Mailbox:
         if job.timeout is not None:
             timer = asyncio.get_running_loop().call_later(job.timeout, _expire, future, job, lane)
             future.add_done_callback(lambda _: timer.cancel())
-        future.add_done_callback(functools.partial(_on_done, lane, job))
+        future.add_done_callback(functools.partial(cancel_with, lane, job))
 
     def _put(self, receiver: asyncio.Future[Any] | asyncio.Queue[Any], result: object, error: BertError | None) -> None:
         self._letters.append((receiver, result, error))
@@ -100,8 +100,3 @@ def _expire(future: asyncio.Future[Any], job: Job, lane: JobLane) -> None:
     if not future.done():
         lane.cancel(job, error)
         future.set_exception(error)
-
-
-def _on_done(lane: JobLane, job: Job, future: asyncio.Future[Any]) -> None:
-    if future.cancelled():
-        lane.cancel(job, None)

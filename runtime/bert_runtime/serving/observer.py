@@ -63,3 +63,13 @@ class Observer(Protocol):
 
     def rejected(self, cause: Rejection, count: int) -> None:
         """`count` requests were not admitted."""
+
+
+class SilentObserver:
+    """Nobody is told."""
+
+    def request_ended(self, record: RequestRecord) -> None: ...
+
+    def batch_ran(self, record: BatchRecord) -> None: ...
+
+    def rejected(self, cause: Rejection, count: int) -> None: ...
