@@ -80,7 +80,7 @@ def test_a_revision_is_not_that_of_an_encoder_beside_it(hub: FakeHub, command: C
     code = (
         "import bert_runtime as b; "
         "o = b.Options(encoder='org/encoder', revision='v2', threads=1); "
-        "r = {'prompt': '', 'source': 'a film', 'max_new_tokens': 1}; "
+        "r = {'prompt': '', 'encoder_text': 'a film', 'max_new_tokens': 1}; "
         "print(len(b.load('org/decoder', options=o)(r).sequences))"
     )
     done = command("-c", code, module=None)
