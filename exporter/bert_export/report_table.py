@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bert_calibration.accuracy import Verdict
 from bert_export.report import ArtefactReport, ExportReport
-from bert_export.tuning import table as tuning_table
+from bert_export.tuning import report_table as tuning_table
 
 if TYPE_CHECKING:
     from bert_export.int8 import Int8Report

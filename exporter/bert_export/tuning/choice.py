@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from bert_export.tuning.spread import Spread
+import numpy as np
 
 WORTH = 1.03
 """A candidate must be more than 3% faster to justify lower precision, another package, or an option that the user must
@@ -21,12 +22,12 @@ FINALISTS = 4
 
 
 @dataclass(frozen=True)
-class Heat:
-    """One entrant with a number of threads, timed in turns with the first of all.
+class Trial:
+    """One candidate with a number of threads, timed in turns with the first of all.
 
     Attributes:
-        name: the entrant's.
-        rank: smaller for the more exact, then for the simpler; see Candidate.
+        name: the candidate's.
+        rank: smaller for the more exact, then for the simpler; see CandidatePlan.
         threads: how many CPUs it had; all there are is the default, and simpler than any other number.
         ratio: how many times as fast as the first of all.
         is_eligible: whether it may win: its gates saw how well it answers.
@@ -53,9 +54,9 @@ class Heat:
 class Verdict:
     """The winner, why, in words, and who was in the final with it."""
 
-    winner: Heat
+    winner: Trial
     reason: str
-    finalists: tuple[Heat, ...]
+    finalists: tuple[Trial, ...]
 
 
 def is_slower(fewer: Spread, more: Spread) -> bool:
@@ -63,16 +64,18 @@ def is_slower(fewer: Spread, more: Spread) -> bool:
     return fewer.high * WORTH < more.low
 
 
-def finalists(heats: Sequence[Heat]) -> tuple[Heat, ...]:
+def finalists(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """Those that may be the fastest: the best median, and all whose quartiles reach its own, give or take WORTH; of too
     many the most exact and simplest beside the best. Best first."""
-    eligible = sorted((heat for heat in heats if heat.is_eligible), key=lambda heat: (-heat.ratio.median, heat.order))
+    eligible = sorted(
+        (trial for trial in trials if trial.is_eligible), key=lambda trial: (-trial.ratio.median, trial.order)
+    )
     best = eligible[0]
-    near = [heat for heat in eligible[1:] if heat.ratio.high * WORTH >= best.ratio.low]
-    return (best, *sorted(near, key=lambda heat: heat.order)[: FINALISTS - 1])
+    near = [trial for trial in eligible[1:] if trial.ratio.high * WORTH >= best.ratio.low]
+    return (best, *sorted(near, key=lambda trial: trial.order)[: FINALISTS - 1])
 
 
-def decide(final: Mapping[Heat, Sequence[float]], heats: Sequence[Heat]) -> Verdict:
+def decide(final: Mapping[Trial, Sequence[float]], trials: Sequence[Trial]) -> Verdict:
     """The winner of finalists that took turns.
 
     The one with the least median time leads. It beats another if the lower quartile of how many times as fast it is,
@@ -81,31 +84,53 @@ def decide(final: Mapping[Heat, Sequence[float]], heats: Sequence[Heat]) -> Verd
 
     Args:
         final: finalist -> seconds in each round, the same number of rounds for all; one alone needs none.
-        heats: all of them, to name who came after a winner without a final.
+        trials: all of them, to name who came after a winner without a final.
     """
-    times = {heat: Spread.of(seconds).median for heat, seconds in final.items() if seconds}
+    times = {trial: Spread.of(seconds).median for trial, seconds in final.items() if seconds}
     if not times:
         (winner,) = final
-        return Verdict(winner, _alone(winner, heats), (winner,))
-    leader = min(final, key=lambda heat: (times[heat], heat.order))
-    leads = {heat: Spread.of_ratios(final[heat], final[leader]) for heat in final if heat is not leader}
-    equal = [leader, *(heat for heat, lead in leads.items() if lead.low <= WORTH)]
-    winner = min(equal, key=lambda heat: heat.order)
+        return Verdict(winner, _alone(winner, trials), (winner,))
+    leader = min(final, key=lambda trial: (times[trial], trial.order))
+    leads = {trial: Spread.of_ratios(final[trial], final[leader]) for trial in final if trial is not leader}
+    equal = [leader, *(trial for trial, lead in leads.items() if lead.low <= WORTH)]
+    winner = min(equal, key=lambda trial: trial.order)
     return Verdict(winner, _why(winner, leader, leads), tuple(final))
 
 
-def _why(winner: Heat, leader: Heat, leads: Mapping[Heat, Spread]) -> str:
+def _why(winner: Trial, leader: Trial, leads: Mapping[Trial, Spread]) -> str:
     if winner is leader:
-        return f"it is {', '.join(f'{lead} as fast as {heat.label}' for heat, lead in leads.items())}"
+        return f"it is {', '.join(f'{lead} as fast as {trial.label}' for trial, lead in leads.items())}"
     more = "more exact" if winner.rank[0] < leader.rank[0] else "simpler"
     return f"{leader.label} is {leads[winner]} as fast, not beyond noise and {WORTH - 1:.0%}: the {more} one wins"
 
 
-def _alone(winner: Heat, heats: Sequence[Heat]) -> str:
-    others = [heat for heat in heats if heat.is_eligible and heat is not winner]
+def _alone(winner: Trial, trials: Sequence[Trial]) -> str:
+    others = [trial for trial in trials if trial.is_eligible and trial is not winner]
     if not others:
         return "nothing else passed its gates"
-    second = max(others, key=lambda heat: heat.ratio.median)
+    second = max(others, key=lambda trial: trial.ratio.median)
     return (
         f"no other comes near it: the next, {second.label}, is {second.ratio} as fast as the first, it {winner.ratio}"
     )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The lower quartile, the median and the upper quartile."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Of one value or more."""
+        return cls(*(float(value) for value in np.percentile(values, (25, 50, 75))))
+
+    @classmethod
+    def of_ratios(cls, ones: Sequence[float], others: Sequence[float]) -> Self:
+        """Of one / other, round by round."""
+        return cls.of([one / other for one, other in zip(ones, others, strict=True)])
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f}x ({self.low:.2f} to {self.high:.2f})"

@@ -11,15 +11,14 @@ from bert_export.options import ExportOptions
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
 from bert_export.requantize import kept_files
-from bert_export.tuning.candidates import TRIED, Candidate
-from bert_export.tuning.entrant import Entrant
+from bert_export.tuning.candidate import TRIED, Candidate, CandidatePlan
 from bert_runtime import bundle as bundles
 from bert_runtime.bundle import Bundle
 from bert_runtime.text import TextEncoder
 
 
 class FromBundle:
-    """See Origin. What the bundle holds was compared with torch when it was made."""
+    """See CandidateSource. What the bundle holds was compared with torch when it was made."""
 
     def __init__(self, options: ExportOptions, stages: Stages) -> None:
         """Read the bundle.
@@ -46,18 +45,18 @@ class FromBundle:
         self.output = Path(f"{options.bundle.resolve().name}-best")
         self.notes: tuple[str, ...] = ()
 
-    def missing(self, candidate: Candidate) -> str:
-        """See Origin."""
-        wanted = (candidate.target, "fp32" if candidate.precision == "int8" else candidate.precision)
+    def missing(self, plan: CandidatePlan) -> str:
+        """See CandidateSource."""
+        wanted = (plan.target, "fp32" if plan.precision == "int8" else plan.precision)
         if any((artefact.target, artefact.precision) == wanted for artefact in self.manifest.artefacts):
             return ""
         return f"the bundle holds no artefact for {wanted[0]} in {wanted[1]}; give the checkpoint, --model"
 
-    def make(self, candidate: Candidate) -> Entrant:
-        """See Origin."""
+    def make(self, plan: CandidatePlan) -> Candidate:
+        """See CandidateSource."""
         held = {(artefact.target, artefact.precision): artefact for artefact in self.manifest.artefacts}
-        artefact = held[candidate.target, candidate.precision]
+        artefact = held[plan.target, plan.precision]
         manifest = dataclasses.replace(self.manifest, artefacts=(artefact,), files={}, quality=None)
         names = (*kept_files(self._bundle), *artefact.files)
         files: dict[str, bytes | Path] = {name: self._bundle.directory / name for name in names}
-        return Entrant(candidate, Bundle(self._bundle.directory, manifest), files, ArtefactReport({}, None))
+        return Candidate(plan, Bundle(self._bundle.directory, manifest), files, ArtefactReport({}, None))

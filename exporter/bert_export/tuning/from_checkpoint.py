@@ -15,17 +15,16 @@ from bert_export.errors import OptionError
 from bert_export.options import ExportOptions, Variant
 from bert_export.pipeline import default_output, load_checkpoint, traced
 from bert_export.progress import Stages
-from bert_export.tuning.candidates import Candidate
-from bert_export.tuning.entrant import Entrant
+from bert_export.tuning.candidate import Candidate, CandidatePlan
 from bert_export.verify.reference import RememberingReference
 from bert_runtime.bundle import Bundle
 
 
 class FromCheckpoint:
-    """See Origin."""
+    """See CandidateSource."""
 
     def __init__(self, options: ExportOptions, stages: Stages, folder: Path) -> None:
-        """Load; traced is with the first candidate, once nothing is left that could be wrong with the options.
+        """Load; traced is with the first plan, once nothing is left that could be wrong with the options.
 
         Raises:
             OptionError: the model reads an encoder, whose texts nobody can give here; and see `export`.
@@ -40,23 +39,23 @@ class FromCheckpoint:
         self.manifest, self.text = manifest_of(checkpoint, []), text_of(checkpoint)
         self.output, self.notes = default_output(checkpoint), checkpoint.notes
 
-    def missing(self, candidate: Candidate) -> str:
-        """See Origin."""
+    def missing(self, plan: CandidatePlan) -> str:
+        """See CandidateSource."""
         return ""
 
     @cached_property
     def _graph(self) -> ir.Model:
         return traced(self._checkpoint, self._context)
 
-    def make(self, candidate: Candidate) -> Entrant:
-        """See Origin."""
-        folder = self._context.folder / candidate.name.replace(" ", "-")
+    def make(self, plan: CandidatePlan) -> Candidate:
+        """See CandidateSource."""
+        folder = self._context.folder / plan.name.replace(" ", "-")
         folder.mkdir()
         for name, content in self._checkpoint.files.items():
             (folder / name).write_text(content, encoding="utf-8")
-        variant = Variant(candidate.target, candidate.precision)
+        variant = Variant(plan.target, plan.precision)
         context = dataclasses.replace(self._context, folder=folder)
         (made,) = make(self._checkpoint, self._graph.clone(), variant, context)  # the CPU's targets have one each
         files: dict[str, bytes | Path] = {name: folder / name for name in self._checkpoint.files}
         bundle = Bundle(folder, manifest_of(self._checkpoint, [made]))
-        return Entrant(candidate, bundle, {**files, **made.files}, made.report)
+        return Candidate(plan, bundle, {**files, **made.files}, made.report)

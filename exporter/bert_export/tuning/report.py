@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bert_export.tuning.choice import Heat, Verdict
-from bert_export.tuning.race import Timed
-from bert_export.tuning.requests import Requests
+from bert_export.tuning.choice import Trial, Verdict
+from bert_export.tuning.trials import Timed
+from bert_export.tuning.workload import Requests
 from bert_runtime.machine.system import System
 
 UNJUDGED = "nothing says how well it answers, so it cannot win; give --calibrate FILE to have it judged"
@@ -25,7 +25,7 @@ class Line:
         threads: how many CPUs it had; None where it was not timed.
         milliseconds: of one request, the median over rounds.
         ratio, low, high: how many times as fast as the first line, and the quartiles of that.
-        drop, judged_on: see Entrant.
+        drop, judged_on: see Candidate.
         said: winner, final (it was in it), timed; or failed (a gate), absent (not to be had here).
         reason: why it failed, is not here, or cannot win.
     """
@@ -87,23 +87,23 @@ def tuning_of(
 
     Args:
         race: the mode, and what was asked.
-        timed: all heats.
+        timed: all trials.
         others: lines of what was not timed.
     """
     mode, requests = race
-    winner = next(each for each in timed if each.heat == verdict.winner)
-    candidate = winner.entrant.candidate
+    winner = next(each for each in timed if each.trial == verdict.winner)
+    plan = winner.candidate.plan
     return Tuning(
         machine=machine_of(system),
         mode=mode,
         requests=requests.to_json(),
         lines=(*(_line(each, verdict) for each in timed), *others),
         winner={
-            "target": candidate.target,
-            "precision": candidate.precision,
-            "preset": candidate.preset,
-            "threads": winner.heat.threads,
-            "default_threads": max(each.heat.threads for each in timed),
+            "target": plan.target,
+            "precision": plan.precision,
+            "preset": plan.preset,
+            "threads": winner.trial.threads,
+            "default_threads": max(each.trial.threads for each in timed),
         },
         reason=verdict.reason,
     )
@@ -127,22 +127,22 @@ def untimed(name: str, reason: str, said: str) -> Line:
 
 
 def _line(timed: Timed, verdict: Verdict) -> Line:
-    heat, ratio = timed.heat, timed.heat.ratio
+    trial, ratio = timed.trial, timed.trial.ratio
     return Line(
-        heat.name,
-        heat.threads,
+        trial.name,
+        trial.threads,
         round(timed.milliseconds, 4),
         round(ratio.median, 4),
         round(ratio.low, 4),
         round(ratio.high, 4),
-        None if timed.entrant.drop is None else round(timed.entrant.drop, 4) + 0.0,  # no -0.0
-        _said(heat, verdict),
-        "" if heat.is_eligible else UNJUDGED,
-        timed.entrant.judged_on,
+        None if timed.candidate.drop is None else round(timed.candidate.drop, 4) + 0.0,  # no -0.0
+        _said(trial, verdict),
+        "" if trial.is_eligible else UNJUDGED,
+        timed.candidate.judged_on,
     )
 
 
-def _said(heat: Heat, verdict: Verdict) -> str:
-    if heat == verdict.winner:
+def _said(trial: Trial, verdict: Verdict) -> str:
+    if trial == verdict.winner:
         return "winner"
-    return "final" if heat in verdict.finalists else "timed"
+    return "final" if trial in verdict.finalists else "timed"

@@ -1,4 +1,4 @@
-"""Small trials: real engines, real clocks, short heats."""
+"""Small trials: real engines, real clocks, short trials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.exporter.conftest import TinyBundle
 
 import bert_runtime
 from bert_calibration import measure
-from bert_export.tuning import race, tune
+from bert_export.tuning import trials, tune
 
 NOUNS = ("movie", "book") * 40
 TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
@@ -19,14 +19,14 @@ TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, n
 
 @pytest.fixture(scope="module", autouse=True)
 def short_heats() -> Iterator[None]:
-    """How fast a network of width 32 is says nothing: heats are as short as they can be, all with one thread, and the
-    gate that asks whether int8 is faster here is told that it is."""
+    """How fast a network of width 32 is says nothing: trials are as short as they can be, all with one thread, and the
+    gate that asks whether int8 is faster here is report that it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "speed_up", lambda *_: 2.0)
-        for name in ("HEAT", "FINAL"):
-            patch.setattr(race, name, 0.0)
-        patch.setattr(race, "SINGLE", (0.001, 2, 4))
-        patch.setattr(race, "BULK", (0.001, 8, 16))
+        for name in ("TRIAL", "FINAL"):
+            patch.setattr(trials, name, 0.0)
+        patch.setattr(trials, "SINGLE", (0.001, 2, 4))
+        patch.setattr(trials, "BULK", (0.001, 8, 16))
         patch.setattr(tune, "thread_counts", lambda: (1,))
         yield
 

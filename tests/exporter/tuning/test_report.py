@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from bert_export.tuning.report import Line, Tuning
-from bert_export.tuning.table import show
+from bert_export.tuning.report_table import show
 
 LINES = (
     Line("cpu fp32", 2, 12.345, 1.0, 1.0, 1.0),
@@ -74,8 +74,8 @@ def test_a_reason_is_told_once_for_all_that_it_keeps_out() -> None:
 
 
 def test_the_machine_the_work_the_winner_and_the_commands_are_told() -> None:
-    told = shown()
-    assert "on A CPU (AVX2), 2 CPUs\n" in told
-    assert "asked: 7 requests from texts.jsonl; tokens: least 3, median 9, most 40\n" in told
-    assert "best here: openvino bf16, threads: 1; it is faster [by far]\n" in told
-    assert "load it as it was timed: bert-run a [b] --threads 1\n" in told
+    report = shown()
+    assert "on A CPU (AVX2), 2 CPUs\n" in report
+    assert "asked: 7 requests from texts.jsonl; tokens: least 3, median 9, most 40\n" in report
+    assert "best here: openvino bf16, threads: 1; it is faster [by far]\n" in report
+    assert "load it as it was timed: bert-run a [b] --threads 1\n" in report

@@ -22,7 +22,7 @@ from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
 from bert_export.tuning import tune as tune_module
-from bert_export.tuning.candidates import Candidate, field_of
+from bert_export.tuning.candidate import CandidatePlan, plans_for
 from bert_export.tuning.from_bundle import FromBundle
 from bert_export.tuning.report import Tuning
 from bert_export.verify.reference import Reference
@@ -41,7 +41,7 @@ def tuned(report: ExportReport) -> Tuning:
 
 
 def field_here(has_data: bool) -> set[str]:
-    return {candidate.name for candidate in field_of(this_system(Probe()), has_data, False).candidates}
+    return {plan.name for plan in plans_for(this_system(Probe()), has_data, False).plans}
 
 
 @dataclasses.dataclass
@@ -134,14 +134,14 @@ def test_the_bundle_holds_the_winner_alone_and_answers(best: ExportReport) -> No
 
 def test_the_bundle_keeps_the_table_and_the_machine_that_it_is_of(best: ExportReport) -> None:
     manifest = json.loads((best.bundle / "manifest.json").read_bytes())
-    told = manifest["verification"]["tuning"]
-    assert told == json.loads(json.dumps(tuned(best).to_json()))
+    report = manifest["verification"]["tuning"]
+    assert report == json.loads(json.dumps(tuned(best).to_json()))
     machine = this_system(Probe())
-    assert told["machine"]["cpu"] == machine.cpu.model
-    assert told["machine"]["instruction_sets"] == list(machine.cpu.features)
-    assert told["machine"]["packages"]["onnxruntime"]
-    assert told["requests"]["from"] == "labelled.jsonl"
-    assert told["requests"]["number"] == 80
+    assert report["machine"]["cpu"] == machine.cpu.model
+    assert report["machine"]["instruction_sets"] == list(machine.cpu.features)
+    assert report["machine"]["packages"]["onnxruntime"]
+    assert report["requests"]["from"] == "labelled.jsonl"
+    assert report["requests"]["number"] == 80
 
 
 def test_the_checkpoint_is_traced_once_and_torch_is_asked_nothing_twice(best: ExportReport, counted: Counted) -> None:
@@ -202,13 +202,13 @@ def test_bf16_that_loses_more_than_the_budget_is_out(
 def test_if_nothing_passes_no_bundle_is_written_and_all_reasons_are_told(
     tiny_bundle: TinyBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(self: FromBundle, candidate: Candidate) -> Any:
-        raise GateError(f"{candidate.name} differs")
+    def refused(self: FromBundle, plan: CandidatePlan) -> Any:
+        raise GateError(f"{plan.name} differs")
 
     monkeypatch.setattr(FromBundle, "make", refused)
     options = ExportOptions(bundle=tiny_bundle(TASK, False).bundle, optimize="latency", output=tmp_path / "bundle")
-    told = r"no candidate passes its gates.*cpu fp32 differs.*cpu int8 per-token: it is made of"
-    with pytest.raises(GateError, match=told):
+    report = r"no plan passes its gates.*cpu fp32 differs.*cpu int8 per-token: it is made of"
+    with pytest.raises(GateError, match=report):
         export(options)
     assert not (tmp_path / "bundle").exists()
 
@@ -267,8 +267,8 @@ class Blocked:
             raise ModuleNotFoundError(f"{name} is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from bert_export.tuning import race
-race.HEAT = race.FINAL = 0.0
+from bert_export.tuning import trials
+trials.TRIAL = trials.FINAL = 0.0
 from bert_export.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -282,11 +282,11 @@ def test_a_bundle_needs_no_torch_and_json_is_all_there_is_on_standard_output(
     command = [sys.executable, "-c", PROGRAM, *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["tuning"]["winner"]["precision"] == "fp32"
-    assert told["tuning"]["mode"] == "latency"
+    report = json.loads(done.stdout)
+    assert report["tuning"]["winner"]["precision"] == "fp32"
+    assert report["tuning"]["mode"] == "latency"
     manifest = json.loads((tmp_path / "best" / "manifest.json").read_bytes())
-    assert manifest["verification"]["tuning"] == told["tuning"]
+    assert manifest["verification"]["tuning"] == report["tuning"]
     assert manifest["provenance"] == json.loads((source / "manifest.json").read_bytes())["provenance"]
 
 

@@ -1,4 +1,4 @@
-"""What candidates are asked while they are timed: requests of the user's own lengths."""
+"""What candidates are asked while they are timed: requests of the user's own lengths, one by one or in bulk."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Requests:
     Attributes:
         items: the requests.
         tokens: of each, those of all its rows.
-        origin: a sentence on where they come from.
+        source: a sentence on where they come from.
     """
 
     items: tuple[Request, ...]
     tokens: tuple[int, ...]
-    origin: str
+    source: str
 
     def evenly(self, number: int) -> Sequence[Request]:
         """So many, at equal distances from the shortest to the longest, so that lengths are as frequent as they are."""
@@ -51,7 +51,7 @@ class Requests:
         """The distribution of lengths, for a report."""
         quantiles = np.percentile(self.tokens, (0, 25, 50, 75, 100)).round().astype(int).tolist()
         names = ("least", "lower quartile", "median", "upper quartile", "most")
-        return {"from": self.origin, "number": len(self.items), "tokens": dict(zip(names, quantiles, strict=True))}
+        return {"from": self.source, "number": len(self.items), "tokens": dict(zip(names, quantiles, strict=True))}
 
 
 def requests_of(samples: Samples | None, task: AnyTask, head: AnyHead) -> Requests:
@@ -83,7 +83,7 @@ def in_bulk(session: AnySession, requests: Sequence[Request]) -> Callable[[], ob
     return lambda: list(session.predict(requests))
 
 
-def _sorted(pairs: Sequence[tuple[Request, Encoded]], origin: str) -> Requests:
+def _sorted(pairs: Sequence[tuple[Request, Encoded]], source: str) -> Requests:
     counted = [(request, sum(row.ids.size for row in encoded.features)) for request, encoded in pairs]
     counted.sort(key=lambda pair: pair[1])
-    return Requests(tuple(request for request, _ in counted), tuple(size for _, size in counted), origin)
+    return Requests(tuple(request for request, _ in counted), tuple(size for _, size in counted), source)

@@ -1,4 +1,4 @@
-"""Which candidates are made, and which are made once more: the gates' words are fixed here."""
+"""Which plans are made, and which are made once more: the gates' words are fixed here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import pytest
 from bert_export.errors import GateError
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
-from bert_export.tuning.candidates import Candidate
-from bert_export.tuning.entrant import Entrant, Origin
-from bert_export.tuning.judging import DropError, Judging
-from bert_export.tuning.making import Making
+from bert_export.tuning.candidate import Candidate, CandidatePlan, CandidateSource
+from bert_export.tuning.evaluation import CandidateBuilder, DropError, Evaluator
 from bert_runtime.bundle import Bundle
 from bert_runtime.manifest import Manifest
 from bert_runtime.tasks.task import HeadSettings
@@ -22,42 +20,44 @@ from bert_runtime.text import TokenizerRecord
 
 NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
 FP32, PERFORMANCE, ACCURACY = (
-    Candidate("cpu", "fp32"),
-    Candidate("cpu", "int8", "performance"),
-    Candidate("cpu", "int8", "accuracy"),
+    CandidatePlan("cpu", "fp32"),
+    CandidatePlan("cpu", "int8", "performance"),
+    CandidatePlan("cpu", "int8", "accuracy"),
 )
-BF16 = Candidate("openvino", "bf16")
+BF16 = CandidatePlan("openvino", "bf16")
 ALL = (FP32, PERFORMANCE, ACCURACY)
 MOST = 0.01
 
 
 class Paper:
-    """An origin and a judge that only say what they were told to."""
+    """An source and a judge that only say what they were report to."""
 
-    def __init__(self, drops: Mapping[Candidate, float], refused: Mapping[Candidate, str] | None = None) -> None:
+    def __init__(
+        self, drops: Mapping[CandidatePlan, float], refused: Mapping[CandidatePlan, str] | None = None
+    ) -> None:
         self.drops, self.refused = drops, refused or {}
-        self.searched: list[Candidate] = []
+        self.searched: list[CandidatePlan] = []
 
-    def missing(self, candidate: Candidate) -> str:
-        return "it is not here" if candidate == BF16 else ""
+    def missing(self, plan: CandidatePlan) -> str:
+        return "it is not here" if plan == BF16 else ""
 
-    def make(self, candidate: Candidate) -> Entrant:
-        if candidate in self.refused:
-            raise GateError(self.refused[candidate])
-        return Entrant(candidate, Bundle(Path(), NOTHING), {}, ArtefactReport({}, None))
+    def make(self, plan: CandidatePlan) -> Candidate:
+        if plan in self.refused:
+            raise GateError(self.refused[plan])
+        return Candidate(plan, Bundle(Path(), NOTHING), {}, ArtefactReport({}, None))
 
-    def quantised(self, candidate: Candidate, base: Entrant, mixtures: bool) -> Entrant:
-        made = self.make(candidate)
+    def quantised(self, plan: CandidatePlan, base: Candidate, mixtures: bool) -> Candidate:
+        made = self.make(plan)
         if mixtures:
-            self.searched.append(candidate)
-        elif self.drops[candidate] > MOST:
-            raise DropError(self.drops[candidate], MOST)
+            self.searched.append(plan)
+        elif self.drops[plan] > MOST:
+            raise DropError(self.drops[plan], MOST)
         return made
 
-    def made(self, *candidates: Candidate) -> tuple[list[str], dict[str, str]]:
-        making = Making(cast(Origin, self), cast(Judging, self), Stages())
-        entrants, lines = making.all(candidates)
-        return [entrant.candidate.name for entrant in entrants], {line.name: line.reason for line in lines}
+    def made(self, *plans: CandidatePlan) -> tuple[list[str], dict[str, str]]:
+        making = CandidateBuilder(cast(CandidateSource, self), cast(Evaluator, self), Stages())
+        candidates, lines = making.all(plans)
+        return [candidate.plan.name for candidate in candidates], {line.name: line.reason for line in lines}
 
 
 def test_a_plan_that_holds_spares_the_search_for_mixtures() -> None:

@@ -12,7 +12,7 @@ from tests.exporter.conftest import TinyBundle
 
 from bert_calibration.samples import read_samples
 from bert_export.errors import OptionError
-from bert_export.tuning.requests import Requests, requests_of
+from bert_export.tuning.workload import Requests, requests_of
 from bert_runtime import bundle as bundles
 from bert_runtime.errors import InputError
 from bert_runtime.tasks import find_task
@@ -61,14 +61,14 @@ def test_samples_are_asked_by_their_tokens(tmp_path: Path, task_and_head: tuple[
     requests = requests_of(read_samples(path, task, head.settings, head.text), task, head)
     assert texts(requests.items) == ["the", "the the", "the the the"]
     assert requests.tokens == (3, 4, 5), "with [CLS] and [SEP]"
-    told = requests.to_json()
-    assert (told["from"], told["number"]) == ("texts.jsonl", 3)
-    assert told["tokens"] == {"least": 3, "lower quartile": 4, "median": 4, "upper quartile": 4, "most": 5}
+    report = requests.to_json()
+    assert (report["from"], report["number"]) == ("texts.jsonl", 3)
+    assert report["tokens"] == {"least": 3, "lower quartile": 4, "median": 4, "upper quartile": 4, "most": 5}
 
 
 def test_without_samples_the_examples_are_asked_and_it_is_said(task_and_head: tuple[AnyTask, AnyHead]) -> None:
     requests = requests_of(None, *task_and_head)
-    assert requests.origin == "the examples of text-classification"
+    assert requests.source == "the examples of text-classification"
     assert list(requests.tokens) == sorted(requests.tokens)
 
 

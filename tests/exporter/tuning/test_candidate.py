@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bert_export.tuning.candidates import TRIED, field_of, thread_counts
+from bert_export.tuning.candidate import TRIED, plans_for, thread_counts
 from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.system import System
 
@@ -18,11 +18,11 @@ NO_OPENVINO = System(packages={"onnxruntime": "1.31.1"}, modules=frozenset({"onn
 
 
 def names(system: System, has_data: bool = True, is_decoder: bool = False) -> list[str]:
-    return [candidate.name for candidate in field_of(system, has_data, is_decoder).candidates]
+    return [plan.name for plan in plans_for(system, has_data, is_decoder).plans]
 
 
 def reasons(system: System, has_data: bool = True, is_decoder: bool = False) -> dict[str, str]:
-    return dict(field_of(system, has_data, is_decoder).absent)
+    return dict(plans_for(system, has_data, is_decoder).absent)
 
 
 def test_with_all_packages_and_data_every_precision_of_the_cpus_targets_is_tried() -> None:
@@ -36,7 +36,7 @@ def test_with_all_packages_and_data_every_precision_of_the_cpus_targets_is_tried
         "openvino int8 accuracy",
     ]
     assert reasons(FULL) == {}
-    tried = {(candidate.target, candidate.precision) for candidate in field_of(FULL, True, False).candidates}
+    tried = {(plan.target, plan.precision) for plan in plans_for(FULL, True, False).plans}
     assert tried == {(target.name, precision) for target in TRIED for precision in target.precisions}
 
 
@@ -55,9 +55,9 @@ def test_without_data_only_the_plan_that_needs_none_is_tried() -> None:
         "cpu int8 per-token",
         "openvino int8 per-token",
     ]
-    told = reasons(FULL, has_data=False)
-    assert set(told) == {f"{target.name} int8 {plan}" for target in TRIED for plan in ("performance", "accuracy")}
-    assert set(told.values()) == {"needs calibration data; give --calibrate FILE"}
+    report = reasons(FULL, has_data=False)
+    assert set(report) == {f"{target.name} int8 {plan}" for target in TRIED for plan in ("performance", "accuracy")}
+    assert set(report.values()) == {"needs calibration data; give --calibrate FILE"}
 
 
 def test_a_decoder_is_not_tried_in_int8() -> None:
