@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bert_export.report import ArtefactReport
+from bert_export.tuning import trials as trials_of
 from bert_export.tuning.candidate import Candidate, CandidatePlan
 from bert_export.tuning.trials import Workload, run_final, run_trials
 from bert_export.tuning.workload import Requests
@@ -60,7 +61,7 @@ def workload(monkeypatch: pytest.MonkeyPatch) -> PaperTrack:
     def rounds(works: Mapping[str, Any], _: float) -> dict[str, list[float]]:
         return {name: [SECONDS[work]] * 5 for name, work in works.items()}
 
-    monkeypatch.setattr(trials, "rounds", rounds)
+    monkeypatch.setattr(trials_of, "rounds", rounds)
     PaperTrack.most = 0
     return PaperTrack(Requests((), (), ""), "latency")
 
