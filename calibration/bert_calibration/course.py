@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.loss_law import LossLaw
 from bert_calibration.plans import Plan
 from bert_calibration.sensitivity import Sensitivity, careful_path, float_path
-from bert_calibration.trials import Measures, SearchConstraints, Trial
+from bert_calibration.trials import Measures, Trial
 
 NEARER = 0.9
 """The share of a failed candidate's divergence that the next must not exceed: less than that samples cannot tell."""
@@ -29,14 +30,14 @@ class Course:
     """A search on its way: what was tried so far."""
 
     measures: Measures
-    constraints: SearchConstraints
+    config: QuantizationConfig
     trials: list[Trial] = field(default_factory=list)
     _apart: dict[Plan, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> list[Trial]:
         """The trials that meet the constraint."""
-        return [each for each in self.trials if each.drop is not None and self.constraints.constraint.allows(each.drop)]
+        return [each for each in self.trials if each.drop is not None and self.config.constraint.allows(each.drop)]
 
     def judged(self, plan: Plan) -> Trial:
         """The trial of a plan."""
@@ -98,7 +99,7 @@ class Course:
     def _wanted(self) -> float:
         """The divergence that a plan must not exceed to be expected to hold, and to be told from those that failed."""
         failed = [each.divergence for each in self.trials if each.drop is not None and each not in self.passed]
-        return min([self._law.divergence(self.constraints.constraint.max_drop), *(NEARER * each for each in failed)])
+        return min([self._law.divergence(self.config.constraint.max_drop), *(NEARER * each for each in failed)])
 
     @property
     def _law(self) -> LossLaw:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bert_calibration.accuracy import AccuracyConstraint
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.course import Course, Ranked
 from bert_calibration.plans import Plan
 from bert_calibration.sensitivity import Sensitivity
-from bert_calibration.trials import Measures, SearchConstraints, Trial, sentence
+from bert_calibration.trials import Measures, Trial, sentence
 from bert_runtime.errors import BertError
 
 
@@ -22,7 +23,7 @@ class Search:
     """What was tried, and in which order points were kept.
 
     Attributes:
-        trials: at least one; the last one is the plan that holds the constraints.
+        trials: at least one; the last one is the plan that holds the constraint.
         ranking: the points, worst first; empty where the first trial held.
     """
 
@@ -31,12 +32,12 @@ class Search:
 
     @property
     def plan(self) -> Plan:
-        """The plan that holds the constraints."""
+        """The plan that holds the constraint."""
         return self.trials[-1].plan
 
 
 class SearchError(BertError):
-    """No plan holds the constraints and is faster than fp32.
+    """No plan holds the constraint and is faster than fp32.
 
     Attributes:
         trials: what was tried, for a table.
@@ -56,29 +57,29 @@ class SearchError(BertError):
         return min(trial.drop.value for trial in self.trials if trial.drop is not None)
 
 
-def search(plan: Plan, measures: Measures, constraints: SearchConstraints, ranked: Ranked) -> Search:
-    """The first plan that holds the constraints: `plan`, else with as few of the worst points more precise as do.
+def search(plan: Plan, measures: Measures, config: QuantizationConfig, ranked: Ranked) -> Search:
+    """The first plan that holds the constraint: `plan`, else with as few of the worst points more precise as do.
 
     Points are ranked only if `plan` fails.
 
     Raises:
         SearchError: none holds them, or the one that does is no faster than fp32.
     """
-    course = Course(measures, constraints)
+    course = Course(measures, config)
     found: Trial | None = course.judged(plan)
     ranking: tuple[Sensitivity, ...] = ()
-    if found not in course.passed and constraints.mixtures:
+    if found not in course.passed and config.mixtures:
         found, ranking = course.mixed(plan, ranked)
     if found is None or found not in course.passed:
-        raise SearchError(_lost(constraints.constraint, course.trials), course.trials, ranking)
+        raise SearchError(_lost(config.constraint, course.trials), course.trials, ranking)
     course.trials.remove(found)
-    if constraints.min_speed is not None:
+    if config.min_speed is not None:
         found = replace(found, speed=measures.speed(found.plan))
     trials = (*course.trials, found)
-    if constraints.min_speed is not None and found.speed is not None and found.speed <= constraints.min_speed:
+    if config.min_speed is not None and found.speed is not None and found.speed <= config.min_speed:
         raise SearchError(
-            f"the plan that holds the drop of {constraints.constraint.max_drop:g} is not more than "
-            f"{constraints.min_speed:g}x as fast as fp32 on this machine: leave --int8 out, allow more with "
+            f"the plan that holds the drop of {config.constraint.max_drop:g} is not more than "
+            f"{config.min_speed:g}x as fast as fp32 on this machine: leave --int8 out, allow more with "
             "--max-drop, or choose another target",
             trials,
             ranking,

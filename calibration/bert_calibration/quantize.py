@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import batches_of, doubts
-from bert_calibration.config import QuantizationConfig, choose
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.convert import Conversion
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.held_out import digests
@@ -24,8 +24,8 @@ from bert_calibration.products import find_points
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.ranges_file import check_belongs, digest
 from bert_calibration.sensitivity import rank
-from bert_calibration.targets import SCHEMES
-from bert_calibration.trials import SearchConstraints, Trial
+from bert_calibration.targets import SCHEMES, choose
+from bert_calibration.trials import Trial
 from bert_runtime.targets import find_target
 from bert_runtime.tasks.request import Request
 
@@ -105,7 +105,7 @@ def quantize(
     Raises:
         QuantizationError: the task or the target has no int8, or a product is missing.
         CalibrationError: the data, or the ranges, are no basis for scales.
-        SearchError: no plan holds the budget, or none that does is faster than fp32 here; holds the table.
+        SearchError: no plan meets the constraint, or none that does is faster than fp32 here; holds the table.
         InputError: a request cannot be encoded.
     """
     check_task(baseline)
@@ -122,7 +122,7 @@ def quantize(
             found = search(
                 plan,
                 measures,
-                SearchConstraints(config.constraint, config.min_speed if has_speed else None, config.mixtures),
+                config if has_speed else replace(config, min_speed=None),
                 lambda base: rank(base, builder.points, measures.glance),
             )
             plan = found.plan

@@ -1,28 +1,12 @@
-"""What a search for mixed precision has to hold, what it measures, and what it tried."""
+"""What a search for mixed precision measures, and what it tried."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from bert_calibration.accuracy import AccuracyConstraint, Drop
+from bert_calibration.accuracy import Drop
 from bert_calibration.plans import Plan
-
-
-@dataclass(frozen=True)
-class SearchConstraints:
-    """What a plan has to hold.
-
-    Attributes:
-        constraint: on the accuracy.
-        min_speed: it must be more than so many times as fast as fp32; None: not to be measured, where no engine of the
-            target runs here.
-        mixtures: whether points may be made more precise; without, a plan is taken as it is, or not at all.
-    """
-
-    constraint: AccuracyConstraint = field(default_factory=AccuracyConstraint)
-    min_speed: float | None = 1.0
-    mixtures: bool = True
 
 
 class Measures(Protocol):

@@ -71,7 +71,7 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Exp
 def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the profile of its engine, which the engine's own builder has accepted if it is here."""
     subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
-    how = context.quantizing
+    how = context.quantization
     with context.stages.stage("build"):
         found = compiled(subject, context.profile, how.calibrate, how.limit)
     report = dataclasses.replace(made.report, kernels=found.report, profile=found.record)
@@ -126,7 +126,7 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Ex
         folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), mixed_precision
     )
     with context.stages.stage("quantize"):
-        made = make_int8(subject, context.quantizing, builder.path)
+        made = make_int8(subject, context.quantization, builder.path)
     report = dataclasses.replace(base.report, kept=kept, int8=made.report, sequence_packing=made.sequence_packing)
     return Made(made.artefact, made.files, base.sizes, report)
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from bert_calibration.config import METHODS, PRESETS, QuantizationConfig
 from bert_export import applicability, exporting
 from bert_export.attention_masks import MASKS
 from bert_export.errors import OptionError
-from bert_export.options import ACTIVATIONS, METHODS, PRESETS, ExportOptions, Quantizing
+from bert_export.options import ACTIVATIONS, ExportOptions
 from bert_export.progress import Stages
 from bert_export.tensorrt.profile import EXAMPLE
 from bert_runtime.cli.boundary import DONE, tell
@@ -172,7 +173,7 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
 
 
 def _add_int8(flags: argparse.ArgumentParser) -> None:
-    usual = Quantizing()
+    usual = QuantizationConfig()
     int8 = flags.add_argument_group("int8")
     int8.add_argument("--bundle", type=Path, metavar="DIR", help="quantise this fp32 bundle, in place of a --model")
     int8.add_argument(

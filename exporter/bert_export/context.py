@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bert_calibration.config import QuantizationConfig
 from bert_export.cross_kv_graph import WrittenGraph
-from bert_export.options import Quantizing
 from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
 from bert_export.tensorrt.profile import Bounds, Profile
@@ -35,7 +35,7 @@ class ExportContext:
         folder: a temporary one.
         stages: their clock.
         plain: whether signatures stay plain.
-        quantizing: how int8 is made.
+        quantization: how int8 is made.
         cross_kv_graph: of a decoder that reads an encoder, the graph that reads the source; every artefact has it.
         profile: the axes of an engine's profile that were asked for.
         reference: torch, which every artefact is compared with.
@@ -46,7 +46,7 @@ class ExportContext:
     folder: Path
     stages: Stages
     plain: bool
-    quantizing: Quantizing
+    quantization: QuantizationConfig
     cross_kv_graph: WrittenGraph | None
     profile: Mapping[str, Bounds]
     reference: Reference

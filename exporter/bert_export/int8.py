@@ -19,7 +19,6 @@ from bert_calibration.samples import read_samples
 from bert_calibration.sensitivity import Sensitivity, picture
 from bert_export.errors import GateError
 from bert_export.judged import Judged, report_of
-from bert_export.options import Quantizing
 from bert_export.saving import divide
 from bert_export.sequence_packing import SharedRowsReport, pack_sequences_of
 from bert_runtime.manifest import Artefact
@@ -69,11 +68,13 @@ class Int8:
     sequence_packing: SharedRowsReport | None = None
 
 
-def make_int8(baseline: BaselineArtefact, how: Quantizing, output: Path, judged: Judged | None = None) -> Int8:
+def make_int8(
+    baseline: BaselineArtefact, config: QuantizationConfig, output: Path, judged: Judged | None = None
+) -> Int8:
     """Quantise a verified fp32 artefact to the file `output`; what was calibrated is written beside it.
 
     Args:
-        judged: what `judged_on` reads from `how`, where several variants of one artefact are made of the same data.
+        judged: what `judged_on` reads from `config`, where several variants of one artefact are made of the same data.
 
     Raises:
         GateError: the samples are too few to tell, no plan meets the accuracy constraint, or none that does is faster
@@ -81,17 +82,14 @@ def make_int8(baseline: BaselineArtefact, how: Quantizing, output: Path, judged:
         QuantizationError, CalibrationError: the head, the target or the data are no basis for int8.
         InputError: the samples are wrong, with their lines.
     """
-    judged = judged or judged_on(baseline, how)
+    judged = judged or judged_on(baseline, config)
     # Without data nothing was asked to be proven, and the report says so; a loss that the examples show is refused.
-    asked = how.constraint if judged.samples else dataclasses.replace(how.constraint, accept_unproven=True)
+    asked = config.constraint if judged.samples else dataclasses.replace(config.constraint, accept_unproven=True)
     judged.check_enough(asked)
     evidence = None
     if judged.samples:
         evidence = Evidence(judged.calibration, judged.asked, judged.drop, judged.reference)
-    ranges = ranges_file.load(how.ranges) if how.ranges else None
-    config = QuantizationConfig(
-        how.method, how.preset, how.max_drop, mixtures=how.mixtures, accept_unproven=how.accept_unproven
-    )
+    ranges = ranges_file.load(config.ranges) if config.ranges else None
     try:
         made = quantize(baseline, config, evidence, output, ranges)
     except SearchError as error:
@@ -132,17 +130,17 @@ def quality_of(made: Sequence[tuple[Artefact, Int8Report | None]]) -> dict[str, 
     return {"artefacts": reported} if reported else None
 
 
-def judged_on(baseline: BaselineArtefact, how: Quantizing) -> Judged:
+def judged_on(baseline: BaselineArtefact, config: QuantizationConfig) -> Judged:
     """What variants of an fp32 artefact are judged on: samples that do not calibrate, without any the task's examples.
 
     Raises:
         InputError: the samples are wrong, with their lines.
     """
     settings = baseline.manifest.settings
-    file = how.calibrate
-    samples = read_samples(file, baseline.task, settings, baseline.text, how.limit) if file else None
-    saved = ranges_file.load(how.ranges) if how.ranges else None
-    return Judged.of(baseline, samples, how.method not in WITHOUT_DATA, saved, how.max_drop)
+    file = config.calibrate
+    samples = read_samples(file, baseline.task, settings, baseline.text, config.limit) if file else None
+    saved = ranges_file.load(config.ranges) if config.ranges else None
+    return Judged.of(baseline, samples, config.method not in WITHOUT_DATA, saved, config.max_drop)
 
 
 def _report(judged: Judged, made: Quantization, results: Sequence[Any], accuracy: Accuracy) -> Int8Report:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert_calibration.accuracy import AccuracyConstraint
+from bert_calibration.config import QuantizationConfig
 from bert_export import applicability
 from bert_export.attention_masks import mask_problems
 from bert_export.errors import OptionError
@@ -18,48 +18,9 @@ from bert_runtime.targets import AUTO, BY_NAME, CPU, TARGETS
 _AUTO_FOR = {precision: target.name for target in TARGETS for precision in target.auto_for}
 """Precision -> the target that auto stands for."""
 
-RANGE_METHODS = ("minmax", "percentile", "entropy", "smooth")
-METHODS = ("auto", "dynamic", "per-token", *RANGE_METHODS)
-PRESETS = ("performance", "accuracy")
 PROFILED = tuple(target.name for target in TARGETS if target.has_profile)
 """The targets whose engine is built for a profile."""
 ACTIVATIONS = ("none", "sigmoid", "softmax")
-
-
-@dataclass(frozen=True)
-class Quantizing:
-    """How to make int8 artefacts; see the fields of the same names in ExportOptions."""
-
-    calibrate: Path | None = None
-    limit: int | None = None
-    method: str = "auto"
-    preset: str | None = None
-    max_drop: float = 0.01
-    ranges: Path | None = None
-    mixtures: bool = True
-    accept_unproven: bool = False
-
-    @property
-    def constraint(self) -> AccuracyConstraint:
-        """What a plan may lose."""
-        return AccuracyConstraint(self.max_drop, self.accept_unproven)
-
-    def problems(self) -> Iterator[str]:
-        """What is wrong with the values."""
-        if self.method not in METHODS:
-            yield f"--method is {self.method!r}, expected one of {', '.join(METHODS)}"
-        if self.preset not in (None, *PRESETS):
-            yield f"--preset is {self.preset!r}, expected {' or '.join(PRESETS)}"
-        if not 0 <= self.max_drop <= 1:
-            yield f"--max-drop is {self.max_drop:g}, expected 0 to 1: 0.01 is one point of the task's metric"
-        if self.limit is not None and self.limit < 1:
-            yield f"--limit is {self.limit}, expected at least 1 sample"
-        if self.method in RANGE_METHODS and not (self.calibrate or self.ranges):
-            yield f"--method {self.method} takes ranges from data; give --calibrate FILE, or --ranges FILE"
-        if self.preset is not None and not (self.calibrate or self.ranges):
-            yield f"--preset {self.preset} needs calibration data; give --calibrate FILE, or --ranges FILE"
-        if self.limit is not None and not self.calibrate:
-            yield "--limit belongs to --calibrate; give --calibrate FILE"
 
 
 @dataclass(frozen=True)
@@ -161,16 +122,10 @@ class ExportOptions:
         return tuple(dict.fromkeys(self._variant(target) for target in self.targets))
 
     @property
-    def quantizing(self) -> Quantizing:
+    def quantization(self) -> QuantizationConfig:
         """How int8 artefacts are made."""
-        return Quantizing(
-            self.calibrate,
-            self.limit,
-            self.method,
-            self.preset,
-            self.max_drop,
-            self.ranges,
-            accept_unproven=self.accept_unproven,
+        return QuantizationConfig(
+            self.method, self.preset, self.max_drop, self.accept_unproven, self.calibrate, self.limit, self.ranges
         )
 
     @property
@@ -198,7 +153,7 @@ class ExportOptions:
         if self.optimize not in (None, *applicability.MODES):
             yield f"{applicability.FLAG} is {self.optimize!r}, expected {' or '.join(applicability.MODES)}"
         yield from applicability.problems(self)
-        yield from self.quantizing.problems()
+        yield from self.quantization.problems(self.quantization.has_data)
         yield from self._source_problems()
         yield from self._variant_problems()
         yield from self._data_problems()
@@ -211,9 +166,10 @@ class ExportOptions:
         """What needs data, and what is given for nothing."""
         compiled = [variant for variant in self.variants if variant.target in PROFILED]
         own = {variant.precision for variant in compiled}
-        lengths = Quantizing(self.calibrate, self.limit)  # of its requests, for the profile
+        usual = QuantizationConfig()
+        lengths = QuantizationConfig(calibrate=self.calibrate, limit=self.limit)  # of its requests, for the profile
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
-        if not (is_int8 or self.optimize) and self.quantizing != (lengths if own else Quantizing()):
+        if not (is_int8 or self.optimize) and self.quantization != (lengths if own else usual):
             yield (
                 "--calibrate, --limit, --method, --preset, --max-drop, --accept-unproven and --ranges are for int8; "
                 "give --int8"

@@ -45,7 +45,7 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
             folder,
             stages,
             options.plain,
-            options.quantizing,
+            options.quantization,
             read,
             options.profile_axes,
             reference,

@@ -87,11 +87,11 @@ def _make(baseline: BaselineArtefact, options: ExportOptions, path: Path, stages
     """The int8 variant of one artefact, in the file `path`."""
     mixed_precision, kept = _floats(baseline)
     with stages.stage("quantize"):
-        made = make_int8(dataclasses.replace(baseline, mixed_precision=mixed_precision), options.quantizing, path)
+        made = make_int8(dataclasses.replace(baseline, mixed_precision=mixed_precision), options.quantization, path)
     if not find_target(baseline.artefact.target).has_profile:
         return _Made(made, kept, None)
     with stages.stage("build"):
-        how = options.quantizing
+        how = options.quantization
         narrow = dataclasses.replace(baseline, directory=path.parent, artefact=made.artefact)
         return _Made(made, kept, compiled(narrow, options.profile_axes, how.calibrate, how.limit))
 

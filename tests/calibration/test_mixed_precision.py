@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bert_calibration.accuracy import AccuracyConstraint, Drop
+from bert_calibration.accuracy import Drop
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.mixed_precision import SearchError, search
 from bert_calibration.plans import ACCURACY, PERFORMANCE, Granularity, Plan
 from bert_calibration.sensitivity import Sensitivity, careful_path, float_path, rank
-from bert_calibration.trials import SearchConstraints
 from bert_runtime.errors import BertError
 
 SITES = {f"layer.{i}": 1 for i in range(10)}
@@ -20,8 +20,8 @@ RANKING = [Sensitivity(name, 1.0 - i / 10) for i, name in enumerate(SITES)]
 ENOUGH = 10_000
 
 
-def constraints(max_drop: float, min_speed: float | None = 1.0, mixtures: bool = True) -> SearchConstraints:
-    return SearchConstraints(AccuracyConstraint(max_drop), min_speed, mixtures)
+def constraints(max_drop: float, min_speed: float | None = 1.0, mixtures: bool = True) -> QuantizationConfig:
+    return QuantizationConfig(max_drop=max_drop, min_speed=min_speed, mixtures=mixtures)
 
 
 def lost(value: float, samples: int = ENOUGH) -> Drop:
@@ -173,7 +173,7 @@ def test_floats_go_where_they_remove_most_for_each_weight_and_never_everywhere()
 
 def test_a_budget_that_nothing_holds_is_an_error_with_the_table() -> None:
     with pytest.raises(SearchError, match=r"no plan keeps the drop within 1e-05: allow more with --max-drop") as failed:
-        search(ACCURACY, Known(), SearchConstraints(AccuracyConstraint(1e-5)), lambda _: RANKING)
+        search(ACCURACY, Known(), QuantizationConfig(max_drop=1e-5), lambda _: RANKING)
 
     assert isinstance(failed.value, BertError)
     assert failed.value.is_accuracy
@@ -205,7 +205,7 @@ def test_few_samples_do_not_send_the_search_after_single_answers() -> None:
         def drop(self, plan: Plan) -> Drop:
             return Drop("same best span", 1 / 32, 0.0008, 0.162, 32)
 
-    accepting = SearchConstraints(AccuracyConstraint(0.01, accept_unproven=True))
+    accepting = QuantizationConfig(accept_unproven=True)
     assert search(ACCURACY, Few(), accepting, never).plan is ACCURACY
     with pytest.raises(SearchError):
         search(ACCURACY, Few(), constraints(0.01), lambda _: RANKING)

@@ -14,11 +14,12 @@ from tests.calibration.conftest import GOLDEN, GetBaseline, requests_of
 
 from bert_calibration.accuracy import Drop
 from bert_calibration.baseline import BaselineArtefact
-from bert_calibration.config import QuantizationConfig, choose
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.errors import CalibrationError, QuantizationError
 from bert_calibration.mixed_precision import SearchError
 from bert_calibration.plans import Granularity
 from bert_calibration.quantize import Evidence, quantize
+from bert_calibration.targets import choose
 from bert_runtime import bundle as bundles
 from bert_runtime.errors import InputError
 
@@ -145,18 +146,18 @@ def test_a_decoder_is_refused_by_name(baseline: GetBaseline, tmp_path: Path) -> 
             QuantizationConfig("best"),
             "cpu",
             True,
-            "the method is 'best', expected one of auto, dynamic, per-token, minmax",
+            "--method is 'best', expected one of auto, dynamic, per-token, minmax",
         ),
-        (QuantizationConfig("smooth"), "cpu", False, "the method smooth needs calibration data: give --calibrate FILE"),
-        (QuantizationConfig(preset="slow"), "cpu", True, "the preset is 'slow', expected performance or accuracy"),
+        (QuantizationConfig("smooth"), "cpu", False, "--method smooth takes ranges from data; give --calibrate FILE"),
+        (QuantizationConfig(preset="slow"), "cpu", True, "--preset is 'slow', expected performance or accuracy"),
         (
             QuantizationConfig("dynamic", "performance"),
             "cpu",
             True,
-            "the preset performance needs calibration data: give --calibrate FILE and a method",
+            "--preset performance with --method dynamic, which has one plan; leave out one of them",
         ),
-        (QuantizationConfig(max_drop=-0.1), "cpu", True, "the largest drop is -0.1, expected 0 or more"),
-        (QuantizationConfig(max_drop=float("nan")), "cpu", True, "the largest drop is nan, expected 0 or more"),
+        (QuantizationConfig(max_drop=-0.1), "cpu", True, "--max-drop is -0.1, expected 0 to 1"),
+        (QuantizationConfig(max_drop=float("nan")), "cpu", True, "--max-drop is nan, expected 0 to 1"),
         (
             QuantizationConfig(),
             "tensorrt",
@@ -167,7 +168,7 @@ def test_a_decoder_is_refused_by_name(baseline: GetBaseline, tmp_path: Path) -> 
         (QuantizationConfig(), "cuda", True, "the target cuda has no int8 preset 'accuracy', expected one of none"),
     ],
 )
-def test_a_wish_that_cannot_be_served_is_refused(
+def test_a_config_that_cannot_be_served_is_refused(
     config: QuantizationConfig, target: str, data: bool, message: str
 ) -> None:
     with pytest.raises((CalibrationError, QuantizationError), match=message):
@@ -188,8 +189,8 @@ def test_a_method_has_the_plan_that_it_is_about(method: str, preset: str) -> Non
     assert choose(QuantizationConfig(method), "cpu", has_data=True).name == preset
 
 
-def test_all_problems_of_a_wish_come_at_once() -> None:
-    with pytest.raises(CalibrationError, match=r"the method is 'x'.*; the preset is 'y'.*; the largest drop is -1"):
+def test_all_problems_of_a_config_come_at_once() -> None:
+    with pytest.raises(CalibrationError, match=r"--method is 'x'.*; --preset is 'y'.*; --max-drop is -1"):
         choose(QuantizationConfig("x", "y", -1), "cpu", has_data=True)
 
 

@@ -25,7 +25,7 @@ import bert_runtime.cli
 import bert_runtime.cli.doctor
 from bert_calibration import measure
 from bert_calibration.accuracy import Drop
-from bert_export.tuning import race
+from bert_export.tuning import trials
 from bert_runtime.cli.files import SOME_SKIPPED
 
 ROOT = Path(__file__).parents[2]
@@ -76,9 +76,9 @@ def test_every_command_of_the_documents_does_what_it_says(tmp_path: Path, monkey
     Path("labelled.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     # of a network of width 16 with random weights, neither speed nor accuracy says anything
     monkeypatch.setattr(measure, "speed_up", lambda *_: 2.0)
-    monkeypatch.setattr(race, "HEAT", 0.0)
-    monkeypatch.setattr(race, "FINAL", 0.0)
-    monkeypatch.setattr(race, "SINGLE", (0.001, 2, 4))
+    monkeypatch.setattr(trials, "TRIAL", 0.0)
+    monkeypatch.setattr(trials, "FINAL", 0.0)
+    monkeypatch.setattr(trials, "SINGLE", (0.001, 2, 4))
     monkeypatch.setattr("bert_export.tuning.tune.thread_counts", lambda: (1,))
     monkeypatch.setattr("bert_export.judged.Judged.drop", lambda *_: Drop("F1", 0.0, -0.001, 0.001, 1000))
     shown = [block for page in PAGES for block in blocks(page, "console")]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bert_calibration.config import QuantizationConfig
 from bert_calibration.mixed_precision import SearchError
 from bert_calibration.samples import Samples
 from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
 from bert_export.judged import Judged
-from bert_export.options import Quantizing
 from bert_export.progress import Stages
 from bert_export.tuning.candidate import UNCALIBRATED, Candidate, CandidatePlan, CandidateSource
 from bert_export.tuning.report import Line, untimed
@@ -36,9 +36,9 @@ class Evaluator:
     """Makes int8 of fp32 candidates, and judges. What several plans need of the samples is computed once for each
     target: fp32's answers, and the ranges of its activations."""
 
-    def __init__(self, how: Quantizing, samples: Samples | None, folder: Path) -> None:
-        """`how` holds the constraint, `folder` what is made."""
-        self._how, self._samples, self._folder = how, samples, folder
+    def __init__(self, config: QuantizationConfig, samples: Samples | None, folder: Path) -> None:
+        """`config` holds the constraint, `folder` what is made."""
+        self._config, self._samples, self._folder = config, samples, folder
         self._judged: dict[str, Judged] = {}
         self._ranges: dict[str, Path] = {}
 
@@ -60,9 +60,9 @@ class Evaluator:
             (folder / name).write_bytes(source if isinstance(source, bytes) else source.read_bytes())
         preset = None if plan.preset == UNCALIBRATED else plan.preset
         ranges = self._ranges.get(plan.target)
-        how = dataclasses.replace(self._how, preset=preset, ranges=ranges, mixtures=mixtures)
+        config = dataclasses.replace(self._config, preset=preset, ranges=ranges, mixtures=mixtures)
         try:
-            made = make_int8(base.baseline, how, folder / "model.onnx", self._judge(base))
+            made = make_int8(base.baseline, config, folder / "model.onnx", self._judge(base))
         except GateError as error:
             raise self._in_other_words(error) from error
         for path in made.files.values():
@@ -88,8 +88,8 @@ class Evaluator:
         judge, baseline = self._judge(base), candidate.baseline
         with baseline.engine() as engine:
             drop = judge.drop(baseline.answers(engine, judge.asked), judge.reference)
-        if not self._how.constraint.covers(drop.value):
-            raise DropError(drop.value, self._how.max_drop)
+        if not self._config.constraint.covers(drop.value):
+            raise DropError(drop.value, self._config.max_drop)
         return dataclasses.replace(candidate, drop=drop.value, judged_on=drop.samples)
 
     def _in_other_words(self, error: GateError) -> GateError:
@@ -97,12 +97,12 @@ class Evaluator:
         cause = error.__cause__
         if not isinstance(cause, SearchError) or not cause.is_accuracy:
             return error
-        return DropError(cause.least, self._how.max_drop)
+        return DropError(cause.least, self._config.max_drop)
 
     def _judge(self, base: Candidate) -> Judged:
         target = base.plan.target
         if target not in self._judged:
-            self._judged[target] = Judged.of(base.baseline, self._samples, max_drop=self._how.max_drop)
+            self._judged[target] = Judged.of(base.baseline, self._samples, max_drop=self._config.max_drop)
         return self._judged[target]
 
 

@@ -34,7 +34,7 @@ class FromCheckpoint:
         if checkpoint.config.add_cross_attention:
             raise OptionError(f"{FLAG} asks a model texts, and this decoder reads an encoder: export it with --target")
         reference = RememberingReference.of(checkpoint, options.plain)
-        self._context = ExportContext(folder, stages, options.plain, options.quantizing, None, {}, reference)
+        self._context = ExportContext(folder, stages, options.plain, options.quantization, None, {}, reference)
         self._checkpoint = checkpoint
         self.manifest, self.text = manifest_of(checkpoint, []), text_of(checkpoint)
         self.output, self.notes = default_output(checkpoint), checkpoint.notes

@@ -78,7 +78,7 @@ def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Prepared
     requests = requests_of(samples, task, task.head(text, settings))
     system = this_system(Probe(driver=lambda: None))
     found = plans_for(system, samples is not None, task.is_autoregressive)
-    candidates, failed = CandidateBuilder(source, Evaluator(options.quantizing, samples, folder), stages).all(
+    candidates, failed = CandidateBuilder(source, Evaluator(options.quantization, samples, folder), stages).all(
         found.plans
     )
     others = [*failed, *(untimed(name, reason, "absent") for name, reason in found.absent)]

@@ -11,12 +11,13 @@ import onnx_ir as ir
 import pytest
 from tests.exporter.conftest import READS_ENCODER, Config, TinyCheckpoint
 
+from bert_calibration.config import QuantizationConfig
 from bert_export import checkpoint as checkpoints
 from bert_export.artefacts import make
 from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
 from bert_export.context import ExportContext, Made
 from bert_export.cross_kv_graph import write_cross_kv_graph
-from bert_export.options import Quantizing, Variant
+from bert_export.options import Variant
 from bert_export.passes.fold import fold
 from bert_export.progress import Stages
 from bert_export.rewrite import rewrite
@@ -67,9 +68,9 @@ def make_artefact(tiny_checkpoint: TinyCheckpoint) -> MakeArtefact:
 
     def get(head: str, precision: str, folder: Path, profile: Mapping[str, Bounds] | None = None) -> Made:
         checkpoint, graph = traced(head)
-        how = Quantizing()
+        how = QuantizationConfig()
         if precision == "int8":  # how well a network of random weights answers is not asked here
-            how = Quantizing(write_requests(folder / "requests.jsonl", head), max_drop=1.0)
+            how = QuantizationConfig(calibrate=write_requests(folder / "requests.jsonl", head), max_drop=1.0)
         source = write_cross_kv_graph(checkpoint, folder, Stages())
         reference = RememberingReference.of(checkpoint, plain=False)
         context = ExportContext(folder, Stages(), False, how, source, profile or {}, reference)
