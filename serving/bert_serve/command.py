@@ -91,7 +91,7 @@ def _add_flags(parser: Parser) -> None:
     server.add_argument("--port", type=whole_number, default=8000, metavar="N", help="0: any that is free")
     server.add_argument("--workers", type=whole_number, default=1, metavar="N", help="processes; default: 1")
     server.add_argument(
-        "--connections", type=whole_number, default=1024, metavar="N", help="open at once in a process; default: 1024"
+        "--connections", type=whole_number, default=8192, metavar="N", help="open at once in a process; default: 8192"
     )
     server.add_argument(
         "--drain", type=number, default=1.0, metavar="SECONDS", help="told to stop, still answer so long; default: 1"

@@ -106,7 +106,7 @@ class ServeOptions:
     queue: QueueLimits = field(default_factory=QueueLimits)
     limits: Limits = field(default_factory=Limits)
     workers: Annotated[int, Range(1, 256)] = 1
-    connections: Annotated[int, Range(1)] = 1024
+    connections: Annotated[int, Range(1)] = 8192
     keys: tuple[str, ...] = field(default=(), repr=False)
     tls: Tls | None = None
     drain_seconds: Annotated[float, Range(0)] = 1.0

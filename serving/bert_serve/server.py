@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -24,9 +25,12 @@ from bert_serve.service import Service
 KEEP_ALIVE = 65
 """Seconds that an idle connection is kept: longer than load balancers keep theirs, which must be the first to close."""
 
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.002
 """Seconds after which a thread must let another have the interpreter: with Python's own 5 ms, the event loop would wait
 so long for each thread that encodes or decodes."""
+
+_OTHER_FILES = 256
+"""Files that are no connection: bundles, libraries, pipes."""
 
 _LAST_REQUESTS = 0.5
 """Seconds in which requests that are on their way arrive."""
@@ -41,6 +45,7 @@ def serve(options: ServeOptions, listening: socket.socket) -> None:
         BertError: a bundle cannot be loaded.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
+    _allow_files(options.connections + _OTHER_FILES)
     service = Service(options)
     try:
         server = DrainingServer(_config(options, service), service)
@@ -54,6 +59,14 @@ def serve(options: ServeOptions, listening: socket.socket) -> None:
     finally:
         service.close()
         _log.info("closed")
+
+
+def _allow_files(count: int) -> None:
+    """Raise the number of files that this process may open, as far as it is allowed to: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class DrainingServer(uvicorn.Server):

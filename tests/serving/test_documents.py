@@ -30,7 +30,7 @@ def test_every_command_of_the_documents_has_flags_that_are_there() -> None:
     commands = [line for line in lines if line.startswith("bert-serve ")]
     assert commands
     for command in commands:
-        parse(shlex.split(command)[1:], {})
+        parse(shlex.split(command.partition(" #")[0])[1:], {})
 
 
 def test_the_operations_page_names_the_defaults_and_every_figure(server: Running) -> None:
