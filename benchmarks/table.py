@@ -12,6 +12,7 @@ from benchmarks.captions import circumstances, machine_line, title
 from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
 from benchmarks.results import Result, ResultsError, read_all
+from benchmarks.serving_table import serving
 from benchmarks.speed_table import latency, memory, real_text, roofline
 from benchmarks.summary import percentiles, speed_up, typical
 
@@ -244,6 +245,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "cpp_session": cpp_session,
     "bulk": bulk,
     "new_lengths": new_lengths,
+    "serving": serving,
     "gpu": gpu.table,
     "gpu_rehearsal": gpu.table,
     "real_text": real_text,
