@@ -1,11 +1,11 @@
-"""From a PyTorch checkpoint to a proven bundle: `export(ExportOptions(...))` makes what `bert-export` makes."""
+"""From a PyTorch checkpoint to a proven bundle: `export`, `quantize` and `tune` make what `bert-export` makes."""
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bert_export.errors import CheckpointError, GateError, OptionError
-    from bert_export.exporting import export
+    from bert_export.exporting import export, quantize, tune
     from bert_export.options import ExportOptions
     from bert_export.report import ArtefactReport, ExportReport
     from bert_runtime.version import __version__
@@ -19,6 +19,8 @@ __all__ = [
     "OptionError",
     "__version__",
     "export",
+    "quantize",
+    "tune",
 ]
 
 _HOMES = {
@@ -30,6 +32,8 @@ _HOMES = {
     "OptionError": "bert_export.errors",
     "__version__": "bert_runtime.version",
     "export": "bert_export.exporting",
+    "quantize": "bert_export.exporting",
+    "tune": "bert_export.exporting",
 }
 
 

@@ -26,10 +26,18 @@ if TYPE_CHECKING:
     from bert_export.report import ExportReport
 
 
+SUB_COMMANDS = {
+    "export": (),
+    "quantize": ("--int8", "--bundle"),
+    "tune": (f"{applicability.FLAG}={applicability.MODES[0]}",),
+}
+"""Sub-command -> the flags that it stands for; the argument after `quantize` is the bundle."""
+
+
 def run(arguments: Sequence[str], output: TextIO) -> int:
     """Make what the arguments ask for and show its report on `output`; the exit code."""
-    parsed = parser(output).parse_args(arguments)
-    options = _options(parsed)
+    parsed = parser(output).parse_args(plain(arguments))
+    options = options_of(parsed)
     exporting.require_packages(options)
     _check_publishing(parsed)
     report = exporting.export(options, Stages(show=not (parsed.json or parsed.quiet)))
@@ -41,6 +49,22 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     for line in _shown(report, parsed, output):
         print(line, file=output)
     return DONE
+
+
+def plain(arguments: Sequence[str]) -> list[str]:
+    """The arguments without a sub-command: the flags that it stands for, in its place.
+
+    A directory of the same name is written with a path, as in ./export.
+
+    Raises:
+        OptionError: `quantize` without a bundle.
+    """
+    verb, *rest = arguments or [""]
+    if verb not in SUB_COMMANDS:
+        return list(arguments)
+    if verb == "quantize" and not {"-h", "--help"} & set(rest) and (not rest or rest[0].startswith("-")):
+        raise OptionError("quantize takes the bundle first, as in `bert-export quantize DIR --calibrate FILE`")
+    return [*SUB_COMMANDS[verb], *rest]
 
 
 def _check_publishing(parsed: argparse.Namespace) -> None:
@@ -82,7 +106,11 @@ def parser(output: TextIO | None = None) -> Parser:
         "bert-export",
         output,
         description="Export a fine-tuned BERT to a bundle that answers the same without PyTorch, with proof.",
-        epilog=f"tasks and their aliases:\n{tasks}\n\n"
+        epilog="sub-commands:\n"
+        "  export     the same as without one\n"
+        "  quantize   int8 of the bundle DIR: `quantize DIR` is --int8 --bundle DIR\n"
+        f"  tune       the best for this machine: `tune` is {applicability.FLAG}\n\n"
+        f"tasks and their aliases:\n{tasks}\n\n"
         "exit codes: 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted, 141 no reader for the output",
     )
     _add_source(flags)
@@ -215,7 +243,12 @@ def _add_tensorrt(flags: argparse.ArgumentParser) -> None:
     )
 
 
-def _options(parsed: argparse.Namespace) -> ExportOptions:
+def options_of(parsed: argparse.Namespace) -> ExportOptions:
+    """The call that the flags stand for: one field of ExportOptions for each.
+
+    Raises:
+        OptionError: options that cannot be served, all of them.
+    """
     if parsed.checkpoint is not None and parsed.model is not None:
         raise OptionError(f"got {parsed.checkpoint!r} and --model {parsed.model}, expected one checkpoint")
     return ExportOptions(

@@ -1,7 +1,10 @@
-"""The one call: what the options ask for, made of a checkpoint, of a bundle, or by trying what runs best here."""
+"""The calls: `export` makes what its options ask for, `quantize` int8 of a bundle, `tune` what runs best here."""
 
 from __future__ import annotations
 
+import dataclasses
+
+from bert_export.applicability import MODES
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
@@ -33,9 +36,9 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     require_packages(options)
     stages = stages or Stages()
     if options.optimize is not None:
-        from bert_export.tuning.tune import tune  # noqa: PLC0415 - onnx; and of a bundle no torch
+        from bert_export.tuning import tune as tuning  # noqa: PLC0415 - onnx; and of a bundle no torch
 
-        return tune(options, stages)
+        return tuning.tune(options, stages)
     if options.bundle is not None:
         from bert_export.requantize import requantize  # noqa: PLC0415 - onnx; and a bundle needs no torch
 
@@ -43,6 +46,31 @@ def export(options: ExportOptions, stages: Stages | None = None) -> ExportReport
     from bert_export.pipeline import export_checkpoint  # noqa: PLC0415 - torch: wrong options are an error without it
 
     return export_checkpoint(options, stages)
+
+
+def quantize(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
+    """Make the int8 variant of an fp32 bundle, `options.bundle`, without torch; see `export`.
+
+    Raises:
+        OptionError: no bundle is given; and see `export`.
+        BundleError, GateError, QuantizationError: see `export`.
+    """
+    if options.bundle is None:
+        raise OptionError("bundle is None, expected an fp32 bundle: give ExportOptions(bundle=…, int8=True)")
+    return export(options, stages)
+
+
+def tune(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
+    """Try every target, precision and number of threads of this machine's CPU, and write the best; see `export`.
+
+    `options.optimize` says for which work: latency, the default here, or throughput.
+
+    Raises:
+        OptionError, CheckpointError, BundleError, GateError: see `export`.
+    """
+    if options.optimize is None:
+        options = dataclasses.replace(options, optimize=MODES[0])
+    return export(options, stages)
 
 
 def require_packages(options: ExportOptions) -> None:

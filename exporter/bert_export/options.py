@@ -50,7 +50,7 @@ class ExportOptions:
             bert_calibration.samples): every other one, 128 at most, makes the ranges, the rest judge the accuracy.
         limit: how many of them to take, evenly over the file.
         method: how ranges are taken; auto is smooth with data and per-token without.
-        preset: fast, or faithful to fp32's answers; None: accuracy, but performance for minmax, percentile and entropy.
+        preset: performance or accuracy; None: accuracy, but performance for minmax, percentile and entropy.
         max_drop: the accuracy constraint, absolute: of the task's metric, or without labels of the share of equal
             answers. How many held-out samples it takes to tell follows from it; see bert_calibration.accuracy.
         accept_unproven: make the int8 bundle although the samples are too few to tell; it says so.
