@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bert_runtime import manifest_json, onnx_file
-from bert_runtime.errors import BertError, BundleError
+from bert_runtime.errors import BertError, BundleError, Problem, prefixed, within
 from bert_runtime.manifest import FileRecord, Manifest
 from bert_runtime.manifest_json import NAME, raise_problems
 from bert_runtime.onnx_file import OnnxFile
@@ -58,7 +58,11 @@ def read(path: Path) -> Bundle:
 def _directory(path: Path) -> Path:
     if not path.is_dir():
         what = "is no directory" if path.exists() else "does not exist"
-        raise BundleError(f"{path}: {what}, expected the directory of a bundle; make one with bert-export")
+        raise BundleError(
+            Problem(
+                "not-a-bundle", "", f"{path}: {what}, expected the directory of a bundle; make one with bert-export"
+            )
+        )
     return path.resolve()
 
 
@@ -74,24 +78,32 @@ def _manifest_bytes(directory: Path) -> bytes:
     except BundleError as error:
         if _is_checkpoint(directory):
             raise BundleError(
-                f"{directory}: a checkpoint, expected a bundle; make one first: "
-                f"`bert-export --model {directory} --output BUNDLE`"
+                Problem(
+                    "checkpoint",
+                    "",
+                    f"{directory}: a checkpoint, expected a bundle; make one first: "
+                    f"`bert-export --model {directory} --output BUNDLE`",
+                )
             ) from error
-        raise BundleError(f"{directory}: {error}; name the directory that bert-export wrote") from error
+        raise BundleError(within(f"{directory}: {error}; name the directory that bert-export wrote", error)) from error
     try:
         with (directory / NAME).open("rb") as file:
             return file.read(manifest_json.MAX_BYTES + 1)
     except OSError as error:
-        raise BundleError(f"{directory / NAME}: {error.strerror}; make the file readable") from error
+        raise BundleError(
+            Problem("unreadable", NAME, f"{directory / NAME}: {error.strerror}; make the file readable")
+        ) from error
 
 
 def _task(name: str) -> Task[Any, Any, Any]:
     try:
         task = find_task(name)
     except BertError as error:
-        raise BundleError(f"{NAME}: task: {error}") from error
+        raise BundleError(within(f"{NAME}: task: {error}", error)) from error
     if task.name != name:
-        raise BundleError(f"{NAME}: task: {name!r} is an alias for the hand, expected {task.name!r}")
+        raise BundleError(
+            Problem("unknown-task", "task", f"{NAME}: task: {name!r} is an alias for the hand, expected {task.name!r}")
+        )
     return task
 
 
@@ -101,17 +113,19 @@ def _limit_problems(manifest: Manifest) -> Iterator[str]:
     limits[manifest.tokenizer.file] = MAX_TOKENIZER_BYTES
     for name, limit in limits.items():
         if manifest.files[name].size > limit:
-            yield f"files: {name} has {manifest.files[name].size} bytes, expected at most {limit}"
+            yield Problem(
+                "too-large", name, f"files: {name} has {manifest.files[name].size} bytes, expected at most {limit}"
+            )
 
 
 def _file_problems(directory: Path, name: str, record: FileRecord) -> Iterator[str]:
     try:
         size = _regular_file(directory, name)
     except BundleError as error:
-        yield f"files: {error}"
+        yield within(f"files: {error}", error)
         return
     if size != record.size:
-        yield f"files: {name} has {size} bytes, expected {record.size}"
+        yield Problem("wrong-size", name, f"files: {name} has {size} bytes, expected {record.size}")
 
 
 def _regular_file(directory: Path, name: str) -> int:
@@ -126,12 +140,20 @@ def _regular_file(directory: Path, name: str) -> int:
         status = path.stat()
         found = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
-        raise BundleError(f"{name} is missing or cannot be reached, expected a file of the bundle") from error
+        raise BundleError(
+            Problem("missing-file", name, f"{name} is missing or cannot be reached, expected a file of the bundle")
+        ) from error
     blobs = hub_blobs(directory)
     if not found.is_relative_to(directory) and not (blobs is not None and found.parent == blobs):
-        raise BundleError(f"{name} is a link that leaves the directory, expected a file inside: copy it with `cp -rL`")
+        raise BundleError(
+            Problem(
+                "unsafe-file",
+                name,
+                f"{name} is a link that leaves the directory, expected a file inside: copy it with `cp -rL`",
+            )
+        )
     if not stat.S_ISREG(status.st_mode):
-        raise BundleError(f"{name} is no regular file, expected one")
+        raise BundleError(Problem("unsafe-file", name, f"{name} is no regular file, expected one"))
     return status.st_size
 
 
@@ -151,14 +173,16 @@ def _digest_problems(directory: Path, manifest: Manifest, name: str) -> Iterator
         with (directory / name).open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        yield f"files: {name}: {error.strerror}, expected a readable file"
+        yield Problem("unreadable", name, f"files: {name}: {error.strerror}, expected a readable file")
         return
     if found != expected:
-        yield f"files: {name} has the digest {found}, expected {expected}: the file was changed"
+        yield Problem(
+            "wrong-digest", name, f"files: {name} has the digest {found}, expected {expected}: the file was changed"
+        )
 
 
 def _graph_problems(manifest: Manifest, graphs: dict[str, OnnxFile]) -> Iterator[str]:
     for artefact in manifest.artefacts:
         for graph in artefact.graphs:
             for problem in graph_problems(artefact, graph, graphs[graph.file], manifest):
-                yield f"{graph.file}: {problem}"
+                yield prefixed(f"{graph.file}: ", problem)

@@ -8,6 +8,7 @@ import numpy as np
 
 from bert_runtime.backends.by_mask import first_not_right_padded
 from bert_runtime.backends.engine import Array
+from bert_runtime.errors import Problem
 from bert_runtime.manifest import RIGHT_PADDED, Artefact, Graph
 
 Feeds = Mapping[str, Array]
@@ -27,18 +28,26 @@ def _feed_problems(arrays: Feeds, graph: Artefact | Graph, max_length: int) -> I
     specs = {spec.name: spec for spec in graph.inputs}
     for name in sorted(arrays.keys() | specs.keys()):
         if name not in specs:
-            yield f"unknown input {name!r}; the inputs are {', '.join(specs)}"
+            yield Problem("unknown-input", name, f"unknown input {name!r}; the inputs are {', '.join(specs)}")
         elif name not in arrays:
-            yield f"missing input {name!r}; the inputs are {', '.join(specs)}"
+            yield Problem("missing-input", name, f"missing input {name!r}; the inputs are {', '.join(specs)}")
         else:
             array, axes = arrays[name], specs[name].axes
             if not isinstance(array, np.ndarray) or array.dtype != specs[name].dtype or array.ndim != len(axes):
                 got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
-                yield f"{name} is {got}, expected {specs[name].dtype} of ({', '.join(axes)})"
+                yield Problem(
+                    "wrong-type", name, f"{name} is {got}, expected {specs[name].dtype} of ({', '.join(axes)})"
+                )
             elif not all(size for axis, size in zip(axes, array.shape, strict=True) if axis in ("source", "sources")):
-                yield f"{name} has the shape {array.shape}, expected a source of one token at least"
+                yield Problem(
+                    "empty", name, f"{name} has the shape {array.shape}, expected a source of one token at least"
+                )
             elif "sequence" in axes and not 1 <= array.shape[axes.index("sequence")] <= max_length:
-                yield f"{name} has a sequence of {array.shape[axes.index('sequence')]}, expected 1 to {max_length}"
+                yield Problem(
+                    "too-long",
+                    name,
+                    f"{name} has a sequence of {array.shape[axes.index('sequence')]}, expected 1 to {max_length}",
+                )
 
 
 def _axis_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
@@ -49,15 +58,23 @@ def _axis_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:
             sizes.setdefault(axis, {})[spec.name] = size
     for axis, found in sizes.items():
         if len(set(found.values())) > 1:
-            yield f"{axis} is {', '.join(f'{size} in {name}' for name, size in found.items())}, expected one size"
+            yield Problem(
+                "wrong-shape",
+                axis,
+                f"{axis} is {', '.join(f'{size} in {name}' for name, size in found.items())}, expected one size",
+            )
     if "total" in sizes:
         past, sequence, total = (next(iter(sizes[axis].values())) for axis in ("past", "sequence", "total"))
         if total != past + sequence:
-            yield f"total is {total}, expected past + sequence: {past} + {sequence}"
+            yield Problem("wrong-shape", "total", f"total is {total}, expected past + sequence: {past} + {sequence}")
     if "sources" in sizes and "batch" in sizes:
         batch, sources = (next(iter(sizes[axis].values())) for axis in ("batch", "sources"))
         if batch % sources:
-            yield f"batch is {batch} with {sources} sources, expected a multiple: equally many rows for each source"
+            yield Problem(
+                "wrong-shape",
+                "batch",
+                f"batch is {batch} with {sources} sources, expected a multiple: equally many rows for each source",
+            )
 
 
 def _mask_problems(arrays: Feeds, graph: Artefact | Graph) -> Iterator[str]:

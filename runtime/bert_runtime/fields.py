@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from bert_runtime.errors import Problem
+
 
 class Checked:
     """What is judged when it is its turn, not when it is made."""
@@ -35,7 +37,7 @@ class Range:
         if value >= self.least and (self.most is None or value <= self.most):
             return None
         wanted = f"at least {self.least}" if self.most is None else f"{self.least} to {self.most}"
-        return f"{name} is {shown(value)}, expected {wanted}"
+        return Problem("out-of-range", name, f"{name} is {shown(value)}, expected {wanted}")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class OneOf:
         """What is wrong with a value of any type."""
         wanted = f"one of {', '.join(self.words)}"
         if isinstance(value, str):
-            return None if value in self.words else f"{name} is {shown(value)}, expected {wanted}"
+            message = f"{name} is {shown(value)}, expected {wanted}"
+            return None if value in self.words else Problem("not-a-choice", name, message)
         return expected(name, value, wanted)
 
 
@@ -114,7 +117,7 @@ def mistakes(name: str, value: object, hint: object) -> list[str]:
 
 def expected(name: str, value: object, wanted: str) -> str:
     """The sentence about a value of another type."""
-    return f"{name} is {shown(value)} ({type(value).__name__}), expected {wanted}"
+    return Problem("wrong-type", name, f"{name} is {shown(value)} ({type(value).__name__}), expected {wanted}")
 
 
 def shown(value: object) -> str:
@@ -159,7 +162,8 @@ def _union_mistakes(name: str, value: object, options: tuple[Any, ...]) -> list[
 def _tuple_mistakes(name: str, value: object, parts: tuple[Any, ...]) -> list[str]:
     if parts == (str, Ellipsis):
         if not isinstance(value, tuple):
-            return [f"{name} is a {type(value).__name__}, expected a tuple (in JSON: a list) of strings"]
+            message = f"{name} is a {type(value).__name__}, expected a tuple (in JSON: a list) of strings"
+            return [Problem("wrong-type", name, message)]
     elif not isinstance(value, tuple) or (parts[-1] is not Ellipsis and len(value) != len(parts)):
         count = "" if parts[-1] is Ellipsis else f" of {len(parts)}"
         return [expected(name, value, f"a tuple{count}")]
@@ -207,7 +211,8 @@ def _text_mistakes(name: str, value: object) -> list[str]:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        return [f"{name} has a lone surrogate at character {error.start}, expected text that UTF-8 can write"]
+        message = f"{name} has a lone surrogate at character {error.start}, expected text that UTF-8 can write"
+        return [Problem("not-utf8", name, message)]
     return []
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
+from bert_runtime.errors import Problem
+
 T = TypeVar("T")
 _MISSING = object()
 
@@ -20,7 +22,7 @@ class Record:
         self._values: dict[str, Any] | None = value if isinstance(value, dict) else None
         self._known: set[str] = set()
         if self._values is None and value is not _MISSING:
-            problems.append(f"{path or 'the whole'} {_got(value)}, expected an object")
+            problems.append(Problem("wrong-value", path, f"{path or 'the whole'} {_got(value)}, expected an object"))
 
     def value(self, key: str, fits: Callable[[object], bool], expected: str, placeholder: T) -> T:
         """The field `key` once it `fits`; else the placeholder, and a problem."""
@@ -28,12 +30,16 @@ class Record:
         if self._values is None:
             return placeholder
         if key not in self._values:
-            self.problems.append(f"{self._at(key)} is missing, expected {expected}")
+            self.problems.append(
+                Problem("missing-key", self._at(key), f"{self._at(key)} is missing, expected {expected}")
+            )
             return placeholder
         found = self._values[key]
         if fits(found):
             return cast(T, found)
-        self.problems.append(f"{self._at(key)} {_got(found)}, expected {expected}")
+        self.problems.append(
+            Problem("wrong-value", self._at(key), f"{self._at(key)} {_got(found)}, expected {expected}")
+        )
         return placeholder
 
     def integer(self, key: str, low: int, high: int) -> int:
@@ -58,7 +64,13 @@ class Record:
         found = self._list(key, "a list of strings")
         for i, item in enumerate(found):
             if not _matches(item, pattern):
-                self.problems.append(f"{self._at(key)}[{i}] {_got(item)}, expected {expected}")
+                self.problems.append(
+                    Problem(
+                        "wrong-value",
+                        f"{self._at(key)}[{i}]",
+                        f"{self._at(key)}[{i}] {_got(item)}, expected {expected}",
+                    )
+                )
         return tuple(item for item in found if _matches(item, pattern))
 
     def record(self, key: str) -> Record:
@@ -88,7 +100,10 @@ class Record:
         """Note every key that no reader asked for."""
         unknown = [key for key in self.names() if key not in self._known]
         known = ", ".join(sorted(self._known))
-        self.problems += [f"{self._at(key)} is no key of the format, expected only {known}" for key in unknown]
+        self.problems += [
+            Problem("unknown-key", self._at(key), f"{self._at(key)} is no key of the format, expected only {known}")
+            for key in unknown
+        ]
 
     def _list(self, key: str, expected: str) -> list[Any]:
         nothing: list[Any] = []

@@ -17,7 +17,7 @@ from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
 from bert_runtime.cpus import available_cpus
-from bert_runtime.errors import BackendError, BundleError, InputError
+from bert_runtime.errors import BackendError, BundleError, InputError, Problem
 from bert_runtime.fields import OneOf, Range, expected, mistakes, settle
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
@@ -129,7 +129,8 @@ def load(
     wanted = _wanted(path, task, options)
     bundle = bundles.read(located(path, (options or Options()).revision))
     if wanted is not None and wanted is not find_task(bundle.manifest.task):
-        raise BundleError(f"{path}: the bundle's task is {bundle.manifest.task}, expected {wanted.name}")
+        message = f"{path}: the bundle's task is {bundle.manifest.task}, expected {wanted.name}"
+        raise BundleError(Problem("wrong-task", "task", message))
     return start_session(bundle, options or Options())
 
 

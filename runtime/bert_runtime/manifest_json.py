@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from bert_runtime import strict_json
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 from bert_runtime.json_record import Record
 from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest
 from bert_runtime.manifest_consistency import contradictions
@@ -47,7 +47,9 @@ def parse(content: bytes) -> Manifest:
         BundleError: rules 3 to 17 of BUNDLE.md; every problem of a manifest of our version at once.
     """
     if len(content) > MAX_BYTES:
-        raise BundleError(f"{NAME}: has more than {MAX_BYTES} bytes; export the bundle again")
+        raise BundleError(
+            Problem("too-large", NAME, f"{NAME}: has more than {MAX_BYTES} bytes; export the bundle again")
+        )
     value = strict_json.loads(content, NAME)
     _check_version(value)
     problems: list[str] = []
@@ -76,23 +78,37 @@ def raise_problems(problems: list[str], name: str) -> None:
     """Raise one BundleError that tells every problem (the first 20 of a flood); do nothing when there is none."""
     if problems:
         more = [f"and {len(problems) - _SHOWN} more problems"] if len(problems) > _SHOWN else []
-        raise BundleError(f"{name}: {'; '.join(problems[:_SHOWN] + more)}; copy or export the bundle again")
+        raise BundleError(f"{name}: {'; '.join(problems[:_SHOWN] + more)}; copy or export the bundle again", problems)
 
 
 def _check_version(value: object) -> None:
     """The format and its version, alone and first: under another version every other key may mean something else."""
     if not isinstance(value, dict):
         raise BundleError(
-            f"{NAME}: is no JSON object, expected one with the format {FORMAT!r}; export the bundle again"
+            Problem(
+                "wrong-type",
+                "",
+                f"{NAME}: is no JSON object, expected one with the format {FORMAT!r}; export the bundle again",
+            )
         )
     if value.get("format") != FORMAT:
         found = f"{value.get('format')!r:.60}"
-        raise BundleError(f"{NAME}: the format is {found}, expected {FORMAT!r}; name the directory of a bundle")
+        raise BundleError(
+            Problem(
+                "wrong-format",
+                "format",
+                f"{NAME}: the format is {found}, expected {FORMAT!r}; name the directory of a bundle",
+            )
+        )
     version = value.get("version")
     if isinstance(version, bool) or version != VERSION or not isinstance(version, int):
         what = "install the release that wrote it, or export the bundle again with this one"
         raise BundleError(
-            f"{NAME}: the format's version is {version!r:.60}, this runtime reads version {VERSION}; {what}"
+            Problem(
+                "wrong-version",
+                "version",
+                f"{NAME}: the format's version is {version!r:.60}, this runtime reads version {VERSION}; {what}",
+            )
         )
 
 
@@ -128,7 +144,11 @@ def _sizes(record: Record) -> dict[str, int]:
     names = [key for key in record.names() if _AXIS.fullmatch(key)]
     sizes = {name: record.integer(name, 1, _MAX_INT32) for name in names}
     record.problems += [
-        f"{record.path}: the key {key!r:.60} is no axis name, expected lower-case letters, digits and underscores"
+        Problem(
+            "bad-name",
+            record.path,
+            f"{record.path}: the key {key!r:.60} is no axis name, expected lower-case letters, digits and underscores",
+        )
         for key in record.names()
         if key not in sizes
     ]
@@ -170,7 +190,9 @@ def _artefacts(record: Record) -> tuple[Artefact, ...]:
     before = len(record.problems)
     artefacts = tuple(_artefact(item) for item in record.records("artefacts"))
     if not artefacts and len(record.problems) == before:
-        record.problems.append("artefacts is an empty list, expected at least one artefact")
+        record.problems.append(
+            Problem("empty", "artefacts", "artefacts is an empty list, expected at least one artefact")
+        )
     return artefacts
 
 
@@ -223,7 +245,13 @@ def _files(record: Record) -> dict[str, FileRecord]:
     files: dict[str, FileRecord] = {}
     for name in record.names():
         if not FILE_NAME.fullmatch(name):
-            record.problems.append(f"{record.path}: the key {name!r:.60} is no plain name, expected {PLAIN_NAME}")
+            record.problems.append(
+                Problem(
+                    "bad-name",
+                    record.path,
+                    f"{record.path}: the key {name!r:.60} is no plain name, expected {PLAIN_NAME}",
+                )
+            )
             continue
         item = record.record(name)
         files[name] = FileRecord(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bert_runtime import onnx_messages as onnx
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 from bert_runtime.external_data import ExternalData, external_data
 from bert_runtime.protobuf import Message, Span, Value, Wire, signed
 
@@ -80,7 +80,8 @@ def read(path: Path) -> OnnxFile:
                     raise BundleError("is a model in ONNX Runtime's own format")
                 return _Reader(Wire(buffer)).model()
     except BundleError as error:
-        raise BundleError(f"{path.name}: {error}; expected an ONNX model: export the bundle again") from error
+        message = f"{path.name}: {error}; expected an ONNX model: export the bundle again"
+        raise BundleError(Problem("bad-graph", path.name, message)) from error
     except OSError as error:
         raise BundleError(
             f"{path.name}: {error.strerror}; make the file readable, or export the bundle again"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Protocol
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem, prefixed
 from bert_runtime.tasks.request import Request
 
 FORMATS: Mapping[str, tuple[str, ...]] = {"jsonl": (".jsonl", ".ndjson"), "csv": (".csv",)}
@@ -101,7 +101,12 @@ def _jsonl(stream: BinaryIO) -> Iterator[Line]:
             _refuse_foreign(raw)
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
-            yield Line(number, InputError(f"longer than {LONGEST_LINE} bytes, expected one JSON object a line"))
+            yield Line(
+                number,
+                InputError(
+                    Problem("too-long", "line", f"longer than {LONGEST_LINE} bytes, expected one JSON object a line")
+                ),
+            )
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(_CHUNK)
         elif line.strip():
@@ -115,23 +120,31 @@ _CHUNK = 2**20
 def _refuse_foreign(start: bytes) -> None:
     for signature, what in _FOREIGN.items():
         if start.startswith(signature):
-            raise InputError(f"the file is {what}")
+            raise InputError(Problem("foreign-file", "file", f"the file is {what}"))
 
 
 def _object(line: bytes) -> dict[str, object] | InputError:
     if (place := line.find(b"\0")) >= 0:
-        return InputError(f"byte {place + 1} of the line is NUL, expected text; save the file as UTF-8")
+        return InputError(
+            Problem("nul", "line", f"byte {place + 1} of the line is NUL, expected text; save the file as UTF-8")
+        )
     try:
         value = json.loads(line.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
     except UnicodeDecodeError as error:
-        return InputError(f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8")
+        return InputError(
+            Problem("not-utf8", "line", f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8")
+        )
     except RecursionError:
-        return InputError(_TOO_DEEP)
+        return InputError(Problem("too-deep", "line", _TOO_DEEP))
     except ValueError as error:
-        return InputError(f"not JSON: {error}; expected one JSON object a line")
+        return InputError(Problem("not-json", "line", f"not JSON: {error}; expected one JSON object a line"))
     if isinstance(value, dict):
-        return InputError(_TOO_DEEP) if _is_too_deep(value, line) else value
-    return InputError(f"got a JSON {type(value).__name__}, expected an object with the request's fields")
+        return InputError(Problem("too-deep", "line", _TOO_DEEP)) if _is_too_deep(value, line) else value
+    return InputError(
+        Problem(
+            "wrong-type", "line", f"got a JSON {type(value).__name__}, expected an object with the request's fields"
+        )
+    )
 
 
 def _finite(text: str) -> float:
@@ -221,19 +234,24 @@ def _row(reader: CsvReader, source: _Lines) -> tuple[int, list[str] | InputError
         except StopIteration:
             return None
         except csv.Error as error:
-            return number, InputError(f"not CSV: {error}; expected cells as RFC 4180 quotes them")
+            return number, InputError(
+                Problem("not-csv", "line", f"not CSV: {error}; expected cells as RFC 4180 quotes them")
+            )
         if row:
             return number, row
 
 
 def _header(row: list[str] | InputError, problems: ColumnProblems) -> list[str]:
     if isinstance(row, InputError):
-        raise InputError(f"line 1: {problem}" for problem in row.problems)
+        raise InputError(prefixed("line 1: ", problem) for problem in row.problems)
     doubled = sorted({name for name in row if row.count(name) > 1})
-    found = [f"the column {name!r} stands there twice, expected each name once" for name in doubled]
+    found: list[str] = [
+        Problem("repeated-name", name, f"the column {name!r} stands there twice, expected each name once")
+        for name in doubled
+    ]
     found += problems(row)
     if found:
-        raise InputError(f"line 1: {problem}" for problem in found)
+        raise InputError(prefixed("line 1: ", problem) for problem in found)
     return row
 
 
@@ -241,13 +259,21 @@ def _fields(
     row: list[str], names: list[str], kinds: Mapping[str, object], required: set[str]
 ) -> dict[str, object] | InputError:
     if len(row) != len(names):
-        return InputError(f"{len(row)} cells, expected {len(names)} as in the header; quote cells that hold a comma")
+        return InputError(
+            Problem(
+                "wrong-shape",
+                "line",
+                f"{len(row)} cells, expected {len(names)} as in the header; quote cells that hold a comma",
+            )
+        )
     broken = [name for name, cell in zip(names, row, strict=True) if not cell.isascii() and _has_raw_bytes(cell)]
     if broken:
-        return InputError(f"{name} is not UTF-8; save the file as UTF-8" for name in broken)
+        return InputError(Problem("not-utf8", name, f"{name} is not UTF-8; save the file as UTF-8") for name in broken)
     zeros = [name for name, cell in zip(names, row, strict=True) if "\0" in cell]
     if zeros:
-        return InputError(f"{name} holds a NUL byte, expected text; save the file as UTF-8" for name in zeros)
+        return InputError(
+            Problem("nul", name, f"{name} holds a NUL byte, expected text; save the file as UTF-8") for name in zeros
+        )
     given = ((name, cell) for name, cell in zip(names, row, strict=True) if cell or name in required)
     return {name: from_text(cell, kinds.get(name, str)) for name, cell in given}
 

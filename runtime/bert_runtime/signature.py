@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bert_runtime.errors import Problem, prefixed
 from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
 from bert_runtime.tasks.activation import activation_of, misfit
@@ -18,7 +19,7 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
     """Where the manifest contradicts its task: tensors, settings, labels and sizes."""
     for i, artefact in enumerate(manifest.artefacts):
         for problem in _signature_problems(artefact, task, manifest.sizes.get("layers")):
-            yield f"artefacts[{i}]{problem}"
+            yield prefixed(f"artefacts[{i}]", problem)
     yield from _source_problems(manifest, task)
     yield from _sequence_packing_problems(manifest, task)
     yield from _settings_problems(manifest.settings, task)
@@ -26,18 +27,26 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
     activation = activation_of(manifest.settings)
     reason = misfit(activation, labels) if activation and "activation" in task.settings and labels else None
     if reason:
-        yield f"settings.activation: {reason}"
+        yield Problem("contradiction", "settings.activation", f"settings.activation: {reason}")
     if "labels" in task.settings and manifest.sizes.get("labels") != labels:
-        yield f"settings.labels has {labels} names, expected sizes.labels of them: {manifest.sizes.get('labels')}"
+        yield Problem(
+            "contradiction",
+            "settings.labels",
+            f"settings.labels has {labels} names, expected sizes.labels of them: {manifest.sizes.get('labels')}",
+        )
     yield from _size_problems(manifest)
 
 
 def graph_problems(artefact: Artefact, graph: Graph, found: OnnxFile, manifest: Manifest) -> Iterator[str]:
     """Where a graph's ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data."""
     if "EPContext" in found.operators:
-        yield "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only"
+        yield Problem(
+            "forbidden-operator",
+            "graph",
+            "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only",
+        )
     if found.opset != artefact.opset:
-        yield f"has opset {found.opset}, expected the manifest's {artefact.opset}"
+        yield Problem("wrong-signature", "opset", f"has opset {found.opset}, expected the manifest's {artefact.opset}")
     yield from _external_problems(graph, found, manifest.files)
     # An initializer that is also an input is a default value: the graph may keep it to itself.
     declared = {spec.name for spec in graph.inputs}
@@ -53,15 +62,19 @@ def _signature_problems(artefact: Artefact, task: Task[Any, Any, Any], layers: i
     if any(spec.is_per_layer for _, _, specs in templates for spec in specs):
         count = sum(len(found) for _, found, _ in templates)
         if layers is None:
-            yield ": sizes.layers is missing, expected the number of layers: the graph has tensors for each of them"
+            yield Problem(
+                "missing-key",
+                "sizes.layers",
+                ": sizes.layers is missing, expected the number of layers: the graph has tensors for each of them",
+            )
             return
         if layers > count:  # two thousand million names would be made, only to differ
-            yield f" has {count} tensors, {whose} for sizes.layers {layers}"
+            yield Problem("wrong-signature", "sizes.layers", f" has {count} tensors, {whose} for sizes.layers {layers}")
             return
     for key, found, specs in templates:
         expected = expand(specs, layers or 0)
         if found != expected:
-            yield f".{key} are {_tensors(found)}, {whose}: {_tensors(expected)}"
+            yield Problem("wrong-signature", key, f".{key} are {_tensors(found)}, {whose}: {_tensors(expected)}")
 
 
 Specs = tuple[TensorSpec, ...]
@@ -88,10 +101,18 @@ def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[
     """A source where there is none to read, or beside an artefact that reads none."""
     with_source = [i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is not None]
     if with_source and task.cross_attention is None:
-        yield f"artefacts[{with_source[0]}].cross_kv_graph is given, expected none: {task.name} reads no encoder"
+        yield Problem(
+            "unexpected",
+            "cross_kv_graph",
+            f"artefacts[{with_source[0]}].cross_kv_graph is given, expected none: {task.name} reads no encoder",
+        )
     elif 0 < len(with_source) < len(manifest.artefacts):
         without = next(i for i, artefact in enumerate(manifest.artefacts) if artefact.cross_kv_graph is None)
-        yield f"artefacts[{without}].cross_kv_graph is missing, expected one in every artefact or in none"
+        yield Problem(
+            "missing-key",
+            "cross_kv_graph",
+            f"artefacts[{without}].cross_kv_graph is missing, expected one in every artefact or in none",
+        )
 
 
 def _sequence_packing_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
@@ -99,7 +120,11 @@ def _sequence_packing_problems(manifest: Manifest, task: Task[Any, Any, Any]) ->
     for i, artefact in enumerate(manifest.artefacts):
         if artefact.sequence_packing is not None and (task.sequence_packing is None or artefact.plain):
             whose = f"{task.name}{' (plain)' if artefact.plain else ''}"
-            yield f"artefacts[{i}].sequence_packing is given, expected none: texts of {whose} share no row"
+            yield Problem(
+                "unexpected",
+                "sequence_packing",
+                f"artefacts[{i}].sequence_packing is given, expected none: texts of {whose} share no row",
+            )
 
 
 def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Iterator[str]:
@@ -112,10 +137,16 @@ def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Ite
     }
     for key, value in values.items():
         if value is None and key in task.settings and key not in _MAY_BE_ABSENT:
-            yield f"settings.{key} is missing, expected the setting that {task.name} needs"
+            yield Problem(
+                "missing-key",
+                f"settings.{key}",
+                f"settings.{key} is missing, expected the setting that {task.name} needs",
+            )
         if value is not None and key not in task.settings:
             known = ", ".join(task.settings) or "none"
-            yield f"settings.{key} is no setting of {task.name}, expected only: {known}"
+            yield Problem(
+                "unknown-key", f"settings.{key}", f"settings.{key} is no setting of {task.name}, expected only: {known}"
+            )
 
 
 def _size_problems(manifest: Manifest) -> Iterator[str]:
@@ -123,9 +154,17 @@ def _size_problems(manifest: Manifest) -> Iterator[str]:
     tensors = [tensor for graph in graphs for tensor in graph.inputs + graph.outputs]
     axes = {axis for tensor in tensors for axis in tensor.axes}
     for axis in sorted(axes - REQUEST_AXES - manifest.sizes.keys()):
-        yield f"sizes.{axis} is missing, expected the size of an axis that belongs to the checkpoint"
+        yield Problem(
+            "missing-key",
+            f"sizes.{axis}",
+            f"sizes.{axis} is missing, expected the size of an axis that belongs to the checkpoint",
+        )
     for axis in sorted(REQUEST_AXES & manifest.sizes.keys()):
-        yield f"sizes.{axis} is given, expected no size for an axis that changes with the request"
+        yield Problem(
+            "unexpected",
+            f"sizes.{axis}",
+            f"sizes.{axis} is given, expected no size for an axis that changes with the request",
+        )
 
 
 def _external_problems(graph: Graph, found: OnnxFile, files: Mapping[str, FileRecord]) -> Iterator[str]:
@@ -135,14 +174,26 @@ def _external_problems(graph: Graph, found: OnnxFile, files: Mapping[str, FileRe
         used.add(external.location)
         if external.location not in graph.data:
             where = f"the external data of tensor {external.tensor!r:.80} lies in {external.location!r:.80}"
-            yield f"{where}, expected only the files that the manifest lists under data: {allowed}"
+            yield Problem(
+                "unlisted-file",
+                graph.file,
+                f"{where}, expected only the files that the manifest lists under data: {allowed}",
+            )
             continue
         size = files[external.location].size
         end = external.offset + (external.length or 0)
         if end > size:
-            yield f"tensor {external.tensor!r:.80} ends at byte {end} of {external.location}, expected at most {size}"
+            yield Problem(
+                "out-of-range",
+                external.location,
+                f"tensor {external.tensor!r:.80} ends at byte {end} of {external.location}, expected at most {size}",
+            )
     for name in sorted(set(graph.data) - used):
-        yield f"no tensor lies in {name}, expected one in every file that the manifest lists under data"
+        yield Problem(
+            "unused-file",
+            name,
+            f"no tensor lies in {name}, expected one in every file that the manifest lists under data",
+        )
 
 
 def _tensor_problems(
@@ -153,23 +204,35 @@ def _tensor_problems(
         names = (
             f"{', '.join(sorted(found)) or 'none'}, expected the manifest's: {', '.join(sorted(declared)) or 'none'}"
         )
-        yield f"the graph's {kind} are {names}"
+        yield Problem("wrong-signature", kind, f"the graph's {kind} are {names}")
     for name in sorted(declared.keys() & found.keys()):
         spec, tensor = declared[name], found[name]
         if tensor.dtype != spec.dtype:
-            yield f"{name!r} is of type {tensor.dtype or 'unknown'} in the graph, expected the manifest's {spec.dtype}"
+            yield Problem(
+                "wrong-signature",
+                name,
+                f"{name!r} is of type {tensor.dtype or 'unknown'} in the graph, expected the manifest's {spec.dtype}",
+            )
         if tensor.shape is not None:
             yield from _shape_problems(spec, tensor.shape, sizes)
 
 
 def _shape_problems(spec: TensorSpec, shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> Iterator[str]:
     if len(shape) != len(spec.axes):
-        yield f"{spec.name!r} has {len(shape)} axes in the graph, expected the manifest's: {', '.join(spec.axes)}"
+        yield Problem(
+            "wrong-signature",
+            spec.name,
+            f"{spec.name!r} has {len(shape)} axes in the graph, expected the manifest's: {', '.join(spec.axes)}",
+        )
         return
     for axis, size in zip(spec.axes, shape, strict=True):
         if isinstance(size, int) and size != sizes.get(axis):
             expected = sizes.get(axis, "a size that changes with the request")
-            yield f"the axis {axis} of {spec.name!r} is {size} in the graph, expected {expected}"
+            yield Problem(
+                "wrong-signature",
+                spec.name,
+                f"the axis {axis} of {spec.name!r} is {size} in the graph, expected {expected}",
+            )
 
 
 def _tensors(specs: tuple[TensorSpec, ...]) -> str:

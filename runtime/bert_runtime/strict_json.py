@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 
 MAX_DEPTH = 64
 MAX_DIGITS = 20
@@ -31,13 +31,15 @@ def loads(content: bytes, name: str) -> Any:
             parse_int=_int,
         )
     except RecursionError as error:
-        raise BundleError(f"{name}: {_too_deep()}") from error
+        raise BundleError(Problem("too-deep", name, f"{name}: {_too_deep()}")) from error
     except UnicodeDecodeError as error:
-        raise BundleError(f"{name}: is no UTF-8 at byte {error.start}; export the bundle again") from error
+        raise BundleError(
+            Problem("not-utf8", name, f"{name}: is no UTF-8 at byte {error.start}; export the bundle again")
+        ) from error
     except json.JSONDecodeError as error:
-        raise BundleError(f"{name}: is no JSON: {error}; export the bundle again") from error
+        raise BundleError(Problem("not-json", name, f"{name}: is no JSON: {error}; export the bundle again")) from error
     except BundleError as error:
-        raise BundleError(f"{name}: {error}") from error
+        raise BundleError(Problem(error.code, name, f"{name}: {error}")) from error
     _check(value, name)
     return value
 
@@ -46,24 +48,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
         repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise BundleError(f"the key {repeated!r:.60} is repeated in one object, expected each key once")
+        raise BundleError(
+            Problem("repeated-key", "", f"the key {repeated!r:.60} is repeated in one object, expected each key once")
+        )
     return record
 
 
+def _not_finite(text: str, more: str = ", expected finite numbers only") -> BundleError:
+    return BundleError(Problem("not-finite", "", f"holds the number {text:.40}{more}"))
+
+
 def _constant(text: str) -> NoReturn:
-    raise BundleError(f"holds the number {text}, expected finite numbers only")
+    raise _not_finite(text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise BundleError(f"holds the number {text:.40}, expected finite numbers only")
+        raise _not_finite(text)
     return value
 
 
 def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise BundleError(f"holds the number {text:.40}..., expected finite numbers only, integers of 64 bits")
+        raise _not_finite(text, "..., expected finite numbers only, integers of 64 bits")
     return int(text)
 
 
@@ -73,10 +81,16 @@ def _check(value: Any, name: str) -> None:
     while level:
         broken = next((item for item in level if isinstance(item, str) and not _has_utf8(item)), None)
         if broken is not None:
-            raise BundleError(f"{name}: holds a lone surrogate in {broken!r:.60}, expected text that UTF-8 can write")
+            raise BundleError(
+                Problem(
+                    "not-utf8",
+                    name,
+                    f"{name}: holds a lone surrogate in {broken!r:.60}, expected text that UTF-8 can write",
+                )
+            )
         depth += any(isinstance(item, dict | list) for item in level)
         if depth > MAX_DEPTH:
-            raise BundleError(f"{name}: {_too_deep()}")
+            raise BundleError(Problem("too-deep", name, f"{name}: {_too_deep()}"))
         level = [child for item in level for child in _children(item)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,11 @@ def read_template(tokenizer: Tokenizer) -> Template:
     types = list(pair.type_ids)
     if len(one) != 2 or len(two) != 3 or (any(types) and types != _expected_types(pair.special_tokens_mask)):
         raise BundleError(
-            "the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint"
+            Problem(
+                "bad-tokenizer",
+                "tokenizer",
+                "the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint",
+            )
         )
     return Template((one[0], one[1]), (two[0], two[1], two[2]))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from bert_runtime.errors import BundleError, InputError
+from bert_runtime.errors import BundleError, InputError, Problem, within
 from bert_runtime.lower_case import lower_case, original_offsets
 from bert_runtime.template import read_template
 from bert_runtime.tokenizer_json import failure, loading, read
@@ -119,7 +119,8 @@ class TextEncoder:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise BundleError(f"{path.name}: {error}; expected a tokenizer.json; export the bundle again") from error
+            message = f"{path.name}: {error}; expected a tokenizer.json; export the bundle again"
+            raise BundleError(Problem("unreadable", path.name, message)) from error
         return cls.from_json(content, path.name, record)
 
     @classmethod
@@ -129,7 +130,7 @@ class TextEncoder:
         try:
             return cls(tokenizer, record)
         except BundleError as error:
-            raise BundleError(f"{name}: {error}") from error
+            raise BundleError(within(f"{name}: {error}", error)) from error
 
     @property
     def max_length(self) -> int:
@@ -201,7 +202,11 @@ class TextEncoder:
         """
         if room <= stride:
             raise InputError(
-                f"room for {room} tokens and a stride of {stride}; expected stride < room: lower the stride"
+                Problem(
+                    "out-of-range",
+                    "stride",
+                    f"room for {room} tokens and a stride of {stride}; expected stride < room: lower the stride",
+                )
             )
         start = 0
         while True:
@@ -228,7 +233,9 @@ class TextEncoder:
         try:
             return self._tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:
-            raise InputError(f"the tokenizer fails on the text: {failure(error)}; change the text") from error
+            raise InputError(
+                Problem("bad-text", "text", f"the tokenizer fails on the text: {failure(error)}; change the text")
+            ) from error
 
     def _cut(self, pieces: Pieces, keep: int) -> Pieces:
         return pieces[:keep] if self.record.truncation_side == "right" else pieces[max(0, len(pieces) - keep) :]
@@ -237,9 +244,21 @@ class TextEncoder:
         problems = []
         least = self.max_length - self.room(pair=True)
         if self.max_length < least:
-            problems.append(f"max_length is {self.max_length}, expected at least {least}: a pair's special tokens")
+            problems.append(
+                Problem(
+                    "out-of-range",
+                    "tokenizer.max_length",
+                    f"max_length is {self.max_length}, expected at least {least}: a pair's special tokens",
+                )
+            )
         for name, token_id in (("pad_id", self.pad_id), ("mask_id", self.mask_id)):
             if token_id is not None and self._tokenizer.id_to_token(token_id) is None:
-                problems.append(f"the manifest's {name} is {token_id}, expected the id of a token of the tokenizer")
+                problems.append(
+                    Problem(
+                        "not-in-vocabulary",
+                        f"tokenizer.{name}",
+                        f"the manifest's {name} is {token_id}, expected the id of a token of the tokenizer",
+                    )
+                )
         if problems:
-            raise BundleError("; ".join(problems) + "; export the bundle again")
+            raise BundleError("; ".join(problems) + "; export the bundle again", problems)

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from bert_runtime import strict_json
 from bert_runtime.added_tokens import added_token_problem
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 from bert_runtime.tokenizer_parts import Parts
 
 
@@ -33,7 +33,7 @@ def read(content: bytes, name: str) -> Tokenizer:
         with loading():
             return Tokenizer.from_str(json.dumps(checked))
     except BundleError as error:
-        raise BundleError(f"{name}: {error}") from error
+        raise BundleError(Problem("bad-tokenizer", name, f"{name}: {error}")) from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypeGuard
 
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 
 MOST_SHOWN = 5
 MOST_TEMPLATE_TOKENS = 2**16
@@ -217,7 +217,8 @@ class Parts:
     def _raise(self) -> None:
         if self._problems:
             message = f"{self._name}: {'; '.join(self._problems)}"
-            raise BundleError(message if "; export " in message else f"{message}; export the bundle again")
+            message = message if "; export " in message else f"{message}; export the bundle again"
+            raise BundleError(Problem("bad-tokenizer", self._name, message))
 
 
 def shown(value: object) -> str:

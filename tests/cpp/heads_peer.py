@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.faults import report_of, without_words
 
 from bert_runtime.errors import BertError
 from bert_runtime.record_writers import to_json
@@ -41,7 +42,10 @@ class HeadsPeer:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "heads_peer ended"
-        return json.loads(line)
+        answer = json.loads(line)
+        if isinstance(answer, dict) and "error" in answer:
+            return {"error": without_words(answer["error"])}
+        return answer
 
 
 def flat(array: NDArray[np.floating[Any]]) -> Json:
@@ -64,5 +68,5 @@ def python_answer(
         encoded = head.encode(checked)
         result = to_json(head.decode(checked, encoded, outputs)) if outputs else None
     except BertError as error:
-        return {"error": {"kind": type(error).__name__, "message": str(error)}}
+        return {"error": report_of(error)}
     return {"features": rows_of(encoded.features), "result": result}

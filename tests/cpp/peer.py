@@ -27,4 +27,15 @@ class Peer:
         command = [str(self.program), str(path), json.dumps(asdict(record))]
         done = subprocess.run(command, input=lines, capture_output=True, check=False, encoding="utf-8")
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.split("\n")[:-1]]
+        return [_without_words(json.loads(line)) for line in done.stdout.split("\n")[:-1]]
+
+    def words(self, path: Path, questions: Iterable[Json]) -> str:
+        """The words of the first error that it tells."""
+        lines = "".join(json.dumps(question) + "\n" for question in questions)
+        command = [str(self.program), str(path), json.dumps(asdict(record_of(path)))]
+        done = subprocess.run(command, input=lines, capture_output=True, check=True, encoding="utf-8")
+        return str(json.loads(done.stdout.split("\n")[0])["message"])
+
+
+def _without_words(answer: Any) -> Any:
+    return {key: value for key, value in answer.items() if key != "message"} if isinstance(answer, dict) else answer

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.cpp.conftest import Run
+from tests.faults import without_values
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "v1"
@@ -24,6 +25,11 @@ LANGUAGES = ("cpp", "python")
 def command(request: pytest.FixtureRequest, program: Callable[[str], Path]) -> list[str]:
     """The command of one language, as a process of its own."""
     return [str(program("bert_run"))] if request.param == "cpp" else [sys.executable, "-m", "bert_runtime.cli"]
+
+
+def assert_same(ours: tuple[int, str, str], theirs: tuple[int, str, str]) -> None:
+    """The same end, and the same words but for the values in them."""
+    assert (*ours[:2], without_values(ours[2])) == (*theirs[:2], without_values(theirs[2]))
 
 
 def environment() -> dict[str, str]:
@@ -154,7 +160,7 @@ def test_unfit_input_is_named_in_the_same_words_and_leaves_no_file(
     arguments = (BUNDLE, "--input", name, "--output", "out.csv")
     ours, theirs = cpp(*arguments), python(*arguments)
     assert message in theirs[2]
-    assert ours == theirs
+    assert_same(ours, theirs)
     assert (theirs[0], len(theirs[2].splitlines())) == (2, 1)
     assert theirs[2].startswith(f"bert-run: {name}")
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -243,7 +249,7 @@ def test_wrong_commands_are_explained_in_the_same_line(
     ours, theirs = cpp(*arguments), python(*arguments)
     assert (theirs[0], theirs[1], len(theirs[2].splitlines())) == (2, "", 1)
     assert message in theirs[2]
-    assert ours == theirs
+    assert_same(ours, theirs)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), (BUNDLE, "--help"), (BUNDLE, "--describe")])

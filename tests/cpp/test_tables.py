@@ -14,7 +14,6 @@ CPP = Path(__file__).parents[2] / "runtime" / "cpp"
 SCRIPT = "make_character_tables.py"
 TABLES = (
     "nonspacing_table.inc",
-    "printable_table.inc",
     "cased_table.inc",
     "case_ignorable_table.inc",
     "lower_case_table.inc",

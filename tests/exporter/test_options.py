@@ -205,6 +205,8 @@ PRECISIONS = {"fp16", "bf16", "int8"}
 
 def test_every_option_has_a_value_to_be_tried_with() -> None:
     fields = {field.name: field.default for field in dataclasses.fields(ExportOptions)}
+    ruled = applicability.OF_A_CHECKPOINT | applicability.OF_A_CHOICE | applicability.OF_ONE_TARGET
+    assert ruled <= fields.keys()
     assert fields.keys() == OTHER.keys()
     assert not [name for name, default in fields.items() if OTHER[name] == default]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Array, Engine
 from bert_runtime.backends.options import EngineOptions
-from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.errors import BackendError, BundleError, Problem
 from bert_runtime.machine.requirements import CONFLICT, known_faults
 from bert_runtime.manifest import Artefact
 from bert_runtime.process import Process
@@ -161,8 +161,12 @@ class OnnxRuntimeEngine(OrtEngine):
             session = onnxruntime.InferenceSession(str(model), options, providers=[provider])
         except Exception as error:  # onnxruntime's own exceptions have no public common class but Exception
             raise BundleError(
-                f"{model.name}: onnxruntime {onnxruntime.__version__} cannot load it: {first_line(error)}; "
-                "export the bundle again, or install the onnxruntime it was made with"
+                Problem(
+                    "bad-graph",
+                    model.name,
+                    f"{model.name}: onnxruntime {onnxruntime.__version__} cannot load it: {first_line(error)}; "
+                    "export the bundle again, or install the onnxruntime it was made with",
+                )
             ) from error
         super().__init__(session, f"onnxruntime {onnxruntime.__version__} {provider}")
 

@@ -136,7 +136,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=ERRORS,
         default="fail",
         help="fail (default): stop at the first line that cannot be answered, with all before it answered; skip: write "
-        '{"error": ..., "line": N} in its place; both name the line on standard error',
+        '{"error", "code", "field", "line"} in its place; both name the line on standard error',
     )
     options, limits = Options(), Options().batch_limits
     loading = parser.add_argument_group("loading")

@@ -19,7 +19,7 @@ from bert_runtime.cli.output_file import part_of, written
 from bert_runtime.cli.parser import nearest
 from bert_runtime.cli.progress import Progress
 from bert_runtime.cli.standard_streams import standard_input
-from bert_runtime.errors import InputError, ItemError, item_error
+from bert_runtime.errors import InputError, ItemError, Problem, item_error, prefixed
 from bert_runtime.pauses import Pause, live
 from bert_runtime.record_writers import CsvWriter, Json, JsonLinesWriter, Writer, to_json
 from bert_runtime.records import Line, format_of, read_lines
@@ -134,11 +134,21 @@ def _column_problems(
         for field in fields
         if field.default is dataclasses.MISSING and field.name not in columns and field.name not in defaults
     ]
-    problems = [f"the column {name!r} is missing; add it, or give {flag_of(name)} for every line" for name in missing]
+    problems: list[str] = [
+        Problem(
+            "missing-field", name, f"the column {name!r} is missing; add it, or give {flag_of(name)} for every line"
+        )
+        for name in missing
+    ]
     if strange:
         told = ", ".join(f"{name!r}{nearest(name, known)}" for name in strange[:REPORTED])
         problems.append(
-            f"unknown: the columns {told}; the fields are {', '.join(known)}; --allow-extra leaves other columns alone"
+            Problem(
+                "unknown-field",
+                strange[0],
+                f"unknown: the columns {told}; the fields are {', '.join(known)}; --allow-extra leaves other "
+                "columns alone",
+            )
         )
     return problems
 
@@ -150,7 +160,7 @@ def _named(lines: Iterable[Line], path: str) -> Iterator[Line]:
     except InputError as error:
         name = "standard input" if path == "-" else path
         first, *more = error.problems
-        raise InputError([f"{name}: {first}", *more]) from None
+        raise InputError([prefixed(f"{name}: ", first), *more]) from None
 
 
 def _to_first_bad(lines: Iterable[Line]) -> Iterator[Line]:
@@ -243,16 +253,21 @@ def _record(line: Line, answer: Any, with_input: bool) -> dict[str, Json]:
     echoed = with_input and not isinstance(line.content, InputError)
     record: dict[str, Json] = {"request": cast(Json, line.content)} if echoed else {}
     if isinstance(answer, ItemError):
-        return {**record, "error": "; ".join(answer.problems), "line": line.number}
+        return {**record, "error": "; ".join(answer.problems), **_fault(answer), "line": line.number}
     result = to_json(answer)
     return {**record, **result} if isinstance(result, dict) else {**record, "result": result}
+
+
+def _fault(error: ItemError) -> dict[str, Json]:
+    """What programs go by, where the words are for people: of several problems the first."""
+    return {"code": error.code, "field": error.field}
 
 
 def _writer(files: Files) -> Writer:
     if (files.output_format or format_of(files.output)) == "jsonl":
         return JsonLinesWriter()
     before = ("request",) if files.with_input else ()
-    return CsvWriter(before, ("error", "line") if files.errors == "skip" else ())
+    return CsvWriter(before, ("error", "code", "field", "line") if files.errors == "skip" else ())
 
 
 def _path_problems(source: Path, target: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.fields import shown
 from bert_runtime.generation.processors import penalised
 from bert_runtime.generation.search import Step
@@ -90,8 +90,13 @@ class BeamSearch:
             final = float(score / np.float32(np.float64(length) ** penalty))
         if not math.isfinite(final):
             raise InputError(
-                f"length_penalty is {shown(penalty)}, expected a number nearer to 0: the score of {length} tokens is "
-                "not finite with it"
+                Problem(
+                    "out-of-range",
+                    "length_penalty",
+                    f"length_penalty is {shown(penalty)}, expected a number nearer to 0: the score of {length} "
+                    "tokens is "
+                    "not finite with it",
+                )
             )
         return final
 

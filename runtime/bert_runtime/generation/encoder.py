@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.session import Session
 from bert_runtime.tasks.feature_extraction import FeatureExtractionRequest, FeatureExtractionResult
 from bert_runtime.tasks.scores import finite
@@ -46,7 +46,13 @@ class Encoder:
         pieces = own.pieces(text)
         length = len(pieces) + own.max_length - own.room()
         if length > own.max_length:
-            raise InputError(f"the source has {length} tokens, expected at most {own.max_length}: shorten it")
+            raise InputError(
+                Problem(
+                    "too-long",
+                    "encoder_text",
+                    f"the source has {length} tokens, expected at most {own.max_length}: shorten it",
+                )
+            )
         return Features.from_row(own.row(pieces))
 
     def states(self, rows: Sequence[Features]) -> list[EncoderStates]:

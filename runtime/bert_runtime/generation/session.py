@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 
 from bert_runtime.backends.engine import LoadedArtefact
-from bert_runtime.errors import InputError, ItemError, item_error
+from bert_runtime.errors import InputError, ItemError, Problem, item_error
 from bert_runtime.feeds import Feeds
 from bert_runtime.fields import expected, mistakes
 from bert_runtime.generation import loop
@@ -147,7 +147,11 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         if self._sources is not None:
             return self._sources.checked(source)
         if source is not None:
-            raise InputError("encoder_text is given, expected none: this decoder reads no encoder")
+            raise InputError(
+                Problem(
+                    "unexpected", "encoder_text", "encoder_text is given, expected none: this decoder reads no encoder"
+                )
+            )
         return None
 
     def _parts(self, request: TextGenerationRequest, prompt: Prompt) -> Iterator[str]:

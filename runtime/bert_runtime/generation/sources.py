@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bert_runtime.backends.engine import Engine
-from bert_runtime.errors import BundleError, InputError
+from bert_runtime.errors import BundleError, InputError, Problem
 from bert_runtime.feeds import Feeds, feed_problems
 from bert_runtime.generation.cross_cache import CrossCache
 from bert_runtime.generation.encoder import Encoder
@@ -29,8 +29,13 @@ class Sources:
         self._encoder = encoder
         if encoder is not None and encoder.width != sizes["hidden"]:
             raise BundleError(
-                f"the encoder says {encoder.width} numbers of a token, expected {sizes['hidden']}, which this decoder "
-                "reads: give the encoder that it was trained with"
+                Problem(
+                    "contradiction",
+                    "encoder",
+                    f"the encoder says {encoder.width} numbers of a token, expected {sizes['hidden']}, which "
+                    "this decoder "
+                    "reads: give the encoder that it was trained with",
+                )
             )
 
     def checked(self, source: str | EncoderStates | None) -> EncoderStates | Features:
@@ -41,20 +46,32 @@ class Sources:
         """
         if source is None:
             raise InputError(
-                "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads"
+                Problem(
+                    "missing-field",
+                    "encoder_text",
+                    "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads",
+                )
             )
         if isinstance(source, EncoderStates):
             width, wanted = source.hidden.shape[1], self._sizes["hidden"]
             if width != wanted:
                 raise InputError(
-                    f"encoder_text.hidden has {width} numbers for a token, expected {wanted}: give the states of this "
-                    "decoder's own encoder"
+                    Problem(
+                        "wrong-shape",
+                        "encoder_text.hidden",
+                        f"encoder_text.hidden has {width} numbers for a token, expected {wanted}: give the states of "
+                        "this decoder's own encoder",
+                    )
                 )
             return source
         if self._encoder is None:
             raise InputError(
-                "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's "
-                "bundle when loading (Options(encoder=DIR), --encoder DIR)"
+                Problem(
+                    "no-encoder",
+                    "encoder_text",
+                    "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's "
+                    "bundle when loading (Options(encoder=DIR), --encoder DIR)",
+                )
             )
         return self._encoder.row(source)
 

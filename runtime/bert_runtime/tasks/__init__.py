@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.fill_mask import FILL_MASK
 from bert_runtime.tasks.multiple_choice import MULTIPLE_CHOICE
@@ -39,4 +39,4 @@ def find_task(name: str) -> Task[Any, Any, Any]:
         if name == task.name or name in task.aliases:
             return task
     known = ", ".join(" = ".join((task.name, *task.aliases)) for task in TASKS)
-    raise InputError(f"unknown task {name!r}; the tasks are {known}")
+    raise InputError(Problem("unknown-task", "task", f"unknown task {name!r}; the tasks are {known}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.errors import BundleError
+from bert_runtime.errors import BundleError, Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite
@@ -70,11 +70,19 @@ class FeatureExtractionHead(Head[FeatureExtractionRequest, FeatureExtractionEnco
         super().__init__(text, settings)
         problems = []
         if settings.pooling not in POOLINGS:
-            problems.append(f"pooling is {settings.pooling!r}, expected {', '.join(POOLINGS)}")
+            problems.append(
+                Problem(
+                    "wrong-value",
+                    "settings.pooling",
+                    f"pooling is {settings.pooling!r}, expected {', '.join(POOLINGS)}",
+                )
+            )
         if settings.normalize is None:
-            problems.append("normalize is missing, expected true or false")
+            problems.append(
+                Problem("missing-key", "settings.normalize", "normalize is missing, expected true or false")
+            )
         if problems:
-            raise BundleError("; ".join(problems) + "; export the bundle again")
+            raise BundleError("; ".join(problems) + "; export the bundle again", problems)
 
     def fetch(self, available: Sequence[str]) -> tuple[str, ...]:
         """One output: the vector where the graph pools, else what the vector is made of.
@@ -87,7 +95,13 @@ class FeatureExtractionHead(Head[FeatureExtractionRequest, FeatureExtractionEnco
             if name in available:
                 return (name,)
         got = ", ".join(available)
-        raise BundleError(f"the graph gives {got}, expected sentence_embedding or {unpooled}; export the bundle again")
+        raise BundleError(
+            Problem(
+                "wrong-signature",
+                "outputs",
+                f"the graph gives {got}, expected sentence_embedding or {unpooled}; export the bundle again",
+            )
+        )
 
     def encode(self, request: FeatureExtractionRequest) -> FeatureExtractionEncoded:
         pieces = self.text.pieces(request.text)

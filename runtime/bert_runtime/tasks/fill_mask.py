@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.tasks.mask_tokens import (
     MaskResult,
     fill,
@@ -42,7 +42,9 @@ class FillMaskRequest(Request):
     def problems(self) -> Iterator[str]:
         yield from top_k_problems(self.top_k)
         if self.targets == ():
-            yield "targets is empty, expected at least one word: name one, or leave targets out"
+            yield Problem(
+                "empty", "targets", "targets is empty, expected at least one word: name one, or leave targets out"
+            )
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class FillMaskHead(Head[FillMaskRequest, FillMaskEncoded, FillMaskResult]):
         kept, _ = self.text.truncate(pieces)
         problems = lost_masks(self.text, "text", pieces, kept)
         if not len(mask_indices(self.text, pieces)):
-            problems.append(no_mask(self.text))
+            problems.append(Problem("no-mask", "text", no_mask(self.text)))
         target_ids, unknown = _target_ids(self.text, request.targets)
         if problems + unknown:
             raise InputError(problems + unknown)
@@ -95,7 +97,11 @@ def _target_ids(text: TextEncoder, targets: Sequence[str] | None) -> tuple[tuple
         return None, []
     found = {target: text.token_id(target) for target in targets}
     ids = tuple(token for token in found.values() if token is not None)
-    return ids, [_unknown_target(text, target) for target, token in found.items() if token is None]
+    return ids, [
+        Problem("not-in-vocabulary", "targets", _unknown_target(text, target))
+        for target, token in found.items()
+        if token is None
+    ]
 
 
 def _unknown_target(text: TextEncoder, target: str) -> str:

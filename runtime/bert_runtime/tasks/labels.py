@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.errors import BackendError, BundleError, Problem
 from bert_runtime.tasks.task import FloatArray, HeadSettings, Outputs
 
 
@@ -18,7 +18,11 @@ def require_labels(task: str, settings: HeadSettings) -> tuple[str, ...]:
     if not settings.labels or blank:
         got = f"blank labels at {blank}" if blank else "no labels"
         raise BundleError(
-            f"{task}: got {got}, expected a name for each logit; set id2label and export the bundle again"
+            Problem(
+                "missing-key",
+                "settings.labels",
+                f"{task}: got {got}, expected a name for each logit; set id2label and export the bundle again",
+            )
         )
     return settings.labels
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import BackendError, BundleError
+from bert_runtime.errors import BackendError, BundleError, Problem
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import Floats, finite, softmax, top
 from bert_runtime.tasks.task import Features, FloatArray, IntArray
@@ -94,7 +94,7 @@ def fill(
 def top_k_problems(top_k: int) -> Iterator[str]:
     """What is wrong with a number of candidates."""
     if top_k < 1:
-        yield f"top_k is {top_k}, expected at least 1: ask for one candidate or more"
+        yield Problem("out-of-range", "top_k", f"top_k is {top_k}, expected at least 1: ask for one candidate or more")
 
 
 def no_mask(text: TextEncoder) -> str:
@@ -111,13 +111,20 @@ def lost_masks(text: TextEncoder, name: str, pieces: Pieces, kept: Pieces) -> li
         return []
     got = f"{name} has {len(pieces)} tokens, of which the model reads {len(kept)}"
     lost = f"{total - left} of {total} masks are cut off"
-    return [f"{got}: {lost}, expected none; shorten {name}, or keep only what is around the masks"]
+    message = f"{got}: {lost}, expected none; shorten {name}, or keep only what is around the masks"
+    return [Problem("too-long", name, message)]
 
 
 def require_mask_token(text: TextEncoder) -> None:
     """Raise BundleError if no text can hold a mask."""
     if text.mask_id is None:
-        raise BundleError("the manifest has no tokenizer.mask_id, expected the id of a mask; export a BERT checkpoint")
+        raise BundleError(
+            Problem(
+                "missing-key",
+                "tokenizer.mask_id",
+                "the manifest has no tokenizer.mask_id, expected the id of a mask; export a BERT checkpoint",
+            )
+        )
 
 
 def _best(scores: Floats, top_k: int, target_ids: Sequence[int] | None) -> list[int]:

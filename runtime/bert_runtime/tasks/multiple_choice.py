@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import BackendError
+from bert_runtime.errors import BackendError, Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite, softmax, top
@@ -24,7 +24,11 @@ class MultipleChoiceRequest(Request):
 
     def problems(self) -> Iterator[str]:
         if not self.choices:
-            yield "choices is empty, expected at least one text to choose from: give the choices as a list of strings"
+            yield Problem(
+                "empty",
+                "choices",
+                "choices is empty, expected at least one text to choose from: give the choices as a list of strings",
+            )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.tasks.mask_tokens import (
     MaskResult,
     fill,
@@ -86,7 +86,7 @@ class PretrainingHead(Head[PretrainingRequest, PretrainingEncoded, PretrainingRe
         if second is not None and kept_second is not None:
             problems += lost_masks(self.text, "next_text", second, kept_second)
         elif not len(mask_indices(self.text, first)):
-            problems.append(no_mask(self.text) + ", or give a next_text")
+            problems.append(Problem("no-mask", "text", no_mask(self.text) + ", or give a next_text"))
         if problems:
             raise InputError(problems)
         row = self.text.row(kept, kept_second)

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.fields import Checked, hints, meant, mistakes
 
 
@@ -47,8 +47,16 @@ class Request(Checked):
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         known = ", ".join(fields)
-        problems = [f"unknown field {key!r}; the fields are {known}" for key in record if key not in fields]
-        problems += [f"missing field {name!r}; the fields are {known}" for name in cls.required() if name not in record]
+        problems: list[str] = [
+            Problem("unknown-field", str(key), f"unknown field {key!r}; the fields are {known}")
+            for key in record
+            if key not in fields
+        ]
+        problems += [
+            Problem("missing-field", name, f"missing field {name!r}; the fields are {known}")
+            for name in cls.required()
+            if name not in record
+        ]
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
         for name, hint in hints(cls):
             if name in values:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import BundleError, InputError
+from bert_runtime.errors import BundleError, InputError, Problem
 from bert_runtime.tasks.activation import ACTIVATIONS, Activation, activation_of, misfit
 from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
@@ -41,11 +41,15 @@ class TextClassificationRequest(Request):
 
     def problems(self) -> Iterator[str]:
         if self.top_k is not None and self.top_k < 1:
-            yield f"top_k is {self.top_k}, expected 1 or more, or none for all labels"
+            yield Problem("out-of-range", "top_k", f"top_k is {self.top_k}, expected 1 or more, or none for all labels")
         if not 0 <= self.threshold <= 1:
-            yield f"threshold is {self.threshold}, expected a score in 0..1"
+            yield Problem("out-of-range", "threshold", f"threshold is {self.threshold}, expected a score in 0..1")
         if self.activation is not None and self.activation not in ACTIVATIONS:
-            yield f"activation is {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}, or none given"
+            yield Problem(
+                "not-a-choice",
+                "activation",
+                f"activation is {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}, or none given",
+            )
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class TextClassificationHead(Head[TextClassificationRequest, EncodedText, TextCl
         """
         reason = misfit(request.activation, len(self.labels)) if request.activation else None
         if reason:
-            raise InputError([f"activation: {reason}; give none or sigmoid"])
+            raise InputError([Problem("contradiction", "activation", f"activation: {reason}; give none or sigmoid")])
         first = self.text.pieces(request.text)
         second = self.text.pieces(request.text_pair) if request.text_pair else None
         truncated = len(first) + len(second or ()) > self.text.room(second is not None)
@@ -193,7 +197,13 @@ PROBLEM_TYPES: Mapping[str, Callable[[Scored], TextClassificationResult]] = {
 def _answer(problem_type: str | None) -> Callable[[Scored], TextClassificationResult]:
     if problem_type is None or problem_type not in PROBLEM_TYPES:
         names = ", ".join(PROBLEM_TYPES)
-        raise BundleError(f"{NAME}: problem_type is {problem_type!r}, expected one of {names}; export the bundle again")
+        raise BundleError(
+            Problem(
+                "wrong-value",
+                "settings.problem_type",
+                f"{NAME}: problem_type is {problem_type!r}, expected one of {names}; export the bundle again",
+            )
+        )
     return PROBLEM_TYPES[problem_type]
 
 
@@ -201,10 +211,22 @@ def _activation(settings: HeadSettings) -> str:
     name = activation_of(settings)
     if name is None or name not in ACTIVATIONS:
         names = ", ".join(ACTIVATIONS)
-        raise BundleError(f"{NAME}: activation is {name!r}, expected one of {names}; export the bundle again")
+        raise BundleError(
+            Problem(
+                "wrong-value",
+                "settings.activation",
+                f"{NAME}: activation is {name!r}, expected one of {names}; export the bundle again",
+            )
+        )
     reason = misfit(name, len(settings.labels))
     if reason:
-        raise BundleError(f"{NAME}: activation: {reason}; export with the activation sigmoid or none")
+        raise BundleError(
+            Problem(
+                "contradiction",
+                "settings.activation",
+                f"{NAME}: activation: {reason}; export with the activation sigmoid or none",
+            )
+        )
     return name
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bert_runtime.errors import Problem
 from bert_runtime.tasks.entities import AGGREGATIONS, Entity, entities
 from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
@@ -38,9 +39,13 @@ class TokenClassificationRequest(Request):
 
     def problems(self) -> Iterator[str]:
         if self.aggregation not in AGGREGATIONS:
-            yield f"aggregation is {self.aggregation!r}, expected one of {', '.join(AGGREGATIONS)}"
+            yield Problem(
+                "not-a-choice",
+                "aggregation",
+                f"aggregation is {self.aggregation!r}, expected one of {', '.join(AGGREGATIONS)}",
+            )
         if self.stride is not None and self.stride < 0:
-            yield f"stride is {self.stride}, expected 0 or more tokens"
+            yield Problem("out-of-range", "stride", f"stride is {self.stride}, expected 0 or more tokens")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@
 #include "bert_runtime/tasks/tasks.h"
 #include "boundary.h"
 #include "flags.h"
+#include "in_json.h"
 #include "nearest.h"
-#include "python_repr.h"
 #include "target.h"
 #include "texts.h"
 
@@ -54,7 +54,7 @@ them. Every answer is JSON on a line.
   --with-input           repeat each line's own fields as `request`
   --allow-extra          leave fields alone that the task does not know
   --errors fail|skip     stop at the first line that cannot be answered, or
-                         write {"error": ..., "line": N} for it
+                         write {"error", "code", "field", "line"} for it
   --target T             the artefact to run, never another (default: auto)
   --threads N            default: the CPUs this process may use
   --max-batch-tokens N, --max-batch-size N   in a batch, at most
@@ -65,10 +65,12 @@ them. Every answer is JSON on a line.
                          throughput: several batches at once; auto (default):
                          throughput for a file, latency for a request and for
                          what comes through a pipe
-  --json, --cache DIR, --pad-to-multiple-of N
+  --pad-to-multiple-of N
+                         widths of batches are round multiples of so many tokens
+  --json, --cache DIR
                          for the same command line as the Python bert-run: the
                          answer is JSON in any case, and no engine here compiles
-                         what could be kept, or prepares itself for each width
+                         what could be kept
   --encoder DIR          for a decoder that reads an encoder: the bundle that
                          reads --encoder-text
   --version, --help
@@ -128,7 +130,7 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::integer);
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  throw InputError("argument " + flag_of(name) + ": got " + repr(found->second.front()) + ", expected a whole number" +
+  throw InputError("argument " + flag_of(name) + ": got " + in_json(found->second.front()) + ", expected a whole number" +
                    kExplains);
 }
 
@@ -137,7 +139,8 @@ std::optional<double> number(const Given& given, const std::string& name) {
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::number);
   if (value.is_number()) return value.get<double>();
-  throw InputError("argument " + flag_of(name) + ": got " + repr(found->second.front()) + ", expected a number" + kExplains);
+  throw InputError("argument " + flag_of(name) + ": got " + in_json(found->second.front()) + ", expected a number" +
+                   kExplains);
 }
 
 std::optional<std::string> choice(const Given& given, const std::string& name,

@@ -21,7 +21,7 @@ void refuse_foreign(std::string_view start) {
       {"\x1f\x8b", "compressed by gzip, expected text; unpack it, as `gunzip -c` does"},
       {"PK\x03\x04", "a zip archive or a spreadsheet, expected text; unpack it, or save it as CSV in UTF-8"}};
   for (const auto& [signature, what] : signatures) {
-    if (start.starts_with(signature)) throw InputError("the file is " + what);
+    if (start.starts_with(signature)) throw InputError(Problem("foreign-file", "file", "the file is " + what));
   }
 }
 

@@ -212,7 +212,7 @@ std::vector<Flag> request_flags(const std::vector<RequestField>& fields) {
 }
 
 Json request_record(const Given& given, const std::vector<RequestField>& fields) {
-  std::vector<std::string> both;
+  Problems both;
   for (const RequestField& field : fields) {
     if (!given.contains(kValue + field.name) || !given.contains(kFile + field.name)) continue;
     both.push_back("got " + flag_of(field.name) + " and " + flag_of(field.name) + "-file, expected one of them");

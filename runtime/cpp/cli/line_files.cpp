@@ -17,12 +17,12 @@
 #include "bert_runtime/errors.h"
 #include "boundary.h"
 #include "flags.h"
-#include "item_failure.h"
 #include "format_limits.h"
+#include "in_json.h"
+#include "item_failure.h"
 #include "live_lines.h"
 #include "nearest.h"
 #include "output_file.h"
-#include "python_repr.h"
 #include "readers.h"
 #include "texts.h"
 #include "writers.h"
@@ -32,8 +32,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> path_problems(const fs::path& source, const fs::path& target) {
-  std::vector<std::string> problems;
+Problems path_problems(const fs::path& source, const fs::path& target) {
+  Problems problems;
   std::error_code none;
   if (source != "-" && !fs::exists(source, none)) {
     problems.push_back("--input " + source.string() + " does not exist, expected a file, or - for standard input");
@@ -57,22 +57,27 @@ std::vector<std::string> path_problems(const fs::path& source, const fs::path& t
 ColumnProblems column_problems(const std::vector<RequestField>& fields, const Json& defaults, bool allow_extra) {
   return [=](const std::vector<std::string>& columns) {
     std::vector<std::string> known;
-    std::vector<std::string> problems;
+    Problems problems;
     for (const RequestField& field : fields) {
       known.push_back(field.name);
       if (!field.is_required || defaults.contains(field.name)) continue;
       if (std::ranges::find(columns, field.name) != columns.end()) continue;
-      problems.push_back("the column " + repr(field.name) + " is missing; add it, or give " + flag_of(field.name) +
-                         " for every line");
+      problems.push_back({"missing-field", field.name,
+                          "the column " + in_json(field.name) + " is missing; add it, or give " + flag_of(field.name) +
+                              " for every line"});
     }
     std::vector<std::string> strange;
+    std::string first;
     for (const std::string& name : columns) {
       const bool is_known = allow_extra || std::ranges::find(known, name) != known.end();
-      if (!is_known && std::ssize(strange) < kReported) strange.push_back(repr(name) + nearest(name, known));
+      if (is_known) continue;
+      if (strange.empty()) first = name;
+      if (std::ssize(strange) < kReported) strange.push_back(in_json(name) + nearest(name, known));
     }
     if (!strange.empty()) {
-      problems.push_back("unknown: the columns " + joined(strange) + "; the fields are " + joined(known) +
-                         "; --allow-extra leaves other columns alone");
+      problems.push_back({"unknown-field", first,
+                          "unknown: the columns " + joined(strange) + "; the fields are " + joined(known) +
+                              "; --allow-extra leaves other columns alone"});
     }
     return problems;
   };
@@ -80,12 +85,12 @@ ColumnProblems column_problems(const std::vector<RequestField>& fields, const Js
 
 /// The flag that may be missing.
 std::string hint(const Line& line, const ItemError& error, const LineFiles& files) {
-  const auto is_unknown = [](const std::string& problem) { return problem.starts_with("unknown field "); };
+  const auto is_unknown = [](const Problem& problem) { return problem.code == "unknown-field"; };
   if (!files.allow_extra && std::ranges::any_of(error.problems(), is_unknown)) {
     return "; --allow-extra leaves other fields alone";
   }
   const bool is_guess = files.input == "-" && !files.input_format && line.number == 1;
-  const bool is_json = error.problems().empty() || !error.problems().front().starts_with("not JSON");
+  const bool is_json = error.problems().front().code != "not-json";
   return is_guess && !is_json ? "; for CSV add --input-format csv" : "";
 }
 
@@ -109,7 +114,9 @@ Json output_record(const Line& line, const AnySession::Answer& answer, bool with
   const Json* content = std::get_if<Json>(&line.content);
   if (with_input && content) record["request"] = *content;
   if (const ItemError* error = error_of<Json>(answer)) {
-    record["error"] = joined(error->problems(), "; ");
+    record["error"] = told(error->problems());
+    record["code"] = error->problems().front().code;
+    record["field"] = error->problems().front().field;
     record["line"] = line.number;
     return record;
   }
@@ -125,8 +132,7 @@ Json output_record(const Line& line, const AnySession::Answer& answer, bool with
 /// Names the line on standard error, or throws where errors are not skipped.
 void report(const Line& line, const ItemError& error, std::int64_t skipped, const LineFiles& files) {
   const std::string message =
-      files.input + " line " + std::to_string(line.number) + ": " + joined(error.problems(), "; ") +
-      hint(line, error, files);
+      files.input + " line " + std::to_string(line.number) + ": " + told(error.problems()) + hint(line, error, files);
   if (files.errors == "fail") throw ItemError(message);
   if (skipped > kReported) return;
   const char* more = skipped == kReported ? "; further lines are named in the output only" : "";
@@ -142,8 +148,8 @@ class NamedReader final : public Reader {
     try {
       return reader_->next();
     } catch (const InputError& error) {
-      std::vector<std::string> problems = error.problems();
-      problems.front().insert(0, name_ + ": ");
+      Problems problems = error.problems();
+      problems.front() = prefixed(name_ + ": ", problems.front());
       throw InputError(problems);
     }
   }
@@ -159,14 +165,14 @@ std::unique_ptr<Writer> make_writer(const LineFiles& files) {
   std::vector<std::string> before;
   std::vector<std::string> after;
   if (files.with_input) before = {"request"};
-  if (files.errors == "skip") after = {"error", "line"};
+  if (files.errors == "skip") after = {"error", "code", "field", "line"};
   return csv_writer(std::move(before), std::move(after));
 }
 
 }  // namespace
 
-std::vector<std::string> LineFiles::problems() const {
-  std::vector<std::string> found = path_problems(input, output);
+std::vector<Problem> LineFiles::problems() const {
+  Problems found = path_problems(input, output);
   for (const auto& [path, format] : {std::pair{input, input_format}, std::pair{output, output_format}}) {
     try {
       if (!format) (void)format_of(path);

@@ -24,7 +24,7 @@ struct LineFiles {
   std::string errors = "fail";               ///< Or skip.
 
   /// Files that are missing, contradict each other, or have no known format.
-  [[nodiscard]] std::vector<std::string> problems() const;
+  [[nodiscard]] std::vector<Problem> problems() const;
 };
 
 /// How many lines were answered and how many skipped.

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "python_repr.h"
+#include "in_json.h"
 #include "texts.h"
 
 namespace bert_runtime::cli {
@@ -53,7 +53,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
 }
 
 std::string not_one_of(const std::string& word, const std::vector<std::string>& known) {
-  return "got " + repr(word) + ", expected one of " + joined(known) + nearest(word, known);
+  return "got " + in_json(word) + ", expected one of " + joined(known) + nearest(word, known);
 }
 
 }  // namespace bert_runtime::cli

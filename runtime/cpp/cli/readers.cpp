@@ -9,9 +9,10 @@
 #include "bert_runtime/utf8.h"
 #include "csv.h"
 #include "flags.h"
+#include "in_json.h"
 #include "item_failure.h"
-#include "python_repr.h"
 #include "records.h"
+#include "texts.h"
 
 namespace bert_runtime::cli {
 namespace {
@@ -33,8 +34,9 @@ class JsonLinesReader final : public Reader {
         if (text_.starts_with("\xef\xbb\xbf")) text_.erase(0, 3);
       }
       if (is_cut_) {
-        return Line{lines_, InputError("longer than " + std::to_string(kLongestLine) +
-                                       " bytes, expected one JSON object a line")};
+        return Line{lines_, InputError(Problem("too-long", "line",
+                                               "longer than " + std::to_string(kLongestLine) +
+                                                   " bytes, expected one JSON object a line"))};
       }
       if (text_.find_first_not_of(" \t\n\r\v\f") == std::string::npos) continue;
       return Line{lines_, attempted<Json>([&] {
@@ -62,8 +64,9 @@ class JsonLinesReader final : public Reader {
   void refuse_nul() const {
     const auto place = text_.find('\0');
     if (place == std::string::npos) return;
-    throw InputError("byte " + std::to_string(place + 1) +
-                     " of the line is NUL, expected text; save the file as UTF-8");
+    throw InputError(
+        Problem("nul", "line",
+                "byte " + std::to_string(place + 1) + " of the line is NUL, expected text; save the file as UTF-8"));
   }
 
   std::string text_;
@@ -90,37 +93,40 @@ class CsvRecords final : public Reader {
   }
 
  private:
-  static std::string not_csv(const Row& row) {
-    return "not CSV: " + row.problem + "; expected cells as RFC 4180 quotes them";
+  static Problem not_csv(const Row& row) {
+    return {"not-csv", "line", "not CSV: " + row.problem + "; expected cells as RFC 4180 quotes them"};
   }
 
   void read_header(const Row& row) {
-    if (!row.problem.empty()) throw InputError("line 1: " + not_csv(row));
+    if (!row.problem.empty()) throw InputError(prefixed("line 1: ", not_csv(row)));
     names_ = row.cells;
     std::set<std::string> seen;
     std::set<std::string> doubled;
     for (const std::string& name : names_) {
       if (!seen.insert(name).second) doubled.insert(name);
     }
-    std::vector<std::string> problems;
+    Problems problems;
     for (const std::string& name : doubled) {
-      problems.push_back("line 1: the column " + repr(name) + " stands there twice, expected each name once");
+      problems.push_back({"repeated-name", name,
+                          "line 1: the column " + in_json(name) + " stands there twice, expected each name once"});
     }
-    for (const std::string& problem : problems_(names_)) problems.push_back("line 1: " + problem);
+    for (const Problem& problem : problems_(names_)) problems.push_back(prefixed("line 1: ", problem));
     raise_input_problems(problems);
   }
 
   [[nodiscard]] Json record(const Row& row) const {
     if (!row.problem.empty()) throw InputError(not_csv(row));
     if (row.cells.size() != names_.size()) {
-      throw InputError(std::to_string(row.cells.size()) + " cells, expected " + std::to_string(names_.size()) +
-                       " as in the header; quote cells that hold a comma");
+      throw InputError(Problem("wrong-shape", "line",
+                               std::to_string(row.cells.size()) + " cells, expected " + std::to_string(names_.size()) +
+                                   " as in the header; quote cells that hold a comma"));
     }
-    std::vector<std::string> broken;
+    Problems broken;
     Json fields = Json::object();
     for (std::size_t i = 0; i < names_.size(); ++i) {
       const std::string& cell = row.cells[i];
-      if (first_broken_utf8(cell) < cell.size()) broken.push_back(names_[i] + " is not UTF-8; save the file as UTF-8");
+      if (first_broken_utf8(cell) < cell.size())
+        broken.push_back({"not-utf8", names_[i], names_[i] + " is not UTF-8; save the file as UTF-8"});
       const auto field = std::ranges::find(fields_, names_[i], &RequestField::name);
       const bool is_required = field != fields_.end() && field->is_required;
       if (!cell.empty() || is_required) {
@@ -130,7 +136,7 @@ class CsvRecords final : public Reader {
     raise_input_problems(broken);
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (row.cells[i].find('\0') == std::string::npos) continue;
-      broken.push_back(names_[i] + " holds a NUL byte, expected text; save the file as UTF-8");
+      broken.push_back({"nul", names_[i], names_[i] + " holds a NUL byte, expected text; save the file as UTF-8"});
     }
     raise_input_problems(broken);
     return fields;

@@ -35,7 +35,7 @@ class Reader {
 };
 
 /// Names of columns -> what is wrong with them.
-using ColumnProblems = std::function<std::vector<std::string>(const std::vector<std::string>&)>;
+using ColumnProblems = std::function<Problems(const std::vector<std::string>&)>;
 
 /// A reader of `jsonl` or `csv`; the fields give the cells of CSV their types, and `problems` is asked of its columns.
 [[nodiscard]] std::unique_ptr<Reader> make_reader(std::istream& stream, const std::string& format,

@@ -13,9 +13,9 @@
 #include "bert_runtime/tasks/tasks.h"
 #include "files.h"
 #include "format_limits.h"
+#include "in_json.h"
 #include "manifest_json.h"
 #include "onnx_file.h"
-#include "python_repr.h"
 #include "signature.h"
 #include "texts.h"
 
@@ -40,7 +40,9 @@ fs::path directory(const fs::path& path) {
     if (!none) return resolved;
   }
   const std::string what = fs::exists(path, none) ? "is no directory" : "does not exist";
-  throw BundleError(plain(path) + ": " + what + ", expected the directory of a bundle; make one with bert-export");
+  throw BundleError(
+      Problem("not-a-bundle", "",
+              plain(path) + ": " + what + ", expected the directory of a bundle; make one with bert-export"));
 }
 
 bool is_inside(const fs::path& path, const fs::path& directory) {
@@ -68,11 +70,16 @@ std::int64_t regular_file(const fs::path& directory, const std::string& name) {
   std::error_code error;
   const bool is_there = ::stat(path.c_str(), &status) == 0;
   const fs::path resolved = fs::canonical(path, error);
-  if (!is_there || error) throw BundleError(name + " is missing or cannot be reached, expected a file of the bundle");
+  if (!is_there || error)
+    throw BundleError(
+        Problem("missing-file", name, name + " is missing or cannot be reached, expected a file of the bundle"));
   if (!is_inside(resolved, directory) && resolved.parent_path() != hub_blobs(directory)) {
-    throw BundleError(name + " is a link that leaves the directory, expected a file inside: copy it with `cp -rL`");
+    throw BundleError(
+        Problem("unsafe-file", name,
+                name + " is a link that leaves the directory, expected a file inside: copy it with `cp -rL`"));
   }
-  if (!S_ISREG(status.st_mode)) throw BundleError(name + " is no regular file, expected one");
+  if (!S_ISREG(status.st_mode))
+    throw BundleError(Problem("unsafe-file", name, name + " is no regular file, expected one"));
   return status.st_size;
 }
 
@@ -93,15 +100,19 @@ std::string manifest_text(const fs::path& directory) {
     regular_file(directory, kManifestName);
   } catch (const BundleError& error) {
     if (is_checkpoint(directory)) {
-      throw BundleError(directory.string() + ": a checkpoint, expected a bundle; make one first: `bert-export --model " +
-                        directory.string() + " --output BUNDLE`");
+      throw BundleError(Problem("checkpoint", "",
+                                directory.string() +
+                                    ": a checkpoint, expected a bundle; make one first: `bert-export --model " +
+                                    directory.string() + " --output BUNDLE`"));
     }
-    throw BundleError(directory.string() + ": " + error.what() + "; name the directory that bert-export wrote");
+    throw BundleError(
+        within(directory.string() + ": " + error.what() + "; name the directory that bert-export wrote", error));
   }
   try {
     return read_file(directory / kManifestName, kMaxManifestBytes + 1);
   } catch (const FileError& error) {
-    throw BundleError((directory / kManifestName).string() + ": " + error.reason + "; make the file readable");
+    throw BundleError(Problem("unreadable", std::string(kManifestName),
+                              (directory / kManifestName).string() + ": " + error.reason + "; make the file readable"));
   }
 }
 
@@ -111,16 +122,17 @@ const Task& task_of(const std::string& name) {
   try {
     task = &find_task(name);
   } catch (const InputError& error) {
-    throw BundleError(where + error.what());
+    throw BundleError(within(where + error.what(), error));
   }
   if (task->name != name) {
-    throw BundleError(where + repr(name) + " is an alias for the hand, expected " + repr(task->name));
+    throw BundleError(Problem("unknown-task", "task",
+                              where + in_json(name) + " is an alias for the hand, expected " + in_json(task->name)));
   }
   return *task;
 }
 
 /// Files that would be too large to read, whatever they hold; graphs in the order of artefacts, then the tokenizer.
-void limit_problems(const Manifest& manifest, std::vector<std::string>& problems) {
+void limit_problems(const Manifest& manifest, Problems& problems) {
   std::vector<std::pair<std::string, std::int64_t>> limits;
   for (const Artefact& artefact : manifest.artefacts) {
     for (const Graph& graph : artefact.graphs()) {
@@ -137,50 +149,53 @@ void limit_problems(const Manifest& manifest, std::vector<std::string>& problems
   for (const auto& [name, limit] : limits) {
     const std::int64_t size = manifest.files.at(name).size;
     if (size <= limit) continue;
-    problems.push_back("files: " + name + " has " + std::to_string(size) + " bytes, expected at most " +
-                       std::to_string(limit));
+    problems.push_back(
+        {"too-large", name,
+         "files: " + name + " has " + std::to_string(size) + " bytes, expected at most " + std::to_string(limit)});
   }
 }
 
-void file_problems(const fs::path& directory, const Manifest& manifest, std::vector<std::string>& problems) {
+void file_problems(const fs::path& directory, const Manifest& manifest, Problems& problems) {
   for (const auto& [name, record] : manifest.files) {
     try {
       const std::int64_t size = regular_file(directory, name);
       if (size == record.size) continue;
-      problems.push_back("files: " + name + " has " + std::to_string(size) + " bytes, expected " +
-                         std::to_string(record.size));
+      problems.push_back(
+          {"wrong-size", name,
+           "files: " + name + " has " + std::to_string(size) + " bytes, expected " + std::to_string(record.size)});
     } catch (const BundleError& error) {
-      problems.push_back(std::string("files: ") + error.what());
+      problems.push_back(within(std::string("files: ") + error.what(), error));
     }
   }
 }
 
-std::vector<std::string> digest_problems(const fs::path& directory, const Manifest& manifest) {
-  std::vector<std::string> problems;
+Problems digest_problems(const fs::path& directory, const Manifest& manifest) {
+  Problems problems;
   for (const auto& [name, record] : manifest.files) {
     try {
       const std::string found = sha256_of_file(directory / name);
       if (found == record.sha256) continue;
-      problems.push_back("files: " + name + " has the digest " + found + ", expected " + record.sha256 +
-                         ": the file was changed");
+      problems.push_back(
+          {"wrong-digest", name,
+           "files: " + name + " has the digest " + found + ", expected " + record.sha256 + ": the file was changed"});
     } catch (const FileError& error) {
-      problems.push_back("files: " + name + ": " + error.reason + ", expected a readable file");
+      problems.push_back({"unreadable", name, "files: " + name + ": " + error.reason + ", expected a readable file"});
     }
   }
   return problems;
 }
 
-std::vector<std::string> graphs_problems(const fs::path& directory, const Manifest& manifest) {
+Problems graphs_problems(const fs::path& directory, const Manifest& manifest) {
   std::map<std::string, OnnxFile> graphs;
   for (const Artefact& artefact : manifest.artefacts) {
     for (const Graph& graph : artefact.graphs()) graphs[graph.file];
   }
   for (auto& [name, found] : graphs) found = read_onnx(directory / name);
-  std::vector<std::string> problems;
+  Problems problems;
   for (const Artefact& artefact : manifest.artefacts) {
     for (const Graph& graph : artefact.graphs()) {
-      for (const std::string& problem : graph_problems(artefact, graph, graphs.at(graph.file), manifest)) {
-        problems.push_back(graph.file + ": " + problem);
+      for (const Problem& problem : graph_problems(artefact, graph, graphs.at(graph.file), manifest)) {
+        problems.push_back(prefixed(graph.file + ": ", problem));
       }
     }
   }
@@ -192,7 +207,7 @@ std::vector<std::string> graphs_problems(const fs::path& directory, const Manife
 Bundle read_bundle(const fs::path& path) {
   const fs::path resolved = directory(path);
   Manifest manifest = parse_manifest(manifest_text(resolved));
-  std::vector<std::string> problems = task_problems(manifest, task_of(manifest.task));
+  Problems problems = task_problems(manifest, task_of(manifest.task));
   limit_problems(manifest, problems);
   file_problems(resolved, manifest, problems);
   raise_bundle_problems(problems, kManifestName);

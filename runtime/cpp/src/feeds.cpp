@@ -7,18 +7,16 @@
 
 #include "backends/by_mask.h"
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "texts.h"
 
 namespace bert_runtime {
 namespace {
 
-using Problems = std::vector<std::string>;
-
 std::string dtype(const Input& array) { return array.values.index() == 0 ? "int64" : "float32"; }
 
 std::string shown(const Shape& shape) {
-  Problems sizes;
+  std::vector<std::string> sizes;
   for (const std::int64_t size : shape) sizes.push_back(std::to_string(size));
   return "(" + joined(sizes) + (shape.size() == 1 ? ",)" : ")");
 }
@@ -38,18 +36,22 @@ Problems array_problems(const Input& array, const TensorSpec& spec, std::int64_t
             " of (" + joined(spec.axes) + ")"};
   }
   if (!has_its_values(array)) {
-    return {spec.name + " has " + std::to_string(value_count(array)) + " values, expected those of its shape " +
-            shown(array.shape)};
+    return {{"wrong-shape", spec.name,
+             spec.name + " has " + std::to_string(value_count(array)) + " values, expected those of its shape " +
+                 shown(array.shape)}};
   }
   for (std::size_t i = 0; i < spec.axes.size(); ++i) {
     if (array.shape[i] != 0 || (spec.axes[i] != "source" && spec.axes[i] != "sources")) continue;
-    return {spec.name + " has the shape " + shown(array.shape) + ", expected a source of one token at least"};
+    return {{"empty", spec.name,
+             spec.name + " has the shape " + shown(array.shape) + ", expected a source of one token at least"}};
   }
   const auto place = std::ranges::find(spec.axes, "sequence");
   if (place == spec.axes.end()) return {};
   const std::int64_t length = array.shape[static_cast<std::size_t>(place - spec.axes.begin())];
   if (length >= 1 && length <= max_length) return {};
-  return {spec.name + " has a sequence of " + std::to_string(length) + ", expected 1 to " + std::to_string(max_length)};
+  return {
+      {"too-long", spec.name,
+       spec.name + " has a sequence of " + std::to_string(length) + ", expected 1 to " + std::to_string(max_length)}};
 }
 
 /// Every array by its name, and a problem for each name that is given twice.
@@ -57,7 +59,8 @@ std::map<std::string, const Input*> by_name(std::span<const Input> arrays, Probl
   std::map<std::string, const Input*> found;
   for (const Input& array : arrays) {
     if (!found.emplace(array.name, &array).second) {
-      problems.push_back("input " + repr(array.name) + " is given twice, expected once");
+      problems.push_back(
+          {"repeated-name", array.name, "input " + in_json(array.name) + " is given twice, expected once"});
     }
   }
   return found;
@@ -79,23 +82,25 @@ Problems axis_problems(const std::map<std::string, const Input*>& arrays, std::s
     const auto& found = sizes[axis];
     const auto is_other = [&](const auto& entry) { return entry.second != found.front().second; };
     if (std::ranges::none_of(found, is_other)) continue;
-    Problems parts;
+    std::vector<std::string> parts;
     for (const auto& [name, size] : found) parts.push_back(std::to_string(size) + " in " + name);
-    problems.push_back(axis + " is " + joined(parts) + ", expected one size");
+    problems.push_back({"wrong-shape", axis, axis + " is " + joined(parts) + ", expected one size"});
   }
   if (sizes.contains("total")) {
     const auto size = [&](const char* axis) { return sizes.at(axis).front().second; };
     if (size("total") != size("past") + size("sequence")) {
-      problems.push_back("total is " + std::to_string(size("total")) + ", expected past + sequence: " +
-                         std::to_string(size("past")) + " + " + std::to_string(size("sequence")));
+      problems.push_back({"wrong-shape", "total",
+                          "total is " + std::to_string(size("total")) + ", expected past + sequence: " +
+                              std::to_string(size("past")) + " + " + std::to_string(size("sequence"))});
     }
   }
   if (sizes.contains("sources") && sizes.contains("batch")) {
     const std::int64_t batch = sizes.at("batch").front().second;
     const std::int64_t sources = sizes.at("sources").front().second;
     if (batch % sources != 0) {
-      problems.push_back("batch is " + std::to_string(batch) + " with " + std::to_string(sources) +
-                         " sources, expected a multiple: equally many rows for each source");
+      problems.push_back({"wrong-shape", "batch",
+                          "batch is " + std::to_string(batch) + " with " + std::to_string(sources) +
+                              " sources, expected a multiple: equally many rows for each source"});
     }
   }
   return problems;
@@ -106,9 +111,10 @@ Problems mask_problems(const std::map<std::string, const Input*>& arrays, const 
   if (artefact.mask != kRightPadded) return {};
   const auto wrong = first_not_right_padded(*arrays.at("attention_mask"));
   if (!wrong) return {};
-  return {"attention_mask is not right padded in row " + std::to_string(*wrong) + ", expected ones, then zeros: the " +
-          artefact.target + " artefact answers no other mask right; pad on the right, or load a target whose masks are "
-          "any"};
+  return {{"wrong-mask", "attention_mask",
+           "attention_mask is not right padded in row " + std::to_string(*wrong) + ", expected ones, then zeros: the " +
+               artefact.target +
+               " artefact answers no other mask right; pad on the right, or load a target whose masks are any"}};
 }
 
 /// Outputs by name, of arrays that fit.
@@ -124,12 +130,12 @@ std::map<std::string, FloatArray> run_named(const Engine& engine, std::span<cons
 
 }  // namespace
 
-std::vector<std::string> feed_problems(std::span<const Input> arrays, std::span<const TensorSpec> inputs,
-                                       std::int64_t max_length, const Artefact* artefact) {
+Problems feed_problems(std::span<const Input> arrays, std::span<const TensorSpec> inputs, std::int64_t max_length,
+                       const Artefact* artefact) {
   Problems problems;
   const auto given = by_name(arrays, problems);
   std::map<std::string, const TensorSpec*> specs;
-  Problems known;
+  std::vector<std::string> known;
   for (const TensorSpec& spec : inputs) {
     specs[spec.name] = &spec;
     known.push_back(spec.name);
@@ -138,8 +144,9 @@ std::vector<std::string> feed_problems(std::span<const Input> arrays, std::span<
   for (const auto& [name, array] : given) names.insert(name);
   for (const std::string& name : names) {
     if (!specs.contains(name) || !given.contains(name)) {
-      const std::string what = specs.contains(name) ? "missing input " : "unknown input ";
-      problems.push_back(what + repr(name) + "; the inputs are " + joined(known));
+      const std::string what = specs.contains(name) ? "missing" : "unknown";
+      problems.push_back(
+          {what + "-input", name, what + " input " + in_json(name) + "; the inputs are " + joined(known)});
       continue;
     }
     const Problems own = array_problems(*given.at(name), *specs.at(name), max_length);

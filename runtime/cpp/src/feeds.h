@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bert_runtime/backends/engine.h"
+#include "bert_runtime/errors.h"
 #include "bert_runtime/manifest.h"
 #include "bert_runtime/tensor.h"
 
@@ -15,9 +16,8 @@ namespace bert_runtime {
 
 /// Every name, dtype, rank, length or count of values that a graph with these inputs does not take; else every axis
 /// whose sizes contradict; else a mask that the artefact, if one is given, would answer wrongly.
-[[nodiscard]] std::vector<std::string> feed_problems(std::span<const Input> arrays,
-                                                     std::span<const TensorSpec> inputs, std::int64_t max_length,
-                                                     const Artefact* artefact);
+[[nodiscard]] Problems feed_problems(std::span<const Input> arrays, std::span<const TensorSpec> inputs,
+                                     std::int64_t max_length, const Artefact* artefact);
 
 /// All outputs of an artefact's own graph, which the engine runs, by name. Throws InputError: every problem of the
 /// arrays; BackendError: the engine failed.

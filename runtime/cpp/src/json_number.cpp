@@ -4,7 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <string>
 
 namespace bert_runtime {
 namespace {
@@ -30,7 +32,35 @@ bool is_small(std::string_view digits) {
   return magnitude + (mark < digits.size() ? written_exponent(digits.substr(mark + 1)) : 0) <= 0;
 }
 
+/// Digits and a decimal exponent as Python lays them out: plainly from 1e-4 to below 1e16.
+std::string laid_out(const std::string& digits, int exponent) {
+  const int count = static_cast<int>(digits.size());
+  if (exponent < -4 || exponent >= 16) {
+    const std::string power = std::to_string(std::abs(exponent));
+    return digits.substr(0, 1) + (count > 1 ? "." + digits.substr(1) : "") + (exponent < 0 ? "e-" : "e+") +
+           (power.size() < 2 ? "0" : "") + power;
+  }
+  if (exponent < 0) return "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  if (count <= exponent + 1) return digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
+  const auto point = static_cast<std::size_t>(exponent) + 1;
+  return digits.substr(0, point) + "." + digits.substr(point);
+}
+
 }  // namespace
+
+std::string write_double(double value) {
+  char buffer[32];
+  constexpr auto kFormat = std::chars_format::scientific;
+  const auto end = std::to_chars(std::begin(buffer), std::end(buffer), std::abs(value), kFormat).ptr;
+  const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
+  const auto mark = text.find('e');
+  std::string digits(text.substr(0, 1));
+  if (mark > 2) digits += text.substr(2, mark - 2);
+  int exponent = 0;
+  const std::string_view power = text.substr(text[mark + 1] == '+' ? mark + 2 : mark + 1);
+  std::from_chars(power.data(), power.data() + power.size(), exponent);
+  return (std::signbit(value) ? "-" : "") + laid_out(digits, exponent);
+}
 
 std::optional<double> read_double(std::string_view digits) {
   double value = 0;

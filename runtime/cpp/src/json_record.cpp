@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "bert_runtime/utf8.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "texts.h"
 
 namespace bert_runtime {
@@ -18,7 +18,7 @@ std::string got(const Value& value) {
   if (value.is_object()) return "is an object";
   if (value.is_array()) return "is a list";
   const std::string kind = value.is_boolean() ? "boolean" : value.is_string() ? "string" : "number";
-  return "is the " + kind + " " + cut(repr_json(value));
+  return "is the " + kind + " " + cut(in_json(value));
 }
 
 bool matches(const Value& value, Pattern pattern) {
@@ -27,10 +27,11 @@ bool matches(const Value& value, Pattern pattern) {
 
 }  // namespace
 
-Record::Record(const Value* value, std::string path, std::vector<std::string>& problems)
+Record::Record(const Value* value, std::string path, Problems& problems)
     : values_(value && value->is_object() ? value : nullptr), path_(std::move(path)), problems_(&problems) {
   if (!value || values_) return;
-  problems.push_back((path_.empty() ? "the whole" : path_) + " " + got(*value) + ", expected an object");
+  problems.push_back(
+      {"wrong-value", path_, (path_.empty() ? "the whole" : path_) + " " + got(*value) + ", expected an object"});
 }
 
 const Value* Record::value(const std::string& key, const Fits& fits, const std::string& expected) {
@@ -38,11 +39,11 @@ const Value* Record::value(const std::string& key, const Fits& fits, const std::
   if (!values_) return nullptr;
   const auto found = values_->find(key);
   if (found == values_->end()) {
-    problems_->push_back(at(key) + " is missing, expected " + expected);
+    problems_->push_back({"missing-key", at(key), at(key) + " is missing, expected " + expected});
     return nullptr;
   }
   if (fits(*found)) return &*found;
-  problems_->push_back(at(key) + " " + got(*found) + ", expected " + expected);
+  problems_->push_back({"wrong-value", at(key), at(key) + " " + got(*found) + ", expected " + expected});
   return nullptr;
 }
 
@@ -80,7 +81,8 @@ std::vector<std::string> Record::strings(const std::string& key, Pattern pattern
     if (matches(item, pattern)) {
       kept.push_back(item.get<std::string>());
     } else {
-      problems_->push_back(at(key) + "[" + std::to_string(i) + "] " + got(item) + ", expected " + expected);
+      problems_->push_back({"wrong-value", at(key) + "[" + std::to_string(i) + "]",
+                            at(key) + "[" + std::to_string(i) + "] " + got(item) + ", expected " + expected});
     }
   }
   return kept;
@@ -121,7 +123,7 @@ void Record::close() {
   const std::string known = joined(std::vector<std::string>(known_.begin(), known_.end()));
   for (const std::string& key : names()) {
     if (!known_.contains(key)) {
-      problems_->push_back(at(key) + " is no key of the format, expected only " + known);
+      problems_->push_back({"unknown-key", at(key), at(key) + " is no key of the format, expected only " + known});
     }
   }
 }

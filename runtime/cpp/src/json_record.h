@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bert_runtime/errors.h"
+
 namespace bert_runtime {
 
 /// Whether a string is what a field takes.
@@ -20,7 +22,7 @@ using Pattern = bool (*)(std::string_view);
 class Record {
  public:
   /// `value` may be null: an object that is missing, which has been told already.
-  Record(const nlohmann::json* value, std::string path, std::vector<std::string>& problems);
+  Record(const nlohmann::json* value, std::string path, Problems& problems);
 
   using Fits = std::function<bool(const nlohmann::json&)>;
 
@@ -56,14 +58,14 @@ class Record {
   void close();
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::vector<std::string>& problems() const { return *problems_; }
+  [[nodiscard]] Problems& problems() const { return *problems_; }
 
  private:
   [[nodiscard]] std::string at(const std::string& key) const;
 
   const nlohmann::json* values_;
   std::string path_;
-  std::vector<std::string>* problems_;
+  Problems* problems_;
   std::set<std::string> known_;
 };
 

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
+#include "in_json.h"
 #include "json_text.h"
-#include "python_repr.h"
 #include "unicode.h"
 
 namespace bert_runtime {
@@ -16,7 +16,7 @@ bool is_lone_surrogate(std::string_view text, std::size_t at) {
 
 std::string finite_repr(double value) {
   if (!std::isfinite(value)) throw BackendError("the answer holds a number that is not finite, which JSON cannot write");
-  return repr(value);
+  return in_json(value);
 }
 
 constexpr std::string_view kHex = "0123456789abcdef";

@@ -12,7 +12,7 @@
 #include "bert_runtime/limits.h"
 #include "cpus.h"
 #include "generation/sources.h"
-#include "python_repr.h"
+#include "in_json.h"
 
 namespace bert_runtime {
 namespace {
@@ -52,13 +52,15 @@ std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choi
 
 }  // namespace
 
-std::vector<std::string> Options::problems() const {
-  std::vector<std::string> found = batch_limits.problems();
+std::vector<Problem> Options::problems() const {
+  Problems found = batch_limits.problems();
   if (threads && (*threads < 1 || *threads > kMostThreads)) {
-    found.push_back("threads is " + std::to_string(*threads) + ", expected 1 to " + std::to_string(kMostThreads));
+    found.push_back({"out-of-range", "threads",
+                     "threads is " + std::to_string(*threads) + ", expected 1 to " + std::to_string(kMostThreads)});
   }
   if (mode != "auto" && mode != "latency" && mode != "throughput") {
-    found.push_back("mode is " + repr(mode) + ", expected one of auto, latency, throughput");
+    found.push_back(
+        {"not-a-choice", "mode", "mode is " + in_json(mode) + ", expected one of auto, latency, throughput"});
   }
   return found;
 }
@@ -97,7 +99,9 @@ SessionParts start(const std::filesystem::path& path, const Task& task, const Op
   const EarlyOpening opening(options.onnxruntime);
   const Bundle bundle = read_bundle(path);
   if (bundle.manifest.task != task.name) {
-    throw BundleError(path.string() + ": the bundle's task is " + bundle.manifest.task + ", expected " + task.name);
+    throw BundleError(
+        Problem("wrong-task", "task",
+                path.string() + ": the bundle's task is " + bundle.manifest.task + ", expected " + task.name));
   }
   return start(bundle, options);
 }

@@ -3,7 +3,7 @@
 #include <map>
 #include <utility>
 
-#include "python_repr.h"
+#include "in_json.h"
 
 namespace bert_runtime {
 namespace {
@@ -20,10 +20,11 @@ std::vector<std::string> repeated(const std::vector<std::string>& items) {
 }
 
 void unlisted(const Manifest& manifest, const std::string& where, const std::vector<std::string>& names,
-              std::vector<std::string>& problems) {
+              Problems& problems) {
   for (const std::string& name : names) {
     if (manifest.files.contains(name)) continue;
-    problems.push_back(where + " names " + repr(name) + ", which is not listed under files");
+    problems.push_back(
+        {"unlisted-file", where, where + " names " + in_json(name) + ", which is not listed under files"});
   }
 }
 
@@ -37,15 +38,16 @@ std::vector<std::string> lower_names(const Manifest& manifest, const std::string
   return names;
 }
 
-void clashes(const Graph& graph, const std::string& where, std::vector<std::string>& problems) {
+void clashes(const Graph& graph, const std::string& where, Problems& problems) {
   std::vector<std::string> names;
   for (const TensorSpec& spec : graph.inputs) names.push_back(spec.name);
   for (const TensorSpec& spec : graph.outputs) names.push_back(spec.name);
   for (const std::string& name : repeated(names)) {
-    problems.push_back(where + ": two tensors are named " + repr(name) + ", expected one");
+    problems.push_back({"repeated-name", where, where + ": two tensors are named " + in_json(name) + ", expected one"});
   }
   for (const std::string& name : repeated(graph.data)) {
-    problems.push_back(where + ".data lists " + repr(name) + " twice, expected once");
+    problems.push_back(
+        {"repeated-name", where + ".data", where + ".data lists " + in_json(name) + " twice, expected once"});
   }
 }
 
@@ -65,7 +67,7 @@ Named graphs(const Manifest& manifest) {
 }
 
 /// Artefacts that no call could choose between, or that would answer it in two ways.
-void clashing_artefacts(const Manifest& manifest, std::vector<std::string>& problems) {
+void clashing_artefacts(const Manifest& manifest, Problems& problems) {
   std::vector<std::string> contracts;
   std::vector<std::string> ways;
   std::map<std::string, std::string> targets;
@@ -75,18 +77,20 @@ void clashing_artefacts(const Manifest& manifest, std::vector<std::string>& prob
     if (targets.emplace(way, artefact.target).second) ways.push_back(artefact.target);
   }
   for (const std::string& contract : repeated(contracts)) {
-    problems.push_back("artefacts: two are for the target " + contract + ", expected one");
+    problems.push_back(
+        {"contradiction", "artefacts", "artefacts: two are for the target " + contract + ", expected one"});
   }
   for (const std::string& target : repeated(ways)) {
-    problems.push_back("artefacts: those for the target " + target +
-                       " differ in more than mask and file, expected one precision, and all or none plain");
+    problems.push_back({"contradiction", "artefacts",
+                        "artefacts: those for the target " + target +
+                            " differ in more than mask and file, expected one precision, and all or none plain"});
   }
 }
 
 }  // namespace
 
-std::vector<std::string> contradictions(const Manifest& manifest, const std::string& own_name) {
-  std::vector<std::string> problems;
+Problems contradictions(const Manifest& manifest, const std::string& own_name) {
+  Problems problems;
   const Named named = graphs(manifest);
   unlisted(manifest, "tokenizer.file", {manifest.tokenizer.file}, problems);
   for (const auto& [where, graph] : named) {
@@ -94,7 +98,9 @@ std::vector<std::string> contradictions(const Manifest& manifest, const std::str
     unlisted(manifest, where + ".data", graph.data, problems);
   }
   for (const std::string& name : repeated(lower_names(manifest, own_name))) {
-    problems.push_back("files: " + repr(name) + " differs from another name at most in case, expected distinct names");
+    problems.push_back(
+        {"repeated-name", "files",
+         "files: " + in_json(name) + " differs from another name at most in case, expected distinct names"});
   }
   clashing_artefacts(manifest, problems);
   for (const auto& [where, graph] : named) clashes(graph, where, problems);

@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/manifest.h"
 
 namespace bert_runtime {
 
 /// Names that clash, files that are named but not listed; `own_name` is the manifest's, which no file may have.
-[[nodiscard]] std::vector<std::string> contradictions(const Manifest& manifest, const std::string& own_name);
+[[nodiscard]] Problems contradictions(const Manifest& manifest, const std::string& own_name);
 
 }  // namespace bert_runtime

@@ -9,8 +9,8 @@
 #include "bert_runtime/errors.h"
 #include "manifest_consistency.h"
 #include "format_words.h"
+#include "in_json.h"
 #include "json_record.h"
-#include "python_repr.h"
 #include "strict_json.h"
 #include "target.h"
 #include "texts.h"
@@ -66,25 +66,29 @@ bool is_any(std::string_view) { return true; }
 template <class Field>
 std::string shown(const nlohmann::json& value, const Field& key) {
   const auto found = value.find(key);
-  return cut(found == value.end() ? "None" : repr_json(*found));
+  return cut(found == value.end() ? "missing" : in_json(*found));
 }
 
 /// The format and its version, alone and first: under another version every other key may mean something else.
 void check_version(const nlohmann::json& value) {
   const std::string name = std::string(kManifestName) + ": ";
-  const std::string format = repr(kFormat);
+  const std::string format = in_json(kFormat);
   if (!value.is_object()) {
-    throw BundleError(name + "is no JSON object, expected one with the format " + format + "; export the bundle again");
+    throw BundleError(
+        Problem("wrong-type", "",
+                name + "is no JSON object, expected one with the format " + format + "; export the bundle again"));
   }
   if (value.value("format", nlohmann::json()) != kFormat) {
-    throw BundleError(name + "the format is " + shown(value, "format") + ", expected " + format +
-                      "; name the directory of a bundle");
+    throw BundleError(Problem("wrong-format", "format",
+                              name + "the format is " + shown(value, "format") + ", expected " + format +
+                                  "; name the directory of a bundle"));
   }
   const nlohmann::json version = value.value("version", nlohmann::json());
   if (version.is_number_integer() && version == kFormatVersion) return;
-  throw BundleError(name + "the format's version is " + shown(value, "version") + ", this runtime reads version " +
-                    std::to_string(kFormatVersion) +
-                    "; install the release that wrote it, or export the bundle again with this one");
+  throw BundleError(Problem("wrong-version", "version",
+                            name + "the format's version is " + shown(value, "version") +
+                                ", this runtime reads version " + std::to_string(kFormatVersion) +
+                                "; install the release that wrote it, or export the bundle again with this one"));
 }
 
 HeadSettings settings(Record record) {
@@ -105,8 +109,9 @@ std::map<std::string, std::int64_t> sizes(Record record) {
   }
   for (const std::string& name : record.names()) {
     if (found.contains(name)) continue;
-    record.problems().push_back(record.path() + ": the key " + cut(repr(name)) +
-                                " is no axis name, expected lower-case letters, digits and underscores");
+    record.problems().push_back({"bad-name", record.path(),
+                                 record.path() + ": the key " + cut(in_json(name)) +
+                                     " is no axis name, expected lower-case letters, digits and underscores"});
   }
   return found;
 }
@@ -190,7 +195,7 @@ std::vector<Artefact> artefacts(Record& record) {
   std::vector<Artefact> found;
   for (const Record& item : record.records("artefacts")) found.push_back(artefact(item));
   if (found.empty() && record.problems().size() == before) {
-    record.problems().push_back("artefacts is an empty list, expected at least one artefact");
+    record.problems().push_back({"empty", "artefacts", "artefacts is an empty list, expected at least one artefact"});
   }
   return found;
 }
@@ -199,8 +204,9 @@ std::map<std::string, FileRecord> files(Record record) {
   std::map<std::string, FileRecord> found;
   for (const std::string& name : record.names()) {
     if (!is_file_name(name)) {
-      record.problems().push_back(record.path() + ": the key " + cut(repr(name)) + " is no plain name, expected " +
-                                  kPlainName);
+      record.problems().push_back(
+          {"bad-name", record.path(),
+           record.path() + ": the key " + cut(in_json(name)) + " is no plain name, expected " + kPlainName});
       continue;
     }
     Record item = record.record(name);
@@ -233,12 +239,13 @@ Manifest manifest(Record& record) {
 
 Manifest parse_manifest(std::string_view content) {
   if (content.size() > kMaxManifestBytes) {
-    throw BundleError(std::string(kManifestName) + ": has more than " + std::to_string(kMaxManifestBytes) +
-                      " bytes; export the bundle again");
+    throw BundleError(Problem("too-large", std::string(kManifestName),
+                              std::string(kManifestName) + ": has more than " + std::to_string(kMaxManifestBytes) +
+                                  " bytes; export the bundle again"));
   }
   const nlohmann::json value = strict_loads(content, kManifestName);
   check_version(value);
-  std::vector<std::string> problems;
+  Problems problems;
   Record record(&value, "", problems);
   Manifest found = manifest(record);
   raise_bundle_problems(problems.empty() ? contradictions(found, kManifestName) : problems, kManifestName);

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "python_repr.h"
+#include "in_json.h"
 
 namespace bert_runtime {
 namespace {
@@ -15,13 +15,15 @@ namespace {
 /// One batch through the engine: each row's outputs.
 std::vector<Outputs> run_batch(const SessionParts& parts, std::span<const TensorSpec> fetch,
                                std::span<const Features* const> rows) {
-  const auto feeds = collate(rows, parts.text.pad_id());
+  const std::int64_t longest = (*std::ranges::max_element(rows, {}, &Features::sequence))->sequence();
+  const std::int64_t width = width_of(longest, parts.text.max_length(), parts.batch_limits);
+  const auto feeds = collate(rows, parts.text.pad_id(), width);
   std::vector<Input> inputs;
   for (const TensorSpec& spec : parts.artefact.inputs) {
     const Tensor& tensor = feeds.at(spec.name);
     inputs.push_back({spec.name, tensor.shape, std::span(std::get<std::vector<std::int64_t>>(tensor.values))});
   }
-  return split(parts.engine->run(inputs, names(fetch)), fetch, parts.manifest.sizes, rows);
+  return split(parts.engine->run(inputs, names(fetch)), fetch, parts.manifest.sizes, rows, width);
 }
 
 std::variant<std::vector<Outputs>, ItemFailure> try_batch(const SessionParts& parts, std::span<const TensorSpec> fetch,
@@ -45,7 +47,7 @@ std::vector<TensorSpec> specs_of(std::span<const std::string> names, const Artef
   for (const std::string& name : names) {
     const auto found = std::ranges::find(artefact.outputs, name, &TensorSpec::name);
     if (found == artefact.outputs.end()) {
-      throw BackendError("the graph gives no " + repr(name) +
+      throw BackendError("the graph gives no " + in_json(name) +
                          ", expected it among its outputs; export the bundle again");
     }
     specs.push_back(*found);

@@ -10,9 +10,9 @@
 #include "bert_runtime/errors.h"
 #include "files.h"
 #include "format_limits.h"
+#include "in_json.h"
 #include "onnx_messages.h"
 #include "protobuf.h"
-#include "python_repr.h"
 
 namespace bert_runtime {
 namespace {
@@ -45,20 +45,20 @@ std::optional<std::uint64_t> number(const std::string& text) {
 
 std::uint64_t offset_or_length(const std::string& tensor, const std::string& key, const std::string& text) {
   if (const auto value = number(text)) return *value;
-  throw BundleError("gives " + cut(repr(text), 40) + " as " + key + " of the external data of tensor " +
-                    cut(repr(tensor), 80) + ", expected a number");
+  throw BundleError("gives " + cut(in_json(text), 40) + " as " + key + " of the external data of tensor " +
+                    cut(in_json(tensor), 80) + ", expected a number");
 }
 
 ExternalData external_data(const std::string& tensor, const std::vector<StringEntry>& entries) {
   std::map<std::string, std::string> values;
   for (const auto& [key, value] : entries) values[key] = value;
   if (values.size() < entries.size()) {
-    throw BundleError("gives the external data of tensor " + cut(repr(tensor), 80) + " twice");
+    throw BundleError("gives the external data of tensor " + cut(in_json(tensor), 80) + " twice");
   }
   for (const auto& [key, value] : values) {
     if (kExternalKeys.contains(key)) continue;
-    throw BundleError("gives " + cut(repr(key), 40) + " for the external data of tensor " + cut(repr(tensor), 80) +
-                      ", expected only location, offset, length");
+    throw BundleError("gives " + cut(in_json(key), 40) + " for the external data of tensor " +
+                      cut(in_json(tensor), 80) + ", expected only location, offset, length");
   }
   ExternalData found = {.tensor = tensor, .location = values["location"], .offset = 0, .length = std::nullopt};
   if (values.contains("offset")) found.offset = offset_or_length(tensor, "offset", values["offset"]);
@@ -196,7 +196,7 @@ class ModelReader {
     });
     if (domain == "ai.onnx") domain.clear();
     if (!opsets_.emplace(domain, version).second) {
-      throw BundleError("gives the version of the operator set " + cut(repr(domain), 80) + " twice");
+      throw BundleError("gives the version of the operator set " + cut(in_json(domain), 80) + " twice");
     }
   }
 
@@ -269,9 +269,11 @@ OnnxFile read_onnx(const std::filesystem::path& path) {
     }
     return ModelReader(bytes).model();
   } catch (const BundleError& error) {
-    throw BundleError(name + ": " + error.what() + "; expected an ONNX model: export the bundle again");
+    throw BundleError(
+        Problem("bad-graph", name, name + ": " + error.what() + "; expected an ONNX model: export the bundle again"));
   } catch (const FileError& error) {
-    throw BundleError(name + ": " + error.reason + "; make the file readable, or export the bundle again");
+    throw BundleError(Problem("unreadable", name,
+                              name + ": " + error.reason + "; make the file readable, or export the bundle again"));
   }
 }
 

@@ -8,8 +8,8 @@ namespace {
 
 enum Kind : unsigned { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-constexpr std::uint64_t kMaxInt32 = 0x7fffffff;
-constexpr std::uint64_t kMinInt32 = 0xffffffff80000000;
+constexpr std::uint64_t kMostInt32 = 0x7fffffff;
+constexpr std::uint64_t kLeastInt32 = 0xffffffff80000000;
 
 /// What is wrong with a field that the table does not hold.
 std::string refusal(std::uint64_t tag, std::size_t at, const Message& message) {
@@ -71,7 +71,7 @@ bool Wire::next(std::size_t& place, std::size_t stop, const Message& message, st
     }
     if (kind == kVarint) {
       field.value = varint(place, stop);
-      if (rule.is_narrow && field.value > kMaxInt32 && field.value < kMinInt32) {
+      if (rule.is_narrow && field.value > kMostInt32 && field.value < kLeastInt32) {
         throw BundleError("is no protocol buffer of ONNX: " + where() + " at byte " + std::to_string(at) +
                           " exceeds 32 bits");
       }

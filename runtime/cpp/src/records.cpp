@@ -4,16 +4,16 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
-#include "json_number.h"
 #include "format_limits.h"
-#include "python_repr.h"
+#include "in_json.h"
+#include "json_number.h"
 
 namespace bert_runtime {
 namespace {
 
 /// Text that is JSON by its grammar alone.
 [[noreturn]] void refuse(const std::string& what) {
-  throw InputError("not JSON: " + what + "; expected one JSON object a line");
+  throw InputError(Problem("not-json", "line", "not JSON: " + what + "; expected one JSON object a line"));
 }
 
 JsonLimits line_limits() {
@@ -30,9 +30,12 @@ JsonLimits line_limits() {
 }  // namespace
 
 Json read_record(std::string_view line) {
-  const std::string too_deep = "nested too deep, expected at most " + std::to_string(kDeepest) + " levels";
+  const Problem too_deep("too-deep", "line",
+                         "nested too deep, expected at most " + std::to_string(kDeepest) + " levels");
   if (const std::size_t broken = first_broken_utf8(line); broken < line.size()) {
-    throw InputError("byte " + std::to_string(broken + 1) + " of the line is not UTF-8; save the file as UTF-8");
+    throw InputError(
+        Problem("not-utf8", "line",
+                "byte " + std::to_string(broken + 1) + " of the line is not UTF-8; save the file as UTF-8"));
   }
   int depth = 0;
   Json value;
@@ -44,7 +47,9 @@ Json read_record(std::string_view line) {
     throw InputError(too_deep);
   }
   if (!value.is_object()) {
-    throw InputError("got a JSON " + std::string(type_name(value)) + ", expected an object with the request's fields");
+    throw InputError(
+        Problem("wrong-type", "line",
+                "got a JSON " + std::string(kind_of(value)) + ", expected an object with the request's fields"));
   }
   if (depth > kDeepest) throw InputError(too_deep);
   return value;

@@ -1,12 +1,13 @@
 #include "bert_runtime/schedule.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <tuple>
 #include <utility>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "texts.h"
 
 namespace bert_runtime {
@@ -52,10 +53,10 @@ std::string spelt(const Shape& shape) {
 }
 
 /// The shape that the graph must give for these rows.
-Shape expected_shape(const TensorSpec& spec, const Sizes& sizes, Rows rows) {
+Shape expected_shape(const TensorSpec& spec, const Sizes& sizes, Rows rows, std::int64_t least) {
   const Sizes own = {{"batch", static_cast<std::int64_t>(rows.size())},
                      {"choices", rows.front()->choices},
-                     {"sequence", widest(rows)},
+                     {"sequence", std::max(least, widest(rows))},
                      {"masks", most_masks(rows)}};
   Shape shape;
   for (const std::string& axis : spec.axes) {
@@ -86,19 +87,62 @@ bool fits(const BatchLimits& limits, std::int64_t rows, std::int64_t size, std::
   return rows <= limits.max_batch_size && whole <= limits.max_batch_tokens && static_cast<double>(whole - own) <= allowed;
 }
 
+bool is_coarse(const BatchLimits& limits) { return limits.pad_to_multiple_of.value_or(1) > 1; }
+
+std::int64_t rounded_up(std::int64_t number, std::int64_t multiple) {
+  return (number + multiple - 1) / multiple * multiple;
+}
+
+/// From a round number to the next.
+std::int64_t step_of(std::int64_t number) {
+  const auto digits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(number)));
+  return std::int64_t{1} << std::max(0, digits - 3);
+}
+
+std::int64_t round_width(std::int64_t length, const BatchLimits& limits) {
+  return is_coarse(limits) ? rounded_up(length, rounded_up(step_of(length), *limits.pad_to_multiple_of)) : length;
+}
+
+/// Tokens of a row in a batch of rows that are no longer.
+std::int64_t size_of(const Features& row, const BatchLimits& limits) {
+  return std::max<std::int64_t>(row.choices, 1) * round_width(row.sequence(), limits);
+}
+
+/// How many of the first rows are one batch; they are sorted, so that the last decides the width.
+std::size_t together(Rows rows, const BatchLimits& limits) {
+  std::int64_t own = 0;  // tokens without padding, but for what widths are rounded up by
+  std::size_t count = 0;
+  for (const Features* row : rows) {
+    const std::int64_t size = size_of(*row, limits);
+    own += size;
+    const bool is_alike = row->choices == rows.front()->choices;
+    if (count > 0 && !(is_alike && fits(limits, static_cast<std::int64_t>(count) + 1, size, own))) break;
+    ++count;
+  }
+  if (!is_coarse(limits)) return count;
+  for (std::size_t kept = count; kept > 1; --kept) {
+    const std::int64_t tokens = static_cast<std::int64_t>(kept) * size_of(*rows[kept - 1], limits);
+    if (tokens % step_of(tokens) == 0) return kept;
+  }
+  return 1;
+}
+
 }  // namespace
 
-std::vector<std::string> BatchLimits::problems() const {
-  std::vector<std::string> found;
-  for (const auto& [name, value] : {std::pair{"max_batch_tokens", max_batch_tokens},
-                                    std::pair{"max_batch_size", max_batch_size}}) {
-    if (value < 1) found.push_back(std::string(name) + " is " + std::to_string(value) + ", expected at least 1");
-  }
-  if (!(max_padding >= 0)) found.push_back("max_padding is " + repr(max_padding) + ", expected at least 0");
-  if (pad_to_multiple_of.value_or(1) < 1) {
-    found.push_back("pad_to_multiple_of is " + std::to_string(*pad_to_multiple_of) + ", expected at least 1");
-  }
-  if (!(max_wait >= 0)) found.push_back("max_wait is " + repr(max_wait) + ", expected at least 0");
+std::int64_t width_of(std::int64_t length, std::int64_t most, const BatchLimits& limits) {
+  return std::max(length, std::min(round_width(length, limits), most));
+}
+
+std::vector<Problem> BatchLimits::problems() const {
+  Problems found;
+  const auto note = [&](const std::string& name, const std::string& got, const char* least) {
+    found.push_back({"out-of-range", name, name + " is " + got + ", expected at least " + least});
+  };
+  if (max_batch_tokens < 1) note("max_batch_tokens", std::to_string(max_batch_tokens), "1");
+  if (max_batch_size < 1) note("max_batch_size", std::to_string(max_batch_size), "1");
+  if (!(max_padding >= 0)) note("max_padding", in_json(max_padding), "0");
+  if (pad_to_multiple_of.value_or(1) < 1) note("pad_to_multiple_of", std::to_string(*pad_to_multiple_of), "1");
+  if (!(max_wait >= 0)) note("max_wait", in_json(max_wait), "0");
   return found;
 }
 
@@ -109,27 +153,22 @@ std::vector<std::vector<std::size_t>> plan(std::span<const Features* const> feat
     return std::tuple(features[i]->choices, features[i]->sequence(), features[i]->masks());
   };
   std::ranges::stable_sort(order, {}, key);
+  std::vector<const Features*> sorted;
+  for (const std::size_t i : order) sorted.push_back(features[i]);
   std::vector<std::vector<std::size_t>> batches;
-  std::int64_t own = 0;  // tokens of the last batch, padding left out
-  for (const std::size_t i : order) {
-    const auto size = static_cast<std::int64_t>(features[i]->ids.size());
-    const bool is_alike = !batches.empty() && features[batches.back().front()]->choices == features[i]->choices;
-    const auto count = is_alike ? static_cast<std::int64_t>(batches.back().size()) : 0;
-    // Sorted by length: the new row is the longest, so it decides the width of the whole batch.
-    if (is_alike && fits(limits, count + 1, size, own + size)) {
-      batches.back().push_back(i);
-      own += size;
-    } else {
-      batches.push_back({i});
-      own = size;
-    }
+  for (std::size_t begun = 0; begun < order.size();) {
+    const std::size_t count = together(std::span(sorted).subspan(begun), limits);
+    const auto first = order.begin() + static_cast<std::ptrdiff_t>(begun);
+    batches.emplace_back(first, first + static_cast<std::ptrdiff_t>(count));
+    begun += count;
   }
   std::ranges::reverse(batches);
   return batches;
 }
 
-std::map<std::string, Tensor, std::less<>> collate(std::span<const Features* const> rows, std::int64_t pad_id) {
-  const std::int64_t width = widest(rows);
+std::map<std::string, Tensor, std::less<>> collate(std::span<const Features* const> rows, std::int64_t pad_id,
+                                                   std::int64_t least) {
+  const std::int64_t width = std::max(least, widest(rows));
   std::map<std::string, Tensor, std::less<>> feeds;
   feeds["input_ids"] = stacked(rows, &Features::ids, width, pad_id);
   feeds["attention_mask"] = stacked(rows, &Features::mask, width, 0);
@@ -140,10 +179,10 @@ std::map<std::string, Tensor, std::less<>> collate(std::span<const Features* con
 }
 
 std::vector<Outputs> split(std::span<const FloatArray> outputs, std::span<const TensorSpec> specs, const Sizes& sizes,
-                           std::span<const Features* const> rows) {
+                           std::span<const Features* const> rows, std::int64_t least) {
   std::vector<Outputs> parts(rows.size());
   for (std::size_t n = 0; n < outputs.size(); ++n) {
-    const Shape expected = expected_shape(specs[n], sizes, rows);
+    const Shape expected = expected_shape(specs[n], sizes, rows, least);
     if (outputs[n].shape != expected) {
       throw BackendError("the graph gave " + specs[n].name + " of shape " + spelt(outputs[n].shape) + ", expected " +
                          spelt(expected) + ": " + joined(specs[n].axes) + "; export the bundle again");

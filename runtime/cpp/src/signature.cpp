@@ -5,19 +5,18 @@
 #include <set>
 #include <utility>
 
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/activation.h"
 #include "texts.h"
 
 namespace bert_runtime {
 namespace {
 
-using Problems = std::vector<std::string>;
 using Sizes = std::map<std::string, std::int64_t>;
 
 std::string shown(const std::vector<TensorSpec>& specs) {
   constexpr std::size_t kShown = 8;
-  Problems parts;
+  std::vector<std::string> parts;
   for (std::size_t i = 0; i < std::min(specs.size(), kShown); ++i) {
     parts.push_back(specs[i].name + " " + specs[i].dtype + "(" + joined(specs[i].axes) + ")");
   }
@@ -58,20 +57,24 @@ void signature_problems(const Artefact& artefact, const Task& task, const Sizes&
     std::int64_t count = 0;
     for (const Compared& place : all) count += static_cast<std::int64_t>(place.found.size());
     if (layers == sizes.end()) {
-      problems.push_back(whose + ": sizes.layers is missing, expected the number of layers: the graph has tensors for "
-                                 "each of them");
+      problems.push_back({"missing-key", "sizes.layers",
+                          whose + ": sizes.layers is missing, expected the number of layers: the graph has tensors for "
+                                  "each of them"});
       return;
     }
     if (layers->second > count) {  // two thousand million names would be made, only to differ
-      problems.push_back(whose + " has " + std::to_string(count) + " tensors, " + expected + " for sizes.layers " +
-                         std::to_string(layers->second));
+      problems.push_back({"wrong-signature", "sizes.layers",
+                          whose + " has " + std::to_string(count) + " tensors, " + expected + " for sizes.layers " +
+                              std::to_string(layers->second)});
       return;
     }
   }
   for (const Compared& place : all) {
     const std::vector<TensorSpec> right = expand(place.expected, layers == sizes.end() ? 0 : layers->second);
     if (place.found == right) continue;
-    problems.push_back(whose + "." + place.key + " are " + shown(place.found) + ", " + expected + ": " + shown(right));
+    problems.push_back(
+        {"wrong-signature", place.key,
+         whose + "." + place.key + " are " + shown(place.found) + ", " + expected + ": " + shown(right)});
   }
 }
 
@@ -84,9 +87,11 @@ void source_problems(const Manifest& manifest, const Task& task, Problems& probl
   const auto without = std::ranges::find_if_not(artefacts, has_source);
   if (first == artefacts.end()) return;
   if (!task.cross_attention) {
-    problems.push_back(place(first) + ".cross_kv_graph is given, expected none: " + task.name + " reads no encoder");
+    problems.push_back({"unexpected", "cross_kv_graph",
+                        place(first) + ".cross_kv_graph is given, expected none: " + task.name + " reads no encoder"});
   } else if (without != artefacts.end()) {
-    problems.push_back(place(without) + ".cross_kv_graph is missing, expected one in every artefact or in none");
+    problems.push_back({"missing-key", "cross_kv_graph",
+                        place(without) + ".cross_kv_graph is missing, expected one in every artefact or in none"});
   }
 }
 
@@ -95,8 +100,9 @@ void sequence_packing_problems(const Manifest& manifest, const Task& task, Probl
   for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
     const Artefact& artefact = manifest.artefacts[i];
     if (!artefact.sequence_packing || (task.sequence_packing() && !artefact.plain)) continue;
-    problems.push_back("artefacts[" + std::to_string(i) + "].sequence_packing is given, expected none: texts of " +
-                       task.name + (artefact.plain ? " (plain)" : "") + " share no row");
+    problems.push_back({"unexpected", "sequence_packing",
+                        "artefacts[" + std::to_string(i) + "].sequence_packing is given, expected none: texts of " +
+                            task.name + (artefact.plain ? " (plain)" : "") + " share no row"});
   }
 }
 
@@ -112,11 +118,13 @@ void settings_problems(const HeadSettings& settings, const Task& task, Problems&
   for (const auto& [key, is_given] : given) {
     const bool is_used = std::ranges::find(task.settings, key) != task.settings.end();
     if (!is_given && is_used && key != kMayBeAbsent) {
-      problems.push_back("settings." + key + " is missing, expected the setting that " + task.name + " needs");
+      problems.push_back({"missing-key", "settings." + key,
+                          "settings." + key + " is missing, expected the setting that " + task.name + " needs"});
     }
     if (is_given && !is_used) {
-      problems.push_back("settings." + key + " is no setting of " + task.name + ", expected only: " +
-                         joined(task.settings, ", ", "none"));
+      problems.push_back({"unknown-key", "settings." + key,
+                          "settings." + key + " is no setting of " + task.name +
+                              ", expected only: " + joined(task.settings, ", ", "none")});
     }
   }
 }
@@ -126,7 +134,7 @@ void activation_problems(const HeadSettings& settings, const Task& task, Problem
   const bool is_used = std::ranges::find(task.settings, kMayBeAbsent) != task.settings.end();
   if (!activation || !is_used || settings.labels.empty()) return;
   if (const auto reason = misfit(*activation, settings.labels.size())) {
-    problems.push_back("settings.activation: " + *reason);
+    problems.push_back({"contradiction", "settings.activation", "settings.activation: " + *reason});
   }
 }
 
@@ -135,8 +143,9 @@ void label_problems(const Manifest& manifest, const Task& task, Problems& proble
   const auto labels = static_cast<std::int64_t>(manifest.settings.labels.size());
   const auto size = manifest.sizes.find("labels");
   if (size != manifest.sizes.end() && size->second == labels) return;
-  problems.push_back("settings.labels has " + std::to_string(labels) + " names, expected sizes.labels of them: " +
-                     (size == manifest.sizes.end() ? "None" : std::to_string(size->second)));
+  problems.push_back({"contradiction", "settings.labels",
+                      "settings.labels has " + std::to_string(labels) + " names, expected sizes.labels of them: " +
+                          (size == manifest.sizes.end() ? "None" : std::to_string(size->second))});
 }
 
 void size_problems(const Manifest& manifest, Problems& problems) {
@@ -149,11 +158,13 @@ void size_problems(const Manifest& manifest, Problems& problems) {
   }
   for (const std::string& axis : axes) {
     if (is_request_axis(axis) || manifest.sizes.contains(axis)) continue;
-    problems.push_back("sizes." + axis + " is missing, expected the size of an axis that belongs to the checkpoint");
+    problems.push_back({"missing-key", "sizes." + axis,
+                        "sizes." + axis + " is missing, expected the size of an axis that belongs to the checkpoint"});
   }
   for (const auto& [axis, size] : manifest.sizes) {
     if (!is_request_axis(axis)) continue;
-    problems.push_back("sizes." + axis + " is given, expected no size for an axis that changes with the request");
+    problems.push_back({"unexpected", "sizes." + axis,
+                        "sizes." + axis + " is given, expected no size for an axis that changes with the request"});
   }
 }
 
@@ -170,31 +181,36 @@ void external_problems(const Graph& graph, const OnnxFile& found, const std::map
   std::set<std::string> used;
   for (const ExternalData& external : found.external) {
     used.insert(external.location);
-    const std::string tensor = cut(repr(external.tensor), 80);
+    const std::string tensor = cut(in_json(external.tensor), 80);
     if (std::ranges::find(graph.data, external.location) == graph.data.end()) {
-      problems.push_back("the external data of tensor " + tensor + " lies in " + cut(repr(external.location), 80) +
-                         ", expected only the files that the manifest lists under data: " +
-                         joined(graph.data, ", ", "none"));
+      problems.push_back(
+          {"unlisted-file", graph.file,
+           "the external data of tensor " + tensor + " lies in " + cut(in_json(external.location), 80) +
+               ", expected only the files that the manifest lists under data: " + joined(graph.data, ", ", "none")});
       continue;
     }
     const auto size = static_cast<std::uint64_t>(files.at(external.location).size);
     const std::uint64_t length = external.length.value_or(0);
     if (external.offset <= size && length <= size - external.offset) continue;
-    problems.push_back("tensor " + tensor + " ends at byte " + sum(external.offset, length) + " of " +
-                       external.location + ", expected at most " + std::to_string(size));
+    problems.push_back({"out-of-range", external.location,
+                        "tensor " + tensor + " ends at byte " + sum(external.offset, length) + " of " +
+                            external.location + ", expected at most " + std::to_string(size)});
   }
   for (const std::string& name : std::set<std::string>(graph.data.begin(), graph.data.end())) {
     if (used.contains(name)) continue;
-    problems.push_back("no tensor lies in " + name + ", expected one in every file that the manifest lists under data");
+    problems.push_back(
+        {"unused-file", name,
+         "no tensor lies in " + name + ", expected one in every file that the manifest lists under data"});
   }
 }
 
 void shape_problems(const TensorSpec& spec, const std::vector<Dimension>& shape, const Sizes& sizes,
                     Problems& problems) {
-  const std::string name = repr(spec.name);
+  const std::string name = in_json(spec.name);
   if (shape.size() != spec.axes.size()) {
-    problems.push_back(name + " has " + std::to_string(shape.size()) + " axes in the graph, expected the manifest's: " +
-                       joined(spec.axes));
+    problems.push_back({"wrong-signature", spec.name,
+                        name + " has " + std::to_string(shape.size()) +
+                            " axes in the graph, expected the manifest's: " + joined(spec.axes)});
     return;
   }
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -203,14 +219,15 @@ void shape_problems(const TensorSpec& spec, const std::vector<Dimension>& shape,
     if (!fixed || (size != sizes.end() && size->second == *fixed)) continue;
     const std::string expected =
         size == sizes.end() ? "a size that changes with the request" : std::to_string(size->second);
-    problems.push_back("the axis " + spec.axes[i] + " of " + name + " is " + std::to_string(*fixed) +
-                       " in the graph, expected " + expected);
+    problems.push_back({"wrong-signature", spec.name,
+                        "the axis " + spec.axes[i] + " of " + name + " is " + std::to_string(*fixed) +
+                            " in the graph, expected " + expected});
   }
 }
 
 template <class Value>
 std::string names(const std::map<std::string, const Value*>& items) {
-  Problems keys;
+  std::vector<std::string> keys;
   for (const auto& [name, item] : items) keys.push_back(name);
   return joined(keys, ", ", "none");
 }
@@ -223,15 +240,17 @@ void tensor_problems(const std::string& kind, const std::vector<TensorSpec>& spe
   for (const GraphTensor* tensor : tensors) found[tensor->name] = tensor;
   const auto same_name = [](const auto& left, const auto& right) { return left.first == right.first; };
   if (!std::ranges::equal(declared, found, same_name)) {
-    problems.push_back("the graph's " + kind + " are " + names(found) + ", expected the manifest's: " +
-                       names(declared));
+    problems.push_back(
+        {"wrong-signature", kind,
+         "the graph's " + kind + " are " + names(found) + ", expected the manifest's: " + names(declared)});
   }
   for (const auto& [name, spec] : declared) {
     if (!found.contains(name)) continue;
     const GraphTensor& tensor = *found[name];
     if (tensor.dtype != spec->dtype) {
-      problems.push_back(repr(name) + " is of type " + (tensor.dtype.empty() ? "unknown" : tensor.dtype) +
-                         " in the graph, expected the manifest's " + spec->dtype);
+      problems.push_back({"wrong-signature", name,
+                          in_json(name) + " is of type " + (tensor.dtype.empty() ? "unknown" : tensor.dtype) +
+                              " in the graph, expected the manifest's " + spec->dtype});
     }
     if (tensor.shape) shape_problems(*spec, *tensor.shape, sizes, problems);
   }
@@ -245,7 +264,7 @@ std::vector<const GraphTensor*> pointers(const std::vector<GraphTensor>& tensors
 
 }  // namespace
 
-std::vector<std::string> task_problems(const Manifest& manifest, const Task& task) {
+Problems task_problems(const Manifest& manifest, const Task& task) {
   Problems problems;
   for (std::size_t i = 0; i < manifest.artefacts.size(); ++i) {
     signature_problems(manifest.artefacts[i], task, manifest.sizes, "artefacts[" + std::to_string(i) + "]", problems);
@@ -259,15 +278,16 @@ std::vector<std::string> task_problems(const Manifest& manifest, const Task& tas
   return problems;
 }
 
-std::vector<std::string> graph_problems(const Artefact& artefact, const Graph& graph, const OnnxFile& found,
-                                        const Manifest& manifest) {
+Problems graph_problems(const Artefact& artefact, const Graph& graph, const OnnxFile& found, const Manifest& manifest) {
   Problems problems;
   if (found.operators.contains("EPContext")) {
-    problems.push_back("holds an EPContext operator, which loads a compiled engine; expected ONNX operators only");
+    problems.push_back({"forbidden-operator", "graph",
+                        "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only"});
   }
   if (!found.opset || *found.opset != artefact.opset) {
-    problems.push_back("has opset " + (found.opset ? std::to_string(*found.opset) : "None") +
-                       ", expected the manifest's " + std::to_string(artefact.opset));
+    problems.push_back({"wrong-signature", "opset",
+                        "has opset " + (found.opset ? std::to_string(*found.opset) : "None") +
+                            ", expected the manifest's " + std::to_string(artefact.opset)});
   }
   external_problems(graph, found, manifest.files, problems);
   // An initializer that is also an input is a default value: the graph may keep it to itself.

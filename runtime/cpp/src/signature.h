@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/manifest.h"
 #include "bert_runtime/task.h"
 #include "onnx_file.h"
@@ -11,10 +12,10 @@
 namespace bert_runtime {
 
 /// Where the manifest contradicts its task: tensors, settings, labels and sizes.
-[[nodiscard]] std::vector<std::string> task_problems(const Manifest& manifest, const Task& task);
+[[nodiscard]] Problems task_problems(const Manifest& manifest, const Task& task);
 
 /// Where a graph's ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data.
-[[nodiscard]] std::vector<std::string> graph_problems(const Artefact& artefact, const Graph& graph,
-                                                      const OnnxFile& found, const Manifest& manifest);
+[[nodiscard]] Problems graph_problems(const Artefact& artefact, const Graph& graph, const OnnxFile& found,
+                                      const Manifest& manifest);
 
 }  // namespace bert_runtime

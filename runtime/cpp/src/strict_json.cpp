@@ -6,9 +6,9 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
-#include "json_text.h"
 #include "format_limits.h"
-#include "python_repr.h"
+#include "in_json.h"
+#include "json_text.h"
 
 namespace bert_runtime {
 namespace {
@@ -19,7 +19,8 @@ const std::string kTooDeep =
 /// What no two parsers would agree on is refused; messages lack the file's name.
 JsonLimits limits() {
   const auto refuse = [](std::string_view text) {
-    throw BundleError("holds the number " + cut(text, 40) + ", expected finite numbers only");
+    throw BundleError(
+        Problem("not-finite", "", "holds the number " + cut(text, 40) + ", expected finite numbers only"));
   };
   return {
       .constant = refuse,
@@ -27,12 +28,15 @@ JsonLimits limits() {
       .integer =
           [](std::string_view text) {
             if (text.size() <= kMaxDigits) return;
-            throw BundleError("holds the number " + cut(text, 40) +
-                              "..., expected finite numbers only, integers of 64 bits");
+            throw BundleError(Problem(
+                "not-finite", "",
+                "holds the number " + cut(text, 40) + "..., expected finite numbers only, integers of 64 bits"));
           },
       .repeated =
           [](const std::string& key) {
-            throw BundleError("the key " + cut(repr(key)) + " is repeated in one object, expected each key once");
+            throw BundleError(
+                Problem("repeated-key", "",
+                        "the key " + cut(in_json(key)) + " is repeated in one object, expected each key once"));
           },
   };
 }
@@ -66,11 +70,12 @@ void check(const nlohmann::json& value, const std::string& name) {
   std::vector<Node> level = {{&value, value.get_ptr<const std::string*>()}};
   for (; !level.empty(); level = children(level)) {
     if (const auto broken = std::ranges::find_if(level, is_broken); broken != level.end()) {
-      throw BundleError(name + ": holds a lone surrogate in " + cut(repr(*broken->text)) +
-                        ", expected text that UTF-8 can write");
+      throw BundleError(Problem("not-utf8", name,
+                                name + ": holds a lone surrogate in " + cut(in_json(*broken->text)) +
+                                    ", expected text that UTF-8 can write"));
     }
     depth += std::ranges::any_of(level, nests);
-    if (depth > kMaxDepth) throw BundleError(name + ": " + kTooDeep);
+    if (depth > kMaxDepth) throw BundleError(Problem("too-deep", name, name + ": " + kTooDeep));
   }
 }
 
@@ -79,17 +84,18 @@ void check(const nlohmann::json& value, const std::string& name) {
 nlohmann::json strict_loads(std::string_view content, std::string_view file) {
   const std::string name(file);
   if (const std::size_t broken = first_broken_utf8(content); broken < content.size()) {
-    throw BundleError(name + ": is no UTF-8 at byte " + std::to_string(broken) + "; export the bundle again");
+    throw BundleError(Problem("not-utf8", name,
+                              name + ": is no UTF-8 at byte " + std::to_string(broken) + "; export the bundle again"));
   }
   nlohmann::json value;
   try {
     value = parse_json<nlohmann::json>(content, limits());
   } catch (const JsonDepthError&) {
-    throw BundleError(name + ": " + kTooDeep);
+    throw BundleError(Problem("too-deep", name, name + ": " + kTooDeep));
   } catch (const JsonSyntaxError& error) {
-    throw BundleError(name + ": is no JSON: " + error.what() + "; export the bundle again");
+    throw BundleError(Problem("not-json", name, name + ": is no JSON: " + error.what() + "; export the bundle again"));
   } catch (const BundleError& error) {
-    throw BundleError(name + ": " + error.what());
+    throw BundleError(Problem(error.problems().front().code, name, name + ": " + error.what()));
   }
   check(value, name);
   return value;

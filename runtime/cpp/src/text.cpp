@@ -63,7 +63,9 @@ Template read_template(const PostProcessor& post_processor) {
   std::vector<Ids> one = groups(probe(post_processor.single)), two = groups(pair);
   const bool has_types = std::ranges::any_of(pair.type_ids, [](std::int64_t type) { return type != 0; });
   if (one.size() != 2 || two.size() != 3 || (has_types && pair.type_ids != expected_types(pair.special))) {
-    throw BundleError("the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint");
+    throw BundleError(
+        Problem("bad-tokenizer", "tokenizer",
+                "the tokenizer's post-processor is not BERT's [CLS] A [SEP] B [SEP]; export a BERT checkpoint"));
   }
   return {{std::move(one[0]), std::move(one[1])}, {std::move(two[0]), std::move(two[1]), std::move(two[2])}};
 }
@@ -102,7 +104,8 @@ TextEncoder::TextEncoder(Tokenizer tokenizer, TokenizerRecord record)
 TextEncoder TextEncoder::from_file(const std::filesystem::path& path, const TokenizerRecord& record) {
   const std::string name = path.filename().string();
   const auto refuse = [&](const std::string& reason) {
-    return BundleError(name + ": " + reason + "; expected a tokenizer.json; export the bundle again");
+    return BundleError(
+        Problem("unreadable", name, name + ": " + reason + "; expected a tokenizer.json; export the bundle again"));
   };
   std::string content;
   try {
@@ -119,7 +122,7 @@ TextEncoder TextEncoder::from_json(std::string_view content, std::string_view na
   try {
     return TextEncoder(std::move(tokenizer), record);
   } catch (const BundleError& error) {
-    throw BundleError(std::string(name) + ": " + error.what());
+    throw BundleError(within(std::string(name) + ": " + error.what(), error));
   }
 }
 
@@ -156,8 +159,9 @@ std::pair<Pieces, Pieces> TextEncoder::truncate(const Pieces& first, const Piece
 
 std::vector<Span> TextEncoder::windows(std::int64_t length, std::int64_t room, std::int64_t stride) {
   if (room <= stride) {
-    throw InputError("room for " + std::to_string(room) + " tokens and a stride of " + std::to_string(stride) +
-                     "; expected stride < room: lower the stride");
+    throw InputError(Problem("out-of-range", "stride",
+                             "room for " + std::to_string(room) + " tokens and a stride of " + std::to_string(stride) +
+                                 "; expected stride < room: lower the stride"));
   }
   std::vector<Span> made;
   for (std::int64_t start = 0;; start += room - stride) {
@@ -172,20 +176,22 @@ Pieces TextEncoder::cut(const Pieces& pieces, std::int64_t keep) const {
 }
 
 void TextEncoder::raise_problems() const {
-  std::vector<std::string> problems;
+  Problems problems;
   const std::int64_t least = count(template_.pair);
   if (record_.max_length < least) {
-    problems.push_back("max_length is " + std::to_string(record_.max_length) + ", expected at least " +
-                       std::to_string(least) + ": a pair's special tokens");
+    problems.push_back({"out-of-range", "tokenizer.max_length",
+                        "max_length is " + std::to_string(record_.max_length) + ", expected at least " +
+                            std::to_string(least) + ": a pair's special tokens"});
   }
   const auto check = [&](const std::string& name, std::int64_t id) {
     if (tokenizer_.has_token(id)) return;
-    problems.push_back("the manifest's " + name + " is " + std::to_string(id) +
-                       ", expected the id of a token of the tokenizer");
+    problems.push_back(
+        {"not-in-vocabulary", "tokenizer." + name,
+         "the manifest's " + name + " is " + std::to_string(id) + ", expected the id of a token of the tokenizer"});
   };
   check("pad_id", record_.pad_id);
   if (record_.mask_id) check("mask_id", *record_.mask_id);
-  if (!problems.empty()) throw BundleError(joined(problems, "; ") + "; export the bundle again");
+  if (!problems.empty()) throw BundleError(told(problems) + "; export the bundle again", problems);
 }
 
 std::string TextEncoder::token(std::int64_t id) const { return tokenizer_.token(id); }

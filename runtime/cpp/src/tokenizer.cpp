@@ -189,16 +189,17 @@ Tokenizer Tokenizer::from_json(std::string_view content, std::string_view name) 
   try {
     return Tokenizer(std::make_shared<const State>(std::move(file)));
   } catch (const BundleError& error) {
-    throw BundleError(std::string(name) + ": " + error.what());
+    throw BundleError(Problem("bad-tokenizer", std::string(name), std::string(name) + ": " + error.what()));
   }
 }
 
 void require_readable(std::string_view text) {
   if (text.size() > kLongestText) {
-    throw InputError("text has " + std::to_string(text.size()) + " bytes, expected at most " +
-                     std::to_string(kLongestText) + ": split it");
+    throw InputError(Problem("too-long", "text",
+                             "text has " + std::to_string(text.size()) + " bytes, expected at most " +
+                                 std::to_string(kLongestText) + ": split it"));
   }
-  if (auto problem = utf8_problem("text", text)) throw InputError(*problem);
+  if (const auto problem = utf8_problem("text", text)) throw InputError(Problem("not-utf8", "text", *problem));
 }
 
 Pieces Tokenizer::encode(std::string_view text) const {

@@ -6,7 +6,7 @@
 #include "bert_runtime/errors.h"
 #include "bert_runtime/utf8.h"
 #include "format_limits.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "strict_json.h"
 
 namespace bert_runtime {
@@ -92,7 +92,8 @@ class FileReader {
     std::string message(name);
     for (const std::string& one : problems_) message += (&one == &problems_.front() ? ": " : "; ") + one;
     const bool advised = message.find("; export ") != std::string::npos;
-    throw BundleError(message + (advised ? "" : "; export the bundle again"));
+    throw BundleError(
+        Problem("bad-tokenizer", std::string(name), message + (advised ? "" : "; export the bundle again")));
   }
 
  private:

@@ -118,7 +118,9 @@ Json error_of(const BertError& error) {
   if (dynamic_cast<const InputError*>(&error)) kind = "InputError";
   if (dynamic_cast<const BundleError*>(&error)) kind = "BundleError";
   if (dynamic_cast<const BackendError*>(&error)) kind = "BackendError";
-  return {{"kind", kind}, {"message", error.what()}};
+  Json faults = Json::array();
+  for (const Problem& problem : error.problems()) faults.push_back(Json::array({problem.code, problem.field}));
+  return {{"kind", kind}, {"faults", faults}, {"message", error.what()}};
 }
 
 }  // namespace bert_runtime

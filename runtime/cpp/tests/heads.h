@@ -40,7 +40,7 @@ void check_request(const std::string& task, const Json& record);
 /// float32 of a nested list, or of {"shape", "values"}; null is NaN, and an empty list no masks in a vocabulary of one.
 [[nodiscard]] FloatArray array_of(const Json& values);
 
-/// {"kind", "message"}, with the kind as Python names it.
+/// {"kind", "faults", "message"}: the kind as Python names it, and [code, field] of each problem.
 [[nodiscard]] Json error_of(const BertError& error);
 
 }  // namespace bert_runtime

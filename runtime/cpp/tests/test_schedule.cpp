@@ -88,3 +88,22 @@ TEST_CASE("an output of another shape than the manifest's is an error, not a rea
     CHECK_THROWS_AS(split(outputs, specs, {{"labels", 3}}, pointers(rows)), BackendError);
   }
 }
+
+TEST_CASE("widths and tokens are round where they are to be multiples, and never beyond what the model takes") {
+  const BatchLimits twenty = {.pad_to_multiple_of = 20};
+  CHECK(width_of(1, 512, twenty) == 20);
+  CHECK(width_of(201, 512, twenty) == 240);
+  CHECK(width_of(201, 220, twenty) == 220);
+  CHECK(width_of(201, 512, {}) == 201);
+  const std::vector<Features> rows(21, row(10));
+  std::vector<std::size_t> sizes;
+  for (const auto& batch : plan(pointers(rows), {.pad_to_multiple_of = 2})) sizes.push_back(batch.size());
+  CHECK(sizes == std::vector<std::size_t>{1, 4, 16});
+  const auto feeds = collate(pointers({row(3), row(5)}), 99, 8);
+  CHECK(feeds.at("input_ids").shape == Shape{2, 8});
+  const std::vector<TensorSpec> specs = {{"logits", "float32", {"batch", "sequence"}}};
+  const std::vector<FloatArray> outputs = {floats({2, 8}, std::vector<float>(16, 1))};
+  const auto parts = split(outputs, specs, {}, pointers({row(3), row(5)}), 8);
+  CHECK(parts[0].at("logits").shape == Shape{3});
+  CHECK(parts[1].at("logits").shape == Shape{5});
+}

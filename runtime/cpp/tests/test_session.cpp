@@ -70,7 +70,7 @@ TEST_CASE("what a batch throws ends all of them, and is thrown once") {
 
 TEST_CASE("wrong options are named at once") {
   CHECK_THROWS_WITH_AS(golden::load<TextClassification>({.threads = 0, .mode = "fast"}),
-                       "threads is 0, expected 1 to 1024; mode is 'fast', expected one of auto, latency, throughput",
+                       "threads is 0, expected 1 to 1024; mode is \"fast\", expected one of auto, latency, throughput",
                        InputError);
   CHECK_THROWS_AS(golden::load<TextGeneration>({.mode = "throughput"}), InputError);
 }
@@ -142,7 +142,7 @@ TEST_CASE("raw arrays give the outputs of the graph, or every reason why not") {
     return "";
   };
   CHECK(told({good[0], good[1]}) ==
-        "missing input 'token_type_ids'; the inputs are input_ids, attention_mask, token_type_ids");
+        "missing input \"token_type_ids\"; the inputs are input_ids, attention_mask, token_type_ids");
   CHECK(told({good[0], good[1], {"token_type_ids", {4, 2}, span}}) ==
         "batch is 2 in input_ids, 2 in attention_mask, 4 in token_type_ids, expected one size; "
         "sequence is 4 in input_ids, 4 in attention_mask, 2 in token_type_ids, expected one size");
@@ -182,6 +182,6 @@ TEST_CASE("a text is generated in parts that join to the whole") {
 TEST_CASE("a bundle with a target that nothing here runs is refused, never run elsewhere") {
   CHECK_THROWS_AS(golden::load<FillMask>({.target = "cuda"}), BackendError);
   CHECK_THROWS_WITH(golden::load<FillMask>({.target = "gpu"}),
-                    "target 'gpu' was asked for, but the bundle holds cpu; load one of these or export it again with "
+                    "target \"gpu\" was asked for, but the bundle holds cpu; load one of these or export it again with "
                     "--target gpu");
 }

@@ -37,7 +37,6 @@ def is_case_ignorable(character: str) -> bool:
 
 RANGES: Mapping[str, Callable[[str], bool]] = {
     "nonspacing_table.inc": is_nonspacing,
-    "printable_table.inc": str.isprintable,
     "cased_table.inc": is_cased,
     "case_ignorable_table.inc": is_case_ignorable,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.faults import report_of
 
 from bert_runtime.errors import BertError
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
@@ -44,7 +45,7 @@ class Case:
     features: tuple[dict[str, Any], ...] = ()
     outputs: tuple[dict[str, Any], ...] = ()
     result: dict[str, Any] | None = None
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     tokenizer: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,7 +99,8 @@ def test_a_case_gives_its_rows_and_its_result_or_error(task: Task[Any, Any, Any]
     if case.error is not None:
         with pytest.raises(BertError) as caught:
             answered(task, case)
-        assert {"kind": type(caught.value).__name__, "message": str(caught.value)} == case.error
+        assert report_of(caught.value) == case.error
+        assert all("expected" in each or "the fields are" in each for each in caught.value.faults)
         return
     features, result = answered(task, case)
     rows = [{name: value.tolist() for name, value in vars(row).items() if value is not None} for row in features]

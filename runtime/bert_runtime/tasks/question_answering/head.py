@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.tasks.question_answering.request import Answer, QuestionAnsweringRequest, QuestionAnsweringResult
 from bert_runtime.tasks.question_answering.spans import Span, WindowLogits, answer_characters, best_spans
 from bert_runtime.tasks.scores import finite
@@ -86,8 +86,14 @@ class QuestionAnsweringHead(Head[QuestionAnsweringRequest, QuestionAnsweringEnco
         room = self.text.room(pair=True)
         if room < 2:
             raise InputError(
-                f"the model takes {self.text.max_length} tokens, which leaves {max(room, 0)} beside the special ones; "
-                "expected room for one token of the question and one of the context: use a model of longer sequences"
+                Problem(
+                    "too-long",
+                    "question",
+                    f"the model takes {self.text.max_length} tokens, which leaves {max(room, 0)} beside the "
+                    "special ones; "
+                    "expected room for one token of the question and one of the context: use a model of longer "
+                    "sequences",
+                )
             )
         return room
 
@@ -98,7 +104,9 @@ def _require_tokens(question: Pieces, context: Pieces) -> None:
     texts = (("question", question), ("context", context))
     empty = [name for name, pieces in texts if not len(pieces)]
     if empty:
-        raise InputError(f"{name} has no character that the tokenizer keeps, expected text" for name in empty)
+        raise InputError(
+            Problem("empty", name, f"{name} has no character that the tokenizer keeps, expected text") for name in empty
+        )
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bert_runtime.errors import Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 
@@ -39,10 +40,10 @@ class QuestionAnsweringRequest(Request):
     def problems(self) -> Iterator[str]:
         for name in ("question", "context"):
             if not getattr(self, name).strip():
-                yield f"{name} is empty, expected text"
+                yield Problem("empty", name, f"{name} is empty, expected text")
         for name, least in (("top_k", 1), ("max_answer_length", 1), ("max_question_length", 1), ("doc_stride", 0)):
             if getattr(self, name) < least:
-                yield f"{name} is {getattr(self, name)}, expected {least} or more"
+                yield Problem("out-of-range", name, f"{name} is {getattr(self, name)}, expected {least} or more")
 
 
 @dataclass(frozen=True)

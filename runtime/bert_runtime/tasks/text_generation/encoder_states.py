@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.fields import Checked
 from bert_runtime.tasks.task import FloatArray, IntArray
 
@@ -51,10 +51,21 @@ class EncoderStates(Checked):
             InputError: other keys, or what is no list of numbers.
         """
         problems = [
-            f"unknown field 'encoder_text.{key}'; the fields are hidden, mask" for key in record.keys() - _SHAPES.keys()
+            Problem(
+                "unknown-field",
+                f"encoder_text.{key}",
+                f"unknown field 'encoder_text.{key}'; the fields are hidden, mask",
+            )
+            for key in record.keys() - _SHAPES.keys()
         ]
         if "hidden" not in record:
-            problems.append("missing field 'encoder_text.hidden'; the fields are hidden, mask")
+            problems.append(
+                Problem(
+                    "missing-field",
+                    "encoder_text.hidden",
+                    "missing field 'encoder_text.hidden'; the fields are hidden, mask",
+                )
+            )
         if problems:
             raise InputError(sorted(problems))
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
@@ -67,16 +78,36 @@ class EncoderStates(Checked):
         """What is wrong with arrays of the right types."""
         tokens, width = self.hidden.shape
         if not tokens or not width:
-            yield f"encoder_text.hidden has the shape {self.hidden.shape}, expected one token at least"
+            yield Problem(
+                "empty",
+                "encoder_text.hidden",
+                f"encoder_text.hidden has the shape {self.hidden.shape}, expected one token at least",
+            )
         elif not np.isfinite(self.hidden).all():
-            yield "encoder_text.hidden holds values that are NaN or infinite, expected finite numbers"
+            yield Problem(
+                "not-finite",
+                "encoder_text.hidden",
+                "encoder_text.hidden holds values that are NaN or infinite, expected finite numbers",
+            )
         if len(self.mask) != tokens:
             rows = f"{tokens} rows of encoder_text.hidden"
-            yield f"encoder_text.mask has {len(self.mask)} entries for {rows}, expected one for each"
+            yield Problem(
+                "wrong-shape",
+                "encoder_text.mask",
+                f"encoder_text.mask has {len(self.mask)} entries for {rows}, expected one for each",
+            )
         elif not np.isin(self.mask, (0, 1)).all():
-            yield "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"
+            yield Problem(
+                "out-of-range",
+                "encoder_text.mask",
+                "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding",
+            )
         elif tokens and not self.mask.any():
-            yield "encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read"
+            yield Problem(
+                "empty",
+                "encoder_text.mask",
+                "encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read",
+            )
 
 
 _SHAPES = {"hidden": "of equally long lists, one for each token", "mask": "with one entry for each token"}
@@ -85,7 +116,11 @@ _SHAPES = {"hidden": "of equally long lists, one for each token", "mask": "with 
 def _array_problems(name: str, array: object, dtype: type[np.generic], axes: tuple[str, ...]) -> Iterator[str]:
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != len(axes):
         got = f"{getattr(array, 'dtype', type(array).__name__)} of shape {getattr(array, 'shape', '?')}"
-        yield f"encoder_text.{name} is {got}, expected {dtype.__name__} of ({', '.join(axes)}): one text, no batch axis"
+        yield Problem(
+            "wrong-type",
+            f"encoder_text.{name}",
+            f"encoder_text.{name} is {got}, expected {dtype.__name__} of ({', '.join(axes)}): one text, no batch axis",
+        )
 
 
 def _numbers(name: str, value: object, kinds: str) -> Array:
@@ -100,5 +135,11 @@ def _numbers(name: str, value: object, kinds: str) -> Array:
         array = np.array(None)
     if not isinstance(value, list) or (array.size and array.dtype.kind not in kinds):
         wanted = "integers" if kinds == "i" else "numbers"
-        raise InputError(f"encoder_text.{name} is no list of {wanted}, expected one {_SHAPES[name]}")
+        raise InputError(
+            Problem(
+                "wrong-type",
+                f"encoder_text.{name}",
+                f"encoder_text.{name} is no list of {wanted}, expected one {_SHAPES[name]}",
+            )
+        )
     return array

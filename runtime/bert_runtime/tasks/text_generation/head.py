@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert_runtime.errors import InputError
+from bert_runtime.errors import InputError, Problem
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite
 from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs
@@ -91,7 +91,13 @@ class TextGenerationHead(Head[TextGenerationRequest, Prompt, TextGenerationResul
         eos_id = self._eos_id(request.eos)
         problems = list(self._length_problems(len(ids), request.max_new_tokens))
         if request.eos and eos_id is None:
-            problems.append(f"eos {request.eos!r:.60} is not in the vocabulary, expected one of its entries, or ''")
+            problems.append(
+                Problem(
+                    "not-in-vocabulary",
+                    "eos",
+                    f"eos {request.eos!r:.60} is not in the vocabulary, expected one of its entries, or ''",
+                )
+            )
         if problems:
             raise InputError(problems)
         return Prompt((Features(ids, np.zeros_like(ids), np.ones_like(ids)),), ids, eos_id)
@@ -128,9 +134,19 @@ class TextGenerationHead(Head[TextGenerationRequest, Prompt, TextGenerationResul
     def _length_problems(self, length: int, new: int) -> Iterator[str]:
         most = self.text.max_length
         if length == 0:
-            yield "the prompt holds no token, expected one at least: write a text, or set special_tokens to start"
+            yield Problem(
+                "empty",
+                "prompt",
+                "the prompt holds no token, expected one at least: write a text, or set special_tokens to start",
+            )
         if length >= most:
-            yield f"the prompt has {length} tokens, expected at most {most - 1}, for the model reads {most}: shorten it"
+            yield Problem(
+                "too-long",
+                "prompt",
+                f"the prompt has {length} tokens, expected at most {most - 1}, for the model reads {most}: shorten it",
+            )
         elif length + new > most:
             room = f"expected at most {most - length}: the model reads {most}"
-            yield f"max_new_tokens is {new} after a prompt of {length} tokens, {room}"
+            yield Problem(
+                "too-long", "max_new_tokens", f"max_new_tokens is {new} after a prompt of {length} tokens, {room}"
+            )

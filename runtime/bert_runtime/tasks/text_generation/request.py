@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from bert_runtime.errors import Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.text_generation.encoder_states import EncoderStates
 
@@ -53,30 +54,50 @@ class GenerationSettings(Request):
 
     def problems(self) -> Iterator[str]:
         if self.max_new_tokens < 1:
-            yield f"max_new_tokens is {self.max_new_tokens}, expected at least 1"
+            yield Problem(
+                "out-of-range", "max_new_tokens", f"max_new_tokens is {self.max_new_tokens}, expected at least 1"
+            )
         for name in ("num_beams", "num_return_sequences"):
             if not 1 <= getattr(self, name) <= MOST_LANES:
-                yield f"{name} is {getattr(self, name)}, expected 1 to {MOST_LANES}"
+                yield Problem("out-of-range", name, f"{name} is {getattr(self, name)}, expected 1 to {MOST_LANES}")
         for name in ("temperature", "repetition_penalty"):
             if not getattr(self, name) > 0:
-                yield f"{name} is {getattr(self, name)}, expected more than 0{_GREEDY.get(name, '')}"
+                yield Problem(
+                    "out-of-range",
+                    name,
+                    f"{name} is {getattr(self, name)}, expected more than 0{_GREEDY.get(name, '')}",
+                )
         if self.top_k < 0:
-            yield f"top_k is {self.top_k}, expected 0 (all tokens) or more"
+            yield Problem("out-of-range", "top_k", f"top_k is {self.top_k}, expected 0 (all tokens) or more")
         if not 0 < self.top_p <= 1:
-            yield f"top_p is {self.top_p}, expected more than 0 and at most 1 (all tokens)"
+            yield Problem(
+                "out-of-range", "top_p", f"top_p is {self.top_p}, expected more than 0 and at most 1 (all tokens)"
+            )
         if self.seed is not None and self.seed < 0:
-            yield f"seed is {self.seed}, expected 0 or more"
+            yield Problem("out-of-range", "seed", f"seed is {self.seed}, expected 0 or more")
         if self.special_tokens not in SPECIAL_TOKENS:
-            yield f"special_tokens is {self.special_tokens!r:.60}, expected one of {', '.join(SPECIAL_TOKENS)}"
+            yield Problem(
+                "not-a-choice",
+                "special_tokens",
+                f"special_tokens is {self.special_tokens!r:.60}, expected one of {', '.join(SPECIAL_TOKENS)}",
+            )
         yield from self._contradictions()
 
     def _contradictions(self) -> Iterator[str]:
         if self.do_sample and self.num_beams > 1:
-            yield f"do_sample with num_beams {self.num_beams}, expected one of them: beams are not drawn"
+            yield Problem(
+                "contradiction",
+                "do_sample",
+                f"do_sample with num_beams {self.num_beams}, expected one of them: beams are not drawn",
+            )
         if not self.do_sample and self.num_return_sequences > max(self.num_beams, 1):
             yield (
-                f"num_return_sequences is {self.num_return_sequences} with num_beams {self.num_beams}, expected at "
-                "most num_beams: raise num_beams, or set do_sample"
+                Problem(
+                    "contradiction",
+                    "num_return_sequences",
+                    f"num_return_sequences is {self.num_return_sequences} with num_beams {self.num_beams}, expected at "
+                    "most num_beams: raise num_beams, or set do_sample",
+                )
             )
 
 

@@ -13,13 +13,38 @@
 
 namespace bert_runtime {
 
+/// One thing that is wrong. Programs go by `code` and `field`, which are the same in both runtimes, as the words are not.
+struct BERT_RUNTIME_API Problem {
+  std::string code;   ///< The rule that is broken, in a few words with hyphens, such as `wrong-type`; does not change.
+  std::string field;  ///< What breaks it, such as `choices[2]`; empty where it is the whole.
+  std::string message;  ///< What was got, what was expected, and what to do.
+
+  /// A sentence that names no rule of its own: its code is `invalid`.
+  Problem(std::string sentence);  // NOLINT(google-explicit-constructor)
+  Problem(const char* sentence);  // NOLINT(google-explicit-constructor)
+  Problem(std::string broken, std::string breaks_it, std::string sentence);
+
+  bool operator==(const Problem&) const = default;
+};
+
+using Problems = std::vector<Problem>;
+
 /// The root: `catch (const BertError&)` takes whatever this library says of its inputs, its engines and itself.
 class BERT_RUNTIME_API BertError : public std::runtime_error {
  public:
-  explicit BertError(const std::string& message);
+  explicit BertError(const Problem& problem);
+
+  /// `message` tells all the problems.
+  BertError(const std::string& message, Problems problems);
   BertError(const BertError&) = default;
   BertError& operator=(const BertError&) = default;
   ~BertError() override;
+
+  /// Everything that is wrong; never empty.
+  [[nodiscard]] const Problems& problems() const { return problems_; }
+
+ private:
+  Problems problems_;
 };
 
 /// A bundle directory that breaks the format of BUNDLE.md.
@@ -34,28 +59,26 @@ class BERT_RUNTIME_API BundleError : public BertError {
 /// What one item of a stream may meet: why it has no answer, with every problem, and its place in the stream.
 class BERT_RUNTIME_API ItemError : public BertError {
  public:
-  explicit ItemError(const std::string& problem);
-  explicit ItemError(std::vector<std::string> problems, std::optional<std::int64_t> index = std::nullopt);
+  explicit ItemError(const Problem& problem);
+  explicit ItemError(Problems problems, std::optional<std::int64_t> index = std::nullopt);
   ItemError(const ItemError&) = default;
   ItemError& operator=(const ItemError&) = default;
   ~ItemError() override;
-
-  /// One sentence for each problem.
-  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
   /// The request's position in the stream that `predict` was given, from 0; nothing outside a stream, and where the
   /// fault is not an item's.
   [[nodiscard]] std::optional<std::int64_t> index() const { return index_; }
 
  private:
-  std::vector<std::string> problems_;
   std::optional<std::int64_t> index_;
 };
 
 /// An engine that is missing, too old, or unable to run an artefact, on any input or on this.
 class BERT_RUNTIME_API BackendError : public ItemError {
  public:
-  using ItemError::ItemError;
+  /// A sentence that names no rule has the code `engine`.
+  explicit BackendError(const Problem& problem);
+  explicit BackendError(Problems problems, std::optional<std::int64_t> index = std::nullopt);
   BackendError(const BackendError&) = default;
   BackendError& operator=(const BackendError&) = default;
   ~BackendError() override;
@@ -76,7 +99,9 @@ class BERT_RUNTIME_API InputError : public ItemError {
 /// A fault of this library that one item of a stream brought to light. Please report it.
 class BERT_RUNTIME_API InternalError : public ItemError {
  public:
-  using ItemError::ItemError;
+  /// A sentence that names no rule has the code `internal`.
+  explicit InternalError(const Problem& problem);
+  explicit InternalError(Problems problems, std::optional<std::int64_t> index = std::nullopt);
   InternalError(const InternalError&) = default;
   InternalError& operator=(const InternalError&) = default;
   ~InternalError() override;
@@ -101,6 +126,6 @@ template <class Result>
 }
 
 /// Throws one InputError that tells every problem; does nothing when there is none.
-BERT_RUNTIME_API void raise_input_problems(std::vector<std::string> problems);
+BERT_RUNTIME_API void raise_input_problems(Problems problems);
 
 }  // namespace bert_runtime

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "bert_runtime/bundle.h"
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/schedule.h"
 #include "bert_runtime/session.h"
@@ -38,7 +39,7 @@ struct Options {
   std::string mode = "auto";
 
   /// What is wrong with the values.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// The parts of a session for a bundle that has been read already. Throws as `load` does.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/features.h"
 #include "bert_runtime/tensor.h"
@@ -93,7 +94,7 @@ concept HeadTask = std::derived_from<typename T::Encoded, Encoded> &&
     requires(const typename T::Head& head, const typename T::Request& request, const typename T::Encoded& encoded,
              const std::vector<std::string>& available, std::span<const Outputs> outputs) {
   { T::task() } -> std::same_as<const Task&>;
-  { request.problems() } -> std::same_as<std::vector<std::string>>;
+  { request.problems() } -> std::same_as<Problems>;
   { head.fetch(available) } -> std::same_as<std::vector<std::string>>;
   { head.encode(request) } -> std::same_as<typename T::Encoded>;
   { head.decode(request, encoded, outputs) } -> std::same_as<typename T::Result>;

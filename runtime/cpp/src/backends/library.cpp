@@ -10,7 +10,7 @@
 
 #include "backends/status.h"
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 
 namespace bert_runtime {
 namespace {
@@ -83,7 +83,7 @@ std::string place(const std::optional<std::string>& path) {
 #ifdef BERT_RUNTIME_LINK_ONNXRUNTIME
   if (path) {
     throw BackendError("this build is linked with ONNX Runtime and opens no other, got the option onnxruntime " +
-                       repr(*path) + "; leave it out, or build without BERT_RUNTIME_LINK_ONNXRUNTIME");
+                       in_json(*path) + "; leave it out, or build without BERT_RUNTIME_LINK_ONNXRUNTIME");
   }
   return "";
 #else

@@ -96,9 +96,10 @@ std::shared_ptr<OrtSession> loaded(const Library& library, const std::filesystem
   add_provider(library, options.get(), placement.target);
   OrtSession* session = nullptr;
   if (OrtStatus* status = api.CreateSession(library.environment, model.c_str(), options.get(), &session)) {
-    throw BundleError(model.filename().string() + ": onnxruntime " + library.version + " cannot load it: " +
-                      message(api, status) +
-                      "; export the bundle again, or install the onnxruntime it was made with");
+    throw BundleError(Problem("bad-graph", model.filename().string(),
+                              model.filename().string() + ": onnxruntime " + library.version +
+                                  " cannot load it: " + message(api, status) +
+                                  "; export the bundle again, or install the onnxruntime it was made with"));
   }
   return owned(session, api.ReleaseSession);
 }

@@ -6,7 +6,7 @@
 
 #include "backends/status.h"
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "target.h"
 #include "texts.h"
 
@@ -52,7 +52,7 @@ std::string provider_name(const std::string& target) {
 void add_provider(const Library& library, OrtSessionOptions* options, const std::string& target) {
   const std::string provider = provider_name(target);
   const std::vector<std::string> found = available(library);
-  const std::string where = "target " + repr(target) + ": onnxruntime " + library.version + " at " + library.place;
+  const std::string where = "target " + in_json(target) + ": onnxruntime " + library.version + " at " + library.place;
   if (std::ranges::find(found, provider) == found.end()) {
     throw BackendError(where + " has not the " + provider + ", only " + joined(found) +
                        "; install the onnxruntime made for it, or load another target");

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "target.h"
 #include "texts.h"
 
@@ -55,12 +55,12 @@ Choice select(const Manifest& manifest, const std::string& target,
   if (target != "auto") {
     const Choice named = find(manifest, target);
     if (!named.artefact) {
-      throw BackendError("target " + repr(target) + " was asked for, but the bundle holds " + held +
+      throw BackendError("target " + in_json(target) + " was asked for, but the bundle holds " + held +
                          "; load one of these or export it again with --target " + target);
     }
     const Target& wanted = *find_target(target);  // the manifest holds no unknown one
     if (!wanted.is_runnable()) {
-      throw BackendError("target " + repr(target) + ": this runtime runs " + joined(target_names(true)) +
+      throw BackendError("target " + in_json(target) + ": this runtime runs " + joined(target_names(true)) +
                          "; use one of these targets");
     }
     return wanted.is_on_gpu ? named : Choice{named.artefact};  // a CPU is no faster with lengths for masks

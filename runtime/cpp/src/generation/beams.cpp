@@ -8,7 +8,7 @@
 
 #include "bert_runtime/errors.h"
 #include "generation/processors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/scores.h"
 
 namespace bert_runtime {
@@ -108,9 +108,10 @@ double BeamSearch::final_score(const Beam& beam) const {
   const double power = std::pow(static_cast<double>(beam.ids.size()), settings_.length_penalty);
   const double final = static_cast<double>(beam.score / static_cast<float>(power));
   if (std::isfinite(final)) return final;
-  throw InputError("length_penalty is " + repr(settings_.length_penalty) +
-                   ", expected a number nearer to 0: the score of " + std::to_string(beam.ids.size()) +
-                   " tokens is not finite with it");
+  throw InputError(Problem("out-of-range", "length_penalty",
+                           "length_penalty is " + in_json(settings_.length_penalty) +
+                               ", expected a number nearer to 0: the score of " + std::to_string(beam.ids.size()) +
+                               " tokens is not finite with it"));
 }
 
 }  // namespace bert_runtime

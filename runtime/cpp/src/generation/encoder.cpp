@@ -28,8 +28,9 @@ Features Encoder::row(std::string_view text) const {
   const Pieces pieces = own.pieces(text);
   const std::int64_t length = static_cast<std::int64_t>(pieces.size()) + own.max_length() - own.room();
   if (length > own.max_length()) {
-    throw InputError("the source has " + std::to_string(length) + " tokens, expected at most " +
-                     std::to_string(own.max_length()) + ": shorten it");
+    throw InputError(Problem("too-long", "encoder_text",
+                             "the source has " + std::to_string(length) + " tokens, expected at most " +
+                                 std::to_string(own.max_length()) + ": shorten it"));
   }
   return Features::from_row(own.row(pieces));
 }

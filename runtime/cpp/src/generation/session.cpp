@@ -65,7 +65,8 @@ void answer(const GenerationParts& parts, std::span<const Item> items, const std
 
 PromptSource checked_source(const GenerationParts& parts, const TextGenerationRequest& request) {
   if (parts.sources) return parts.sources->checked(request.encoder_text);
-  if (request.encoder_text) throw InputError("encoder_text is given, expected none: this decoder reads no encoder");
+  if (request.encoder_text)
+    throw InputError(Problem("unexpected", "encoder_text", "encoder_text is given, expected none: this decoder reads no encoder"));
   return {};
 }
 
@@ -81,7 +82,7 @@ void require_single(const GenerationSettings& settings) {
 Prompt encoded_prompt(const GenerationParts& parts, const TextGenerationRequest& request) {
   raise_input_problems(request.problems());
   Prompt prompt;
-  std::vector<std::string> problems;
+  Problems problems;
   const auto noting = [&](const auto& work) {
     try {
       work();

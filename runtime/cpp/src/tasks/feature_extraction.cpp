@@ -7,10 +7,11 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/json_form.h"
 #include "tasks/request.h"
 #include "tasks/scores.h"
+#include "texts.h"
 
 namespace bert_runtime {
 
@@ -30,13 +31,14 @@ namespace {
 constexpr std::array<std::string_view, 3> kPoolings = {"mean", "cls", "pooler"};
 constexpr const char* kPooled = "sentence_embedding";
 
-std::vector<std::string> settings_problems(const HeadSettings& settings) {
-  std::vector<std::string> problems;
+Problems settings_problems(const HeadSettings& settings) {
+  Problems problems;
   if (!settings.pooling || std::ranges::find(kPoolings, *settings.pooling) == kPoolings.end()) {
-    const std::string got = settings.pooling ? repr(std::string_view(*settings.pooling)) : "None";
-    problems.push_back("pooling is " + got + ", expected mean, cls, pooler");
+    const std::string got = settings.pooling ? in_json(*settings.pooling) : "missing";
+    problems.push_back({"wrong-value", "settings.pooling", "pooling is " + got + ", expected mean, cls, pooler"});
   }
-  if (!settings.normalize) problems.push_back("normalize is missing, expected true or false");
+  if (!settings.normalize)
+    problems.push_back({"missing-key", "settings.normalize", "normalize is missing, expected true or false"});
   return problems;
 }
 
@@ -75,19 +77,18 @@ std::vector<float> pooled(const FloatArray& values, std::span<const std::int64_t
 void require_shape(const FloatArray& values, std::string_view name, std::int64_t tokens) {
   const bool is_states = values.shape.size() == 2 && values.shape[0] == tokens && tokens > 0;
   if (values.shape.size() == 1 || is_states) return;
-  throw BackendError(repr(name) + " has the shape " + shape_text(values.shape) + ", expected (hidden,) or (" +
+  throw BackendError(in_json(name) + " has the shape " + shape_text(values.shape) + ", expected (hidden,) or (" +
                      std::to_string(tokens) + " tokens, hidden); export the bundle again");
 }
 
 }  // namespace
 
-std::vector<std::string> FeatureExtractionRequest::problems() const { return field_mistakes(*this); }
+std::vector<Problem> FeatureExtractionRequest::problems() const { return field_mistakes(*this); }
 
 FeatureExtractionHead::FeatureExtractionHead(TextEncoder text, HeadSettings settings)
     : HeadBase(std::move(text), std::move(settings)) {
-  std::string all;
-  for (const std::string& problem : settings_problems(this->settings())) all += (all.empty() ? "" : "; ") + problem;
-  if (!all.empty()) throw BundleError(all + "; export the bundle again");
+  const Problems problems = settings_problems(this->settings());
+  if (!problems.empty()) throw BundleError(told(problems) + "; export the bundle again", problems);
 }
 
 std::vector<std::string> FeatureExtractionHead::fetch(const std::vector<std::string>& available) const {
@@ -97,8 +98,9 @@ std::vector<std::string> FeatureExtractionHead::fetch(const std::vector<std::str
   }
   std::string got;
   for (const std::string& name : available) got += (got.empty() ? "" : ", ") + name;
-  throw BundleError("the graph gives " + got + ", expected sentence_embedding or " + unpooled +
-                    "; export the bundle again");
+  throw BundleError(
+      Problem("wrong-signature", "outputs",
+              "the graph gives " + got + ", expected sentence_embedding or " + unpooled + "; export the bundle again"));
 }
 
 FeatureExtractionEncoded FeatureExtractionHead::encode(const FeatureExtractionRequest& request) const {

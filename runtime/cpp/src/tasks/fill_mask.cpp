@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/json_form.h"
 #include "tasks/mask_tokens.h"
 #include "tasks/request.h"
@@ -30,9 +30,9 @@ namespace {
 std::string unknown_target(const TextEncoder& text, const std::string& target) {
   std::string pieces;
   for (const std::int64_t id : text.pieces(target).ids) {
-    pieces += (pieces.empty() ? "" : ", ") + repr(std::string_view(text.token(id)));
+    pieces += (pieces.empty() ? "" : ", ") + in_json(text.token(id));
   }
-  return "target " + repr(std::string_view(target)) +
+  return "target " + in_json(target) +
          " is not in the vocabulary, expected a whole entry, since one mask is one token: the tokenizer reads it as " +
          (pieces.empty() ? "nothing" : pieces);
 }
@@ -46,7 +46,7 @@ std::vector<std::int64_t> target_ids(const TextEncoder& text, const std::vector<
     if (const auto id = text.token_id(*target)) {
       ids.push_back(*id);
     } else {
-      problems.push_back(unknown_target(text, *target));
+      problems.push_back({"not-in-vocabulary", "targets", unknown_target(text, *target)});
     }
   }
   return ids;
@@ -54,12 +54,13 @@ std::vector<std::int64_t> target_ids(const TextEncoder& text, const std::vector<
 
 }  // namespace
 
-std::vector<std::string> FillMaskRequest::problems() const {
+std::vector<Problem> FillMaskRequest::problems() const {
   Problems problems = field_mistakes(*this);
   if (!problems.empty()) return problems;
   note_top_k_problem(top_k, problems);
   if (targets && targets->empty()) {
-    problems.push_back("targets is empty, expected at least one word: name one, or leave targets out");
+    problems.push_back(
+        {"empty", "targets", "targets is empty, expected at least one word: name one, or leave targets out"});
   }
   return problems;
 }
@@ -76,7 +77,7 @@ FillMaskEncoded FillMaskHead::encode(const FillMaskRequest& request) const {
   encoded.truncated = encoded.pieces.size() < pieces.size();
   Problems problems;
   note_lost_masks(text(), "text", pieces, encoded.pieces, problems);
-  if (mask_indices(text(), pieces.ids).empty()) problems.push_back(no_mask(text()));
+  if (mask_indices(text(), pieces.ids).empty()) problems.push_back({"no-mask", "text", no_mask(text())});
   if (request.targets) encoded.target_ids = target_ids(text(), *request.targets, problems);
   raise_input_problems(problems);
   const Row row = text().row(encoded.pieces);

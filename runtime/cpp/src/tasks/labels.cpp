@@ -16,8 +16,9 @@ void require_labels(std::string_view task, const HeadSettings& settings) {
   }
   if (!settings.labels.empty() && blank.empty()) return;
   const std::string got = blank.empty() ? "no labels" : "blank labels at [" + blank + "]";
-  throw BundleError(std::string(task) + ": got " + got +
-                    ", expected a name for each logit; set id2label and export the bundle again");
+  throw BundleError(Problem("missing-key", "settings.labels",
+                            std::string(task) + ": got " + got +
+                                ", expected a name for each logit; set id2label and export the bundle again"));
 }
 
 const FloatArray& labelled_logits(const Outputs& outputs, const std::vector<std::string>& labels,

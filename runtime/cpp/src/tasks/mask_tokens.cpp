@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/scores.h"
 
 namespace bert_runtime {
@@ -48,7 +48,7 @@ std::vector<std::span<const float>> mask_logits(const FloatArray& logits, const 
   const std::int64_t tokens = static_cast<std::int64_t>(features.ids.size()), masks = features.masks();
   const std::int64_t rows = logits.shape.size() == 2 ? logits.shape[0] : -1;
   if (!features.positions || (rows != masks && rows != tokens)) {
-    throw BackendError(repr(name) + " has the shape " + shape_text(logits.shape) + ", expected " +
+    throw BackendError(in_json(name) + " has the shape " + shape_text(logits.shape) + ", expected " +
                        mask_logits_shape(features) + "; export the bundle again");
   }
   std::vector<std::span<const float>> found;
@@ -87,9 +87,10 @@ std::vector<MaskResult> fill(const TextEncoder& text, const Pieces& pieces,
   return results;
 }
 
-void note_top_k_problem(std::int64_t top_k, std::vector<std::string>& problems) {
+void note_top_k_problem(std::int64_t top_k, Problems& problems) {
   if (top_k >= 1) return;
-  problems.push_back("top_k is " + std::to_string(top_k) + ", expected at least 1: ask for one candidate or more");
+  problems.push_back({"out-of-range", "top_k",
+                      "top_k is " + std::to_string(top_k) + ", expected at least 1: ask for one candidate or more"});
 }
 
 std::string no_mask(const TextEncoder& text) {
@@ -99,19 +100,22 @@ std::string no_mask(const TextEncoder& text) {
 }
 
 void note_lost_masks(const TextEncoder& text, std::string_view name, const Pieces& pieces, const Pieces& kept,
-                     std::vector<std::string>& problems) {
+                     Problems& problems) {
   const std::size_t total = mask_indices(text, pieces.ids).size(), left = mask_indices(text, kept.ids).size();
   if (total == left) return;
   const std::string field(name);
-  problems.push_back(field + " has " + std::to_string(pieces.size()) + " tokens, of which the model reads " +
-                     std::to_string(kept.size()) + ": " + std::to_string(total - left) + " of " +
-                     std::to_string(total) + " masks are cut off, expected none; shorten " + field +
-                     ", or keep only what is around the masks");
+  problems.push_back({"too-long", field,
+                      field + " has " + std::to_string(pieces.size()) + " tokens, of which the model reads " +
+                          std::to_string(kept.size()) + ": " + std::to_string(total - left) + " of " +
+                          std::to_string(total) + " masks are cut off, expected none; shorten " + field +
+                          ", or keep only what is around the masks"});
 }
 
 void require_mask_token(const TextEncoder& text) {
   if (text.mask_id()) return;
-  throw BundleError("the manifest has no tokenizer.mask_id, expected the id of a mask; export a BERT checkpoint");
+  throw BundleError(
+      Problem("missing-key", "tokenizer.mask_id",
+              "the manifest has no tokenizer.mask_id, expected the id of a mask; export a BERT checkpoint"));
 }
 
 }  // namespace bert_runtime

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/features.h"
 #include "bert_runtime/tasks/mask_tokens.h"
 #include "bert_runtime/tensor.h"
@@ -51,14 +52,14 @@ struct Wanted {
                                            std::span<const std::span<const float>> logits, const Wanted& wanted);
 
 /// Notes what is wrong with a number of candidates.
-void note_top_k_problem(std::int64_t top_k, std::vector<std::string>& problems);
+void note_top_k_problem(std::int64_t top_k, Problems& problems);
 
 /// The problem of a text without a mask.
 [[nodiscard]] std::string no_mask(const TextEncoder& text);
 
 /// Notes the masks that truncation cut off, if there are any; `name` is the request's field.
 void note_lost_masks(const TextEncoder& text, std::string_view name, const Pieces& pieces, const Pieces& kept,
-                     std::vector<std::string>& problems);
+                     Problems& problems);
 
 /// Throws BundleError if the tokenizer cannot write a mask.
 void require_mask_token(const TextEncoder& text);

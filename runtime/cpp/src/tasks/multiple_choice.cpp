@@ -43,11 +43,12 @@ Features stacked(const std::vector<Row>& rows, std::int64_t pad_id) {
 
 }  // namespace
 
-std::vector<std::string> MultipleChoiceRequest::problems() const {
+std::vector<Problem> MultipleChoiceRequest::problems() const {
   Problems problems = field_mistakes(*this);
   if (problems.empty() && choices.empty()) {
     problems.push_back(
-        "choices is empty, expected at least one text to choose from: give the choices as a list of strings");
+        {"empty", "choices",
+         "choices is empty, expected at least one text to choose from: give the choices as a list of strings"});
   }
   return problems;
 }

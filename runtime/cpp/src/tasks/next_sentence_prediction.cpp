@@ -2,7 +2,7 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/next_sentence_prediction.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/json_form.h"
 #include "tasks/request.h"
 #include "tasks/scores.h"
@@ -24,14 +24,14 @@ struct Fields<NextSentencePredictionResult> {
 
 double next_score(const FloatArray& logits, std::string_view name) {
   if (logits.shape != Shape{2}) {
-    throw BackendError(repr(name) + " has the shape " + shape_text(logits.shape) +
+    throw BackendError(in_json(name) + " has the shape " + shape_text(logits.shape) +
                        ", expected (2 classes,); export the bundle again");
   }
   require_finite(logits.values, name);
   return softmax(logits.values)[0];
 }
 
-std::vector<std::string> NextSentencePredictionRequest::problems() const { return field_mistakes(*this); }
+std::vector<Problem> NextSentencePredictionRequest::problems() const { return field_mistakes(*this); }
 
 NextSentencePredictionEncoded NextSentencePredictionHead::encode(const NextSentencePredictionRequest& request) const {
   raise_input_problems(request.problems());

@@ -26,7 +26,7 @@ struct Fields<PretrainingResult> {
                  field("truncated", &PretrainingResult::truncated));
 };
 
-std::vector<std::string> PretrainingRequest::problems() const {
+std::vector<Problem> PretrainingRequest::problems() const {
   Problems problems = field_mistakes(*this);
   if (problems.empty()) note_top_k_problem(top_k, problems);
   return problems;
@@ -52,7 +52,8 @@ PretrainingEncoded PretrainingHead::encode(const PretrainingRequest& request) co
     encoded.first = text().truncate(first);
     encoded.truncated = first.size() > text().room();
     note_lost_masks(text(), "text", first, encoded.first, problems);
-    if (mask_indices(text(), first.ids).empty()) problems.push_back(no_mask(text()) + ", or give a next_text");
+    if (mask_indices(text(), first.ids).empty())
+      problems.push_back({"no-mask", "text", no_mask(text()) + ", or give a next_text"});
   }
   raise_input_problems(problems);
   const Row row = text().row(encoded.first, encoded.second ? &*encoded.second : nullptr);

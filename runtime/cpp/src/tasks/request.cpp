@@ -19,14 +19,6 @@ constexpr unicode::CodePoints kSpaces[] = {
 
 bool is_space(char32_t code) { return unicode::holds(kSpaces, code); }
 
-/// A list in a record is a tuple in Python's request.
-std::string python_repr(const Json& value) {
-  if (!value.is_array()) return repr_json(value);
-  std::vector<std::string> parts;
-  for (const Json& item : value) parts.push_back(repr_json(item));
-  return "(" + joined(parts) + (parts.size() == 1 ? ",)" : ")");
-}
-
 /// Integers beyond 64 bits are digits.
 std::string digits(const Json& value) { return {value.get_binary().begin(), value.get_binary().end()}; }
 
@@ -38,11 +30,12 @@ std::optional<double> as_double(const Json& value) {
 
 }  // namespace
 
-std::string expected(std::string_view name, const Json& value, std::string_view wanted) {
+Problem expected(std::string_view name, const Json& value, std::string_view wanted) {
   const bool is_endless = value.is_binary() && value.get_binary().size() > kMostDigits;
-  const std::string shown = is_endless ? "too large to show" : cut(python_repr(value));
-  const std::string_view kind = value.is_array() ? "tuple" : type_name(value);
-  return std::string(name) + " is " + shown + " (" + std::string(kind) + "), expected " + std::string(wanted);
+  const std::string shown = is_endless ? "too large to show" : cut(in_json(value));
+  return {
+      "wrong-type", std::string(name),
+      std::string(name) + " is " + shown + " (" + std::string(kind_of(value)) + "), expected " + std::string(wanted)};
 }
 
 bool is_blank(std::string_view text) {
@@ -55,7 +48,7 @@ bool is_blank(std::string_view text) {
 }
 
 void note_mistakes(std::string_view name, const std::string& value, Problems& problems) {
-  if (auto problem = utf8_problem(name, value)) problems.push_back(std::move(*problem));
+  if (const auto problem = utf8_problem(name, value)) problems.push_back({"not-utf8", std::string(name), *problem});
 }
 
 void note_mistakes(std::string_view name, double value, Problems& problems) {
@@ -89,9 +82,9 @@ void read_field(std::string_view name, const Json& value, double& out, Problems&
 void read_field(std::string_view name, const Json& value, std::int64_t& out, Problems& problems) {
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (value.is_binary() || (value.is_number_unsigned() && value.get<std::uint64_t>() > kMost)) {
-    problems.push_back(expected(name, value, "a value of type int that 64 bits can hold"));
+    problems.push_back(expected(name, value, "an integer that 64 bits can hold"));
   } else if (!value.is_number_integer()) {
-    problems.push_back(expected(name, value, "a value of type int"));
+    problems.push_back(expected(name, value, "an integer"));
   } else {
     out = value.get<std::int64_t>();
   }
@@ -101,24 +94,19 @@ void read_field(std::string_view name, const Json& value, bool& out, Problems& p
   if (value.is_boolean()) {
     out = value.get<bool>();
   } else {
-    problems.push_back(expected(name, value, "a value of type bool"));
+    problems.push_back(expected(name, value, "true or false"));
   }
 }
 
 void read_field(std::string_view name, const Json& value, std::vector<std::string>& out, Problems& problems) {
   if (!value.is_array()) {
-    problems.push_back(std::string(name) + " is a " + std::string(type_name(value)) +
-                       ", expected a tuple (in JSON: a list) of strings");
+    problems.push_back(expected(name, value, "a list of strings"));
     return;
   }
   out.assign(value.size(), "");
   for (std::size_t i = 0; i < value.size(); ++i) {
     const std::string at = std::string(name) + "[" + std::to_string(i) + "]";
-    if (value[i].is_array()) {  // only the outer list becomes a tuple
-      problems.push_back(at + " is " + cut(repr_json(value[i])) + " (list), expected a string");
-    } else {
-      read_field(at, value[i], out[i], problems);
-    }
+    read_field(at, value[i], out[i], problems);
   }
 }
 
@@ -129,12 +117,12 @@ Problems key_problems(const Json& record, const std::vector<FieldName>& fields) 
   Problems problems;
   for (const auto& entry : record.items()) {
     if (std::ranges::find(names, entry.key()) == names.end()) {
-      problems.push_back("unknown field " + repr(std::string_view(entry.key())) + known);
+      problems.push_back({"unknown-field", entry.key(), "unknown field " + in_json(entry.key()) + known});
     }
   }
   for (const FieldName& field : fields) {
     if (field.is_required && !record.contains(std::string(field.name))) {
-      problems.push_back("missing field " + repr(field.name) + known);
+      problems.push_back({"missing-field", std::string(field.name), "missing field " + in_json(field.name) + known});
     }
   }
   return problems;
@@ -142,10 +130,11 @@ Problems key_problems(const Json& record, const std::vector<FieldName>& fields) 
 
 bool is_integer(const Json& value) { return value.is_number_integer() || value.is_binary(); }
 
-std::string as_written(std::string problem, std::string_view name, double value, const Json& written) {
-  const std::string start = std::string(name) + " is " + repr(value) + ",";
-  if (!problem.starts_with(start)) return problem;
-  return std::string(name) + " is " + repr_json(written) + problem.substr(start.size() - 1);
+Problem as_written(const Problem& problem, std::string_view name, double value, const Json& written) {
+  const std::string start = std::string(name) + " is " + in_json(value) + ",";
+  if (!problem.message.starts_with(start)) return problem;
+  const std::string rest = problem.message.substr(start.size() - 1);
+  return {problem.code, problem.field, std::string(name) + " is " + in_json(written) + rest};
 }
 
 }  // namespace bert_runtime

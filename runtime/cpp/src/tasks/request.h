@@ -11,14 +11,12 @@
 #include <vector>
 
 #include "bert_runtime/errors.h"
+#include "in_json.h"
 #include "json_text.h"
-#include "python_repr.h"
 #include "tasks/fields.h"
 #include "tasks/json.h"
 
 namespace bert_runtime {
-
-using Problems = std::vector<std::string>;
 
 /// Whether `text` holds nothing, or nothing but white space as Python's str.strip has it; `text` is UTF-8.
 [[nodiscard]] bool is_blank(std::string_view text);
@@ -49,7 +47,7 @@ template <class Request>
 // ------------------------------------------------------------------------------------------------------------ JSON
 
 /// The problem of a value that is not what is wanted.
-[[nodiscard]] std::string expected(std::string_view name, const Json& value, std::string_view wanted);
+[[nodiscard]] Problem expected(std::string_view name, const Json& value, std::string_view wanted);
 
 /// Reads one field's value into `out`, or notes why it is not of that type.
 void read_field(std::string_view name, const Json& value, std::string& out, Problems& problems);
@@ -80,7 +78,7 @@ struct FieldName {
 [[nodiscard]] bool is_integer(const Json& value);
 
 /// The problem with a number as the record writes it: an integer given for `value` is shown without a point.
-[[nodiscard]] std::string as_written(std::string problem, std::string_view name, double value, const Json& written);
+[[nodiscard]] Problem as_written(const Problem& problem, std::string_view name, double value, const Json& written);
 
 /// See request_from_json.
 template <class Request>
@@ -100,7 +98,7 @@ template <class Request>
     if constexpr (std::is_same_v<Value, double>) {
       const auto found = record.find(std::string(each.name));
       if (found == record.end() || !is_integer(*found)) return;
-      for (std::string& problem : problems) {
+      for (Problem& problem : problems) {
         problem = as_written(problem, each.name, std::invoke(each.access, request), *found);
       }
     }

@@ -5,14 +5,15 @@
 #include <numeric>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 
 namespace bert_runtime {
 
 const FloatArray& output(const Outputs& outputs, std::string_view name) {
   const auto found = outputs.find(name);
   if (found == outputs.end()) {
-    throw BackendError("the graph gave no " + repr(name) + ", expected it among its outputs; export the bundle again");
+    throw BackendError("the graph gave no " + in_json(name) +
+                       ", expected it among its outputs; export the bundle again");
   }
   return found->second;
 }
@@ -26,7 +27,7 @@ std::string shape_text(const Shape& shape) {
 void require_finite(std::span<const float> logits, std::string_view name) {
   const auto broken = std::ranges::count_if(logits, [](float logit) { return !std::isfinite(logit); });
   if (broken == 0) return;
-  throw BackendError(std::to_string(broken) + " of " + std::to_string(logits.size()) + " values of " + repr(name) +
+  throw BackendError(std::to_string(broken) + " of " + std::to_string(logits.size()) + " values of " + in_json(name) +
                      " are NaN or infinite, expected finite numbers; run an fp32 artefact, or export again and look at "
                      "the checkpoint");
 }

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 
 namespace bert_runtime {
 namespace {
@@ -31,7 +31,7 @@ const Task& find_task(std::string_view name) {
     if (name == task->name || std::ranges::find(task->aliases, name) != task->aliases.end()) return *task;
     known += (known.empty() ? "" : ", ") + names(*task);
   }
-  throw InputError("unknown task " + repr(name) + "; the tasks are " + known);
+  throw InputError(Problem("unknown-task", "task", "unknown task " + in_json(name) + "; the tasks are " + known));
 }
 
 }  // namespace bert_runtime

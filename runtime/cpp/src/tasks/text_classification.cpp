@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/activation.h"
 #include "tasks/json_form.h"
 #include "tasks/labels.h"
@@ -115,44 +115,51 @@ constexpr std::array<ProblemType, 3> kProblemTypes = {{
     {"regression", regression},
 }};
 
-std::string shown(const std::optional<std::string>& name) { return name ? repr(std::string_view(*name)) : "None"; }
+std::string shown(const std::optional<std::string>& name) { return name ? in_json(*name) : "missing"; }
 
 const ProblemType& problem_type(const std::optional<std::string>& name) {
   const auto* found = std::ranges::find_if(kProblemTypes, [&](const ProblemType& type) { return name == type.name; });
   if (found != kProblemTypes.end()) return *found;
-  throw BundleError(std::string(kTextClassification) + ": problem_type is " + shown(name) +
-                    ", expected one of single_label_classification, multi_label_classification, regression; export the "
-                    "bundle again");
+  throw BundleError(
+      Problem("wrong-value", "settings.problem_type",
+              std::string(kTextClassification) + ": problem_type is " + shown(name) +
+                  ", expected one of single_label_classification, multi_label_classification, regression; export the "
+                  "bundle again"));
 }
 
 /// The activation of the settings, once it is known to mean something.
 std::string activation_name(const HeadSettings& settings) {
   const std::optional<std::string> name = activation_of(settings);
   if (!name || !find_activation(*name)) {
-    throw BundleError(std::string(kTextClassification) + ": activation is " + shown(name) +
-                      ", expected one of none, sigmoid, softmax; export the bundle again");
+    throw BundleError(Problem("wrong-value", "settings.activation",
+                              std::string(kTextClassification) + ": activation is " + shown(name) +
+                                  ", expected one of none, sigmoid, softmax; export the bundle again"));
   }
   if (const auto reason = misfit(*name, settings.labels.size())) {
-    throw BundleError(std::string(kTextClassification) + ": activation: " + *reason +
-                      "; export with the activation sigmoid or none");
+    throw BundleError(Problem("contradiction", "settings.activation",
+                              std::string(kTextClassification) + ": activation: " + *reason +
+                                  "; export with the activation sigmoid or none"));
   }
   return *name;
 }
 
 }  // namespace
 
-std::vector<std::string> TextClassificationRequest::problems() const {
+std::vector<Problem> TextClassificationRequest::problems() const {
   Problems problems = field_mistakes(*this);
   if (!problems.empty()) return problems;
   if (top_k && *top_k < 1) {
-    problems.push_back("top_k is " + std::to_string(*top_k) + ", expected 1 or more, or none for all labels");
+    problems.push_back({"out-of-range", "top_k",
+                        "top_k is " + std::to_string(*top_k) + ", expected 1 or more, or none for all labels"});
   }
   if (!(0 <= threshold && threshold <= 1)) {
-    problems.push_back("threshold is " + repr(threshold) + ", expected a score in 0..1");
+    problems.push_back(
+        {"out-of-range", "threshold", "threshold is " + in_json(threshold) + ", expected a score in 0..1"});
   }
   if (activation && !find_activation(*activation)) {
-    problems.push_back("activation is " + repr(std::string_view(*activation)) +
-                       ", expected one of none, sigmoid, softmax, or none given");
+    problems.push_back(
+        {"not-a-choice", "activation",
+         "activation is " + in_json(*activation) + ", expected one of none, sigmoid, softmax, or none given"});
   }
   return problems;
 }
@@ -167,7 +174,7 @@ TextClassificationHead::TextClassificationHead(TextEncoder text, HeadSettings se
 TextClassificationEncoded TextClassificationHead::encode(const TextClassificationRequest& request) const {
   raise_input_problems(request.problems());
   if (const auto reason = misfit(request.activation.value_or(activation_), settings().labels.size())) {
-    raise_input_problems({"activation: " + *reason + "; give none or sigmoid"});
+    raise_input_problems({{"contradiction", "activation", "activation: " + *reason + "; give none or sigmoid"}});
   }
   const Pieces first = text().pieces(request.text);
   if (!request.text_pair || request.text_pair->empty()) {

@@ -5,7 +5,7 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/token_classification.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/entities.h"
 #include "tasks/json_form.h"
 #include "tasks/labels.h"
@@ -51,15 +51,17 @@ std::vector<float> merge(std::span<const Span> windows, std::span<const std::spa
   return merged;
 }
 
-std::vector<std::string> TokenClassificationRequest::problems() const {
+std::vector<Problem> TokenClassificationRequest::problems() const {
   Problems problems = field_mistakes(*this);
   if (!problems.empty()) return problems;
   if (std::ranges::find(kAggregations, aggregation) == kAggregations.end()) {
-    problems.push_back("aggregation is " + repr(std::string_view(aggregation)) +
-                       ", expected one of none, simple, first, average, max");
+    problems.push_back(
+        {"not-a-choice", "aggregation",
+         "aggregation is " + in_json(aggregation) + ", expected one of none, simple, first, average, max"});
   }
   if (stride && *stride < 0) {
-    problems.push_back("stride is " + std::to_string(*stride) + ", expected 0 or more tokens");
+    problems.push_back(
+        {"out-of-range", "stride", "stride is " + std::to_string(*stride) + ", expected 0 or more tokens"});
   }
   return problems;
 }

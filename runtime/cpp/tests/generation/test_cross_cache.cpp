@@ -204,12 +204,13 @@ TEST_CASE("states that are none say what is wrong with them, and no shape is too
     const EncoderStates states(std::move(hidden), std::move(mask));
     const TextGenerationRequest request = {.prompt = "", .encoder_text = states};
     CHECK(request.problems() == states.problems());
-    return joined(states.problems(), "; ");
+    return told(states.problems());
   };
   CHECK(EncoderStates::whole({{1 << 30, 1 << 30}, {}, nullptr}).mask().empty());
   CHECK(EncoderStates::whole({{}, {}, nullptr}).problems() ==
-        std::vector<std::string>{
-            "encoder_text.hidden is float32 of shape (), expected float32 of (source, hidden): one text, no batch axis"});
+        std::vector<Problem>{
+            {"wrong-type", "encoder_text.hidden",
+             "encoder_text.hidden is float32 of shape (), expected float32 of (source, hidden): one text, no batch axis"}});
   const auto ones = [](Shape shape) {
     return FloatArray::owning(shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 1));
   };

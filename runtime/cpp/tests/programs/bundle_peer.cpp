@@ -1,5 +1,5 @@
 // Looks at one file or bundle a line, {"verb": ..., "path": ...}, and prints as JSON what comes of it: "fine", or the
-// class and the text of the error.
+// class of the error, [code, field] of each problem, and the text.
 //
 //   load: a session of the bundle at path      read: the bundle alone
 //   manifest: the file as a manifest.json      graph: the file as an ONNX model, and in place of "fine" what was read
@@ -65,15 +65,21 @@ Json look(const std::string& verb, const std::string& path) {
   return "fine";
 }
 
+Json report_of(const char* kind, const BertError& error) {
+  Json faults = Json::array();
+  for (const Problem& problem : error.problems()) faults.push_back(Json::array({problem.code, problem.field}));
+  return Json::array({kind, faults, error.what()});
+}
+
 Json outcome(const std::string& verb, const std::string& path) {
   try {
     return look(verb, path);
   } catch (const BundleError& error) {
-    return {"BundleError", error.what()};
+    return report_of("BundleError", error);
   } catch (const BackendError& error) {
-    return {"BackendError", error.what()};
+    return report_of("BackendError", error);
   } catch (const InputError& error) {
-    return {"InputError", error.what()};
+    return report_of("InputError", error);
   }
 }
 

@@ -19,6 +19,12 @@ using bert_runtime::Span;
 using bert_runtime::TextEncoder;
 using nlohmann::json;
 
+json faults(const bert_runtime::BertError& error) {
+  json found = json::array();
+  for (const bert_runtime::Problem& each : error.problems()) found.push_back(json::array({each.code, each.field}));
+  return found;
+}
+
 json spans(const std::vector<Span>& all) {
   json flat = json::array();
   for (const Span& span : all) {
@@ -81,7 +87,7 @@ json guarded(const TextEncoder& encoder, const json& question) {
   try {
     return answer(encoder, question);
   } catch (const bert_runtime::InputError& error) {
-    return {{"input_error", error.what()}};
+    return {{"input_error", faults(error)}, {"message", error.what()}};
   }
 }
 
@@ -94,7 +100,7 @@ int main(int count, char** arguments) {
         arguments[1], bert_runtime::record_of(bert_runtime::json_of(arguments[2])));
     for (std::string line; std::getline(std::cin, line);) std::cout << guarded(encoder, json::parse(line)) << '\n';
   } catch (const bert_runtime::BundleError& error) {
-    return std::cout << json{{"bundle_error", error.what()}} << '\n', 0;
+    return std::cout << json{{"bundle_error", faults(error)}, {"message", error.what()}} << '\n', 0;
   } catch (const std::exception& error) {
     return std::cerr << "not an error of ours: " << error.what() << '\n', 1;
   }

@@ -109,7 +109,11 @@ TEST_CASE("a shared case gives its rows and its result or error") {
         CHECK(difference(answer.result, record.at("result")) == "");
       } catch (const BertError& error) {
         REQUIRE(record.contains("error"));
-        CHECK(error_of(error) == record.at("error"));
+        Json found = error_of(error);
+        const auto message = found.at("message").get<std::string>();
+        CHECK((message.find("expected") != std::string::npos || message.find("the fields are") != std::string::npos));
+        found.erase("message");
+        CHECK(found == record.at("error"));
       }
     }
   }

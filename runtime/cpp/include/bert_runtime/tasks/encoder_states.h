@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tensor.h"
 
@@ -22,7 +23,7 @@ class BERT_RUNTIME_API EncoderStates {
   [[nodiscard]] static EncoderStates whole(FloatArray hidden);
 
   /// Everything that is wrong with either, a sentence for each problem.
-  [[nodiscard]] std::vector<std::string> problems() const;
+  [[nodiscard]] std::vector<Problem> problems() const;
 
   [[nodiscard]] const FloatArray& hidden() const { return hidden_; }
   [[nodiscard]] const std::vector<std::int64_t>& mask() const { return mask_; }

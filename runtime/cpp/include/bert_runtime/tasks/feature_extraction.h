@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
 
@@ -15,7 +16,7 @@ struct FeatureExtractionRequest {
   std::string text;
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// The vector of a text, a copy: it does not keep the batch in memory.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
 #include "bert_runtime/tasks/mask_tokens.h"
@@ -21,7 +22,7 @@ struct FillMaskRequest {
   std::optional<std::vector<std::string>> targets = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// The masks in the order of the text; `truncated` says that the model did not read the text to its end.

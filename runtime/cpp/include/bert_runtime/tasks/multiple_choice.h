@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
 
@@ -17,7 +18,7 @@ struct MultipleChoiceRequest {
   std::vector<std::string> choices;
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// The best choice.

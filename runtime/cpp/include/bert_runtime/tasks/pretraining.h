@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
 #include "bert_runtime/tasks/mask_tokens.h"
@@ -20,7 +21,7 @@ struct PretrainingRequest {
   std::int64_t top_k = 5;                               ///< How many candidates to give for each mask.
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// The words for each mask, and whether `next_text` follows.

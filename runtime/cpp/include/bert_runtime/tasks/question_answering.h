@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
 
@@ -25,7 +26,7 @@ struct QuestionAnsweringRequest {
   double no_answer_threshold = 0.0;      ///< "No answer" wins when it exceeds the best span by more (in logits).
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// An answer: code points [start, end) of the context, all empty for "no answer".

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/head.h"
 
@@ -24,7 +25,7 @@ struct TextClassificationRequest {
   std::optional<std::string> activation = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// A label and what the activation makes of its logit: a probability in 0..1, but of the activation `none`.

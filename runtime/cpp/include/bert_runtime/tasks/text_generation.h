@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/features.h"
 #include "bert_runtime/limits.h"
@@ -35,7 +36,7 @@ struct GenerationSettings {
   std::string special_tokens = "start";
 
   /// What is wrong with the settings, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// A text to go on with, and how. A value that owns its texts. In JSON the settings stand beside the prompt.
@@ -46,7 +47,7 @@ struct TextGenerationRequest {
   std::optional<std::variant<std::string, EncoderStates>> encoder_text = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// A continuation.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/export.h"
 #include "bert_runtime/tasks/entities.h"
 #include "bert_runtime/tasks/head.h"
@@ -21,7 +22,7 @@ struct TokenClassificationRequest {
   std::vector<std::string> ignore_labels = {"O"};     ///< Left out, as they stand in the result.
 
   /// What is wrong with the request, a sentence for each problem.
-  [[nodiscard]] BERT_RUNTIME_API std::vector<std::string> problems() const;
+  [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
 };
 
 /// The entities of a text, from left to right.

@@ -17,17 +17,19 @@ constexpr std::int64_t kBest = 20;
 std::int64_t room_for_pair(const TextEncoder& text) {
   const std::int64_t room = text.room(true);
   if (room >= 2) return room;
-  throw InputError("the model takes " + std::to_string(text.max_length()) + " tokens, which leaves " +
-                   std::to_string(std::max<std::int64_t>(room, 0)) +
-                   " beside the special ones; expected room for one token of the question and one of the context: "
-                   "use a model of longer sequences");
+  throw InputError(
+      Problem("too-long", "question",
+              "the model takes " + std::to_string(text.max_length()) + " tokens, which leaves " +
+                  std::to_string(std::max<std::int64_t>(room, 0)) +
+                  " beside the special ones; expected room for one token of the question and one of the context: "
+                  "use a model of longer sequences"));
 }
 
 void require_tokens(const Pieces& question, const Pieces& context) {
   constexpr const char* kProblem = " has no character that the tokenizer keeps, expected text";
   Problems problems;
-  if (question.empty()) problems.push_back(std::string("question") + kProblem);
-  if (context.empty()) problems.push_back(std::string("context") + kProblem);
+  if (question.empty()) problems.push_back({"empty", "question", std::string("question") + kProblem});
+  if (context.empty()) problems.push_back({"empty", "context", std::string("context") + kProblem});
   raise_input_problems(problems);
 }
 

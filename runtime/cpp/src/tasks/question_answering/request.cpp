@@ -34,11 +34,11 @@ struct Fields<QuestionAnsweringResult> {
                                           field("question_truncated", &QuestionAnsweringResult::question_truncated));
 };
 
-std::vector<std::string> QuestionAnsweringRequest::problems() const {
+std::vector<Problem> QuestionAnsweringRequest::problems() const {
   Problems problems = field_mistakes(*this);
   if (!problems.empty()) return problems;
-  if (is_blank(question)) problems.push_back("question is empty, expected text");
-  if (is_blank(context)) problems.push_back("context is empty, expected text");
+  if (is_blank(question)) problems.push_back({"empty", "question", "question is empty, expected text"});
+  if (is_blank(context)) problems.push_back({"empty", "context", "context is empty, expected text"});
   struct Limit {
     const char* name;
     std::int64_t value, least;
@@ -47,8 +47,9 @@ std::vector<std::string> QuestionAnsweringRequest::problems() const {
        {Limit{"top_k", top_k, 1}, Limit{"max_answer_length", max_answer_length, 1},
         Limit{"max_question_length", max_question_length, 1}, Limit{"doc_stride", doc_stride, 0}}) {
     if (value >= least) continue;
-    problems.push_back(std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(least) +
-                       " or more");
+    problems.push_back(
+        {"out-of-range", std::string(name),
+         std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " or more"});
   }
   return problems;
 }

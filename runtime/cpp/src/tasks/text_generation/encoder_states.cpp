@@ -25,25 +25,31 @@ std::string hidden_rank_problem(const Shape& shape) {
 
 void note_hidden_problems(const FloatArray& hidden, Problems& problems) {
   if (hidden.shape.size() != 2) {
-    problems.push_back(hidden_rank_problem(hidden.shape));
+    problems.push_back({"wrong-type", "encoder_text.hidden", hidden_rank_problem(hidden.shape)});
   } else if (hidden.shape[0] <= 0 || hidden.shape[1] <= 0) {
-    problems.push_back("encoder_text.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least");
+    problems.push_back({"empty", "encoder_text.hidden",
+                        "encoder_text.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least"});
   } else if (hidden.values.size() != static_cast<std::size_t>(element_count(hidden.shape))) {
-    problems.push_back("encoder_text.hidden has " + std::to_string(hidden.values.size()) +
-                       " values, expected those of its shape " + shape_text(hidden.shape));
+    problems.push_back({"wrong-shape", "encoder_text.hidden",
+                        "encoder_text.hidden has " + std::to_string(hidden.values.size()) +
+                            " values, expected those of its shape " + shape_text(hidden.shape)});
   } else if (!std::ranges::all_of(hidden.values, [](float value) { return std::isfinite(value); })) {
-    problems.push_back("encoder_text.hidden holds values that are NaN or infinite, expected finite numbers");
+    problems.push_back({"not-finite", "encoder_text.hidden",
+                        "encoder_text.hidden holds values that are NaN or infinite, expected finite numbers"});
   }
 }
 
 void note_mask_problems(const std::vector<std::int64_t>& mask, std::int64_t tokens, Problems& problems) {
   if (static_cast<std::int64_t>(mask.size()) != tokens) {
-    problems.push_back("encoder_text.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
-                       " rows of encoder_text.hidden, expected one for each");
+    problems.push_back({"wrong-shape", "encoder_text.mask",
+                        "encoder_text.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
+                            " rows of encoder_text.hidden, expected one for each"});
   } else if (!std::ranges::all_of(mask, [](std::int64_t value) { return value == 0 || value == 1; })) {
-    problems.push_back("encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding");
+    problems.push_back({"out-of-range", "encoder_text.mask",
+                        "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"});
   } else if (tokens > 0 && std::ranges::find(mask, 1) == mask.end()) {
-    problems.push_back("encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read");
+    problems.push_back({"empty", "encoder_text.mask",
+                        "encoder_text.mask hides every token, expected 1 for one at least: there is nothing to read"});
   }
 }
 
@@ -51,10 +57,13 @@ Problems key_problems(const Json& record) {
   Problems problems;
   for (const auto& entry : record.items()) {
     if (entry.key() == "hidden" || entry.key() == "mask") continue;
-    problems.push_back("unknown field 'encoder_text." + entry.key() + "'; the fields are hidden, mask");
+    problems.push_back({"unknown-field", "encoder_text." + entry.key(),
+                        "unknown field 'encoder_text." + entry.key() + "'; the fields are hidden, mask"});
   }
-  if (!record.contains("hidden")) problems.push_back("missing field 'encoder_text.hidden'; the fields are hidden, mask");
-  std::ranges::sort(problems);
+  if (!record.contains("hidden"))
+    problems.push_back(
+        {"missing-field", "encoder_text.hidden", "missing field 'encoder_text.hidden'; the fields are hidden, mask"});
+  std::ranges::sort(problems, {}, &Problem::message);
   return problems;
 }
 
@@ -73,7 +82,7 @@ EncoderStates EncoderStates::whole(FloatArray hidden) {
   return states;
 }
 
-std::vector<std::string> EncoderStates::problems() const {
+std::vector<Problem> EncoderStates::problems() const {
   Problems found;
   note_hidden_problems(hidden_, found);
   if (hidden_.shape.size() == 2 && !is_whole_) note_mask_problems(mask_, hidden_.shape[0], found);
@@ -87,20 +96,26 @@ std::pair<NumberList, std::optional<NumberList>> read_arrays(const Json& record)
   raise_input_problems(key_problems(record));
   std::optional<NumberList> hidden = number_list(record.at("hidden"));
   if (!hidden) {
-    throw InputError("encoder_text.hidden is no list of numbers, expected one of equally long lists, one for each token");
+    throw InputError(
+        Problem("wrong-type", "encoder_text.hidden",
+                "encoder_text.hidden is no list of numbers, expected one of equally long lists, one for each token"));
   }
   if (!record.contains("mask")) return {std::move(*hidden), std::nullopt};
   std::optional<NumberList> mask = number_list(record.at("mask"));
   if (!mask || !mask->are_integers()) {
-    throw InputError("encoder_text.mask is no list of integers, expected one with one entry for each token");
+    throw InputError(Problem("wrong-type", "encoder_text.mask",
+                             "encoder_text.mask is no list of integers, expected one with one entry for each token"));
   }
   return {std::move(*hidden), std::move(mask)};
 }
 
 Problems array_problems(const NumberList& hidden, const std::optional<NumberList>& mask) {
   Problems problems;
-  if (hidden.shape().size() != 2) problems.push_back(hidden_rank_problem(hidden.shape()));
-  if (mask && mask->shape().size() != 1) problems.push_back(rank_problem("mask", "int64", mask->shape(), "source"));
+  if (hidden.shape().size() != 2)
+    problems.push_back({"wrong-type", "encoder_text.hidden", hidden_rank_problem(hidden.shape())});
+  if (mask && mask->shape().size() != 1) {
+    problems.push_back({"wrong-type", "encoder_text.mask", rank_problem("mask", "int64", mask->shape(), "source")});
+  }
   return problems;
 }
 
@@ -111,7 +126,7 @@ EncoderStates states_of(const NumberList& hidden, const std::optional<NumberList
 
 }  // namespace
 
-std::optional<EncoderStates> read_states(const Json& record, std::vector<std::string>& problems) {
+std::optional<EncoderStates> read_states(const Json& record, Problems& problems) {
   const auto [hidden, mask] = read_arrays(record);
   Problems wrong = array_problems(hidden, mask);
   std::optional<EncoderStates> states;

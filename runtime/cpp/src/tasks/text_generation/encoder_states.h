@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/encoder_states.h"
 #include "json_text.h"
 
@@ -14,6 +15,6 @@ namespace bert_runtime {
 ///
 /// Notes what is wrong with the arrays, and gives nothing then. Throws InputError: other keys, and what is no list of
 /// numbers; in the words of the Python runtime.
-[[nodiscard]] std::optional<EncoderStates> read_states(const Json& record, std::vector<std::string>& problems);
+[[nodiscard]] std::optional<EncoderStates> read_states(const Json& record, Problems& problems);
 
 }  // namespace bert_runtime

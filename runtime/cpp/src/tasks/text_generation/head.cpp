@@ -4,7 +4,7 @@
 
 #include "bert_runtime/errors.h"
 #include "bert_runtime/tasks/text_generation.h"
-#include "python_repr.h"
+#include "in_json.h"
 #include "tasks/json_form.h"
 #include "tasks/request.h"
 #include "tasks/scores.h"
@@ -28,15 +28,19 @@ namespace {
 void note_length_problems(std::int64_t length, std::int64_t added, std::int64_t most, Problems& problems) {
   if (length == 0) {
     problems.push_back(
-        "the prompt holds no token, expected one at least: write a text, or set special_tokens to start");
+        {"empty", "prompt",
+         "the prompt holds no token, expected one at least: write a text, or set special_tokens to start"});
   }
   if (length >= most) {
-    problems.push_back("the prompt has " + std::to_string(length) + " tokens, expected at most " +
-                       std::to_string(most - 1) + ", for the model reads " + std::to_string(most) + ": shorten it");
+    problems.push_back({"too-long", "prompt",
+                        "the prompt has " + std::to_string(length) + " tokens, expected at most " +
+                            std::to_string(most - 1) + ", for the model reads " + std::to_string(most) +
+                            ": shorten it"});
   } else if (added > most - length) {
-    problems.push_back("max_new_tokens is " + std::to_string(added) + " after a prompt of " + std::to_string(length) +
-                       " tokens, expected at most " + std::to_string(most - length) + ": the model reads " +
-                       std::to_string(most));
+    problems.push_back({"too-long", "max_new_tokens",
+                        "max_new_tokens is " + std::to_string(added) + " after a prompt of " + std::to_string(length) +
+                            " tokens, expected at most " + std::to_string(most - length) + ": the model reads " +
+                            std::to_string(most)});
   }
 }
 
@@ -78,8 +82,8 @@ Prompt TextGenerationHead::encode(const TextGenerationRequest& request) const {
                        text().max_length(), problems);
   const std::string eos = request.settings.eos.value_or("");
   if (!eos.empty() && !prompt.eos_id) {
-    problems.push_back("eos " + cut(repr(std::string_view(eos))) +
-                       " is not in the vocabulary, expected one of its entries, or ''");
+    problems.push_back({"not-in-vocabulary", "eos",
+                        "eos " + cut(in_json(eos)) + " is not in the vocabulary, expected one of its entries, or ''"});
   }
   raise_input_problems(problems);
   const std::vector<std::int64_t> zeros(prompt.ids.size(), 0), ones(prompt.ids.size(), 1);
