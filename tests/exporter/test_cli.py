@@ -18,7 +18,7 @@ import pytest
 from tests.exporter.conftest import TinyBundle, TinyCheckpoint
 
 import bert_runtime
-from bert_export import cli, command, exporting
+from bert_export import cli, exporting
 from bert_export.errors import GateError
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
@@ -68,7 +68,7 @@ def asked(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> list[Expo
 
 
 def actions() -> Sequence[argparse.Action]:
-    return command.parser()._actions
+    return flags.parser()._actions
 
 
 def test_each_flag_is_one_field_of_the_options() -> None:

@@ -14,7 +14,8 @@ from tests.exporter.exports import contents
 from bert_calibration import measure
 from bert_export import ExportOptions, OptionError, export, quantize, tune
 from bert_export.cli import main
-from bert_export.command import options_of, parser, plain
+from bert_export.command import options_of, plain
+from bert_export.flags import parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
