@@ -18,7 +18,7 @@ import pytest
 from tests.exporter.conftest import TinyBundle, TinyCheckpoint
 
 import bert_runtime
-from bert_export import cli, exporting
+from bert_export import cli, exporting, flags
 from bert_export.errors import GateError
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
