@@ -91,8 +91,9 @@ class ItemError(BertError):
     usual_code: ClassVar[str] = UNKNOWN
 
     def __init__(self, problems: str | Iterable[str], index: int | None = None) -> None:
-        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        self.faults = tuple(_problem(each, self.usual_code) for each in self.problems)
+        given = (problems,) if isinstance(problems, str) else problems
+        self.faults = tuple(_problem(each, self.usual_code) for each in given)
+        self.problems = tuple(map(str, self.faults))  # plain: who writes these may know no other kind of text
         self.index = index
         where = "" if index is None else f"request {index}: "
         super().__init__(where + "; ".join(self.problems))
@@ -100,7 +101,7 @@ class ItemError(BertError):
     def at(self, index: int) -> Self:
         """The same error, with the request's position in its stream. It holds no frame, hence no array, of the call
         that failed: a caller may keep many."""
-        return type(self)(self.problems, index)
+        return type(self)(self.faults, index)
 
 
 class BackendError(ItemError):

@@ -147,7 +147,7 @@ def _wanted(path: object, task: object, options: object) -> Task[Any, Any, Any] 
     try:
         found = find_task(task) if isinstance(task, str) else task
     except InputError as error:
-        problems += error.problems
+        problems += error.faults
     if not (found is None or isinstance(found, Task)):
         problems.append(expected("task", task, "a task's name such as 'qa', or a task such as QUESTION_ANSWERING"))
         found = None

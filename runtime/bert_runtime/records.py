@@ -243,7 +243,7 @@ def _row(reader: CsvReader, source: _Lines) -> tuple[int, list[str] | InputError
 
 def _header(row: list[str] | InputError, problems: ColumnProblems) -> list[str]:
     if isinstance(row, InputError):
-        raise InputError(prefixed("line 1: ", problem) for problem in row.problems)
+        raise InputError(prefixed("line 1: ", problem) for problem in row.faults)
     doubled = sorted({name for name in row if row.count(name) > 1})
     found: list[str] = [
         Problem("repeated-name", name, f"the column {name!r} stands there twice, expected each name once")

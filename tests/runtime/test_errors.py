@@ -29,6 +29,7 @@ def test_every_problem_of_a_request_has_a_code_and_names_its_field() -> None:
     ]
     assert (caught.value.code, caught.value.field) == ("unknown-field", "more")
     assert list(caught.value.problems) == list(caught.value.faults)
+    assert {type(each) for each in caught.value.problems} == {str}
 
 
 def test_a_broken_bundle_says_which_file_breaks_which_rule(tmp_path: Path) -> None:

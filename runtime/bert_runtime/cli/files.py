@@ -59,7 +59,7 @@ class Files:
             try:
                 _ = named or format_of(path)
             except InputError as error:
-                problems += error.problems
+                problems += error.faults
         if problems:
             raise InputError(problems)
 
@@ -159,7 +159,7 @@ def _named(lines: Iterable[Line], path: str) -> Iterator[Line]:
         yield from lines
     except InputError as error:
         name = "standard input" if path == "-" else path
-        first, *more = error.problems
+        first, *more = error.faults
         raise InputError([prefixed(f"{name}: ", first), *more]) from None
 
 

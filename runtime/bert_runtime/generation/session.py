@@ -133,12 +133,12 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         try:
             prompt = self._texts.encode(request)
         except InputError as error:
-            problems += error.problems
+            problems += error.faults
         source: EncoderStates | Features | None = None
         try:
             source = self._source(request.encoder_text)
         except InputError as error:
-            problems += error.problems
+            problems += error.faults
         if prompt is None or problems:
             raise InputError(problems)
         return replace(prompt, source=source)
