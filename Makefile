@@ -178,6 +178,7 @@ lint-python: $(VENV)/.installed-dev
 
 # clang-tidy reads many files as one, as each alone would read the same headers again.
 lint-cpp: $(VENV)/.installed-dev $(ONNXRUNTIME_HEADER)
+	$(BIN)/clang-format --dry-run --Werror $(CPP_SOURCES)
 	$(CONFIGURE) -B $(CPP_TIDY) -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_BUILD_TYPE=None $(TOGETHER)=40 > /dev/null
 	ls $(CPP_TIDY)/CMakeFiles/*/Unity/*.cxx | xargs -P 2 -n 1 $(BIN)/clang-tidy --config-file=.clang-tidy -p $(CPP_TIDY) \
 	  --quiet --extra-arg=-Wno-unknown-warning-option

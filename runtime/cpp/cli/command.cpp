@@ -130,8 +130,8 @@ std::optional<std::int64_t> integer(const Given& given, const std::string& name)
   if (found == given.end()) return std::nullopt;
   const Json value = from_text(found->second.front(), FieldKind::integer);
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  throw InputError("argument " + flag_of(name) + ": got " + in_json(found->second.front()) + ", expected a whole number" +
-                   kExplains);
+  throw InputError("argument " + flag_of(name) + ": got " + in_json(found->second.front()) +
+                   ", expected a whole number" + kExplains);
 }
 
 std::optional<double> number(const Given& given, const std::string& name) {
@@ -176,7 +176,8 @@ Options options(const Given& given, const Task& task) {
   if (given.contains("target")) found.target = target(given.at("target").front());
   if (given.contains("encoder")) found.encoder = given.at("encoder").front();
   found.threads = integer(given, "threads");
-  found.batch_limits.max_batch_tokens = integer(given, "max_batch_tokens").value_or(found.batch_limits.max_batch_tokens);
+  found.batch_limits.max_batch_tokens =
+      integer(given, "max_batch_tokens").value_or(found.batch_limits.max_batch_tokens);
   found.batch_limits.max_batch_size = integer(given, "max_batch_size").value_or(found.batch_limits.max_batch_size);
   found.batch_limits.max_padding = number(given, "max_padding").value_or(found.batch_limits.max_padding);
   found.batch_limits.pad_to_multiple_of = integer(given, "pad_to_multiple_of");
@@ -223,8 +224,9 @@ std::string needed(const std::vector<RequestField>& fields) {
 std::optional<Command> parse(const std::vector<std::string>& arguments, std::ostream& output) {
   if (arguments.empty() || arguments.front().starts_with('-')) {
     if (!arguments.empty() && is_answered(read_flags({arguments.front()}, kFlags), output)) return std::nullopt;
-    throw InputError("got no bundle, expected its directory first: bert-run DIR [flags]; bert-run --help lists the "
-                     "flags by task");
+    throw InputError(
+        "got no bundle, expected its directory first: bert-run DIR [flags]; bert-run --help lists the "
+        "flags by task");
   }
   Command command;
   command.bundle = read_bundle(arguments.front());

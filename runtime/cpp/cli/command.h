@@ -17,11 +17,11 @@ namespace bert_runtime::cli {
 
 /// A parsed command line.
 struct Command {
-  Bundle bundle;                ///< Read and checked.
-  Options options;              ///< How it is loaded.
-  Json fields = Json::object(); ///< The request's fields that flags gave.
+  Bundle bundle;                 ///< Read and checked.
+  Options options;               ///< How it is loaded.
+  Json fields = Json::object();  ///< The request's fields that flags gave.
   std::optional<LineFiles> files;
-  bool describe = false;        ///< Print what the bundle is, instead of answering.
+  bool describe = false;  ///< Print what the bundle is, instead of answering.
 };
 
 /// Reads the bundle first, as its task decides which flags there are; nothing when --help or --version was answered

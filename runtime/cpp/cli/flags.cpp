@@ -178,7 +178,8 @@ Given read_flags(const std::vector<std::string>& words, const std::vector<Flag>&
     ++word;
     while (!is_closed && values.size() < most && word != words.end() && is_value(*word)) values.push_back(*word++);
     if (flag->takes == Takes::one && values.empty()) {
-      throw InputError("argument " + flag->spelling + ": expected one argument; write --flag=VALUE for a value that "
+      throw InputError("argument " + flag->spelling +
+                       ": expected one argument; write --flag=VALUE for a value that "
                        "starts with a dash; bert-run DIR --help explains the flags");
     }
     if (flag->takes == Takes::nothing) values = {flag->kept};
@@ -223,8 +224,8 @@ Json request_record(const Given& given, const std::vector<RequestField>& fields)
     if (const auto file = given.find(kFile + field.name); file != given.end()) {
       record[field.name] = content(file->second.front());
     } else if (const auto value = given.find(kValue + field.name); value != given.end()) {
-      record[field.name] = field.kind == FieldKind::texts ? texts(value->second)
-                                                          : from_text(value->second.front(), field.kind);
+      record[field.name] =
+          field.kind == FieldKind::texts ? texts(value->second) : from_text(value->second.front(), field.kind);
     }
   }
   return record;

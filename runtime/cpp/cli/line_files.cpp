@@ -221,7 +221,8 @@ Outcome answer_file(const AnySession& session, const LineFiles& files, const Jso
     const auto text_of = [&](const AnySession::Answer& each) {
       return writer->text(output_record(line, each, files.with_input));
     };
-    ItemAnswer<std::string> text = converted<std::string>(answer, index++, [&](const Json&) { return text_of(answer); });
+    ItemAnswer<std::string> text =
+        converted<std::string>(answer, index++, [&](const Json&) { return text_of(answer); });
     const ItemError* error = error_of<std::string>(text);
     ++(error ? outcome.skipped : outcome.answered);
     if (error) {

@@ -17,11 +17,11 @@ namespace bert_runtime::cli {
 struct LineFiles {
   std::string input;
   std::string output = "-";
-  std::optional<std::string> input_format;   ///< jsonl or csv; nothing goes by the extension.
+  std::optional<std::string> input_format;  ///< jsonl or csv; nothing goes by the extension.
   std::optional<std::string> output_format;
-  bool with_input = false;                   ///< The line's own fields stand beside its answer.
-  bool allow_extra = false;                  ///< Fields that the task does not know are left alone.
-  std::string errors = "fail";               ///< Or skip.
+  bool with_input = false;      ///< The line's own fields stand beside its answer.
+  bool allow_extra = false;     ///< Fields that the task does not know are left alone.
+  std::string errors = "fail";  ///< Or skip.
 
   /// Files that are missing, contradict each other, or have no known format.
   [[nodiscard]] std::vector<Problem> problems() const;

@@ -7,8 +7,8 @@ namespace {
 
 /// What is replaced in each token, in this order: the rules of transformers' `clean_up_tokenization`.
 constexpr std::pair<std::string_view, std::string_view> kCleanup[] = {
-    {" .", "."},     {" ?", "?"},   {" !", "!"},           {" ,", ","},   {" ' ", "'"},   {" n't", "n't"},
-    {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+    {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
+    {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {

@@ -28,9 +28,7 @@ ItemFailure item_failure(const std::exception_ptr& thrown) {
 
 ItemFailure at(const ItemFailure& failure, std::int64_t index) {
   return std::visit(
-      [&](const auto& error) -> ItemFailure {
-        return std::decay_t<decltype(error)>(error.problems(), index);
-      },
+      [&](const auto& error) -> ItemFailure { return std::decay_t<decltype(error)>(error.problems(), index); },
       failure);
 }
 

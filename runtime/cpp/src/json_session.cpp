@@ -18,7 +18,8 @@ std::shared_ptr<const AnySession> started(const std::filesystem::path& path, con
 
 }  // namespace
 
-JsonSession::JsonSession(const std::filesystem::path& path, const Options& options) : session_(started(path, options)) {}
+JsonSession::JsonSession(const std::filesystem::path& path, const Options& options)
+    : session_(started(path, options)) {}
 
 std::string JsonSession::operator()(std::string_view request) const {
   return dumps(session_->answer(read_record(request)));

@@ -216,9 +216,7 @@ class Parser {
   }
 
   /// Whether more than four characters follow.
-  [[nodiscard]] bool has_four_characters() const {
-    return count_code_points(text_.substr(place_, 17)) > 4;
-  }
+  [[nodiscard]] bool has_four_characters() const { return count_code_points(text_.substr(place_, 17)) > 4; }
 
   J number() {
     const std::size_t start = place_;

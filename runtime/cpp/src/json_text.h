@@ -19,7 +19,8 @@ struct JsonLimits {
   std::function<void(std::string_view text)> constant;  ///< NaN, Infinity and -Infinity; must throw.
   std::function<void(std::string_view text)> overflow;  ///< A number that no finite double holds; must throw.
   std::function<void(std::string_view text)> integer;   ///< Every integer as it is written.
-  std::function<void(const std::string& key)> repeated; ///< The key that an object holds most often, if more than once.
+  std::function<void(const std::string& key)>
+      repeated;  ///< The key that an object holds most often, if more than once.
 };
 
 /// Text that is no JSON; the message is that of Python's JSONDecodeError: what, line, column and character.

@@ -15,7 +15,8 @@ bool is_lone_surrogate(std::string_view text, std::size_t at) {
 }
 
 std::string finite_repr(double value) {
-  if (!std::isfinite(value)) throw BackendError("the answer holds a number that is not finite, which JSON cannot write");
+  if (!std::isfinite(value))
+    throw BackendError("the answer holds a number that is not finite, which JSON cannot write");
   return in_json(value);
 }
 

@@ -36,7 +36,8 @@ std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& art
     encoder.emplace(load<FeatureExtraction>(*options.encoder, own));
   }
   auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.cross_kv_graph->file, placement);
-  return std::make_shared<Sources>(*artefact.cross_kv_graph, std::move(engine), bundle.manifest.sizes, std::move(encoder));
+  return std::make_shared<Sources>(*artefact.cross_kv_graph, std::move(engine), bundle.manifest.sizes,
+                                   std::move(encoder));
 }
 
 /// The artefact's engine; with one for right-padded masks beside it, both, of which the other is loaded later.
@@ -67,9 +68,7 @@ std::vector<Problem> Options::problems() const {
 
 SessionParts start(const Bundle& bundle, const Options& options) {
   raise_input_problems(options.problems());
-  const auto to_standard_error = [](const std::string& text) {
-    std::cerr << "bert_runtime: warning: " + text + "\n";
-  };
+  const auto to_standard_error = [](const std::string& text) { std::cerr << "bert_runtime: warning: " + text + "\n"; };
   const bool is_bulk = options.mode == "throughput";
   if (is_bulk && bundle.manifest.task == TextGeneration::task().name) {
     throw InputError("mode is 'throughput', expected latency: each token of a text waits for the one before");
@@ -91,8 +90,8 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   const std::string faults = known_faults(open_onnxruntime(options.onnxruntime).version);
   if (!faults.empty()) warn(faults);
   auto read = sources(bundle, artefact, options, placement);
-  return {bundle.manifest, artefact, std::move(text), std::move(engine), options.batch_limits,
-          std::move(read), is_bulk ? threads : 1};
+  return {bundle.manifest,      artefact,        std::move(text),      std::move(engine),
+          options.batch_limits, std::move(read), is_bulk ? threads : 1};
 }
 
 SessionParts start(const std::filesystem::path& path, const Task& task, const Options& options) {

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "bert_runtime/errors.h"
-#include "manifest_consistency.h"
 #include "format_words.h"
 #include "in_json.h"
 #include "json_record.h"
+#include "manifest_consistency.h"
 #include "strict_json.h"
 #include "target.h"
 #include "texts.h"

@@ -27,9 +27,9 @@ using StringEntry = std::pair<std::string, std::string>;
 
 /// numpy's name of a TensorProto.DataType.
 std::string dtype_name(std::int64_t type) {
-  static const std::map<std::int64_t, std::string> kNames = {
-      {1, "float32"}, {2, "uint8"},    {3, "int8"},     {6, "int32"},    {7, "int64"},
-      {9, "bool"},    {10, "float16"}, {11, "float64"}, {16, "bfloat16"}};
+  static const std::map<std::int64_t, std::string> kNames = {{1, "float32"},  {2, "uint8"},    {3, "int8"},
+                                                             {6, "int32"},    {7, "int64"},    {9, "bool"},
+                                                             {10, "float16"}, {11, "float64"}, {16, "bfloat16"}};
   const auto found = kNames.find(type);
   return found == kNames.end() ? "ONNX type " + std::to_string(type) : found->second;
 }
@@ -177,9 +177,8 @@ class ModelReader {
   /// The key and the value of a StringStringEntryProto.
   StringEntry entry(Bytes message) {
     StringEntry found;
-    wire_.fields(message, kStringStringEntryProto, [&](const WireField& field) {
-      (field.number == 1 ? found.first : found.second) = wire_.text(field);
-    });
+    wire_.fields(message, kStringStringEntryProto,
+                 [&](const WireField& field) { (field.number == 1 ? found.first : found.second) = wire_.text(field); });
     return found;
   }
 

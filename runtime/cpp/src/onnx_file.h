@@ -35,12 +35,12 @@ struct ExternalData {
 
 /// The outside of a model.
 struct OnnxFile {
-  std::optional<std::int64_t> opset;    ///< Of the default operator set; nothing where the file names none.
-  std::vector<GraphTensor> inputs;      ///< Of the main graph; may include initializers, which are then defaults.
+  std::optional<std::int64_t> opset;  ///< Of the default operator set; nothing where the file names none.
+  std::vector<GraphTensor> inputs;    ///< Of the main graph; may include initializers, which are then defaults.
   std::vector<GraphTensor> outputs;
-  std::set<std::string> initializers;   ///< The names of the main graph's initializers.
-  std::vector<ExternalData> external;   ///< Every reference to another file, in subgraphs and functions too.
-  std::set<std::string> operators;      ///< The name of every operator in use, without its domain.
+  std::set<std::string> initializers;  ///< The names of the main graph's initializers.
+  std::vector<ExternalData> external;  ///< Every reference to another file, in subgraphs and functions too.
+  std::set<std::string> operators;     ///< The name of every operator in use, without its domain.
 };
 
 /// Looks into the ONNX file at `path`; tensors' payloads are not touched.

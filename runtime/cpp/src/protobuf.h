@@ -46,7 +46,8 @@ struct Message {
   std::string_view name;
   std::array<FieldRule, 32> fields = {};
 
-  constexpr Message(std::string_view name, std::initializer_list<std::pair<std::size_t, FieldRule>> numbered) : name(name) {
+  constexpr Message(std::string_view name, std::initializer_list<std::pair<std::size_t, FieldRule>> numbered)
+      : name(name) {
     for (const auto& [number, field] : numbered) fields[number] = field;
   }
   /// A field that accepts nothing where the table has none.

@@ -21,7 +21,7 @@ std::int64_t widest(Rows rows) { return (*std::ranges::max_element(rows, {}, &Fe
 std::int64_t most_masks(Rows rows) { return (*std::ranges::max_element(rows, {}, &Features::masks))->masks(); }
 
 /// Stacks rows of several lines each, each line padded to `width`.
-Tensor stacked(Rows rows, std::vector<std::int64_t> Features::*member, std::int64_t width, std::int64_t value) {
+Tensor stacked(Rows rows, std::vector<std::int64_t> Features::* member, std::int64_t width, std::int64_t value) {
   const std::int64_t choices = rows.front()->choices;
   const std::int64_t lines = std::max<std::int64_t>(choices, 1);
   const auto count = static_cast<std::int64_t>(rows.size());
@@ -84,7 +84,8 @@ constexpr double kSlack = 16;
 bool fits(const BatchLimits& limits, std::int64_t rows, std::int64_t size, std::int64_t own) {
   const std::int64_t whole = rows * size;
   const double allowed = std::max(kSlack, limits.max_padding * static_cast<double>(whole));
-  return rows <= limits.max_batch_size && whole <= limits.max_batch_tokens && static_cast<double>(whole - own) <= allowed;
+  return rows <= limits.max_batch_size && whole <= limits.max_batch_tokens &&
+         static_cast<double>(whole - own) <= allowed;
 }
 
 bool is_coarse(const BatchLimits& limits) { return limits.pad_to_multiple_of.value_or(1) > 1; }

@@ -33,8 +33,9 @@ struct Compared {
 };
 
 std::vector<Compared> places(const Artefact& artefact, const Task& task) {
-  std::vector<Compared> all = {{"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.cross_kv_graph.has_value())},
-                               {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
+  std::vector<Compared> all = {
+      {"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.cross_kv_graph.has_value())},
+      {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
   if (artefact.cross_kv_graph && task.cross_attention) {
     all.push_back({"cross_kv_graph.inputs", artefact.cross_kv_graph->inputs, task.cross_attention->cross_kv_inputs});
     all.push_back({"cross_kv_graph.outputs", artefact.cross_kv_graph->outputs, task.cross_attention->cross_kv_outputs});

@@ -113,7 +113,8 @@ TextEncoder TextEncoder::from_file(const std::filesystem::path& path, const Toke
   } catch (const FileError& error) {
     throw refuse(error.reason);
   }
-  if (std::cmp_greater(content.size(), kMaxTokenizerBytes)) throw refuse("is larger than " + std::to_string(kMaxTokenizerBytes) + " bytes");
+  if (std::cmp_greater(content.size(), kMaxTokenizerBytes))
+    throw refuse("is larger than " + std::to_string(kMaxTokenizerBytes) + " bytes");
   return from_json(content, name, record);
 }
 

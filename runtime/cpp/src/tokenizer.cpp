@@ -100,8 +100,7 @@ namespace {
 template <class State>
 class PieceEncoder {
  public:
-  PieceEncoder(const State& state, std::string_view text)
-      : state_(state), text_(text), characters_(text) {}
+  PieceEncoder(const State& state, std::string_view text) : state_(state), text_(text), characters_(text) {}
 
   Pieces encode() {
     reserve(text_.size() / 4 + 1);

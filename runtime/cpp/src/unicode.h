@@ -10,15 +10,15 @@ namespace bert_runtime::unicode {
 
 /// Bits of `flags`.
 enum Flag : std::uint16_t {
-  kDropped = 1,       ///< clean_text removes it.
-  kSpace = 2,         ///< Words end there, and clean_text makes it a space.
-  kChinese = 4,       ///< handle_chinese_chars puts spaces around it.
-  kPunctuation = 8,   ///< A word of its own.
-  kMark = 16,         ///< strip_accents removes it.
-  kWord = 32,         ///< A token with single_word does not match beside it.
-  kDecomposes = 64,   ///< NFD writes it with other code points.
-  kLowers = 128,      ///< lowercase changes it.
-  kCombines = 256,    ///< NFD may move it past its neighbours.
+  kDropped = 1,      ///< clean_text removes it.
+  kSpace = 2,        ///< Words end there, and clean_text makes it a space.
+  kChinese = 4,      ///< handle_chinese_chars puts spaces around it.
+  kPunctuation = 8,  ///< A word of its own.
+  kMark = 16,        ///< strip_accents removes it.
+  kWord = 32,        ///< A token with single_word does not match beside it.
+  kDecomposes = 64,  ///< NFD writes it with other code points.
+  kLowers = 128,     ///< lowercase changes it.
+  kCombines = 256,   ///< NFD may move it past its neighbours.
 };
 
 /// The flags of a code point; 0 beyond U+10FFFF.

@@ -58,9 +58,8 @@ std::optional<std::uint32_t> TokenTable::find(std::string_view token, std::uint6
 
 Vocabulary::Vocabulary(std::vector<Entry> entries, std::string_view continuing_prefix)
     : entries_(std::move(entries)), beginning_(entries_.size()) {
-  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-    return a.id != b.id ? a.id < b.id : a.token < b.token;
-  });
+  std::sort(entries_.begin(), entries_.end(),
+            [](const Entry& a, const Entry& b) { return a.id != b.id ? a.id < b.id : a.token < b.token; });
   const auto same = [](const Entry& a, const Entry& b) { return a.id == b.id; };
   const auto twice = std::adjacent_find(entries_.begin(), entries_.end(), same);
   if (twice != entries_.end()) {

@@ -41,8 +41,8 @@ Json features_form(const Features& row) {
 /// The same encoder for the same file: reading a vocabulary takes longer than answering.
 const TextEncoder& encoder_of(const std::string& path, const TokenizerRecord& record) {
   static std::map<std::string, TextEncoder> known;
-  const Json shown = {path,          record.max_length,      record.pad_id,        record.mask_id.value_or(-1),
-                      record.file,   record.truncation_side, record.pair_type_ids, record.lower_case};
+  const Json shown = {path,        record.max_length,      record.pad_id,        record.mask_id.value_or(-1),
+                      record.file, record.truncation_side, record.pair_type_ids, record.lower_case};
   const std::string key = shown.dump();
   const auto found = known.find(key);
   if (found != known.end()) return found->second;

@@ -25,10 +25,14 @@ std::string refusal(const std::string& path) {
 #ifndef BERT_RUNTIME_LINK_ONNXRUNTIME
 
 TEST_CASE("what is opened early is there, and says what is wrong with it when it is needed") {
-  { const EarlyOpening opening(BERT_RUNTIME_OLD_ONNXRUNTIME); }
+  {
+    const EarlyOpening opening(BERT_RUNTIME_OLD_ONNXRUNTIME);
+  }
   CHECK(::dlopen(BERT_RUNTIME_OLD_ONNXRUNTIME, RTLD_NOLOAD | RTLD_LAZY) != nullptr);
   CHECK(refusal(BERT_RUNTIME_OLD_ONNXRUNTIME).starts_with("ONNX Runtime 1.16.3 at "));
-  { const EarlyOpening opening("/nowhere/early.so"); }
+  {
+    const EarlyOpening opening("/nowhere/early.so");
+  }
   CHECK(refusal("/nowhere/early.so").starts_with("ONNX Runtime cannot be opened (/nowhere/early.so"));
 }
 
@@ -45,8 +49,8 @@ TEST_CASE("an ONNX Runtime that is too old is told with both versions") {
 }
 
 TEST_CASE("a library that is no ONNX Runtime is refused") {
-  CHECK(refusal(BERT_RUNTIME_NOT_ONNXRUNTIME) ==
-        BERT_RUNTIME_NOT_ONNXRUNTIME " is no ONNX Runtime: it has no OrtGetApiBase, expected 1.17 or later");
+  CHECK(refusal(BERT_RUNTIME_NOT_ONNXRUNTIME) == BERT_RUNTIME_NOT_ONNXRUNTIME
+        " is no ONNX Runtime: it has no OrtGetApiBase, expected 1.17 or later");
 }
 
 #else

@@ -13,7 +13,8 @@ namespace {
 using Batches = std::vector<std::vector<std::size_t>>;
 
 Features row(std::size_t length) {
-  return {.ids = std::vector<std::int64_t>(length, 7), .type_ids = std::vector<std::int64_t>(length, 0),
+  return {.ids = std::vector<std::int64_t>(length, 7),
+          .type_ids = std::vector<std::int64_t>(length, 0),
           .mask = std::vector<std::int64_t>(length, 1)};
 }
 
@@ -51,14 +52,11 @@ TEST_CASE("rows with another number of choices never share a batch") {
 
 TEST_CASE("a batch is padded on the right, choice by choice") {
   Features first = {.ids = {1, 2, 3, 4}, .type_ids = {0, 0, 1, 1}, .mask = {1, 1, 1, 0}, .choices = 2};
-  Features second = {.ids = {5, 6, 7, 8, 9, 10},
-                     .type_ids = {0, 0, 0, 0, 0, 0},
-                     .mask = {1, 1, 1, 1, 1, 1},
-                     .choices = 2};
+  Features second = {
+      .ids = {5, 6, 7, 8, 9, 10}, .type_ids = {0, 0, 0, 0, 0, 0}, .mask = {1, 1, 1, 1, 1, 1}, .choices = 2};
   const auto feeds = collate(pointers({first, second}), 99);
   CHECK(feeds.at("input_ids").shape == Shape{2, 2, 3});
-  CHECK(std::get<0>(feeds.at("input_ids").values) ==
-        std::vector<std::int64_t>{1, 2, 99, 3, 4, 99, 5, 6, 7, 8, 9, 10});
+  CHECK(std::get<0>(feeds.at("input_ids").values) == std::vector<std::int64_t>{1, 2, 99, 3, 4, 99, 5, 6, 7, 8, 9, 10});
   CHECK(std::get<0>(feeds.at("attention_mask").values) ==
         std::vector<std::int64_t>{1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1});
   CHECK_FALSE(feeds.contains("positions"));

@@ -49,7 +49,8 @@ TEST_CASE("a stream is answered in its order, as each request is answered alone"
 
 TEST_CASE("many batches at once give the answers of one after another") {
   const auto session = golden::load<TextClassification>();
-  const auto bulk = golden::load<TextClassification>({.threads = 4, .batch_limits = {.max_batch_size = 3}, .mode = "throughput"});
+  const auto bulk =
+      golden::load<TextClassification>({.threads = 4, .batch_limits = {.max_batch_size = 3}, .mode = "throughput"});
   const auto asked = requests(300);
   const auto answers = bulk.predict(asked);
   REQUIRE(answers.size() == asked.size());
@@ -59,7 +60,8 @@ TEST_CASE("many batches at once give the answers of one after another") {
 }
 
 TEST_CASE("what a batch throws ends all of them, and is thrown once") {
-  const auto bulk = golden::load<TextClassification>({.threads = 4, .batch_limits = {.max_batch_size = 1}, .mode = "throughput"});
+  const auto bulk =
+      golden::load<TextClassification>({.threads = 4, .batch_limits = {.max_batch_size = 1}, .mode = "throughput"});
   std::vector<Features> rows(20, {.ids = {1, 2, 3}, .type_ids = {0, 0, 0}, .mask = {1, 1, 1}});
   std::vector<const Features*> pointers;
   for (const Features& row : rows) pointers.push_back(&row);

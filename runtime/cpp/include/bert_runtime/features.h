@@ -17,7 +17,7 @@ struct Features {
   std::vector<std::int64_t> mask;      ///< 1 for a token, 0 for padding (only between choices of unequal length).
   /// (masks,): where the masks are, if the task reads them.
   std::optional<std::vector<std::int64_t>> positions = std::nullopt;
-  std::int64_t choices = 0;            ///< 0 where the task has no choices.
+  std::int64_t choices = 0;  ///< 0 where the task has no choices.
 
   /// How many tokens wide the row is.
   [[nodiscard]] std::int64_t sequence() const {

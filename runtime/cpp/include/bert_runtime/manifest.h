@@ -29,17 +29,19 @@ struct Graph {
 
 /// One graph for one kind of engine; of a decoder that reads an encoder two, and two where texts can share a row.
 struct Artefact {
-  std::string target;                ///< cpu, cuda, tensorrt, openvino or portable.
-  std::string precision;             ///< fp32, fp16, bf16 or int8.
-  std::string file;                  ///< The ONNX file's name in the bundle.
-  std::vector<std::string> data;     ///< Its external data files.
-  std::vector<TensorSpec> inputs;    ///< In order, with dtypes and named axes.
+  std::string target;              ///< cpu, cuda, tensorrt, openvino or portable.
+  std::string precision;           ///< fp32, fp16, bf16 or int8.
+  std::string file;                ///< The ONNX file's name in the bundle.
+  std::vector<std::string> data;   ///< Its external data files.
+  std::vector<TensorSpec> inputs;  ///< In order, with dtypes and named axes.
   std::vector<TensorSpec> outputs;
-  std::string mask;                  ///< Which attention masks the graph answers right: any, or right_padded.
-  std::int64_t opset = 0;            ///< The version of the default ONNX operator set.
-  bool plain = false;                ///< Whether the signature is exactly that of the class in transformers.
-  std::optional<Graph> cross_kv_graph;       ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
-  std::optional<Graph> sequence_packing;  ///< What answers the same for several texts in a row; no engine here gains by it.
+  std::string mask;        ///< Which attention masks the graph answers right: any, or right_padded.
+  std::int64_t opset = 0;  ///< The version of the default ONNX operator set.
+  bool plain = false;      ///< Whether the signature is exactly that of the class in transformers.
+  std::optional<Graph>
+      cross_kv_graph;  ///< What turns an encoder's states into inputs of this graph; nothing: none is read.
+  std::optional<Graph>
+      sequence_packing;  ///< What answers the same for several texts in a row; no engine here gains by it.
 
   /// The artefact's own graph, and those of the source and of sequence packing where there are any.
   [[nodiscard]] std::vector<Graph> graphs() const {
@@ -63,8 +65,8 @@ struct Manifest {
   HeadSettings settings;
   std::map<std::string, std::int64_t> sizes;  ///< Axes that belong to the checkpoint (hidden, labels, ...).
   TokenizerRecord tokenizer;
-  std::vector<Artefact> artefacts;            ///< At least one.
-  std::map<std::string, FileRecord> files;    ///< Every file of the bundle but the manifest itself.
+  std::vector<Artefact> artefacts;          ///< At least one.
+  std::map<std::string, FileRecord> files;  ///< Every file of the bundle but the manifest itself.
 };
 
 }  // namespace bert_runtime

@@ -28,7 +28,7 @@ class Sources;
 /// What a session is made of; `load` makes it.
 struct SessionParts {
   Manifest manifest;
-  Artefact artefact;                     ///< The one that runs.
+  Artefact artefact;  ///< The one that runs.
   TextEncoder text;
   std::shared_ptr<const Engine> engine;
   BatchLimits batch_limits;

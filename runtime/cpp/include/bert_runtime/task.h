@@ -24,7 +24,7 @@ enum class Reads { all_tokens, first_token, masked_positions, last_token };
 
 /// What a head needs to know beyond its logits; the manifest keeps it.
 struct HeadSettings {
-  std::vector<std::string> labels = {};            ///< In the order of the logits; empty where a task has none.
+  std::vector<std::string> labels = {};                    ///< In the order of the logits; empty where a task has none.
   std::optional<std::string> problem_type = std::nullopt;  ///< Of text-classification.
   std::optional<std::string> pooling = std::nullopt;       ///< Of feature-extraction: mean, cls or pooler.
   std::optional<bool> normalize = std::nullopt;            ///< Of feature-extraction: unit length.
@@ -35,8 +35,8 @@ struct HeadSettings {
 
 /// What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.
 struct CrossAttention {
-  std::vector<TensorSpec> inputs;          ///< What its graph takes after the task's own inputs.
-  std::vector<TensorSpec> cross_kv_inputs;   ///< Of the graph that turns an encoder's states into these inputs.
+  std::vector<TensorSpec> inputs;           ///< What its graph takes after the task's own inputs.
+  std::vector<TensorSpec> cross_kv_inputs;  ///< Of the graph that turns an encoder's states into these inputs.
   std::vector<TensorSpec> cross_kv_outputs;
 };
 
@@ -48,16 +48,16 @@ struct SequencePacking {
 
 /// A head as a value: what its graph takes and gives, and which settings it uses.
 struct Task {
-  std::string name;                            ///< Its name in the ecosystem, used in manifests and commands.
-  std::vector<std::string> aliases = {};       ///< Short names for the hand.
+  std::string name;                       ///< Its name in the ecosystem, used in manifests and commands.
+  std::vector<std::string> aliases = {};  ///< Short names for the hand.
   Reads reads = Reads::all_tokens;
   std::vector<TensorSpec> outputs = {};        ///< The graph's outputs, in order.
   std::vector<TensorSpec> plain_outputs = {};  ///< Those of the class in transformers, where they differ.
   std::vector<TensorSpec> graph_inputs = {};   ///< The graph's inputs, where they differ from those of an encoder.
   std::optional<CrossAttention> cross_attention = std::nullopt;  ///< Where a model of the task may read an encoder.
-  std::vector<std::string> settings = {};      ///< The fields of HeadSettings that it uses.
-  bool choices = false;                        ///< Whether inputs are (batch, choices, sequence).
-  bool is_autoregressive = false;              ///< Whether an answer takes one run for each token.
+  std::vector<std::string> settings = {};                        ///< The fields of HeadSettings that it uses.
+  bool choices = false;                                          ///< Whether inputs are (batch, choices, sequence).
+  bool is_autoregressive = false;                                ///< Whether an answer takes one run for each token.
 
   /// The graph's inputs in order, per-layer ones as templates; `plain` keeps those of transformers' class,
   /// `reads_source` adds those of a decoder that reads an encoder.
@@ -89,15 +89,16 @@ struct Task {
 ///   - `decode(request, encoded, outputs)`: the answer; `outputs[i]` belongs to `encoded.features[i]`. Pure; throws
 ///     BackendError for outputs that no head can read, such as NaN.
 template <class T>
-concept HeadTask = std::derived_from<typename T::Encoded, Encoded> &&
+concept HeadTask =
+    std::derived_from<typename T::Encoded, Encoded> &&
     std::constructible_from<typename T::Head, TextEncoder, HeadSettings> &&
     requires(const typename T::Head& head, const typename T::Request& request, const typename T::Encoded& encoded,
              const std::vector<std::string>& available, std::span<const Outputs> outputs) {
-  { T::task() } -> std::same_as<const Task&>;
-  { request.problems() } -> std::same_as<Problems>;
-  { head.fetch(available) } -> std::same_as<std::vector<std::string>>;
-  { head.encode(request) } -> std::same_as<typename T::Encoded>;
-  { head.decode(request, encoded, outputs) } -> std::same_as<typename T::Result>;
-};
+      { T::task() } -> std::same_as<const Task&>;
+      { request.problems() } -> std::same_as<Problems>;
+      { head.fetch(available) } -> std::same_as<std::vector<std::string>>;
+      { head.encode(request) } -> std::same_as<typename T::Encoded>;
+      { head.decode(request, encoded, outputs) } -> std::same_as<typename T::Result>;
+    };
 
 }  // namespace bert_runtime

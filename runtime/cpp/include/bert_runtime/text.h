@@ -18,11 +18,11 @@ namespace bert_runtime {
 
 /// What a manifest says of the tokenizer.
 struct TokenizerRecord {
-  std::string file;                          ///< The name of its tokenizer.json in the bundle.
-  std::int64_t max_length = 0;               ///< The longest sequence that the model takes, special tokens included.
-  std::int64_t pad_id = 0;                   ///< The id that stands for padding.
+  std::string file;             ///< The name of its tokenizer.json in the bundle.
+  std::int64_t max_length = 0;  ///< The longest sequence that the model takes, special tokens included.
+  std::int64_t pad_id = 0;      ///< The id that stands for padding.
   std::optional<std::int64_t> mask_id = std::nullopt;  ///< The id of the mask token; nothing where there is none.
-  std::string truncation_side = "right";     ///< Which end of a text is cut, right or left; of two that of the longer.
+  std::string truncation_side = "right";  ///< Which end of a text is cut, right or left; of two that of the longer.
   /// The token types of the first text and of the second: {0, 1}, or {0, 0} where all tokens have the same type.
   std::array<std::int64_t, 2> pair_type_ids = {0, 1};
   /// Whether a text is lower-cased, special tokens in it included, before the tokenizer reads it.

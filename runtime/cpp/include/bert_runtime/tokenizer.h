@@ -18,9 +18,9 @@ namespace bert_runtime {
 /// The word pieces of one text, without special tokens: four arrays of the same length.
 struct Pieces {
   std::vector<std::int64_t> ids;
-  std::vector<Span> offsets;         ///< Code points of the original text.
-  std::vector<Span> bytes;           ///< The same places, in bytes of its UTF-8.
-  std::vector<std::int64_t> words;   ///< Which pre-tokenised word a piece belongs to.
+  std::vector<Span> offsets;        ///< Code points of the original text.
+  std::vector<Span> bytes;          ///< The same places, in bytes of its UTF-8.
+  std::vector<std::int64_t> words;  ///< Which pre-tokenised word a piece belongs to.
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
   [[nodiscard]] bool empty() const { return ids.empty(); }
@@ -31,9 +31,9 @@ struct Pieces {
 
 /// One element of a post-processor's template: the ids of a special token, or the place of a text.
 struct TemplateElement {
-  int text = -1;                      ///< 0 or 1 for the first or second text, -1 for special tokens.
+  int text = -1;  ///< 0 or 1 for the first or second text, -1 for special tokens.
   std::int64_t type_id = 0;
-  std::vector<std::int64_t> ids;      ///< Empty for a text.
+  std::vector<std::int64_t> ids;  ///< Empty for a text.
 };
 
 /// What a post-processor puts around one text and around two.

@@ -49,7 +49,8 @@ std::unique_ptr<Library> started(GetApiBase get_base, const std::string& place) 
   if (!library->api) {
     throw BackendError("ONNX Runtime " + library->version + " at " + place + " is not supported, " + expected() +
                        "; install a newer one, or name another library with the option onnxruntime or the "
-                       "environment variable " + kVariable);
+                       "environment variable " +
+                       kVariable);
   }
   // Errors come back as exceptions; twice would be noise.
   check(*library->api, library->api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "bert_runtime", &library->environment),
@@ -70,7 +71,8 @@ std::unique_ptr<Library> opened(const std::string& name) {
   if (!handle) {
     throw BackendError("ONNX Runtime cannot be opened (" + std::string(::dlerror()) + "), " + expected() +
                        "; install it, or name its library (libonnxruntime.so.1.N.N, also in the folder capi of "
-                       "Python's onnxruntime) with the option onnxruntime or the environment variable " + kVariable);
+                       "Python's onnxruntime) with the option onnxruntime or the environment variable " +
+                       kVariable);
   }
   const auto get_base = reinterpret_cast<GetApiBase>(::dlsym(handle, "OrtGetApiBase"));
   if (!get_base) throw BackendError(name + " is no ONNX Runtime: it has no OrtGetApiBase, " + expected());

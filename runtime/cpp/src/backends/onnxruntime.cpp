@@ -26,13 +26,13 @@ template <class Value>
 std::shared_ptr<OrtValue> tensor(const OrtApi& api, const OrtMemoryInfo* memory, const Shape& shape,
                                  std::span<Value> values) {
   using Plain = std::remove_const_t<Value>;
-  constexpr auto kType = std::is_same_v<Plain, float> ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
-                                                      : ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+  constexpr auto kType =
+      std::is_same_v<Plain, float> ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT : ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
   static Plain nothing = 0;  // a tensor without values still wants an address
   Plain* data = values.empty() ? &nothing : const_cast<Plain*>(values.data());
   OrtValue* value = nullptr;
-  OrtStatus* status = api.CreateTensorWithDataAsOrtValue(memory, data, values.size_bytes(), shape.data(), shape.size(),
-                                                         kType, &value);
+  OrtStatus* status =
+      api.CreateTensorWithDataAsOrtValue(memory, data, values.size_bytes(), shape.data(), shape.size(), kType, &value);
   check(api, status, kRefused);
   return owned(value, api.ReleaseValue);
 }
@@ -121,8 +121,7 @@ OnnxRuntimeEngine::~OnnxRuntimeEngine() {
   if (!process_.is_here()) new std::shared_ptr<OrtSession>(session_);
 }
 
-std::vector<FloatArray> OnnxRuntimeEngine::run(std::span<const Input> feeds,
-                                               std::span<const std::string> fetch) const {
+std::vector<FloatArray> OnnxRuntimeEngine::run(std::span<const Input> feeds, std::span<const std::string> fetch) const {
   process_.check();
   const Values given = inputs(api_, memory_.get(), feeds);
   std::vector<const char*> wanted;

@@ -10,17 +10,17 @@
 #include <string>
 #include <vector>
 
-#include "bert_runtime/backends/engine.h"
 #include "backends/library.h"
+#include "bert_runtime/backends/engine.h"
 #include "process.h"
 
 namespace bert_runtime {
 
 /// Where an ONNX file runs, and with how many threads.
 struct Placement {
-  std::string target = {};                     ///< Of the artefact; none: the CPU's provider.
-  std::int64_t threads = 1;                    ///< Of one run.
-  std::optional<std::string> library = {};     ///< The path of ONNX Runtime; see open_onnxruntime.
+  std::string target = {};                  ///< Of the artefact; none: the CPU's provider.
+  std::int64_t threads = 1;                 ///< Of one run.
+  std::optional<std::string> library = {};  ///< The path of ONNX Runtime; see open_onnxruntime.
 };
 
 /// One ONNX file on ONNX Runtime.

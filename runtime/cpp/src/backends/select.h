@@ -10,8 +10,9 @@ namespace bert_runtime {
 
 /// Artefacts of the manifest that it was chosen from.
 struct Choice {
-  const Artefact* artefact;                ///< The only one, or of two the one for any mask.
-  const Artefact* right_padded = nullptr;  ///< On a GPU, the one that runs in its place for right-padded masks, or null.
+  const Artefact* artefact;  ///< The only one, or of two the one for any mask.
+  const Artefact* right_padded =
+      nullptr;  ///< On a GPU, the one that runs in its place for right-padded masks, or null.
 };
 
 /// The artefact for `target`; `auto` takes the best that runs on the CPU. Points into the manifest.

@@ -90,8 +90,7 @@ std::unique_ptr<float[]> Cache::block(const TensorSpec& spec, std::int64_t token
     return room_for(product(std::array{count, tokens}));
   } catch (const std::bad_alloc&) {  // bad_array_new_length among them: more than an address can count
     throw BackendError("no memory for a cache of " + each + " values of " + spec.name + " for each of " +
-                       std::to_string(tokens) +
-                       " tokens; lower max_new_tokens, num_beams, or the limits of batches");
+                       std::to_string(tokens) + " tokens; lower max_new_tokens, num_beams, or the limits of batches");
   }
 }
 

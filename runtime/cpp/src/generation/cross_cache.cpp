@@ -56,7 +56,8 @@ CrossCache::CrossCache(const Engine& engine, const Graph& graph, const std::map<
   } catch (const std::bad_alloc&) {
     throw no_memory(sources.size(), tokens_);
   }
-  const Input states = {kHidden, {static_cast<std::int64_t>(sources.size()), tokens_, sources.front().width()},
+  const Input states = {kHidden,
+                        {static_cast<std::int64_t>(sources.size()), tokens_, sources.front().width()},
                         std::span<const float>(hidden)};
   std::vector<Output> outputs;
   for (const Slot& slot : all_.slots) {

@@ -50,10 +50,10 @@ class CrossCache {
   void make_room(const Graph& graph, const std::map<std::string, std::int64_t>& sizes);
   [[nodiscard]] Chosen chosen(std::span<const std::int64_t> sources) const;
 
-  std::int64_t tokens_;              ///< Of the longest source.
-  Chosen all_;                       ///< Every source once.
-  Chosen some_;                      ///< Copies, where rows need others than every source once.
-  std::vector<std::int64_t> held_;   ///< The sources that `current_` has.
+  std::int64_t tokens_;             ///< Of the longest source.
+  Chosen all_;                      ///< Every source once.
+  Chosen some_;                     ///< Copies, where rows need others than every source once.
+  std::vector<std::int64_t> held_;  ///< The sources that `current_` has.
   const Chosen* current_ = &all_;
 };
 

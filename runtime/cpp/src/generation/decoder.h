@@ -45,7 +45,7 @@ class CachedDecoder {
   Cache cache_;
   CrossCache* cross_;
   std::vector<std::int64_t> owners_;  ///< (rows,): the prompt, hence the source, that each row belongs to.
-  std::vector<std::int64_t> mask_;  ///< (rows, total).
+  std::vector<std::int64_t> mask_;    ///< (rows, total).
   std::int64_t rows_ = 0, total_ = 0;
   std::vector<float> logits_;
 };

@@ -66,7 +66,8 @@ void answer(const GenerationParts& parts, std::span<const Item> items, const std
 PromptSource checked_source(const GenerationParts& parts, const TextGenerationRequest& request) {
   if (parts.sources) return parts.sources->checked(request.encoder_text);
   if (request.encoder_text)
-    throw InputError(Problem("unexpected", "encoder_text", "encoder_text is given, expected none: this decoder reads no encoder"));
+    throw InputError(
+        Problem("unexpected", "encoder_text", "encoder_text is given, expected none: this decoder reads no encoder"));
   return {};
 }
 

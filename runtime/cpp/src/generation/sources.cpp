@@ -21,15 +21,16 @@ Sources::Sources(Graph graph, std::shared_ptr<const Engine> engine, std::map<std
 
 PromptSource Sources::checked(const std::optional<std::variant<std::string, EncoderStates>>& source) const {
   if (!source) {
-    throw InputError(Problem("missing-field", "encoder_text",
-                             "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads"));
+    throw InputError(
+        Problem("missing-field", "encoder_text",
+                "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads"));
   }
   if (const auto* states = std::get_if<EncoderStates>(&*source)) return checked_states(*states);
   if (!encoder_) {
-    throw InputError(Problem(
-        "no-encoder", "encoder_text",
-        "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when loading "
-        "(Options(encoder=DIR), --encoder DIR)"));
+    throw InputError(Problem("no-encoder", "encoder_text",
+                             "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the "
+                             "encoder's bundle when loading "
+                             "(Options(encoder=DIR), --encoder DIR)"));
   }
   return encoder_->row(std::get<std::string>(*source));
 }
@@ -38,8 +39,9 @@ PromptSource Sources::checked_states(const EncoderStates& states) const {
   const std::int64_t wanted = sizes_.at("hidden");
   if (states.width() == wanted) return states;
   throw InputError(Problem("wrong-shape", "encoder_text.hidden",
-                           "encoder_text.hidden has " + std::to_string(states.width()) + " numbers for a token, expected " +
-                               std::to_string(wanted) + ": give the states of this decoder's own encoder"));
+                           "encoder_text.hidden has " + std::to_string(states.width()) +
+                               " numbers for a token, expected " + std::to_string(wanted) +
+                               ": give the states of this decoder's own encoder"));
 }
 
 std::unique_ptr<CrossCache> Sources::read(std::span<const Prompt* const> prompts) const {

@@ -68,8 +68,7 @@ std::vector<std::span<const Labelled>> groups(std::span<const Labelled> found) {
   std::size_t first = 0;
   for (std::size_t i = 1; i <= found.size(); ++i) {
     const Tag& before = found[i - 1].tag;
-    const bool goes_on =
-        i < found.size() && found[i].tag.kind == before.kind && !found[i].tag.begins && !before.ends;
+    const bool goes_on = i < found.size() && found[i].tag.kind == before.kind && !found[i].tag.begins && !before.ends;
     if (goes_on) continue;
     runs.push_back(found.subspan(first, i - first));
     first = i;
@@ -84,8 +83,13 @@ Entity entity(std::string_view text, std::string_view label, std::span<const Lab
   const Span bytes = {run.front().bytes.begin, run.back().bytes.end};
   const auto first = static_cast<std::size_t>(bytes.begin), size = static_cast<std::size_t>(bytes.size());
   const std::string_view part = text.substr(first, size);
-  return {std::string(label), score / static_cast<double>(run.size()), std::string(part), characters.begin,
-          characters.end,     std::nullopt,                            bytes};
+  return {std::string(label),
+          score / static_cast<double>(run.size()),
+          std::string(part),
+          characters.begin,
+          characters.end,
+          std::nullopt,
+          bytes};
 }
 
 std::vector<Labelled> labelled_units(const LabelledPieces& labelled, std::string_view aggregation) {

@@ -78,8 +78,8 @@ std::vector<MaskResult> fill(const TextEncoder& text, const Pieces& pieces,
     const std::vector<double> scores = softmax(logits[results.size()]);
     std::vector<Candidate> candidates;
     for (const std::int64_t token : best(scores, wanted)) {
-      candidates.push_back({text.token(token), token, scores[static_cast<std::size_t>(token)],
-                            filled(text, pieces, index, token)});
+      candidates.push_back(
+          {text.token(token), token, scores[static_cast<std::size_t>(token)], filled(text, pieces, index, token)});
     }
     const Span place = pieces.offsets[index];
     results.push_back({place.begin, place.end, std::move(candidates), pieces.bytes[index]});

@@ -65,9 +65,9 @@ class HashingEngine final : public Engine {
       const std::int64_t column = i / kSize % sizes.total, lane = i / kSize / sizes.total;
       const std::int64_t from = (lane * before + column) * kSize + i % kSize;
       const std::int64_t row = lane / kHeads;
-      present[static_cast<std::size_t>(i)] = column < before
-          ? past[static_cast<std::size_t>(from)]
-          : static_cast<float>(ids[static_cast<std::size_t>(row * sizes.sequence + column - before)]);
+      present[static_cast<std::size_t>(i)] =
+          column < before ? past[static_cast<std::size_t>(from)]
+                          : static_cast<float>(ids[static_cast<std::size_t>(row * sizes.sequence + column - before)]);
     }
   }
 

@@ -86,7 +86,8 @@ Items items(const Model& model) {
   std::vector<TextGenerationRequest> requests = {
       {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}, .encoder_text = states(3, 1)},
       {.prompt = "the cat sat", .settings = {.max_new_tokens = 9}, .encoder_text = states(5, 2)},
-      {.prompt = "she", .settings = {.max_new_tokens = 12, .num_beams = 4, .num_return_sequences = 3},
+      {.prompt = "she",
+       .settings = {.max_new_tokens = 12, .num_beams = 4, .num_return_sequences = 3},
        .encoder_text = states(7, 3, {0, 1, 1, 0, 1, 1, 0})},
       {.prompt = "", .settings = {.max_new_tokens = 12, .num_beams = 4}, .encoder_text = states(1, 4)},
       {.prompt = "mat on the mat",
@@ -115,8 +116,8 @@ std::string told(const Model& model, const TextGenerationRequest& request) {
 
 TEST_CASE("sources are taken as rarely as equal shares allow") {
   const std::pair<Owners, Owners> cases[] = {
-      {{0}, {0}},          {{0, 1, 2}, {0, 1, 2}}, {{0, 0, 0, 1, 1, 1}, {0, 1}},          {{2, 2}, {2}},
-      {{0, 2}, {0, 2}},    {{0, 0, 1}, {0, 0, 1}}, {{0, 0, 0, 0, 3, 3}, {0, 0, 3}},
+      {{0}, {0}},       {{0, 1, 2}, {0, 1, 2}}, {{0, 0, 0, 1, 1, 1}, {0, 1}},    {{2, 2}, {2}},
+      {{0, 2}, {0, 2}}, {{0, 0, 1}, {0, 0, 1}}, {{0, 0, 0, 0, 3, 3}, {0, 0, 3}},
   };
   for (const auto& [owners, needed] : cases) CHECK(evenly(owners) == needed);
 }
@@ -188,7 +189,8 @@ TEST_CASE("a source that cannot be read is refused with every problem of the req
   CHECK(told(model, {.prompt = ""}) ==
         "encoder_text is missing, expected the text, or the EncoderStates, that this decoder reads");
   CHECK(told(model, {.prompt = "", .encoder_text = "a text"}) ==
-        "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when loading "
+        "encoder_text is a text and no encoder was loaded, expected EncoderStates: or name the encoder's bundle when "
+        "loading "
         "(Options(encoder=DIR), --encoder DIR)");
   CHECK(told(model, {.prompt = "", .encoder_text = "\xff"}).starts_with("encoder_text"));
   const EncoderStates wide = EncoderStates::whole(FloatArray::owning({1, 5}, std::vector<float>(5, 1)));
@@ -208,14 +210,15 @@ TEST_CASE("states that are none say what is wrong with them, and no shape is too
   };
   CHECK(EncoderStates::whole({{1 << 30, 1 << 30}, {}, nullptr}).mask().empty());
   CHECK(EncoderStates::whole({{}, {}, nullptr}).problems() ==
-        std::vector<Problem>{
-            {"wrong-type", "encoder_text.hidden",
-             "encoder_text.hidden is float32 of shape (), expected float32 of (source, hidden): one text, no batch axis"}});
+        std::vector<Problem>{{"wrong-type", "encoder_text.hidden",
+                              "encoder_text.hidden is float32 of shape (), expected float32 of (source, hidden): one "
+                              "text, no batch axis"}});
   const auto ones = [](Shape shape) {
     return FloatArray::owning(shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 1));
   };
   CHECK(problem(ones({1, 3, 4}), {1, 1, 1}) ==
-        "encoder_text.hidden is float32 of shape (1, 3, 4), expected float32 of (source, hidden): one text, no batch axis");
+        "encoder_text.hidden is float32 of shape (1, 3, 4), expected float32 of (source, hidden): one text, no batch "
+        "axis");
   CHECK(problem(ones({0, 4}), {}) == "encoder_text.hidden has the shape (0, 4), expected one token at least");
   CHECK(problem(ones({3, 4}), {1, 1}) ==
         "encoder_text.mask has 2 entries for 3 rows of encoder_text.hidden, expected one for each");

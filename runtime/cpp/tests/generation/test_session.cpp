@@ -41,7 +41,8 @@ TEST_CASE("texts do not depend on what shares their batch, nor on which logits t
   for (const bool plain : {false, true}) {
     const HashingEngine engine(plain);
     const Artefact graph = artefact(plain);
-    const auto together = generated({engine, graph, kSizes, head(), {.max_batch_tokens = 100000, .max_batch_size = 1000}}, all);
+    const auto together =
+        generated({engine, graph, kSizes, head(), {.max_batch_tokens = 100000, .max_batch_size = 1000}}, all);
     const auto alone = generated({engine, graph, kSizes, head(), {.max_batch_tokens = 1, .max_batch_size = 1}}, all);
     const HashingEngine other(!plain);
     const Artefact other_graph = artefact(!plain);

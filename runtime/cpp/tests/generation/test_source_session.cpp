@@ -41,7 +41,8 @@ TEST_CASE("a text and the states that the encoder says of it give the same") {
     const GenerationSettings settings = {.max_new_tokens = 6, .num_beams = beams, .repetition_penalty = 1.3};
     const auto of_text = session({.prompt = "the", .settings = settings, .encoder_text = "A good film."});
     CHECK(tokens(session({.prompt = "the", .settings = settings, .encoder_text = read})) == tokens(of_text));
-    CHECK(tokens(decoder({.threads = 1})({.prompt = "the", .settings = settings, .encoder_text = read})) == tokens(of_text));
+    CHECK(tokens(decoder({.threads = 1})({.prompt = "the", .settings = settings, .encoder_text = read})) ==
+          tokens(of_text));
   }
 }
 
@@ -59,10 +60,11 @@ TEST_CASE("a request without its source takes no other with it") {
   const auto session = decoder({.threads = 1, .encoder = kEncoder});
   const GenerationSettings settings = {.max_new_tokens = 2};
   const std::string longer(80, '!');
-  const std::vector<TextGenerationRequest> requests = {{.prompt = "a", .settings = settings, .encoder_text = "A film."},
-                                                       {.prompt = "a", .settings = settings},
-                                                       {.prompt = "a", .settings = settings, .encoder_text = longer},
-                                                       {.prompt = "a", .settings = settings, .encoder_text = "A film."}};
+  const std::vector<TextGenerationRequest> requests = {
+      {.prompt = "a", .settings = settings, .encoder_text = "A film."},
+      {.prompt = "a", .settings = settings},
+      {.prompt = "a", .settings = settings, .encoder_text = longer},
+      {.prompt = "a", .settings = settings, .encoder_text = "A film."}};
   const auto answers = session.predict(requests);
   CHECK(std::holds_alternative<TextGenerationResult>(answers[0]));
   CHECK(std::string(std::get<InputError>(answers[1]).what()).starts_with("request 1: encoder_text is missing"));
@@ -73,8 +75,9 @@ TEST_CASE("a request without its source takes no other with it") {
 
 TEST_CASE("a source for a decoder that reads none is refused") {
   const auto session = golden::load<TextGeneration>();
-  CHECK(told<InputError>([&] { (void)session({.prompt = "a", .settings = {.max_new_tokens = 1}, .encoder_text = "a"}); }) ==
-        "encoder_text is given, expected none: this decoder reads no encoder");
+  CHECK(told<InputError>([&] {
+          (void)session({.prompt = "a", .settings = {.max_new_tokens = 1}, .encoder_text = "a"});
+        }) == "encoder_text is given, expected none: this decoder reads no encoder");
   CHECK(told<InputError>([&] { (void)session.run_source({}); }) ==
         "this decoder reads no encoder, expected a bundle with the graph of a source");
 }

@@ -36,10 +36,8 @@ json spans(const std::vector<Span>& all) {
 
 json encode(const TextEncoder& encoder, const std::string& text) {
   const Pieces pieces = encoder.pieces(text);
-  return {{"ids", pieces.ids},
-          {"offsets", spans(pieces.offsets)},
-          {"bytes", spans(pieces.bytes)},
-          {"words", pieces.words}};
+  return {
+      {"ids", pieces.ids}, {"offsets", spans(pieces.offsets)}, {"bytes", spans(pieces.bytes)}, {"words", pieces.words}};
 }
 
 json row(const TextEncoder& encoder, const std::string& first, const json& second) {
@@ -65,9 +63,12 @@ std::string from_hex(const std::string& digits) {
 
 json facts(const TextEncoder& encoder) {
   const auto& tokens = encoder.special_tokens();
-  return {{"single", tokens.single},          {"pair", tokens.pair},
-          {"room", encoder.room()},           {"pair_room", encoder.room(true)},
-          {"mask_token", encoder.mask_token()}, {"size", encoder.vocabulary_size()}};
+  return {{"single", tokens.single},
+          {"pair", tokens.pair},
+          {"room", encoder.room()},
+          {"pair_room", encoder.room(true)},
+          {"mask_token", encoder.mask_token()},
+          {"size", encoder.vocabulary_size()}};
 }
 
 json answer(const TextEncoder& encoder, const json& question) {
@@ -79,7 +80,8 @@ json answer(const TextEncoder& encoder, const json& question) {
   if (verb == "lower") return bert_runtime::lower_case(question.at("text").get<std::string>()).text;
   if (verb == "token") return encoder.token(question.at("id").get<std::int64_t>());
   if (verb == "token_id") return encoder.token_id(question.at("token").get<std::string>()).value_or(-1);
-  if (verb == "windows") return spans(encoder.windows(question.at("length"), question.at("room"), question.at("stride")));
+  if (verb == "windows")
+    return spans(encoder.windows(question.at("length"), question.at("room"), question.at("stride")));
   return encoder.decode(question.at("ids").get<std::vector<std::int64_t>>(), question.at("skip").get<bool>());
 }
 
@@ -96,8 +98,8 @@ json guarded(const TextEncoder& encoder, const json& question) {
 int main(int count, char** arguments) {
   if (count != 3) return std::cerr << "usage: tokenizer_peer TOKENIZER.json RECORD\n", 2;
   try {
-    const TextEncoder encoder = TextEncoder::from_file(
-        arguments[1], bert_runtime::record_of(bert_runtime::json_of(arguments[2])));
+    const TextEncoder encoder =
+        TextEncoder::from_file(arguments[1], bert_runtime::record_of(bert_runtime::json_of(arguments[2])));
     for (std::string line; std::getline(std::cin, line);) std::cout << guarded(encoder, json::parse(line)) << '\n';
   } catch (const bert_runtime::BundleError& error) {
     return std::cout << json{{"bundle_error", faults(error)}, {"message", error.what()}} << '\n', 0;

@@ -40,7 +40,8 @@ nlohmann::json race(const bert_runtime::TextEncoder& encoder, const std::string&
 int main(int count, char** arguments) {
   if (count != 2) return std::cerr << "usage: tokenizer_speed TOKENIZER.json\n", 2;
   try {
-    const auto encoder = bert_runtime::TextEncoder::from_file(arguments[1], {.file = "tokenizer.json", .max_length = 512, .pad_id = 0});
+    const auto encoder =
+        bert_runtime::TextEncoder::from_file(arguments[1], {.file = "tokenizer.json", .max_length = 512, .pad_id = 0});
     for (std::string line; std::getline(std::cin, line);) {
       const auto asked = nlohmann::json::parse(line);
       std::cout << race(encoder, asked.at("text"), asked.at("milliseconds").get<double>() * 1000) << std::endl;

@@ -8,9 +8,9 @@
 #include "heads.h"
 #include "json_input.h"
 #include "tasks/entities.h"
-#include "tasks/tag_scheme.h"
 #include "tasks/json.h"
 #include "tasks/question_answering/spans.h"
+#include "tasks/tag_scheme.h"
 #include "tasks/token_classification.h"
 #include "tokenizer_record.h"
 
@@ -88,9 +88,8 @@ TokenizerRecord tokenizer_of(const Json& record) {
 }  // namespace
 
 TEST_CASE("a shared case gives its rows and its result or error") {
-  for (const char* task :
-       {"fill-mask", "pretraining", "next-sentence-prediction", "multiple-choice", "feature-extraction",
-        "text-generation"}) {
+  for (const char* task : {"fill-mask", "pretraining", "next-sentence-prediction", "multiple-choice",
+                           "feature-extraction", "text-generation"}) {
     std::string file = task;
     for (char& c : file) c = c == '-' ? '_' : c;
     for (const Json& record : cases(file, "cases")) {
@@ -201,7 +200,11 @@ TEST_CASE("shared logits of a text give its labels or values") {
                            {"activation", record.value("activation", Json())}};
     Json request = {{"text", "hello"}, {"top_k", record.at("top_k")}, {"threshold", record.at("threshold")}};
     request.update(record.value("request", Json::object()));
-    const HeadQuestion question = {"text-classification", kTokenizer, tiny_record(512), settings, request,
+    const HeadQuestion question = {"text-classification",
+                                   kTokenizer,
+                                   tiny_record(512),
+                                   settings,
+                                   request,
                                    Json::array({{{"logits", record.at("logits")}}})};
     const Json got = ask_head(question).result;
     for (const auto& [key, expected] : record.at("result").items()) {

@@ -11,10 +11,10 @@ namespace bert_runtime {
 
 /// A word for a mask.
 struct Candidate {
-  std::string token;          ///< The entry of the vocabulary; a piece that continues a word starts with ##.
+  std::string token;  ///< The entry of the vocabulary; a piece that continues a word starts with ##.
   std::int64_t token_id = 0;
-  double score = 0;           ///< Its probability at this mask, among the whole vocabulary.
-  std::string text;           ///< The text with this mask filled; other masks stay.
+  double score = 0;  ///< Its probability at this mask, among the whole vocabulary.
+  std::string text;  ///< The text with this mask filled; other masks stay.
 };
 
 /// One mask: its code points [start, end) in the text, and its candidates, best first.

@@ -15,15 +15,15 @@ namespace bert_runtime {
 
 /// A question about a context. A value that owns its texts.
 struct QuestionAnsweringRequest {
-  std::string question;                  ///< Beyond `max_question_length`, or half of the model's room, it is cut.
-  std::string context;                   ///< Of any length; it is read in overlapping windows.
-  std::int64_t top_k = 1;                ///< How many answers to return at most.
-  std::int64_t max_answer_length = 30;   ///< In tokens, before alignment to words.
-  std::int64_t doc_stride = 128;         ///< How many tokens neighbouring windows share; at most half of a window.
-  std::int64_t max_question_length = 64; ///< In tokens.
-  bool align_to_words = true;            ///< Whether an answer is widened to the words that it starts and ends in.
-  bool handle_no_answer = false;         ///< Whether "no answer" competes; for models of SQuAD 2 and the like.
-  double no_answer_threshold = 0.0;      ///< "No answer" wins when it exceeds the best span by more (in logits).
+  std::string question;                   ///< Beyond `max_question_length`, or half of the model's room, it is cut.
+  std::string context;                    ///< Of any length; it is read in overlapping windows.
+  std::int64_t top_k = 1;                 ///< How many answers to return at most.
+  std::int64_t max_answer_length = 30;    ///< In tokens, before alignment to words.
+  std::int64_t doc_stride = 128;          ///< How many tokens neighbouring windows share; at most half of a window.
+  std::int64_t max_question_length = 64;  ///< In tokens.
+  bool align_to_words = true;             ///< Whether an answer is widened to the words that it starts and ends in.
+  bool handle_no_answer = false;          ///< Whether "no answer" competes; for models of SQuAD 2 and the like.
+  double no_answer_threshold = 0.0;       ///< "No answer" wins when it exceeds the best span by more (in logits).
 
   /// What is wrong with the request, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
@@ -32,10 +32,10 @@ struct QuestionAnsweringRequest {
 /// An answer: code points [start, end) of the context, all empty for "no answer".
 struct Answer {
   std::string text;
-  double score = 0;        ///< The softmax over the n best spans, and "no answer" where the request handles it.
+  double score = 0;  ///< The softmax over the n best spans, and "no answer" where the request handles it.
   std::int64_t start = 0;
   std::int64_t end = 0;
-  Span bytes;              ///< In bytes: `text == context.substr(bytes.begin, bytes.size())`. Not in JSON.
+  Span bytes;  ///< In bytes: `text == context.substr(bytes.begin, bytes.size())`. Not in JSON.
 };
 
 /// The answers, best first. A value that owns its texts.

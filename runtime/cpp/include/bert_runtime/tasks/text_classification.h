@@ -16,9 +16,9 @@ namespace bert_runtime {
 
 /// A text, or a pair of texts, to classify; what does not fit the model is cut. A value that owns its texts.
 struct TextClassificationRequest {
-  std::string text;                                    ///< An empty text has an answer, from its special tokens.
-  std::optional<std::string> text_pair = std::nullopt; ///< An empty one counts as none.
-  std::optional<std::int64_t> top_k = std::nullopt;    ///< At most so many labels, best first; nothing for all of them.
+  std::string text;                                     ///< An empty text has an answer, from its special tokens.
+  std::optional<std::string> text_pair = std::nullopt;  ///< An empty one counts as none.
+  std::optional<std::int64_t> top_k = std::nullopt;  ///< At most so many labels, best first; nothing for all of them.
   /// The least probability of a label that a multi-label model answers; that of a raw logit is its sigmoid.
   double threshold = 0.5;
   /// What makes scores of the logits: none, sigmoid or softmax; nothing: what the bundle says.

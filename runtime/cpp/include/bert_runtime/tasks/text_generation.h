@@ -27,9 +27,9 @@ struct GenerationSettings {
   std::optional<std::int64_t> seed = std::nullopt;  ///< With do_sample, makes draws repeatable, the same as Python's.
   std::int64_t num_beams = 1;             ///< How many continuations are followed at once; not with do_sample.
   std::int64_t num_return_sequences = 1;  ///< How many to give: at most num_beams, or any number with do_sample.
-  double length_penalty = 1.0;       ///< With beams, the power of the length that a score is divided by.
-  bool early_stopping = false;       ///< With beams, stop as soon as there are num_beams whole continuations.
-  double repetition_penalty = 1.0;   ///< What the logits of tokens that the text has already are divided by.
+  double length_penalty = 1.0;            ///< With beams, the power of the length that a score is divided by.
+  bool early_stopping = false;            ///< With beams, stop as soon as there are num_beams whole continuations.
+  double repetition_penalty = 1.0;        ///< What the logits of tokens that the text has already are divided by.
   /// The entry of the vocabulary that ends a text; nothing: what the tokenizer puts after a text; empty: none does.
   std::optional<std::string> eos = std::nullopt;
   /// start (the tokenizer's [CLS] before the prompt), none, or both (its [SEP] after it).

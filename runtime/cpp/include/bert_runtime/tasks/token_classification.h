@@ -16,8 +16,8 @@ namespace bert_runtime {
 
 /// A text to label. A value that owns its texts.
 struct TokenClassificationRequest {
-  std::string text;                           ///< Of any length; empty or blank text has no entities.
-  std::string aggregation = "simple";         ///< How tokens become entities: none, simple, first, average or max.
+  std::string text;                    ///< Of any length; empty or blank text has no entities.
+  std::string aggregation = "simple";  ///< How tokens become entities: none, simple, first, average or max.
   std::optional<std::int64_t> stride = std::nullopt;  ///< How many tokens windows share; nothing: a quarter of one.
   std::vector<std::string> ignore_labels = {"O"};     ///< Left out, as they stand in the result.
 

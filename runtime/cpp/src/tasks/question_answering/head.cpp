@@ -130,8 +130,8 @@ QuestionAnsweringResult QuestionAnsweringHead::decode(const QuestionAnsweringReq
                                                       const QuestionAnsweringEncoded& encoded,
                                                       std::span<const Outputs> outputs) const {
   const std::vector<WindowLogits> windows = window_logits(encoded, outputs);
-  const auto spans = best_spans(windows, encoded.characters, encoded.bytes, request.max_answer_length,
-                                std::max(kBest, request.top_k));
+  const auto spans =
+      best_spans(windows, encoded.characters, encoded.bytes, request.max_answer_length, std::max(kBest, request.top_k));
   const auto null = request.handle_no_answer ? std::optional(null_score(outputs)) : std::nullopt;
   QuestionAnsweringResult result = result_of(request, spans, null);
   result.question_truncated = encoded.question_truncated;

@@ -15,8 +15,8 @@ namespace {
 
 std::string rank_problem(const std::string& name, const std::string& dtype, const Shape& shape,
                          const std::string& axes) {
-  return "encoder_text." + name + " is " + dtype + " of shape " + shape_text(shape) + ", expected " + dtype + " of (" + axes +
-         "): one text, no batch axis";
+  return "encoder_text." + name + " is " + dtype + " of shape " + shape_text(shape) + ", expected " + dtype + " of (" +
+         axes + "): one text, no batch axis";
 }
 
 std::string hidden_rank_problem(const Shape& shape) {
@@ -27,8 +27,9 @@ void note_hidden_problems(const FloatArray& hidden, Problems& problems) {
   if (hidden.shape.size() != 2) {
     problems.push_back({"wrong-type", "encoder_text.hidden", hidden_rank_problem(hidden.shape)});
   } else if (hidden.shape[0] <= 0 || hidden.shape[1] <= 0) {
-    problems.push_back({"empty", "encoder_text.hidden",
-                        "encoder_text.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least"});
+    problems.push_back(
+        {"empty", "encoder_text.hidden",
+         "encoder_text.hidden has the shape " + shape_text(hidden.shape) + ", expected one token at least"});
   } else if (hidden.values.size() != static_cast<std::size_t>(element_count(hidden.shape))) {
     problems.push_back({"wrong-shape", "encoder_text.hidden",
                         "encoder_text.hidden has " + std::to_string(hidden.values.size()) +
@@ -42,8 +43,8 @@ void note_hidden_problems(const FloatArray& hidden, Problems& problems) {
 void note_mask_problems(const std::vector<std::int64_t>& mask, std::int64_t tokens, Problems& problems) {
   if (static_cast<std::int64_t>(mask.size()) != tokens) {
     problems.push_back({"wrong-shape", "encoder_text.mask",
-                        "encoder_text.mask has " + std::to_string(mask.size()) + " entries for " + std::to_string(tokens) +
-                            " rows of encoder_text.hidden, expected one for each"});
+                        "encoder_text.mask has " + std::to_string(mask.size()) + " entries for " +
+                            std::to_string(tokens) + " rows of encoder_text.hidden, expected one for each"});
   } else if (!std::ranges::all_of(mask, [](std::int64_t value) { return value == 0 || value == 1; })) {
     problems.push_back({"out-of-range", "encoder_text.mask",
                         "encoder_text.mask holds other values than 0 and 1, expected 1 for a token and 0 for padding"});
