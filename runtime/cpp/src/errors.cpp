@@ -42,7 +42,7 @@ InternalError::~InternalError() = default;
 
 ItemError::ItemError(const Problem& problem) : ItemError(Problems{problem}) {}
 
-ItemError::ItemError(Problems problems, std::optional<std::int64_t> index)
+ItemError::ItemError(const Problems& problems, std::optional<std::int64_t> index)
     : BertError(message(problems, index), problems), index_(index) {}
 
 BackendError::BackendError(const Problem& problem) : BackendError(Problems{problem}) {}

@@ -60,7 +60,7 @@ class BERT_RUNTIME_API BundleError : public BertError {
 class BERT_RUNTIME_API ItemError : public BertError {
  public:
   explicit ItemError(const Problem& problem);
-  explicit ItemError(Problems problems, std::optional<std::int64_t> index = std::nullopt);
+  explicit ItemError(const Problems& problems, std::optional<std::int64_t> index = std::nullopt);
   ItemError(const ItemError&) = default;
   ItemError& operator=(const ItemError&) = default;
   ~ItemError() override;
