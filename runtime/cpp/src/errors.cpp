@@ -55,8 +55,8 @@ InternalError::InternalError(Problems problems, std::optional<std::int64_t> inde
 
 InputError InputError::at(std::int64_t index) const { return InputError(problems(), index); }
 
-void raise_input_problems(Problems problems) {
-  if (!problems.empty()) throw InputError(std::move(problems));
+void raise_input_problems(const Problems& problems) {
+  if (!problems.empty()) throw InputError(problems);
 }
 
 }  // namespace bert_runtime

@@ -126,6 +126,6 @@ template <class Result>
 }
 
 /// Throws one InputError that tells every problem; does nothing when there is none.
-BERT_RUNTIME_API void raise_input_problems(Problems problems);
+BERT_RUNTIME_API void raise_input_problems(const Problems& problems);
 
 }  // namespace bert_runtime
