@@ -46,12 +46,12 @@ def owned_folder(parent: Path, prefix: str, suffix: str, mode: int = 0o777) -> I
             shutil.rmtree(leftover, ignore_errors=True)
     made = parent / f"{prefix}{secrets.token_hex(8)}{suffix}"
     try:  # an interrupt may come as soon as the folder is there
-        while True:
-            made.mkdir(mode)
-            with locked(made, wait=True):
-                if made.exists():  # another process may take it for a leftover before the lock is held
-                    yield made
-                    return
+        with contextlib.ExitStack() as held:
+            while not made.exists():  # before the lock is held, another process may clear it as a leftover
+                made.mkdir(mode)
+                with contextlib.suppress(FileNotFoundError):
+                    held.enter_context(locked(made, wait=True))
+            yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

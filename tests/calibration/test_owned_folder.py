@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,26 @@ def test_an_interrupt_right_after_the_folder_was_made_leaves_nothing(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(KeyboardInterrupt), scratch_folder():
         pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("function", ["os.open", "fcntl.flock"])
+def test_a_folder_that_another_process_clears_before_its_lock_is_made_again(
+    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, name = function.split(".")
+    right: Callable[..., object] = getattr(importlib.import_module(module), name)
+    cleared: list[Path] = []
+
+    def late(*arguments: object, **named: object) -> object:
+        if not cleared:
+            cleared.extend(tmp_path.iterdir())
+            cleared[0].rmdir()
+        return right(*arguments, **named)
+
+    monkeypatch.setattr(function, late)
+    with owned_folder(tmp_path, "own-", ".tmp") as made:
+        assert [made] == cleared == list(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -57,9 +57,10 @@ them. Every answer is JSON on a line.
                          write {"error", "code", "field", "line"} for it
   --target T             the artefact to run, never another (default: auto)
   --threads N            default: the CPUs this process may use
-  --max-batch-tokens N, --max-batch-size N   in a batch, at most
-  --max-padding SHARE        of a batch, at most
-  --max-wait SECONDS         for the next line of --input; then what was read is
+  --max-batch-tokens N   tokens in a batch, padding included, at most
+  --max-batch-size N     rows in a batch, at most
+  --max-padding SHARE    of a batch, at most
+  --max-wait SECONDS     for the next line of --input; then what was read is
                          answered, however small the batch (default: 0.05)
   --mode M               latency: a batch at a time, with all threads;
                          throughput: several batches at once; auto (default):
