@@ -34,7 +34,7 @@ static void mistakes_are_told(const bert_runtime_session* session) {
   bert_runtime_status status = bert_runtime_answer(session, "{", 1, &result, &error);
   check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "not JSON");
   status = bert_runtime_answer(session, "{\"question\": 1}", 15, &result, &error);
-  check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "missing field 'context'");
+  check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "missing field \"context\"");
   status = bert_runtime_answer(session, NULL, 0, &result, &error);
   check_refused(status, BERT_RUNTIME_INPUT_ERROR, error, "request is NULL");
   status = bert_runtime_answer(NULL, "{}", 2, &result, &error);
@@ -50,7 +50,7 @@ static void a_bundle_that_cannot_be_loaded_gives_no_session(const char* bundle) 
   check_refused(status, BERT_RUNTIME_BUNDLE_ERROR, error, "does not exist");
   options.target = "cuda";
   status = bert_runtime_load(bundle, &options, &session, &error);
-  check_refused(status, BERT_RUNTIME_BACKEND_ERROR, error, "'cuda'");
+  check_refused(status, BERT_RUNTIME_BACKEND_ERROR, error, "\"cuda\"");
   options.target = NULL;
   options.threads = -1;
   status = bert_runtime_load(bundle, &options, &session, &error);
