@@ -19,7 +19,7 @@ from training import train
 Lines = list[Line]
 
 CALIBRATION = 256
-"""Samples that ranges are fitted to and an accuracy budget is held on; none of them is measured."""
+"""Samples that ranges are fitted to and an accuracy constraint is judged on; none of them is measured."""
 
 
 @dataclass(frozen=True)

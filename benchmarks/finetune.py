@@ -74,28 +74,28 @@ def export(checkpoint: Checkpoint, folder: Path) -> BaselineArtefact:
     return BaselineArtefact.of(bundle.read(output), "cpu")
 
 
-def rows_of(subject: BaselineArtefact, texts: Sequence[str]) -> list[Features]:
+def rows_of(baseline: BaselineArtefact, texts: Sequence[str]) -> list[Features]:
     """These texts as rows of the network."""
-    return subject.rows([TEXT_CLASSIFICATION.request(text=text) for text in texts])
+    return baseline.rows([TEXT_CLASSIFICATION.request(text=text) for text in texts])
 
 
-def minmax(subject: BaselineArtefact, texts: Sequence[str]) -> Ranges:
+def minmax(baseline: BaselineArtefact, texts: Sequence[str]) -> Ranges:
     """What calibration finds on these texts."""
-    seen = observe(subject.path, calibration_batches(rows_of(subject, texts), subject.text.pad_id))
-    return ranges_of(seen, "minmax", ranges_file.digest(subject.path), len(texts))
+    seen = observe(baseline.path, calibration_batches(rows_of(baseline, texts), baseline.text.pad_id))
+    return ranges_of(seen, "minmax", ranges_file.digest(baseline.path), len(texts))
 
 
-def accuracy(subject: BaselineArtefact, samples: Samples, file: Path | None = None) -> Quality:
+def accuracy(baseline: BaselineArtefact, samples: Samples, file: Path | None = None) -> Quality:
     """Of the fp32 artefact, or of its int8 variant in `file`."""
-    with subject.engine(file) as engine:
-        results = subject.answers(engine, samples.requests)
-    return qualities(measure_of(subject.task, subject.manifest.settings), results, samples.golds)[0]
+    with baseline.engine(file) as engine:
+        results = baseline.answers(engine, samples.requests)
+    return qualities(measure_of(baseline.task, baseline.manifest.settings), results, samples.golds)[0]
 
 
-def static_int8(subject: BaselineArtefact, ranges: Ranges, samples: Samples, file: Path) -> Quality:
+def static_int8(baseline: BaselineArtefact, ranges: Ranges, samples: Samples, file: Path) -> Quality:
     """The accuracy with these ranges, every product of the encoder in int8."""
-    quantize(subject, STATIC, None, file, ranges)
-    return accuracy(subject, samples, file)
+    quantize(baseline, STATIC, None, file, ranges)
+    return accuracy(baseline, samples, file)
 
 
 def measure(factor: float, texts: int, settings: FinetuneSettings, limit: int) -> dict[str, Any]:

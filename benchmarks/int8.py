@@ -85,21 +85,21 @@ def variants(bundle: bundles.Bundle, rows: Sequence[Features], folder: Path) -> 
     for target, engine in (("cpu", "onnxruntime"), ("openvino", "openvino")):
         if engine == "openvino" and not is_installed():
             continue
-        subject = BaselineArtefact.of(bundle, "portable" if target == "openvino" else target)
+        baseline = BaselineArtefact.of(bundle, "portable" if target == "openvino" else target)
         precision = "fp32" if target == "cpu" else "bf16"
-        yield Variant(f"{target} {precision}", subject.path, engine, precision)
-        ranges = _ranges(subject, rows)
+        yield Variant(f"{target} {precision}", baseline.path, engine, precision)
+        ranges = _ranges(baseline, rows)
         for name, plan in SCHEMES[target].plans.items():
-            model = subject.graph()
+            model = baseline.graph()
             convert(model, target, plan, ranges if plan.method else None)
             file = folder / f"{target}-{name}.onnx"
             ir.save(model, file)
             yield Variant(f"{target} int8 {name}", file, engine)
 
 
-def _ranges(subject: BaselineArtefact, rows: Sequence[Features]) -> Ranges:
-    seen = observe(subject.path, batches_of(rows, subject.text.pad_id))
-    return ranges_of(seen, "smooth", digest(subject.path), len(rows))
+def _ranges(baseline: BaselineArtefact, rows: Sequence[Features]) -> Ranges:
+    seen = observe(baseline.path, batches_of(rows, baseline.text.pad_id))
+    return ranges_of(seen, "smooth", digest(baseline.path), len(rows))
 
 
 def raw_dynamic(model: Model, checkpoint: Path, folder: Path) -> Variant:
@@ -114,12 +114,12 @@ def measure_answers(task: str, requests: Path, calibrate: Path) -> list[dict[str
     """The demo head's answers by every variant."""
     folder = WORK / "int8" / task
     bundle = fp32_bundle(folder / "bundle", ExportOptions(task=task))
-    subject = BaselineArtefact.of(bundle, "cpu")
-    asked = subject.requests(read_records(requests))
-    rows, measurements = subject.rows(subject.requests(read_records(calibrate))), list[dict[str, Any]]()
+    baseline = BaselineArtefact.of(bundle, "cpu")
+    asked = baseline.requests(read_records(requests))
+    rows, measurements = baseline.rows(baseline.requests(read_records(calibrate))), list[dict[str, Any]]()
     reference: list[Any] = []
     for variant in variants(bundle, rows, folder):
-        answered = subject.answers(_Recording(engine_of(variant, 2)), asked)
+        answered = baseline.answers(_Recording(engine_of(variant, 2)), asked)
         reference = reference or answered
         same = np.mean([_best(one) == _best(other) for one, other in zip(answered, reference, strict=True)])
         facts = {"variant": variant.name, "agreement": round(float(same), 4), "bytes": size_of(variant.file)}

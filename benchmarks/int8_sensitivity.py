@@ -36,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--calibrate", type=Path, required=True)
     flags.add_argument("--task", default="question-answering", help="a task with a demo checkpoint")
     parsed = flags.parse_args(arguments)
-    subject = BaselineArtefact.of(
+    baseline = BaselineArtefact.of(
         fp32_bundle(WORK / "int8" / parsed.task / "bundle", ExportOptions(task=parsed.task)), "cpu"
     )
-    asked = subject.requests(read_records(parsed.requests))
-    evidence = Evidence(subject.requests(read_records(parsed.calibrate)), asked, lambda _one, _other: NOTHING)
-    builder = VariantBuilder(subject, calibrate(subject, evidence, "smooth"), WORK / "int8" / "sensitivity.onnx")
+    asked = baseline.requests(read_records(parsed.requests))
+    evidence = Evidence(baseline.requests(read_records(parsed.calibrate)), asked, lambda _one, _other: NOTHING)
+    builder = VariantBuilder(baseline, calibrate(baseline, evidence, "smooth"), WORK / "int8" / "sensitivity.onnx")
     with builder.measuring(asked, evidence.judge) as measures:
         ranking = rank(PERFORMANCE, builder.points, measures.divergence)
     path = save("int8_divergence", parsed.task, 2, [dataclasses.asdict(each) for each in ranking])

@@ -70,10 +70,10 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Exp
 
 def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the profile of its engine, which the engine's own builder has accepted if it is here."""
-    subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    baseline = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
     how = context.quantization
     with context.stages.stage("build"):
-        found = compiled(subject, context.profile, how.calibrate, how.limit)
+        found = compiled(baseline, context.profile, how.calibrate, how.limit)
     report = dataclasses.replace(made.report, kernels=found.report, profile=found.record)
     return dataclasses.replace(made, files={**made.files, **found.files}, report=report, profile=found.profile)
 
@@ -122,11 +122,11 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Ex
     base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(context, folder=folder))
     mixed_precision, kept = _floats(checkpoint, graph, variant, context)
     builder = _ArtefactBuilder(checkpoint, variant, context)
-    subject = BaselineArtefact(
+    baseline = BaselineArtefact(
         folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), mixed_precision
     )
     with context.stages.stage("quantize"):
-        made = make_int8(subject, context.quantization, builder.path)
+        made = make_int8(baseline, context.quantization, builder.path)
     report = dataclasses.replace(base.report, kept=kept, int8=made.report, sequence_packing=made.sequence_packing)
     return Made(made.artefact, made.files, base.sizes, report)
 
@@ -150,9 +150,9 @@ def _floats(
 
 def _with_sequence_packing(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the graph for texts that share a row, if its target gains by one."""
-    subject = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    baseline = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
     with context.stages.stage("verify"):
-        shared = pack_sequences_of(subject)
+        shared = pack_sequences_of(baseline)
     if shared is None:
         return made
     report = dataclasses.replace(made.report, sequence_packing=shared.report)
