@@ -118,11 +118,18 @@ class DrainingServer(uvicorn.Server):
         connect = functools.partial(
             self._protocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+        # Bounded in time: clients that connect again and again would keep the socket open for ever, and so would one
+        # that never ends its TLS handshake.
+        handshake = _LAST_REQUESTS if self.config.ssl else None
+        until = time.monotonic() + _LAST_REQUESTS
         with contextlib.suppress(BlockingIOError):
-            while True:
+            while time.monotonic() < until:
                 connection, _ = listening.accept()
                 connection.setblocking(False)
-                await loop.connect_accepted_socket(connect, connection, ssl=self.config.ssl)
+                with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
+                    await loop.connect_accepted_socket(
+                        connect, connection, ssl=self.config.ssl, ssl_handshake_timeout=handshake
+                    )
 
     async def on_tick(self, counter: int) -> bool:
         """See uvicorn: ten times a second, whether to end."""

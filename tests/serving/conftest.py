@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -106,25 +105,22 @@ def start_server(arguments: Sequence[str], environment: Mapping[str, str] | None
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
     running = Running(process, 0)
     assert process.stderr is not None
+    threading.Thread(target=_keep, args=(running,), daemon=True).start()
     until = time.monotonic() + wait
-    while time.monotonic() < until:
-        ready, _, _ = select.select([process.stderr], [], [], 0.5)
-        line = process.stderr.readline() if ready else ""
-        if line:
-            running.lines.append(line)
-        if '"listening"' in line:
-            running.port = int(json.loads(line)["address"].rpartition(":")[2])
-            threading.Thread(target=_keep, args=(running,), daemon=True).start()
-            return running
-        if process.poll() is not None:
-            break
+    while time.monotonic() < until and process.poll() is None:
+        for line in list(running.lines):
+            if '"listening"' in line:
+                running.port = int(json.loads(line)["address"].rpartition(":")[2])
+                return running
+        time.sleep(0.02)
     process.kill()
     raise AssertionError(f"the server did not begin: {''.join(running.lines)}")
 
 
 def _keep(running: Running) -> None:
     assert running.process.stderr is not None
-    running.lines.extend(running.process.stderr)
+    for line in running.process.stderr:
+        running.lines.append(line)
 
 
 @pytest.fixture(scope="session")
