@@ -22,6 +22,8 @@ from bert_runtime.errors import InputError
 from bert_serve.command import parse
 from bert_serve.trace_context import TraceContext
 
+pytestmark = pytest.mark.slow  # servers in processes of their own: under a busy suite their end is late at times
+
 CLASSIFIER = GOLDEN / "text-classification"
 PREDICT = "/v1/models/text-classification:predict"
 
