@@ -49,8 +49,8 @@ def measure_head(name: str, head: MeasuredHead, variants: Sequence[Variant], lim
     test, calibration = samples_files(head, folder, limit)
     source = head.source()
     session = _torch(head, source)
-    measure = measure_of(session.task, session.manifest.settings)
-    samples = read_samples(test, session.task, session.manifest.settings, session.text)
+    measure = measure_of(session.task, session.record.settings)
+    samples = read_samples(test, session.task, session.record.settings, session.text)
     reference = list(session.predict(samples.requests))
     if head.is_own_gold:
         samples = _with_own_gold(test, session, reference)
@@ -100,7 +100,7 @@ def _with_own_gold(test: Path, session: Session[Any, Any], results: Sequence[Any
         for line, result in zip(lines, results, strict=True):
             line["entities"] = [{"start": e.start, "end": e.end, "label": e.label} for e in result.entities]
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return read_samples(test, session.task, session.manifest.settings, session.text)
+    return read_samples(test, session.task, session.record.settings, session.text)
 
 
 def export_variant(

@@ -49,7 +49,7 @@ def padded(path: Path, precision: str, in_order: bool, threads: int) -> Way:
     text; in the order of the texts, or sorted by length first."""
     session = bert_runtime.load(path, options=Options(target="openvino", threads=threads))
     engine = OpenVinoEngine(path / session.artefact.file, precision, threads)
-    labels, names = session.manifest.settings.labels, [spec.name for spec in session.artefact.inputs]
+    labels, names = session.record.settings.labels, [spec.name for spec in session.artefact.inputs]
 
     def run(asked: Sequence[str]) -> list[str]:
         rows = [

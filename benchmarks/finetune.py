@@ -89,7 +89,7 @@ def accuracy(baseline: BaselineArtefact, samples: Samples, file: Path | None = N
     """Of the fp32 artefact, or of its int8 variant in `file`."""
     with baseline.engine(file) as engine:
         results = baseline.answers(engine, samples.requests)
-    return qualities(measure_of(baseline.task, baseline.manifest.settings), results, samples.golds)[0]
+    return qualities(measure_of(baseline.task, baseline.record.settings), results, samples.golds)[0]
 
 
 def static_int8(baseline: BaselineArtefact, ranges: Ranges, samples: Samples, file: Path) -> Quality:

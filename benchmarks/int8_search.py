@@ -156,9 +156,9 @@ def _answers(fp32: Path, int8: Path, target: str, test: Path) -> dict[str, Any]:
     """Agreement with fp32, and the change of the metric, on the test samples."""
     options = bert_runtime.Options(target=target)
     with bert_runtime.load(fp32, options=options) as base, bert_runtime.load(int8, options=options) as session:
-        samples: Samples = read_samples(test, base.task, base.manifest.settings, base.text)
+        samples: Samples = read_samples(test, base.task, base.record.settings, base.text)
         reference, results = (list(each.predict(samples.requests)) for each in (base, session))
-        measure = measure_of(base.task, base.manifest.settings)
+        measure = measure_of(base.task, base.record.settings)
     alike = agreement(measure, results, reference)
     change = difference(measure.metrics[0], results, reference, samples.golds) if samples.is_labelled else None
     told = None if change is None else [change.metric, change.value, change.low, change.high]

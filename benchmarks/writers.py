@@ -47,7 +47,7 @@ def recomputing(folder: Path, threads: int) -> Write:
 
     def step(ids: list[int], count: int) -> Iterator[None]:
         for _ in range(count):
-            decoder = Decoder(session.engine, session.artefact, session.manifest.sizes, len(ids))
+            decoder = Decoder(session.engine, session.artefact, session.record.sizes, len(ids))
             ids.append(int(decoder.prefill([np.array(ids, dtype=np.int64)], 0)[0].argmax()))
             yield
 

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path, limit = Path(parsed.data), parsed.limit
         if parsed.data in TEST_SETS:
             path, limit = write_lines(TEST_SETS[parsed.data]()[: parsed.limit], Path(folder) / "data.jsonl"), None
-        samples = read_samples(path, session.task, session.manifest.settings, session.text, limit)
+        samples = read_samples(path, session.task, session.record.settings, session.text, limit)
         found = measured(session, samples)
     print(json.dumps([dataclasses.asdict(quality) for quality in found], indent=2))
 

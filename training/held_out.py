@@ -26,11 +26,11 @@ def look(session: Session[Any, Any], lines: Sequence[Line]) -> dict[str, Quality
     """Every metric of the session's head on labelled lines, by name."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_lines(lines, Path(folder) / "held-out.jsonl")
-        samples = read_samples(path, session.task, session.manifest.settings, session.text)
+        samples = read_samples(path, session.task, session.record.settings, session.text)
     return {quality.metric: quality for quality in measured(session, samples)}
 
 
 def measured(session: Session[Any, Any], samples: Samples) -> tuple[Quality, ...]:
     """Every metric of the session's head on labelled samples, its own first."""
-    measure = measure_of(session.task, session.manifest.settings)
+    measure = measure_of(session.task, session.record.settings)
     return qualities(measure, list(session.predict(samples.requests)), samples.golds)

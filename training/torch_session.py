@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from bert_export.verify.reference import Reference
 from bert_runtime.backends.engine import LoadedArtefact
-from bert_runtime.manifest import VERSION, Artefact, Manifest
+from bert_runtime.manifest import Artefact, ModelRecord
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks.task import HeadSettings, Task
@@ -47,6 +47,6 @@ def torch_session(
     reads the texts."""
     model.eval()  # type: ignore[no-untyped-call]
     artefact = Artefact("torch", "fp32", "", (), task.inputs(), task.graph_outputs(), "any", 0, False)
-    manifest = Manifest(VERSION, task.name, head, {}, text.record, (artefact,), {}, {}, {})
+    record = ModelRecord(task=task.name, settings=head, sizes={}, tokenizer=text.record)
     running = LoadedArtefact.of(artefact, TorchEngine(Reference(model, task, head, plain=False)))
-    return Session(manifest, task, text, running, Schedule())
+    return Session(record, task, text, running, Schedule())

@@ -18,7 +18,7 @@ from bert_runtime.backends.select import start
 from bert_runtime.bundle import Bundle
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
-from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.manifest import Artefact, ModelRecord
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
@@ -47,14 +47,14 @@ class BaselineArtefact:
     Attributes:
         directory: where its file lies.
         artefact: its record.
-        manifest: its bundle's: the task and its settings.
+        record: its model's: the task, its settings and sizes.
         text: its bundle's tokenizer.
         mixed_precision: what is around the integers of its variants; None for fp32.
     """
 
     directory: Path
     artefact: Artefact
-    manifest: Manifest
+    record: ModelRecord
     text: TextEncoder
     mixed_precision: MixedPrecision | None = None
 
@@ -84,7 +84,7 @@ class BaselineArtefact:
     @property
     def task(self) -> Task[Any, Any, Any]:
         """The task of the bundle."""
-        return find_task(self.manifest.task)
+        return find_task(self.record.task)
 
     def requests(self, records: Sequence[Request | Mapping[str, object]]) -> list[Request]:
         """The task's own requests.
@@ -103,7 +103,7 @@ class BaselineArtefact:
 
     def rows(self, requests: Sequence[Request]) -> list[Features]:
         """Every row of these requests; see `batches.encode`."""
-        return encode(self.task.head(self.text, self.manifest.settings), requests)
+        return encode(self.task.head(self.text, self.record.settings), requests)
 
     @contextmanager
     def engine(self, file: Path | None = None) -> Iterator[Engine]:
@@ -120,7 +120,7 @@ class BaselineArtefact:
     def answers(self, engine: Engine, requests: Sequence[Request]) -> list[Any]:
         """The decoded results, one for each request, in order."""
         loaded = LoadedArtefact.of(self.artefact, engine)
-        session: Session[Any, Any] = Session(self.manifest, self.task, self.text, loaded, Schedule())
+        session: Session[Any, Any] = Session(self.record, self.task, self.text, loaded, Schedule())
         return list(session.predict(requests))
 
     def graph(self) -> ir.Model:

@@ -82,7 +82,7 @@ class VariantBuilder:
         pad = self.baseline.text.pad_id
         timed = _some(batches_of(rows, pad, BatchLimits()), TIMED)
         compared = _some(batches_of(rows, pad, SMALL), COMPARED)
-        apart = measure_of(self.baseline.task, self.baseline.manifest.settings).divergence
+        apart = measure_of(self.baseline.task, self.baseline.record.settings).divergence
         with ExitStack() as closing:
             folder = closing.enter_context(scratch_folder())
             engine = closing.enter_context(self.baseline.engine())

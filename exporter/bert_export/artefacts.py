@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.backends.select import start
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import InputError
-from bert_runtime.manifest import VERSION, Artefact, Manifest
+from bert_runtime.manifest import Artefact, Contents, ModelRecord
 from bert_runtime.schedule import collate
 from bert_runtime.targets import find_target
 from bert_runtime.tasks.task import Features, expand
@@ -70,7 +71,7 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Exp
 
 def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the profile of its engine, which the engine's own builder has accepted if it is here."""
-    baseline = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    baseline = _baseline(checkpoint, made, context.folder)
     how = context.quantization
     with context.stages.stage("build"):
         found = compiled(baseline, context.profile, how.calibrate, how.limit)
@@ -122,9 +123,7 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Ex
     base = _single(checkpoint, graph, Variant(variant.target, "fp32"), dataclasses.replace(context, folder=folder))
     mixed_precision, kept = _floats(checkpoint, graph, variant, context)
     builder = _ArtefactBuilder(checkpoint, variant, context)
-    baseline = BaselineArtefact(
-        folder, base.artefact, manifest_of(checkpoint, [base]), text_of(checkpoint), mixed_precision
-    )
+    baseline = dataclasses.replace(_baseline(checkpoint, base, folder), mixed_precision=mixed_precision)
     with context.stages.stage("quantize"):
         made = make_int8(baseline, context.quantization, builder.path)
     report = dataclasses.replace(base.report, kept=kept, int8=made.report, sequence_packing=made.sequence_packing)
@@ -150,7 +149,7 @@ def _floats(
 
 def _with_sequence_packing(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
     """The artefact with the graph for texts that share a row, if its target gains by one."""
-    baseline = BaselineArtefact(context.folder, made.artefact, manifest_of(checkpoint, [made]), text_of(checkpoint))
+    baseline = _baseline(checkpoint, made, context.folder)
     with context.stages.stage("verify"):
         shared = pack_sequences_of(baseline)
     if shared is None:
@@ -164,18 +163,20 @@ Maker = Callable[[Checkpoint, ir.Model, Variant, ExportContext], Made]
 PRECISIONS: Mapping[str, Maker] = {"fp32": _single, "bf16": _single, "fp16": _half, "int8": _int8}
 
 
-def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
-    """The manifest of these artefacts; the writer fills in its files."""
+def record_of(checkpoint: Checkpoint, sizes: Mapping[str, int]) -> ModelRecord:
+    """What the artefacts of a checkpoint share; `sizes` are those of their fixed axes."""
+    task, settings, tokenizer = checkpoint.task.name, checkpoint.settings, checkpoint.tokenizer.record
+    return ModelRecord(task=task, settings=settings, sizes=sizes, tokenizer=tokenizer)
+
+
+def contents_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Contents:
+    """What the bundle of these artefacts says of itself."""
     provenance = dataclasses.asdict(checkpoint.provenance)
     provenance["versions"] |= {"bert-export": version("bert-export")}
-    return Manifest(
-        version=VERSION,
-        task=checkpoint.task.name,
-        settings=checkpoint.settings,
-        sizes={axis: size for each in made for axis, size in each.sizes.items()},
-        tokenizer=checkpoint.tokenizer.record,
+    record = record_of(checkpoint, {axis: size for each in made for axis, size in each.sizes.items()})
+    return Contents(
+        **vars(record),
         artefacts=tuple(each.artefact for each in made),
-        files={},
         provenance=provenance,
         verification={
             "artefacts": [each.report.to_manifest() for each in made],
@@ -188,6 +189,10 @@ def manifest_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Manifest:
 def text_of(checkpoint: Checkpoint) -> TextEncoder:
     """The checkpoint's tokenizer as a runtime reads it."""
     return checkpoint.tokenizer.encoder()
+
+
+def _baseline(checkpoint: Checkpoint, made: Made, folder: Path) -> BaselineArtefact:
+    return BaselineArtefact(folder, made.artefact, record_of(checkpoint, made.sizes), text_of(checkpoint))
 
 
 class _ArtefactBuilder:

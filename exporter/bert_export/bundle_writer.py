@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from bert_calibration.owned_folder import locked, owned_folder
 from bert_export import card
 from bert_export.errors import OptionError
 from bert_runtime import bundle, manifest_json
 from bert_runtime.errors import BundleError
-from bert_runtime.manifest import FORMAT, FileRecord, Manifest
+from bert_runtime.manifest import FORMAT, Contents, FileRecord
 
 MODEL_FILE = "model.onnx"
 """The first artefact's file: the name that other tools look for."""
@@ -56,12 +56,12 @@ def _check(output: Path, force: bool) -> None:
         raise OptionError(f"{output}: {problem}, or name another output")
 
 
-def write(output: Path, manifest: Manifest, files: Mapping[str, bytes | Path], force: bool = False) -> bundle.Bundle:
+def write(output: Path, contents: Contents, files: Mapping[str, bytes | Path], force: bool = False) -> bundle.Bundle:
     """Write a bundle to `output` and return it, checked.
 
     Args:
         output: the bundle's directory; missing parents are made. What stands there is replaced as a whole, or stays.
-        manifest: its `files` are ignored: sizes and digests are those of what was written.
+        contents: what the manifest says beside the files' sizes and digests.
         files: name -> content, or the path of a file to copy.
         force: replace a bundle at `output`.
 
@@ -74,9 +74,8 @@ def write(output: Path, manifest: Manifest, files: Mapping[str, bytes | Path], f
     try:
         with _parents(path), owned_folder(path.parent, PREFIX, PARTIAL) as made:
             records = {name: _write_file(made / name, source) for name, source in _checked(files).items()}
-            content = manifest_json.render(dataclasses.replace(manifest, files=records))
-            _write_file(made / manifest_json.NAME, content)
-            _write_file(made / card.NAME, card.render(manifest).encode())
+            _write_file(made / manifest_json.NAME, manifest_json.render(contents.listing(records)))
+            _write_file(made / card.NAME, card.render(contents).encode())
             checked = bundle.read(made)
             _sync(made)
             _put(made, path, force)
@@ -84,6 +83,11 @@ def write(output: Path, manifest: Manifest, files: Mapping[str, bytes | Path], f
     except OSError as error:
         raise OptionError(f"{output}: {error}; free some space or name another output") from error
     return bundle.Bundle(path, checked.manifest)
+
+
+def file_records(files: Mapping[str, bytes | Path]) -> dict[str, FileRecord]:
+    """The sizes and digests that a manifest would list for these files."""
+    return {name: _record(_chunks(source)) for name, source in files.items()}
 
 
 def _output_problem(path: Path, force: bool) -> str | None:
@@ -122,15 +126,25 @@ def _checked(files: Mapping[str, bytes | Path]) -> Mapping[str, bytes | Path]:
 
 def _write_file(path: Path, source: bytes | Path) -> FileRecord:
     """Write through to the disk; the digest is that of the bytes that went there."""
-    digest, size = hashlib.sha256(), 0
     with path.open("xb") as file:
-        for chunk in _chunks(source):
-            file.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
+        found = _record(_written(_chunks(source), file))
         file.flush()
         os.fsync(file.fileno())
+    return found
+
+
+def _record(chunks: Iterable[bytes]) -> FileRecord:
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
     return FileRecord(size, digest.hexdigest())
+
+
+def _written(chunks: Iterable[bytes], file: BinaryIO) -> Iterator[bytes]:
+    for chunk in chunks:
+        file.write(chunk)
+        yield chunk
 
 
 def _chunks(source: bytes | Path) -> Iterator[bytes]:

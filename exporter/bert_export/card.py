@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import Contents
 from bert_runtime.tasks.activation import activation_of
 
 NAME = "README.md"
@@ -18,29 +18,29 @@ _ON_HUBS = (
 """Tasks that hubs know by the same name."""
 
 
-def render(manifest: Manifest) -> str:
-    """The card as Markdown; the same for the same manifest."""
-    return "\n".join(_lines(manifest)) + "\n"
+def render(contents: Contents) -> str:
+    """The card as Markdown; the same for the same contents."""
+    return "\n".join(_lines(contents)) + "\n"
 
 
-def _lines(manifest: Manifest) -> Iterator[str]:
+def _lines(contents: Contents) -> Iterator[str]:
     yield from ("---", "library_name: bert-export", "tags: [bert, onnx, bert-export]")
-    if manifest.task in _ON_HUBS:
-        yield f"pipeline_tag: {manifest.task}"
-    yield from ("---", "", f"# A {manifest.task} bundle", "")
-    source = manifest.provenance.get("source")
+    if contents.task in _ON_HUBS:
+        yield f"pipeline_tag: {contents.task}"
+    yield from ("---", "", f"# A {contents.task} bundle", "")
+    source = contents.provenance.get("source")
     made = f" of {_cell(source)}" if source else ""
     yield f"Made by bert-export{made}. It answers without PyTorch."
     yield ""
-    yield from _table(("", ""), list(_facts(manifest)))
+    yield from _table(("", ""), list(_facts(contents)))
     yield from ("", "## Graphs", "")
-    rows = [(each.target, each.precision, each.file, each.mask) for each in manifest.artefacts]
+    rows = [(each.target, each.precision, each.file, each.mask) for each in contents.artefacts]
     yield from _table(("target", "precision", "file", "attention masks"), rows)
-    checks = list(_checks(manifest.verification))
+    checks = list(_checks(contents.verification))
     if checks:
         yield from ("", "## Verification", "", "Compared with torch in fp32:", "")
         yield from _table(("graph", "compared", "cases", "largest difference", "same answers"), checks)
-    verdicts = list(_verdicts(manifest))
+    verdicts = list(_verdicts(contents))
     if verdicts:
         yield from ("", "## Accuracy", "")
         yield from _table(("graph", "verdict"), verdicts)
@@ -49,9 +49,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield from ("```", "", "The manifest, `manifest.json`, has all of this for programs.")
 
 
-def _facts(manifest: Manifest) -> Iterator[tuple[object, ...]]:
-    labels, settings = manifest.settings.labels, manifest.settings
-    yield "task", manifest.task
+def _facts(contents: Contents) -> Iterator[tuple[object, ...]]:
+    labels, settings = contents.settings.labels, contents.settings
+    yield "task", contents.task
     if labels:
         more = f" and {len(labels) - _MOST_LABELS} more" if len(labels) > _MOST_LABELS else ""
         yield f"labels ({len(labels)})", ", ".join(labels[:_MOST_LABELS]) + more
@@ -60,14 +60,14 @@ def _facts(manifest: Manifest) -> Iterator[tuple[object, ...]]:
         "activation": activation_of(settings),
         "pooling": settings.pooling,
         "normalised": settings.normalize,
-        "longest text, in tokens": manifest.tokenizer.max_length,
+        "longest text, in tokens": contents.tokenizer.max_length,
     }.items():
         if value is not None:
             yield name, value
     for key in ("source", "revision", "adapter"):
-        if manifest.provenance.get(key):
-            yield key, manifest.provenance[key]
-    versions = manifest.provenance.get("versions")
+        if contents.provenance.get(key):
+            yield key, contents.provenance[key]
+    versions = contents.provenance.get("versions")
     if isinstance(versions, Mapping):
         yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
 
@@ -81,13 +81,13 @@ def _checks(verification: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
             yield graph, check["name"], check["cases"], f"{check['max_difference']:.1e}", same
 
 
-def _verdicts(manifest: Manifest) -> Iterator[tuple[object, ...]]:
+def _verdicts(contents: Contents) -> Iterator[tuple[object, ...]]:
     """What the gates say of each graph's accuracy, and on how many samples."""
-    for artefact in manifest.verification.get("artefacts") or ():
+    for artefact in contents.verification.get("artefacts") or ():
         parity = artefact.get("parity")
         if parity and parity.get("verdict"):
             yield f"{parity['target']} {parity['precision']}", parity["verdict"]
-    for artefact in (manifest.quality or {}).get("artefacts") or ():
+    for artefact in (contents.quality or {}).get("artefacts") or ():
         if artefact.get("accuracy"):
             yield f"{artefact['target']} int8", artefact["accuracy"]["words"]
 

@@ -136,7 +136,7 @@ def judged_on(baseline: BaselineArtefact, config: QuantizationConfig) -> Judged:
     Raises:
         InputError: the samples are wrong, with their lines.
     """
-    settings = baseline.manifest.settings
+    settings = baseline.record.settings
     file = config.calibrate
     samples = read_samples(file, baseline.task, settings, baseline.text, config.limit) if file else None
     saved = ranges_file.load(config.ranges) if config.ranges else None

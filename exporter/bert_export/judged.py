@@ -74,7 +74,7 @@ class Judged:
         Raises:
             InputError: samples that the head refuses, with their lines.
         """
-        settings = baseline.manifest.settings
+        settings = baseline.record.settings
         measure = measure_of(baseline.task, settings)
         if samples is None:
             return cls(baseline, None, measure, (), answerable(baseline), None, held_out=False)
@@ -211,7 +211,7 @@ def _calibrated(encoded: Encoded, saved: Ranges) -> bool:
 
 def answerable(baseline: BaselineArtefact) -> list[Request]:
     """The task's examples that this head can be asked, each text once."""
-    head = baseline.task.head(baseline.text, baseline.manifest.settings)
+    head = baseline.task.head(baseline.text, baseline.record.settings)
     found: dict[object, Request] = {}
     for request in baseline.requests(baseline.task.examples_for(baseline.text)):
         with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from bert_calibration.owned_folder import scratch_folder
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
-from bert_export.artefacts import make, manifest_of
+from bert_export.artefacts import contents_of, make
 from bert_export.bundle_writer import check_output, write
 from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
 from bert_export.context import ExportContext
@@ -58,7 +58,7 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
         for each in made:
             files |= each.files
         with stages.stage("write"):
-            bundle = write(output, manifest_of(checkpoint, made), files, options.force)
+            bundle = write(output, contents_of(checkpoint, made), files, options.force)
     profiles = {each.artefact.target: each.profile for each in made if each.profile is not None}
     engines = build_engines(bundle, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in bundle.manifest.files.values())

@@ -47,13 +47,13 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
         files: dict[str, bytes | Path] = {name: bundle.directory / name for name in kept_files(bundle)}
         for each in made:
             files |= each.files
-        manifest = dataclasses.replace(
+        contents = dataclasses.replace(
             bundle.manifest,
             artefacts=tuple(each.int8.artefact for each in made),
             quality=quality_of([(each.int8.artefact, each.int8.report) for each in made]),
         )
         with stages.stage("write"):
-            written = write(output, manifest, files, options.force)
+            written = write(output, contents, files, options.force)
     profiles = {each.int8.artefact.target: each.compiled.profile for each in made if each.compiled is not None}
     engines = build_engines(written, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in written.manifest.files.values())

@@ -159,7 +159,7 @@ def _together(baseline: BaselineArtefact, engine: Engine, texts: Sequence[Featur
 
 def _texts(baseline: BaselineArtefact, types: int) -> Iterator[Features]:
     """The task's examples, and random tokens: texts of two tokens, of as many as there may be, and between."""
-    head, text = baseline.task.head(baseline.text, baseline.manifest.settings), baseline.text
+    head, text = baseline.task.head(baseline.text, baseline.record.settings), baseline.text
     for request in baseline.requests(baseline.task.examples_for(baseline.text)):
         with contextlib.suppress(InputError):  # a short model or a small vocabulary has no room for it
             rows = head.encode(request).features

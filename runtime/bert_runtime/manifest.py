@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
@@ -103,28 +103,33 @@ class FileRecord:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """The whole of `manifest.json`.
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """What every artefact of a model shares: enough to encode texts for it and to decode its outputs.
 
     Attributes:
-        version: the format's version.
         task: the task's name.
         settings: labels and whatever else the head needs.
         sizes: axes that belong to the checkpoint (hidden, vocabulary, labels, ...) -> their size.
-        tokenizer: the tokenizer's record.
-        artefacts: at least one.
-        files: every file of the bundle but the manifest itself.
-        provenance, verification, quality: reports of the export, for people and programs; no answer needs them.
+        tokenizer: the tokenizer's record, with the longest text.
     """
 
-    version: int
     task: str
     settings: HeadSettings
     sizes: Mapping[str, int]
     tokenizer: TokenizerRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents(ModelRecord):
+    """What a bundle says of itself before its files are written.
+
+    Attributes:
+        artefacts: at least one.
+        provenance, verification, quality: reports of the export, for people and programs; no answer needs them.
+    """
+
     artefacts: tuple[Artefact, ...]
-    files: Mapping[str, FileRecord]
     provenance: Mapping[str, Any]
     verification: Mapping[str, Any]
     quality: Mapping[str, Any] | None = None
@@ -142,3 +147,21 @@ class Manifest:
             else:
                 found[artefact.target] = TargetArtefacts(artefact, other.artefact)
         return found
+
+    def listing(self, files: Mapping[str, FileRecord]) -> Manifest:
+        """The manifest of the bundle that holds these files."""
+        own = {each.name: getattr(self, each.name) for each in fields(Contents)}
+        return Manifest(**own, version=VERSION, files=files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(Contents):
+    """The whole of `manifest.json`.
+
+    Attributes:
+        version: the format's version.
+        files: every file of the bundle but the manifest itself.
+    """
+
+    version: int
+    files: Mapping[str, FileRecord]

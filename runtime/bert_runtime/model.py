@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.errors import InputError, ItemError, item_error
 from bert_runtime.feeds import Feeds, feed_problems
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import ModelRecord
 from bert_runtime.schedule import Schedule, collate, plan, split, width
 from bert_runtime.sequence_packing import Row, fullest, pack, plan_packed, unpack
 from bert_runtime.streams import Streams
@@ -25,6 +25,7 @@ class Model:
     """What a session runs. Every method may be called from several threads at once; use it in `with`, or close it.
 
     Attributes:
+        record: the task, its settings, sizes and tokenizer, as the bundle states them.
         artefact, engine: what runs, and what runs it. Its `mask` says which attention masks `run` takes.
         right_padded: the artefact that runs in its place for right-padded masks; None where `artefact` runs alone.
         packed: what runs in its place for texts, several of which share a row; None where each has a row of its own.
@@ -34,9 +35,9 @@ class Model:
         concurrency: how many calls at once keep its engine busy; 1 where one call has all threads for itself.
     """
 
-    def __init__(self, manifest: Manifest, text: TextEncoder, loaded: LoadedArtefact, schedule: Schedule) -> None:
+    def __init__(self, record: ModelRecord, text: TextEncoder, loaded: LoadedArtefact, schedule: Schedule) -> None:
         """Put the parts together."""
-        self.manifest = manifest
+        self.record = record
         self.artefact = loaded.artefact
         self.right_padded = loaded.right_padded
         self.packed = loaded.packed

@@ -12,7 +12,7 @@ import numpy as np
 from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.chunks import Chunk, ChunkLimits, read_chunks
 from bert_runtime.errors import BackendError, InputError, InternalError, ItemError, item_error
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import ModelRecord
 from bert_runtime.model import Model
 from bert_runtime.pauses import Pause
 from bert_runtime.schedule import Schedule
@@ -52,16 +52,16 @@ class Session(Model, Generic[RequestT, ResultT]):
 
     def __init__(
         self,
-        manifest: Manifest,
+        record: ModelRecord,
         task: Task[RequestT, Any, ResultT],
         text: TextEncoder,
         loaded: LoadedArtefact,
         schedule: Schedule,
     ) -> None:
         """Put the parts together; `bert_runtime.load` is the way to make one."""
-        super().__init__(manifest, text, loaded, schedule)
+        super().__init__(record, text, loaded, schedule)
         self.task = task
-        self._head: Head[RequestT, Encoded, ResultT] = task.head(text, manifest.settings)
+        self._head: Head[RequestT, Encoded, ResultT] = task.head(text, record.settings)
         self._fetch = self._head.fetch(tuple(spec.name for spec in self.artefact.outputs))
 
     def __call__(self, request: RequestT | Mapping[str, object] | str) -> ResultT:

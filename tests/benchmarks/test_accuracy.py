@@ -59,7 +59,7 @@ def test_answers_as_gold_are_right_by_themselves(tmp_path: Path) -> None:
     with bert_runtime.load(GOLDEN) as session:
         results = list(session.predict([{"text": text} for text in texts]))
         samples = _with_own_gold(test, session, results)
-        measure = measure_of(session.task, session.manifest.settings)
+        measure = measure_of(session.task, session.record.settings)
     row = _row("x", measure, samples, results, results)
 
     assert samples.golds == tuple(spans(result) for result in results)

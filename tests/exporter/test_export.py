@@ -55,7 +55,7 @@ def answers_of_torch(checkpoint: Path, session: Any, requests: list[Mapping[str,
     """What the head decodes from the logits of the checkpoint's class in transformers."""
     task: Task[Any, Any, Any] = session.task
     model = getattr(transformers, task.model_class).from_pretrained(checkpoint).eval()
-    head = task.head(session.text, session.manifest.settings)
+    head = task.head(session.text, session.record.settings)
     answers = []
     for record in requests:
         request = task.request.from_record(record)
@@ -231,7 +231,7 @@ def test_max_length_is_that_of_the_bundle(tiny_checkpoint: TinyCheckpoint, tmp_p
     report = export(options(tiny_checkpoint("text-classification", {}), tmp_path / "b", max_length=12))
 
     with bert_runtime.load(report.bundle) as session:
-        assert session.manifest.tokenizer.max_length == 12
+        assert session.record.tokenizer.max_length == 12
         assert session({"text": "the movie " * 5}).truncated is False
         assert session({"text": "the movie " * 6}).truncated is True
     assert [check.name for check in report.artefacts[0].checks][1:] == ["length 2", "length 7", "length 12"]

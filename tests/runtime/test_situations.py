@@ -119,7 +119,7 @@ def test_an_empty_text_has_the_vector_of_the_special_tokens(embedder: Session[An
     ids = embedder.text.row(embedder.text.pieces("")).ids
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
     expected = embedder.run({name: row[np.newaxis] for name, row in feeds.items()})["last_hidden_state"][0]
-    assert embedder.manifest.settings.pooling == "mean"
+    assert embedder.record.settings.pooling == "mean"
     expected = expected.mean(axis=0)
     for found in embedder.predict([{"text": text} for text in ("", " ", "\n\t", "")]):
         np.testing.assert_allclose(found.vector, expected, rtol=1e-5, atol=1e-6)

@@ -41,12 +41,12 @@ def compiled(
         OptionError: the wanted profile does not fit.
         GateError: TensorRT cannot build it.
     """
-    task, settings, artefact = baseline.task, baseline.manifest.settings, baseline.artefact
+    task, settings, artefact = baseline.task, baseline.record.settings, baseline.artefact
     samples = read_samples(calibrate, task, settings, baseline.text, limit) if calibrate else None
     rows = baseline.rows(samples.requests) if samples else ()
     inputs = [spec for graph in artefact.graphs for spec in graph.inputs]
     profile = profile_of(inputs, baseline.text.max_length, wanted, rows)
-    sizes = baseline.manifest.sizes
+    sizes = baseline.record.sizes
     path, content = baseline.directory / profile_file(artefact.target), render(artefact, profile, sizes)
     path.write_text(content, "utf-8")
     report = check_engine(baseline.directory, artefact, profile, sizes)

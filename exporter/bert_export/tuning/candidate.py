@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from bert_calibration.baseline import BaselineArtefact
+from bert_export.bundle_writer import file_records
 from bert_export.report import ArtefactReport
 from bert_runtime.bundle import Bundle
 from bert_runtime.cpus import available_cpus
 from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import System
-from bert_runtime.manifest import Artefact, Manifest
+from bert_runtime.manifest import Artefact, Contents, ModelRecord
 from bert_runtime.targets import TARGETS, Target
 from bert_runtime.text import TextEncoder
 
@@ -110,7 +112,8 @@ class Candidate:
     """What was made of a plan.
 
     Attributes:
-        bundle: where its files lie, and the manifest that its bundle will have, with no file listed yet.
+        directory: where its files lie.
+        contents: what its bundle will say of itself.
         files: all that its bundle will hold, by name.
         report: what its gates found.
         drop: how much of the task's metric it loses, or without labels the share of answers that differ from fp32's;
@@ -120,7 +123,8 @@ class Candidate:
     """
 
     plan: CandidatePlan
-    bundle: Bundle
+    directory: Path
+    contents: Contents
     files: Mapping[str, bytes | Path]
     report: ArtefactReport
     drop: float | None = None
@@ -130,27 +134,32 @@ class Candidate:
     @property
     def artefact(self) -> Artefact:
         """Its one artefact."""
-        return self.bundle.manifest.artefacts[0]
+        return self.contents.artefacts[0]
 
     @property
     def baseline(self) -> BaselineArtefact:
         """The same, as quantisation takes it."""
-        record, folder = self.bundle.manifest.tokenizer, self.bundle.directory
-        text = TextEncoder.from_file(folder / record.file, record)
-        return BaselineArtefact(folder, self.artefact, self.bundle.manifest, text)
+        record = self.contents.tokenizer
+        text = TextEncoder.from_file(self.directory / record.file, record)
+        return BaselineArtefact(self.directory, self.artefact, self.contents, text)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The same, as the runtime loads it."""
+        return Bundle(self.directory, self.contents.listing(file_records(self.files)))
 
 
 class CandidateSource(Protocol):
     """Where candidates in floating point come from: a checkpoint, or a bundle.
 
     Attributes:
-        manifest: the task, its settings and its tokenizer; of the artefacts nothing.
+        record: what all its candidates share.
         text: the tokenizer.
         output: where the winner goes unless the options say otherwise.
         notes: what was assumed.
     """
 
-    manifest: Manifest
+    record: ModelRecord
     text: TextEncoder
     output: Path
     notes: tuple[str, ...]

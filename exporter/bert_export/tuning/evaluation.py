@@ -16,7 +16,6 @@ from bert_export.judged import Judged
 from bert_export.progress import Stages
 from bert_export.tuning.candidate import UNCALIBRATED, Candidate, CandidatePlan, CandidateSource
 from bert_export.tuning.report import Line, untimed
-from bert_runtime.bundle import Bundle
 from bert_runtime.errors import BertError, InputError
 
 
@@ -69,9 +68,9 @@ class Evaluator:
             if path.name.startswith("ranges."):
                 self._ranges[plan.target] = path
         quality = quality_of([(made.artefact, made.report)])
-        manifest = dataclasses.replace(base.bundle.manifest, artefacts=(made.artefact,), quality=quality)
+        contents = dataclasses.replace(base.contents, artefacts=(made.artefact,), quality=quality)
         report = dataclasses.replace(base.report, int8=made.report, sequence_packing=made.sequence_packing)
-        candidate = Candidate(plan, Bundle(folder, manifest), {**common, **made.files}, report)
+        candidate = Candidate(plan, folder, contents, {**common, **made.files}, report)
         if self._samples is None:
             return dataclasses.replace(candidate, is_judged=False)
         accuracy = made.report.accuracy

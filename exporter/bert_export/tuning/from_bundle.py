@@ -13,7 +13,7 @@ from bert_export.report import ArtefactReport
 from bert_export.requantize import kept_files
 from bert_export.tuning.candidate import TRIED, Candidate, CandidatePlan
 from bert_runtime import bundle as bundles
-from bert_runtime.bundle import Bundle
+from bert_runtime.manifest import ModelRecord
 from bert_runtime.text import TextEncoder
 
 
@@ -30,8 +30,9 @@ class FromBundle:
         assert options.bundle is not None  # what the caller asks for
         with stages.stage("load"):
             self._bundle = bundles.read(options.bundle)
-        self.manifest, record = self._bundle.manifest, self._bundle.manifest.tokenizer
-        artefacts = self.manifest.artefacts
+        self.record: ModelRecord = self._bundle.manifest
+        tokenizer = self.record.tokenizer
+        artefacts = self._bundle.manifest.artefacts
         if any(artefact.cross_kv_graph is not None for artefact in artefacts):
             raise OptionError(f"{FLAG} asks a model texts, and the decoder in {options.bundle} reads an encoder")
         tried = [target.name for target in TRIED]
@@ -41,22 +42,22 @@ class FromBundle:
                 f"{options.bundle} holds {held}, expected fp32 for {' or '.join(tried)}: export it again with "
                 "--target cpu --target openvino, or give the checkpoint, --model"
             )
-        self.text = TextEncoder.from_file(self._bundle.directory / record.file, record)
+        self.text = TextEncoder.from_file(self._bundle.directory / tokenizer.file, tokenizer)
         self.output = Path(f"{options.bundle.resolve().name}-best")
         self.notes: tuple[str, ...] = ()
 
     def missing(self, plan: CandidatePlan) -> str:
         """See CandidateSource."""
         wanted = (plan.target, "fp32" if plan.precision == "int8" else plan.precision)
-        if any((artefact.target, artefact.precision) == wanted for artefact in self.manifest.artefacts):
+        if any((artefact.target, artefact.precision) == wanted for artefact in self._bundle.manifest.artefacts):
             return ""
         return f"the bundle holds no artefact for {wanted[0]} in {wanted[1]}; give the checkpoint, --model"
 
     def make(self, plan: CandidatePlan) -> Candidate:
         """See CandidateSource."""
-        held = {(artefact.target, artefact.precision): artefact for artefact in self.manifest.artefacts}
+        held = {(artefact.target, artefact.precision): artefact for artefact in self._bundle.manifest.artefacts}
         artefact = held[plan.target, plan.precision]
-        manifest = dataclasses.replace(self.manifest, artefacts=(artefact,), files={}, quality=None)
+        contents = dataclasses.replace(self._bundle.manifest, artefacts=(artefact,), quality=None)
         names = (*kept_files(self._bundle), *artefact.files)
         files: dict[str, bytes | Path] = {name: self._bundle.directory / name for name in names}
-        return Candidate(plan, Bundle(self._bundle.directory, manifest), files, ArtefactReport({}, None))
+        return Candidate(plan, self._bundle.directory, contents, files, ArtefactReport({}, None))

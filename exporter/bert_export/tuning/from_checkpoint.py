@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from bert_export.applicability import FLAG
-from bert_export.artefacts import make, manifest_of, text_of
+from bert_export.artefacts import contents_of, make, record_of, text_of
 from bert_export.context import ExportContext
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions, Variant
@@ -17,7 +17,6 @@ from bert_export.pipeline import default_output, load_checkpoint, traced
 from bert_export.progress import Stages
 from bert_export.tuning.candidate import Candidate, CandidatePlan
 from bert_export.verify.reference import RememberingReference
-from bert_runtime.bundle import Bundle
 
 
 class FromCheckpoint:
@@ -36,7 +35,7 @@ class FromCheckpoint:
         reference = RememberingReference.of(checkpoint, options.plain)
         self._context = ExportContext(folder, stages, options.plain, options.quantization, None, {}, reference)
         self._checkpoint = checkpoint
-        self.manifest, self.text = manifest_of(checkpoint, []), text_of(checkpoint)
+        self.record, self.text = record_of(checkpoint, {}), text_of(checkpoint)
         self.output, self.notes = default_output(checkpoint), checkpoint.notes
 
     def missing(self, plan: CandidatePlan) -> str:
@@ -57,5 +56,5 @@ class FromCheckpoint:
         context = dataclasses.replace(self._context, folder=folder)
         (made,) = make(self._checkpoint, self._graph.clone(), variant, context)  # the CPU's targets have one each
         files: dict[str, bytes | Path] = {name: folder / name for name in self._checkpoint.files}
-        bundle = Bundle(folder, manifest_of(self._checkpoint, [made]))
-        return Candidate(plan, bundle, {**files, **made.files}, made.report)
+        contents = contents_of(self._checkpoint, [made])
+        return Candidate(plan, folder, contents, {**files, **made.files}, made.report)

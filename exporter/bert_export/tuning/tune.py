@@ -71,7 +71,7 @@ def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Prepared
     source = _source(options, stages, folder)
     output = options.output or source.output
     check_output(output, options.force)
-    task, settings = find_task(source.manifest.task), source.manifest.settings
+    task, settings = find_task(source.record.task), source.record.settings
     _check_mode(options, task)
     text, file = source.text, options.calibrate
     samples = read_samples(file, task, settings, text, options.limit) if file else None
@@ -112,6 +112,6 @@ def _raced(workload: Workload, candidates: Sequence[Candidate], stages: Stages) 
 
 def _write(output: Path, winner: Candidate, tuning: Tuning, force: bool) -> Bundle:
     """The winner's bundle. Unlike any other it tells times, and so differs from run to run."""
-    manifest = winner.bundle.manifest
-    verification: Mapping[str, Any] = {**manifest.verification, "tuning": tuning.to_json()}
-    return write(output, dataclasses.replace(manifest, verification=verification), winner.files, force)
+    contents = winner.contents
+    verification: Mapping[str, Any] = {**contents.verification, "tuning": tuning.to_json()}
+    return write(output, dataclasses.replace(contents, verification=verification), winner.files, force)

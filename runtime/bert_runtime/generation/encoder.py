@@ -25,7 +25,7 @@ class Encoder:
     def __init__(self, session: Session[FeatureExtractionRequest, FeatureExtractionResult]) -> None:
         """Ask a session that was loaded with FEATURE_EXTRACTION; closing the encoder closes it."""
         self._session = session
-        self.width = session.manifest.sizes["hidden"]
+        self.width = session.record.sizes["hidden"]
 
     def __call__(self, text: str) -> EncoderStates:
         """What the encoder says of a text.

@@ -18,7 +18,7 @@ from bert_runtime.generation.decoder import Decoder
 from bert_runtime.generation.flow import Flow, Growth
 from bert_runtime.generation.search import Search
 from bert_runtime.generation.sources import Sources
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import ModelRecord
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks.task import Encoded, Features, FloatArray
@@ -43,7 +43,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
 
     def __init__(
         self,
-        manifest: Manifest,
+        record: ModelRecord,
         text: TextEncoder,
         loaded: LoadedArtefact,
         schedule: Schedule,
@@ -54,8 +54,8 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         Args:
             sources: for a decoder that reads an encoder, where what it reads comes from.
         """
-        super().__init__(manifest, TEXT_GENERATION, text, loaded, schedule)
-        self._texts = TextGenerationHead(text, manifest.settings)
+        super().__init__(record, TEXT_GENERATION, text, loaded, schedule)
+        self._texts = TextGenerationHead(text, record.settings)
         self._sources = sources
 
     @overload
@@ -166,7 +166,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
     def _probe(self) -> None:
         source = None
         if self._sources is not None:
-            source = EncoderStates.whole(np.zeros((1, self.manifest.sizes["hidden"]), np.float32))
+            source = EncoderStates.whole(np.zeros((1, self.record.sizes["hidden"]), np.float32))
         request = TextGenerationRequest("", source, max_new_tokens=1)
         self._answer(request, self._encoded(request))
 
@@ -219,7 +219,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         """A decoder with room for these; raises BackendError."""
         _, tokens = size([_extent(request, prompt) for request, prompt in zip(requests, prompts, strict=True)])
         cross = self._sources.read(prompts) if self._sources is not None else None
-        return Decoder(self.engine, self.artefact, self.manifest.sizes, tokens, cross)
+        return Decoder(self.engine, self.artefact, self.record.sizes, tokens, cross)
 
 
 def is_single(settings: GenerationSettings) -> bool:

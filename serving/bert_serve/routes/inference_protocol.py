@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import ModelRecord
 from bert_runtime.tasks.task import REQUEST_AXES, TensorSpec
 from bert_runtime.version import __version__
 from bert_serve.body import read_object
@@ -40,9 +40,9 @@ async def model_ready(call: Call) -> Sendable:
 async def metadata(call: Call) -> Sendable:
     """A model's tensors: those of its graph, and those of texts; a request brings the one or the other."""
     model = _model(call)
-    artefact, manifest = model.session.artefact, model.session.manifest
+    artefact, record = model.session.artefact, model.session.record
     texts = [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in TEXTS if name in _inputs(model)]
-    graph = [_described(spec, manifest) for spec in artefact.inputs]
+    graph = [_described(spec, record) for spec in artefact.inputs]
     answer = [{"name": "answer", "datatype": "BYTES", "shape": [-1]}]
     return json_answer(
         {
@@ -50,7 +50,7 @@ async def metadata(call: Call) -> Sendable:
             "versions": [VERSION],
             "platform": f"bert_runtime_{artefact.target}_{artefact.precision}",
             "inputs": texts + graph,
-            "outputs": answer + [_described(spec, manifest) for spec in artefact.outputs],
+            "outputs": answer + [_described(spec, record) for spec in artefact.outputs],
         }
     )
 
@@ -142,8 +142,8 @@ def _asked(value: Mapping[str, Any], found: Sequence[Tensor]) -> list[Outgoing]:
     return outputs
 
 
-def _described(spec: TensorSpec, manifest: Manifest) -> dict[str, Any]:
-    shape = [-1 if axis in REQUEST_AXES else manifest.sizes.get(axis, -1) for axis in spec.axes]
+def _described(spec: TensorSpec, record: ModelRecord) -> dict[str, Any]:
+    shape = [-1 if axis in REQUEST_AXES else record.sizes.get(axis, -1) for axis in spec.axes]
     return {"name": spec.name, "datatype": NAMES[spec.dtype], "shape": shape}
 
 

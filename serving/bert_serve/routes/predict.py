@@ -148,7 +148,7 @@ async def one_model(call: Call) -> Sendable:
 
 def describe(model: Model) -> dict[str, Any]:
     """A model as clients see it; paths are the server's own affair."""
-    manifest, session = model.session.manifest, model.session
+    record, session = model.session.record, model.session
     return {
         "id": model.name,
         "object": "model",
@@ -158,8 +158,8 @@ def describe(model: Model) -> dict[str, Any]:
         "target": session.artefact.target,
         "precision": session.artefact.precision,
         "engine": session.engine.name,
-        "max_length": manifest.tokenizer.max_length,
-        "labels": list(manifest.settings.labels),
+        "max_length": record.tokenizer.max_length,
+        "labels": list(record.settings.labels),
         "examples": [dict(example) for example in session.task.examples_for(session.text)[:3]],
     }
 

@@ -70,7 +70,7 @@ async def vectors(call: Call, model: Model, fields: Fields) -> list[Any]:
             where = f"inputs[{i}]" if isinstance(inputs, list) else "inputs"
             raise problem(422, "invalid_request", f"{where} is {kind(text)}, expected a text")
     scales = fields.flag("normalize")
-    is_unit = bool(model.session.manifest.settings.normalize)
+    is_unit = bool(model.session.record.settings.normalize)
     if scales is False and is_unit:
         raise problem(422, "invalid_request", "normalize is false, expected true: the bundle's vectors have length 1")
     results = await whole(call, model, [{"text": text} for text in texts], fields)
@@ -87,7 +87,7 @@ async def whole(call: Call, model: Model, requests: Sequence[Any], fields: Field
             messages = [f"{field}[{i}]: {message}" for message in outcome.messages]
             raise Problem(outcome.status, outcome.code, messages, outcome.headers)
         if not may_cut and outcome.result.truncated:
-            longest = model.session.manifest.tokenizer.max_length
+            longest = model.session.record.tokenizer.max_length
             told = f"{field}[{i}] has more than {longest} tokens, expected at most so many where truncate is false"
             raise problem(413, "too_long", told)
         results.append(outcome.result)
@@ -154,13 +154,13 @@ def _cross_encoder(call: Call, name: object) -> Model:
     """The classifier with one label that was named, or the first."""
     if name is not None:
         model = call.of_task((TEXT_CLASSIFICATION.name,), name)
-        if len(model.session.manifest.settings.labels) != 1:
+        if len(model.session.record.settings.labels) != 1:
             raise problem(
                 422, "wrong_task", f"the model {model.name!r} has several labels, expected a cross-encoder's one"
             )
         return model
     for model in call.service.models:
-        if model.task == TEXT_CLASSIFICATION.name and len(model.session.manifest.settings.labels) == 1:
+        if model.task == TEXT_CLASSIFICATION.name and len(model.session.record.settings.labels) == 1:
             return model
     raise problem(404, "no_model_of_task", "no model is a cross-encoder: a text-classification with one label")
 

@@ -13,12 +13,19 @@ from bert_export.progress import Stages
 from bert_export.report import ArtefactReport
 from bert_export.tuning.candidate import Candidate, CandidatePlan, CandidateSource
 from bert_export.tuning.evaluation import CandidateBuilder, DropError, Evaluator
-from bert_runtime.bundle import Bundle
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import Contents
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TokenizerRecord
 
-NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
+NOTHING = Contents(
+    task="text-classification",
+    settings=HeadSettings(),
+    sizes={},
+    tokenizer=TokenizerRecord("t", 8, 0, 1),
+    artefacts=(),
+    provenance={},
+    verification={},
+)
 FP32, PERFORMANCE, ACCURACY = (
     CandidatePlan("cpu", "fp32"),
     CandidatePlan("cpu", "int8", "performance"),
@@ -44,7 +51,7 @@ class Paper:
     def make(self, plan: CandidatePlan) -> Candidate:
         if plan in self.refused:
             raise GateError(self.refused[plan])
-        return Candidate(plan, Bundle(Path(), NOTHING), {}, ArtefactReport({}, None))
+        return Candidate(plan, Path(), NOTHING, {}, ArtefactReport({}, None))
 
     def quantised(self, plan: CandidatePlan, base: Candidate, mixtures: bool) -> Candidate:
         made = self.make(plan)

@@ -14,12 +14,19 @@ from bert_export.tuning import trials as trials_of
 from bert_export.tuning.candidate import Candidate, CandidatePlan
 from bert_export.tuning.trials import Workload, run_final, run_trials
 from bert_export.tuning.workload import Requests
-from bert_runtime.bundle import Bundle
-from bert_runtime.manifest import Manifest
+from bert_runtime.manifest import Contents
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.text import TokenizerRecord
 
-NOTHING = Manifest(1, "text-classification", HeadSettings(), {}, TokenizerRecord("t", 8, 0, 1), (), {}, {}, {})
+NOTHING = Contents(
+    task="text-classification",
+    settings=HeadSettings(),
+    sizes={},
+    tokenizer=TokenizerRecord("t", 8, 0, 1),
+    artefacts=(),
+    provenance={},
+    verification={},
+)
 SECONDS = {
     ("cpu fp32", 4): 1.0,
     ("cpu fp32", 2): 1.5,
@@ -30,7 +37,7 @@ SECONDS = {
 
 
 def candidate(target: str, precision: str) -> Candidate:
-    return Candidate(CandidatePlan(target, precision), Bundle(Path(), NOTHING), {}, ArtefactReport({}, None))
+    return Candidate(CandidatePlan(target, precision), Path(), NOTHING, {}, ArtefactReport({}, None))
 
 
 class PaperTrack(Workload):

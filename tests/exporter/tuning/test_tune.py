@@ -26,6 +26,7 @@ from bert_export.tuning.candidate import CandidatePlan, plans_for
 from bert_export.tuning.from_bundle import FromBundle
 from bert_export.tuning.report import Tuning
 from bert_export.verify.reference import Reference
+from bert_runtime import bundle as bundles
 from bert_runtime.errors import InputError
 from bert_runtime.machine.system import Probe, System, this_system
 from bert_runtime.tasks import TASKS
@@ -124,7 +125,7 @@ def test_too_few_samples_to_tell_are_the_reason_that_int8_cannot_win(
 def test_the_bundle_holds_the_winner_alone_and_answers(best: ExportReport) -> None:
     winner = tuned(best).winner
     with bert_runtime.load(best.bundle, options=bert_runtime.Options(threads=winner["threads"])) as session:
-        (artefact,) = session.manifest.artefacts
+        (artefact,) = bundles.read(best.bundle).manifest.artefacts
         assert (artefact.target, artefact.precision) == (winner["target"], winner["precision"])
         assert session.active_target == winner["target"]
         assert session({"text": "a good movie"}).labels

@@ -22,7 +22,7 @@ BEAMS = GenerationSettings(max_new_tokens=16, num_beams=4, num_return_sequences=
 @pytest.fixture
 def cache(random: Case) -> Cache:
     """Room for 3 rows of 4 tokens."""
-    return Cache(random.session.artefact, random.session.manifest.sizes, tokens=12)
+    return Cache(random.session.artefact, random.session.record.sizes, tokens=12)
 
 
 def write(cache: Cache, rows: int, total: int) -> dict[str, Array]:
@@ -70,7 +70,7 @@ def test_rows_follow_their_sources(cache: Cache, sources: list[int]) -> None:
 @pytest.mark.parametrize("tokens", [2**45, 2**62])
 def test_a_cache_that_no_memory_holds_is_refused_in_words(random: Case, tokens: int) -> None:
     with pytest.raises(BackendError, match=r"no memory for a cache of 32 values of past_key_values\.0\.key"):
-        Cache(random.session.artefact, random.session.manifest.sizes, tokens)
+        Cache(random.session.artefact, random.session.record.sizes, tokens)
 
 
 def in_place(cache: Cache, sources: IntArray) -> None:

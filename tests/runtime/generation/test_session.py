@@ -91,7 +91,7 @@ def test_a_text_says_why_it_ended(trained: Case) -> None:
 
 def test_the_prompt_is_cls_and_the_text_unless_asked_otherwise(random: Case) -> None:
     ids = random.text.pieces("the cat").ids.tolist()
-    encode = random.session.task.head(random.text, random.session.manifest.settings).encode
+    encode = random.session.task.head(random.text, random.session.record.settings).encode
 
     def prompt(**given: Any) -> list[int]:
         made: list[int] = encode(TextGenerationRequest("the cat", max_new_tokens=1, **given)).features[0].ids.tolist()
@@ -224,7 +224,7 @@ def test_a_score_that_is_not_finite_is_its_own_requests_error(trained: Case) -> 
 
 def test_the_tokens_of_a_source_count_among_those_held(trained: Case) -> None:
     states = EncoderStates.whole(np.zeros((7, 4), np.float32))
-    prompt = TextGenerationHead(trained.session.text, trained.session.manifest.settings).encode(
+    prompt = TextGenerationHead(trained.session.text, trained.session.record.settings).encode(
         TextGenerationRequest("the cat", max_new_tokens=1)
     )
     assert replace(prompt, source=states).tokens == prompt.tokens + 7

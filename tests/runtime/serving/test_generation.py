@@ -78,7 +78,7 @@ def test_a_decoder_that_reads_sources_has_each_text_its_own(opened: Open) -> Non
 
 
 def _requests_with_sources(session: Any) -> Iterator[dict[str, Any]]:
-    width = session.manifest.sizes["hidden"]
+    width = session.record.sizes["hidden"]
     for n in (1, 3, 6):
         hidden = [[((i * 7 + k * n) % 5) / 2 - 1 for k in range(width)] for i in range(n)]
         yield {"prompt": "a film", "max_new_tokens": 3 + n, "encoder_text": {"hidden": hidden}}
