@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Mount, Router
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from bert_serve.call import Call, json_answer
 from bert_serve.endpoint import Sendable, get
 from bert_serve.gate import Gate
 from bert_serve.openapi import openapi
-from bert_serve.routes import health, inference_protocol, openai, pipelines, predict, text_embeddings
+from bert_serve.routes import health, inference_protocol, openai, page, pipelines, predict, text_embeddings
 from bert_serve.service import Service
-
-PAGE = Path(__file__).parent / "page"
-"""Static files that are served at `/`, where they are there."""
 
 
 def application(service: Service) -> Gate:
@@ -28,12 +22,11 @@ def application(service: Service) -> Gate:
         *text_embeddings.ROUTES,
         *inference_protocol.ROUTES,
         *health.ROUTES,
+        *page.ROUTES,
         *pipelines.ROUTES,
         get("/openapi.json", _openapi),
     ]
-    if PAGE.is_dir():
-        routes.append(Mount("/", StaticFiles(directory=PAGE, html=True)))
-    return Gate(Router(routes, default=_nowhere, redirect_slashes=False), service)
+    return Gate(Router(routes, default=_nowhere, redirect_slashes=False), service, page.PATHS)
 
 
 async def _openapi(call: Call) -> Sendable:

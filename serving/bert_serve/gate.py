@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Set
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from bert_serve.problems import Problem, problem
 from bert_serve.service import Service
 from bert_serve.trace_context import TraceContext
 
-OPEN = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
+OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 """Addresses that need no key, where they are read: they tell nothing of a model."""
 
 CLIENT_GONE = 499
@@ -27,9 +28,11 @@ _log = logging.getLogger("bert_serve.requests")
 class Gate:
     """The outermost application of ASGI."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Service, page: Set[str]) -> None:
+        """`page`: addresses of the page, which need no key either."""
         self._app = app
         self._service = service
+        self._open = page | frozenset(OPEN)
         self._logs = service.options.log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +42,7 @@ class Gate:
             return
         passage = _Passage(scope, send, self._service)
         try:
-            passage.check_key()
+            passage.check_key(self._open)
             await self._app(scope, receive, passage.send)
         except ClientDisconnect:
             passage.status = CLIENT_GONE
@@ -72,10 +75,10 @@ class _Passage:
         scope["app"] = self  # a route tells of a wrong method by an exception then
         scope["state"] = {"service": service}
 
-    def check_key(self) -> None:
+    def check_key(self, open_paths: Set[str]) -> None:
         """Raises Problem where a request brings none and needs one."""
         keys = self._service.keys
-        is_open = self._scope["method"] in ("GET", "HEAD") and self._scope["path"] in OPEN
+        is_open = self._scope["method"] in ("GET", "HEAD") and self._scope["path"] in open_paths
         if keys and not is_open and not keys.allow(self._scope["headers"]):
             told = "the request shows no valid API key, expected one in Authorization: Bearer KEY or X-API-Key"
             raise Problem(401, "unauthorized", (told,), {"www-authenticate": "Bearer"})

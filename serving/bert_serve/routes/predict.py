@@ -160,6 +160,8 @@ def describe(model: Model) -> dict[str, Any]:
         "engine": session.engine.name,
         "max_length": record.tokenizer.max_length,
         "labels": list(record.settings.labels),
+        "mask_token": session.text.mask_token,
+        "reads_encoder": session.artefact.cross_kv_graph is not None,
         "examples": [dict(example) for example in session.task.examples_for(session.text)[:3]],
     }
 
