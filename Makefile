@@ -30,7 +30,7 @@ SOAK_SECONDS ?= 180
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_encoder_text.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: demo test soak test-slow test-oldest test-newest test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
+.PHONY: browser demo test soak test-slow test-oldest test-newest test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
 .PHONY: format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
@@ -68,6 +68,11 @@ test: $(VENV)/.installed-dev $(DEMO)/manifest.json  ## the whole test suite, in 
 	BERT_EXPORT_DEMO=$(DEMO) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 15
 	@if [ -z "$(WITHOUT_CPP)" ] && ! runtime/cpp/tools/toolchain.sh; then \
 	  echo "NOT TESTED: the C++ runtime; install its tools, or say WITHOUT_CPP=1" >&2; exit 1; fi
+
+# The page's tests drive a real Chromium, of Debian's packages; another that is on the path will do as well.
+browser:  ## a headless Chromium for the tests of bert-serve's page
+	@command -v chromium-headless-shell chromium google-chrome > /dev/null || \
+	  { apt-get update -qq && timeout 600 apt-get install -y -qq --no-install-recommends chromium-headless-shell > /dev/null; }
 
 soak: $(VENV)/.installed-dev  ## bert-serve under mixed load for three minutes
 	BERT_SERVE_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m slow tests/serving/test_soak.py

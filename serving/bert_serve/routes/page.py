@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +31,10 @@ _POLICY = (
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of the page: its content, type, and a tag that changes with the content."""
+    """A file of the page: its content, the same compressed, its type, and a tag that changes with the content."""
 
     body: bytes
+    compressed: bytes
     content_type: bytes
     tag: bytes
 
@@ -40,7 +42,12 @@ class Asset:
     def read(cls, path: Path) -> Asset:
         """Read it."""
         body = path.read_bytes()
-        return cls(body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"'.encode())
+        return cls(
+            body,
+            gzip.compress(body, mtime=0),
+            _TYPES[path.suffix],
+            f'"{hashlib.sha256(body).hexdigest()[:20]}"'.encode(),
+        )
 
 
 ASSETS = {path.name: Asset.read(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _TYPES}
@@ -65,6 +72,7 @@ def _answer(call: Call, asset: Asset) -> Answer:
     """The file, unless the browser has it: it asks each time, so that a newer server has no old page."""
     headers = [
         (b"etag", asset.tag),
+        (b"vary", b"accept-encoding"),
         (b"cache-control", b"no-cache"),
         (b"content-security-policy", _POLICY),
         (b"x-content-type-options", b"nosniff"),
@@ -73,6 +81,8 @@ def _answer(call: Call, asset: Asset) -> Answer:
     ]
     if call.header(b"if-none-match") == asset.tag:
         return Answer(b"", 304, asset.content_type, headers)
+    if b"gzip" in (call.header(b"accept-encoding") or b""):
+        return Answer(asset.compressed, 200, asset.content_type, [*headers, (b"content-encoding", b"gzip")])
     return Answer(asset.body, 200, asset.content_type, headers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -47,12 +48,13 @@ class Tab:
         self.asked.clear()
         self.page.get_by_role("button", name="Answer").click()
         expect(self.page.locator("#measured strong")).to_be_visible()
-        request: dict[str, Any] = self.asked[-1].post_data_json
-        return request
+        return self.sent
 
     @property
-    def answered(self) -> str:
-        return self.page.locator("#answer").inner_text()
+    def sent(self) -> dict[str, Any]:
+        """The body of the last request."""
+        body: dict[str, Any] = json.loads(self.asked[-1].post_data or "null")
+        return body
 
     def bars(self) -> list[tuple[str, str]]:
         """Name and value of each bar."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import subprocess
 import sys
@@ -70,6 +71,16 @@ def test_the_files_are_safe_whole_and_asked_for_again_each_time(server: Running)
     assert "<style" not in source
     assert "style=" not in source
     assert "://" not in source
+
+
+def test_the_page_is_small_on_its_way(server: Running) -> None:
+    sizes = {"js": 0, "css": 0}
+    for file in PAGE.iterdir():
+        reply = server.get(f"/page/{file.name}", {"accept-encoding": "br, gzip"})
+        assert gzip.decompress(reply.body) == file.read_bytes()
+        sizes[file.suffix[1:]] = sizes.get(file.suffix[1:], 0) + len(reply.body)
+    assert sizes["js"] < 12_000
+    assert sum(sizes.values()) < 20_000
 
 
 def test_other_addresses_are_as_before(server: Running) -> None:

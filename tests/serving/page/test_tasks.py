@@ -106,7 +106,8 @@ def test_a_value_is_a_number(open_tab: OpenTab, unusual: Running) -> None:
     shown = tab.page.locator("#answer .figure").all_inner_texts()
     for text, each in zip(shown, answer["values"], strict=True):
         number, label = text.split()
-        assert (float(number), label) == (pytest.approx(each["value"], rel=1e-3), each["label"])
+        assert label == each["label"]
+        assert float(number) == pytest.approx(each["value"], rel=1e-3)
 
 
 def test_the_best_words_stand_in_the_place_of_masks(tab: Tab, server: Running) -> None:
