@@ -35,7 +35,11 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
         if not as_json and isinstance(session, GenerationSession) and _stream(session, command.fields, output):
             return DONE
         answer = to_json(session(dict(command.fields)))
-        _print(answer if isinstance(answer, dict) else {"result": answer}, as_json, output)
+        record = answer if isinstance(answer, dict) else {"result": answer}
+        if as_json:
+            write_json(record, output)
+        else:
+            show(record, output, command.fields)
     return DONE
 
 

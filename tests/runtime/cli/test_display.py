@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bert_runtime.cli.display import Table, show, tables
+from bert_runtime.cli.display import show
+from bert_runtime.cli.tables import Table, tables
 from bert_runtime.record_writers import Json
 
 
