@@ -118,7 +118,9 @@ def test_the_answers_it_prints_are_those_of_the_demo(demo_folder: Path, capsys: 
         assert bert_runtime.cli.main(arguments) == 0
         (answer,) = json.loads(capsys.readouterr().out)["answers"]
         shown = re.search(
-            rf"^  {re.escape(answer['text'])} +([0-9.]+) +[━─]{{20}} +{answer['start']} +{answer['end']}$", printed, re.M
+            rf"^  {re.escape(answer['text'])} +([0-9.]+) +[━─]{{20}} +{answer['start']} +{answer['end']}$",
+            printed,
+            re.M,
         )
         assert shown is not None, answer
         assert float(shown[1]) == pytest.approx(answer["score"], abs=2e-3)
