@@ -10,14 +10,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MOST_BYTES = 2**16
 """Of a request's line and headers."""
 
+MOST_PIPELINED = 64
+"""Requests of a connection that wait for the answers before them: without a bound a client could fill the memory."""
+
 
 def bounded_protocol(seconds: float) -> type[HttpToolsProtocol]:
-    """The protocol of connections whose headers must be there after `seconds`."""
+    """The protocol of connections whose headers must be there after `seconds`, and whose clients must read at least
+    something of a long answer in as many."""
 
     class BoundedProtocol(HttpToolsProtocol):
         """A connection is closed whose headers are slow, or do not end."""
 
         _timer: asyncio.TimerHandle | None = None
+        _unread: asyncio.TimerHandle | None = None
         _size = 0
         _has_headers = False
 
@@ -27,7 +32,19 @@ def bounded_protocol(seconds: float) -> type[HttpToolsProtocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()
+            self._is_read()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._unread = self.loop.call_later(seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            self._is_read()
+            super().resume_writing()
+
+        def timeout_keep_alive_handler(self) -> None:
+            self.transport.abort()  # a close would wait for a client that does not read
 
         def data_received(self, data: bytes) -> None:
             if self._has_headers:
@@ -43,7 +60,10 @@ def bounded_protocol(seconds: float) -> type[HttpToolsProtocol]:
         def on_headers_complete(self) -> None:
             self._has_headers = True
             self._stop()
-            super().on_headers_complete()
+            if len(self.pipeline) >= MOST_PIPELINED:
+                self.transport.abort()
+            else:
+                super().on_headers_complete()
 
         def on_message_complete(self) -> None:
             super().on_message_complete()
@@ -56,6 +76,11 @@ def bounded_protocol(seconds: float) -> type[HttpToolsProtocol]:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+
+        def _is_read(self) -> None:
+            if self._unread is not None:
+                self._unread.cancel()
+                self._unread = None
 
         def _expired(self) -> None:
             if self._size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -15,12 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from bert_runtime.cli.boundary import DONE, WRONG_INPUT, run_command
+from bert_runtime.cli.boundary import DONE, INTERNAL, INTERRUPTED, TERMINATED, WRONG_INPUT, run_command
 from bert_runtime.cpus import available_cpus
 from bert_serve.options import ServeOptions
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _RESTART_SECONDS = 1.0
 _log = logging.getLogger("bert_serve")
 
@@ -31,11 +33,12 @@ def supervise(options: ServeOptions, listening: socket.socket) -> int:
     Each loads its bundles after the fork, for engines have threads. One that cannot load them ends all.
     """
     folder = tempfile.mkdtemp(prefix="bert-serve-")
+    parent = os.getpid()
     os.environ[SHARED] = folder  # before prometheus-client is imported, which each process does by itself
     threads = options.load.threads or available_cpus()
     own = replace(options, workers=1, load=replace(options.load, threads=max(1, threads // options.workers)))
     try:
-        return Supervisor(options.workers, lambda: _work(own, listening), listening.close, Path(folder)).run()
+        return Supervisor(options.workers, lambda: _work(own, listening, parent), listening.close, Path(folder)).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -59,59 +62,75 @@ class Supervisor:
 
     def run(self) -> int:
         """Until every process has ended."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _PASSED_ON:
             signal.signal(number, self._passed_on)
         for _ in range(self._count):
             self._start()
-        code = DONE
-        while self._children:
-            pid, status = os.waitpid(-1, 0)
-            is_first = self._children.pop(pid)
-            ended = os.waitstatus_to_exitcode(status)
-            for file in self._folder.glob(f"gauge_live*_{pid}.db"):
-                file.unlink(missing_ok=True)
-            if self._is_stopping:
-                continue
-            if ended == WRONG_INPUT and is_first:
-                code = ended  # it could not begin, and the next could not either
-                self._stop(signal.SIGTERM)
-                continue
-            _log.error("a worker ended", extra={"fields": {"pid": pid, "code": ended}})
-            time.sleep(_RESTART_SECONDS)
-            if not self._is_stopping:
-                self._start(is_first=False)
-        return code
+        codes = [self._ended() for _ in iter(self._children.__len__, 0)]
+        if WRONG_INPUT in codes:
+            return WRONG_INPUT
+        is_early = codes and all(code in (INTERRUPTED, TERMINATED) for code in codes)  # nothing was served
+        return codes[0] if is_early else DONE
+
+    def _ended(self) -> int:
+        """Wait for a process; what it ended with, or DONE where that is no matter, as another was begun."""
+        pid, status = os.waitpid(-1, 0)
+        is_first = self._children.pop(pid)
+        code = os.waitstatus_to_exitcode(status)
+        for file in self._folder.glob(f"gauge_live*_{pid}.db"):
+            file.unlink(missing_ok=True)
+        if self._is_stopping:
+            return code
+        if code == WRONG_INPUT and is_first:  # it could not begin, and the next could not either
+            self._stop(signal.SIGTERM)
+            return code
+        _log.error("a worker ended", extra={"fields": {"pid": pid, "code": code}})
+        time.sleep(_RESTART_SECONDS)
+        self._start(is_first=False)
+        return DONE
 
     def _start(self, is_first: bool = True) -> None:
+        """Begin a process, unless all are to end. A signal in between waits until either process can take it."""
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid:
-            self._children[pid] = is_first
+        parent = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+        pid = 0 if self._is_stopping else os.fork()
+        if os.getpid() == parent:
+            if pid:
+                self._children[pid] = is_first
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
             return
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are bundles to load again
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
-        code = 70
+        code = INTERNAL
         try:
-            code = run_command("bert-serve", lambda _: self._work(), is_process=False)
+            code = run_command("bert-serve", lambda _: self._begin(), is_process=False)
             sys.stderr.flush()
         finally:
             os._exit(code)
 
+    def _begin(self) -> int:
+        """In the new process, whose command knows by now what to do with a signal."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+        return self._work()
+
     def _passed_on(self, number: int, _frame: FrameType | None) -> None:
-        self._stop(number)
+        """A signal: each process has it as well; a second one that ends them ends them at once."""
+        self._stop(signal.SIGKILL if self._is_stopping and number != signal.SIGHUP else number)
 
     def _stop(self, number: int) -> None:
         if number != signal.SIGHUP:
             self._is_stopping = True
             self._let_go()
-        for pid in self._children:
-            os.kill(pid, number)
+        for pid in list(self._children):
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and nobody has noted it yet
+                os.kill(pid, number)
 
 
-def _work(options: ServeOptions, listening: socket.socket) -> int:
+def _work(options: ServeOptions, listening: socket.socket, supervisor: int) -> int:
     from bert_serve.server import serve  # noqa: PLC0415 - in its own process
 
-    serve(options, listening)
+    serve(options, listening, supervisor)
     return DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from bert_runtime import bundle as bundles
 from bert_runtime.tasks.task import HeadSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden/v1"
+CLASSIFIER = GOLDEN / "text-classification"
+CLASSIFY = "/v1/models/text-classification:predict"
 TASKS = (
     "text-classification",
     "token-classification",
@@ -99,10 +102,18 @@ class Running:
 Start = Callable[..., Running]
 
 
-def start_server(arguments: Sequence[str], environment: Mapping[str, str] | None = None, wait: float = 60) -> Running:
-    """A server on a port of its own, once it listens."""
+def start_server(
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None, wait: float = 60, group: bool = False
+) -> Running:
+    """A server on a port of its own, once it listens; in a group of processes of its own, where it is to be so."""
     command = [sys.executable, "-m", "bert_serve", *arguments, "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        start_new_session=group,
+    )
     running = Running(process, 0)
     assert process.stderr is not None
     threading.Thread(target=_keep, args=(running,), daemon=True).start()
@@ -175,10 +186,23 @@ def start() -> Iterator[Start]:
     """Starts servers that end with the test."""
     begun: list[Running] = []
 
-    def begin(*arguments: str, environment: Mapping[str, str] | None = None) -> Running:
-        begun.append(start_server(arguments, environment))
+    def begin(*arguments: str, environment: Mapping[str, str] | None = None, group: bool = False) -> Running:
+        begun.append(start_server(arguments, environment, group=group))
         return begun[-1]
 
     yield begin
     for running in begun:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate of `localhost`, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
