@@ -80,6 +80,7 @@ class Call:
                 413 if requests else 422,
                 "items",
                 f"{field} has {len(requests)} items, expected 1 to {limits.items}; split the request",
+                field,
             )
         try:
             futures = model.batcher.begin(requests, limits.seconds)

@@ -32,8 +32,8 @@ def own_form(problem: Problem) -> Any:
 
 
 def text_form(problem: Problem) -> Any:
-    """The Open Inference Protocol, and text-embeddings-inference: the message alone."""
-    return {"error": str(problem), "error_type": problem.code}
+    """The Open Inference Protocol, and text-embeddings-inference: the message, the cause, and the field."""
+    return {"error": str(problem), "error_type": problem.code, "field": problem.faults[0].field}
 
 
 def problem_answer(problem: Problem, form: Form = own_form) -> Answer:

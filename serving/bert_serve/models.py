@@ -76,7 +76,9 @@ class Models:
         """The model of a name; raises Problem where there is none."""
         found = self._models.get(name) if isinstance(name, str) else None
         if found is None:
-            raise problem(404, "unknown_model", f"there is no model {name!r:.80}; there are {', '.join(self._models)}")
+            raise problem(
+                404, "unknown_model", f"there is no model {name!r:.80}; there are {', '.join(self._models)}", "model"
+            )
         return found
 
     def of_task(self, tasks: Sequence[str], name: object = None) -> Model:
@@ -85,7 +87,9 @@ class Models:
         if name is not None:
             model = self.named(name)
             if model.task not in tasks:
-                raise problem(422, "wrong_task", f"the model {model.name!r} is of {model.task}, expected {wanted}")
+                raise problem(
+                    422, "wrong_task", f"the model {model.name!r} is of {model.task}, expected {wanted}", "model"
+                )
             return model
         found = next((model for model in self if model.task in tasks), None)
         if found is None:

@@ -18,17 +18,24 @@ from bert_serve.models import Model
 
 Schema = dict[str, Any]
 
+_FAULT: Schema = {
+    "type": "object",
+    "required": ["code", "field"],
+    "properties": {"code": {"type": "string"}, "field": {"type": "string"}},
+}
 _PROBLEM: Schema = {
     "type": "object",
     "required": ["error"],
     "properties": {
         "error": {
             "type": "object",
-            "required": ["code", "message", "problems"],
+            "required": ["code", "field", "message", "problems", "faults"],
             "properties": {
                 "code": {"type": "string"},
+                "field": {"type": "string"},
                 "message": {"type": "string"},
                 "problems": {"type": "array", "items": {"type": "string"}},
+                "faults": {"type": "array", "items": _FAULT},
             },
         }
     },
@@ -36,7 +43,11 @@ _PROBLEM: Schema = {
 _MESSAGE: Schema = {
     "type": "object",
     "required": ["error"],
-    "properties": {"error": {"type": ["string", "object"]}, "error_type": {"type": "string"}},
+    "properties": {
+        "error": {"type": ["string", "object"]},
+        "error_type": {"type": "string"},
+        "field": {"type": "string"},
+    },
 }
 _STATUSES = {
     "400": "the body is no JSON, or a tensor is wrong",

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.errors import Problem as Fault
 from bert_serve.body import kind, read_object
-from bert_serve.problems import problem
+from bert_serve.problems import Problem, problem
 
 Array = NDArray[Any]
 
@@ -72,14 +73,15 @@ def read_request(body: bytes, header_length: bytes | None) -> tuple[dict[str, An
     value = read_object(body[:length])
     inputs = value.get("inputs")
     if not isinstance(inputs, list) or not all(isinstance(each, dict) for each in inputs):
-        raise problem(400, "invalid_request", "inputs is missing or no list of tensors, expected one at least")
+        told = "inputs is missing or no list of tensors, expected one at least"
+        raise problem(400, "invalid_request", told, "inputs")
     rest = memoryview(body)[length:]
     tensors = []
     for each in inputs:
         tensor, rest = _read(each, rest)
         tensors.append(tensor)
     if len(rest):
-        raise problem(400, "invalid_tensor", f"{len(rest)} bytes follow the tensors, expected none")
+        raise problem(400, "invalid_tensor", f"{len(rest)} bytes follow the tensors, expected none", "inputs")
     return value, tensors
 
 
@@ -100,6 +102,10 @@ def write_response(value: dict[str, Any], outputs: Sequence[Outgoing]) -> tuple[
     return b"".join([head, *parts]), len(head) if parts else None
 
 
+def _wrong(name: str, told: str, code: str = "invalid_tensor") -> Problem:
+    return problem(400, code, f"{name}: {told}", name)
+
+
 def _header_length(header: bytes | None, size: int) -> int:
     if header is None:
         return size
@@ -113,21 +119,22 @@ def _read(value: dict[str, Any], rest: memoryview) -> tuple[Tensor, memoryview]:
     name, datatype, shape = value.get("name"), value.get("datatype"), value.get("shape")
     problems = []
     if not isinstance(name, str):
-        problems.append(f"a tensor's name is {kind(name)}, expected a text")
+        problems.append(Fault("wrong-type", "name", f"a tensor's name is {kind(name)}, expected a text"))
     if datatype != "BYTES" and datatype not in DATATYPES:
-        problems.append(f"{name}: datatype is {datatype!r:.40}, expected one of BYTES, {', '.join(DATATYPES)}")
+        told = f"{name}: datatype is {datatype!r:.40}, expected one of BYTES, {', '.join(DATATYPES)}"
+        problems.append(Fault("not-a-choice", "datatype", told))
     is_shape = isinstance(shape, list) and all(type(size) is int and 0 <= size < 2**31 for size in shape)
     if not is_shape:
-        problems.append(f"{name}: shape is no list of sizes, expected whole numbers")
+        problems.append(Fault("wrong-type", "shape", f"{name}: shape is no list of sizes, expected whole numbers"))
     if problems or not isinstance(name, str) or not isinstance(datatype, str) or not isinstance(shape, list):
-        raise problem(400, "invalid_tensor", "; ".join(problems))
+        raise Problem(400, "invalid_tensor", problems)
     sizes, count = tuple(shape), math.prod(shape)
     binary = value.get("parameters", {}).get("binary_data_size") if isinstance(value.get("parameters"), dict) else None
     if binary is None:
         return _from_json(Tensor(name, datatype, sizes), value.get("data"), count), rest
     if type(binary) is not int or not 0 <= binary <= len(rest):
-        told = f"{name}: binary_data_size is {binary!r:.20}, expected at most the {len(rest)} bytes that follow"
-        raise problem(400, "invalid_tensor", told)
+        told = f"binary_data_size is {binary!r:.20}, expected at most the {len(rest)} bytes that follow"
+        raise _wrong(name, told)
     return _from_bytes(Tensor(name, datatype, sizes), rest[:binary], count), rest[binary:]
 
 
@@ -135,21 +142,20 @@ def _from_json(tensor: Tensor, data: object, count: int) -> Tensor:
     flat = _flat(data) if isinstance(data, list) else None
     if flat is None or len(flat) != count:
         got = "no list" if flat is None else f"{len(flat)} values"
-        raise problem(400, "invalid_tensor", f"{tensor.name}: data holds {got}, expected {count}, as shape says")
+        raise _wrong(tensor.name, f"data holds {got}, expected {count}, as shape says")
     if tensor.datatype == "BYTES":
         if not all(isinstance(each, str) for each in flat):
-            raise problem(400, "invalid_tensor", f"{tensor.name}: data holds other things than texts")
+            raise _wrong(tensor.name, "data holds other things than texts, expected texts alone")
         return Tensor(tensor.name, "BYTES", tensor.shape, texts=tuple(flat))
     dtype = np.dtype(DATATYPES[tensor.datatype])
     is_whole = dtype.kind in "iu"
     kinds = bool if dtype.kind == "b" else int if is_whole else (int, float)
     if not all(isinstance(each, kinds) and (dtype.kind == "b" or not isinstance(each, bool)) for each in flat):
-        raise problem(400, "invalid_tensor", f"{tensor.name}: data holds other things than {tensor.datatype}")
+        raise _wrong(tensor.name, f"data holds other things than {tensor.datatype}, expected that alone")
     try:
         return Tensor(tensor.name, tensor.datatype, tensor.shape, np.array(flat, dtype).reshape(tensor.shape))
     except OverflowError:
-        told = f"{tensor.name}: data holds a number beyond {tensor.datatype}"
-        raise problem(400, "invalid_tensor", told) from None
+        raise _wrong(tensor.name, f"data holds a number beyond {tensor.datatype}, expected another type") from None
 
 
 def _flat(data: list[Any]) -> list[Any]:
@@ -164,8 +170,7 @@ def _from_bytes(tensor: Tensor, content: memoryview, count: int) -> Tensor:
         return Tensor(tensor.name, "BYTES", tensor.shape, texts=tuple(_texts(tensor.name, content, count)))
     dtype = np.dtype(DATATYPES[tensor.datatype]).newbyteorder("<")
     if len(content) != count * dtype.itemsize:
-        told = f"{tensor.name}: has {len(content)} bytes, expected {count * dtype.itemsize}, as shape says"
-        raise problem(400, "invalid_tensor", told)
+        raise _wrong(tensor.name, f"has {len(content)} bytes, expected {count * dtype.itemsize}, as shape says")
     array = np.frombuffer(content, dtype).reshape(tensor.shape).astype(DATATYPES[tensor.datatype])
     return Tensor(tensor.name, tensor.datatype, tensor.shape, array)
 
@@ -182,11 +187,11 @@ def _texts(name: str, content: memoryview, count: int) -> list[str]:
         try:
             found.append(piece.decode())
         except UnicodeDecodeError as error:
-            told = f"{name}: element {len(found)} is no UTF-8 at byte {error.start}"
-            raise problem(400, "invalid_utf8", told) from None
+            told = f"element {len(found)} is no UTF-8 at byte {error.start}, expected UTF-8"
+            raise _wrong(name, told, "invalid_utf8") from None
         at += 4 + length
     if len(found) != count or at != len(content):
-        raise problem(400, "invalid_tensor", f"{name}: its bytes hold no {count} texts, each after its length")
+        raise _wrong(name, f"its bytes hold no {count} texts, expected each after its length")
     return found
 
 

@@ -77,6 +77,30 @@ BAD: dict[str, tuple[str, str, Any, int, str, str]] = {
 }
 
 
+FIELDS = {
+    "wrong type": "text",
+    "wrong value": "top_k",
+    "missing field": "text",
+    "unknown field": "txt",
+    "unknown model": "model",
+    "unknown model v2": "model",
+    "10,000 items": "instances",
+    "no items": "instances",
+    "instances no list": "instances",
+    "instances and more": "x",
+    "embeddings without input": "input",
+    "embeddings of tokens": "input[0]",
+    "embeddings of a classifier": "model",
+    "embed a number": "inputs[0]",
+    "predict a triple": "inputs",
+    "rerank nothing": "texts",
+    "rerank without query": "query",
+    "a long text that may not be cut": "inputs[0]",
+    "pipeline parameter": "parameters.k",
+}
+"""The field that each names; the others are no field's."""
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_named_and_logged_once(server: Running, case: str) -> None:
     method, path, body, status, code, told = BAD[case]
@@ -87,8 +111,25 @@ def test_bad_input_is_named_and_logged_once(server: Running, case: str) -> None:
     error = reply.json["error"]
     assert told in (error["message"] if isinstance(error, dict) else error)
     assert code == (error["code"] if isinstance(error, dict) else reply.json["error_type"])
+    field = error["field"] if isinstance(error, dict) else reply.json["field"]
+    assert field == FIELDS.get(case, "")
     (event,) = server.log(trace_id=trace)
     assert (event["status"], event["code"]) == (status, code)
+
+
+def test_every_problem_names_its_rule_and_its_field(server: Running) -> None:
+    error = server.post(PREDICT, {"text": 5, "top_k": "x", "txt": 1, "activation": "no"}).json["error"]
+    wrong = [("unknown-field", "txt"), ("wrong-type", "text"), ("wrong-type", "top_k")]
+    assert [(fault["code"], fault["field"]) for fault in error["faults"]] == wrong
+    error = server.post(PREDICT, {"text": 5, "top_k": "x", "activation": 1}).json["error"]
+    assert error["faults"] == [{"code": "wrong-type", "field": field} for field in ("text", "top_k", "activation")]
+    assert (error["code"], error["field"], len(error["problems"])) == ("invalid_request", "text", 3)
+    error = server.post("/v1/models/multiple-choice:predict", {"prompt": "a", "choices": ["b", 5]}).json["error"]
+    assert error["faults"] == [{"code": "wrong-type", "field": "choices[1]"}]
+    instances = server.post(PREDICT, {"instances": ["a", {"text": None}]}).json["predictions"]
+    assert instances[1]["error"]["field"] == "text"
+    told = server.post("/models/text-classification", {"inputs": ["a"], "parameters": {"top_k": 0}}).json
+    assert (told["error_type"], told["field"]) == ("invalid_request", "inputs[0].top_k")
 
 
 def test_ten_thousand_items_within_a_larger_body_are_counted(server: Running) -> None:

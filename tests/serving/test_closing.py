@@ -64,7 +64,6 @@ def test_while_it_closes_it_is_not_ready_and_still_answers(start: Start) -> None
 
 def test_a_signal_in_the_middle_of_a_line_of_the_log_is_not_lost() -> None:
     process, port = _begun("--drain", "0")
-    assert process.stderr is not None
     asking = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     with contextlib.closing(asking), contextlib.suppress(TimeoutError):
         while True:  # nobody reads the log: at last its pipe is full, and the server stands within a write
@@ -72,6 +71,7 @@ def test_a_signal_in_the_middle_of_a_line_of_the_log_is_not_lost() -> None:
             asking.getresponse().read()
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
+    assert process.stderr is not None
     threading.Thread(target=process.stderr.read, daemon=True).start()
     assert _code(process) == 0
 

@@ -92,15 +92,15 @@ def _inputs(model: Model) -> tuple[str, ...]:
 
 async def _answered(call: Call, model: Model, tensor: Tensor) -> list[Tensor]:
     if tensor.datatype != "BYTES":
-        raise problem(400, "invalid_tensor", f"{tensor.name}: datatype is {tensor.datatype}, expected BYTES")
+        told = f"{tensor.name}: datatype is {tensor.datatype}, expected BYTES"
+        raise problem(400, "invalid_tensor", told, tensor.name)
     requests: list[Any] = list(tensor.texts)
     if tensor.name == "request":
         requests = [read_object(text.encode()) for text in tensor.texts]
     answers = []
     for i, outcome in enumerate(await call.answers(model, requests, tensor.name)):
         if isinstance(outcome, Problem):
-            told = [f"{tensor.name}[{i}]: {message}" for message in outcome.messages]
-            raise Problem(outcome.status, outcome.code, told, outcome.headers)
+            raise outcome.within(f"{tensor.name}[{i}]")
         answers.append(encode(outcome.result).decode())
     return [Tensor("answer", "BYTES", tensor.shape, texts=tuple(answers))]
 
@@ -110,7 +110,7 @@ async def _run(call: Call, model: Model, tensors: Sequence[Tensor]) -> list[Tens
     call.items = max((len(array) for array in feeds.values() if array.ndim), default=1)
     rows, most = call.items, call.service.options.limits.items
     if rows > most:
-        raise problem(413, "items", f"the batch has {rows} rows, expected at most {most}; split the request")
+        raise problem(413, "items", f"the batch has {rows} rows, expected at most {most}; split the request", "inputs")
     try:
         future = model.batcher.begin_run(feeds, call.service.options.limits.seconds)
     except Exception as error:
@@ -118,7 +118,7 @@ async def _run(call: Call, model: Model, tensors: Sequence[Tensor]) -> list[Tens
     (outcome,) = await call.awaited([future])
     if isinstance(outcome, Exception):
         told = of_error(outcome)
-        raise Problem(400 if told.status == 422 else told.status, told.code, told.messages, told.headers)
+        raise Problem(400 if told.status == 422 else told.status, told.code, told.faults, told.headers)
     outputs: Mapping[str, Any] = outcome.result
     return [Tensor(name, NAMES[str(array.dtype)], array.shape, array) for name, array in outputs.items()]
 
@@ -135,7 +135,8 @@ def _asked(value: Mapping[str, Any], found: Sequence[Tensor]) -> list[Outgoing]:
     for each in asked if isinstance(asked, list) else [asked]:
         name = each.get("name") if isinstance(each, dict) else None
         if not isinstance(name, str) or name not in by_name:
-            raise problem(400, "invalid_tensor", f"the output {name!r:.60} is unknown, expected {', '.join(by_name)}")
+            told = f"the output {name!r:.60} is unknown, expected {', '.join(by_name)}"
+            raise problem(400, "invalid_tensor", told, "outputs")
         own = each.get("parameters")
         wants = own.get("binary_data", is_binary) if isinstance(own, dict) else is_binary
         outputs.append(Outgoing(by_name[name], wants is True))

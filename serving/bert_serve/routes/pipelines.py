@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from bert_runtime.errors import Problem as Fault
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.fill_mask import FillMaskResult
 from bert_runtime.tasks.question_answering import QuestionAnsweringResult
@@ -122,7 +123,7 @@ async def _answered(call: Call, model: Model) -> Sendable:
     if model.task == FEATURE_EXTRACTION.name:
         shared = value.get("parameters", {})
         if not isinstance(shared, dict):
-            raise problem(422, "invalid_request", f"parameters is {kind(shared)}, expected an object")
+            raise problem(422, "invalid_request", f"parameters is {kind(shared)}, expected an object", "parameters")
         merged = {key: own for key, own in value.items() if key not in ("parameters", "options")} | shared
         return json_answer(await vectors(call, model, checked(merged, EMBED)))
     pipeline = PIPELINES.get(model.task)
@@ -130,24 +131,28 @@ async def _answered(call: Call, model: Model) -> Sendable:
         raise problem(422, "wrong_task", f"{model.task} has no form in this API; POST /v1/models/{model.name}:predict")
     requests, inputs, is_many = _requests(value, pipeline)
     results = []
-    for own, outcome in zip(inputs, await call.answers(model, requests, "inputs"), strict=True):
+    outcomes = await call.answers(model, requests, "inputs")
+    for i, (own, outcome) in enumerate(zip(inputs, outcomes, strict=True)):
         if isinstance(outcome, Problem):
-            raise outcome
+            raise outcome.within(f"inputs[{i}]") if is_many else outcome
         results.append(pipeline.form(outcome.result, own))
     return json_answer(results if is_many else results[0])
 
 
 def _requests(value: Mapping[str, Any], pipeline: Pipeline) -> tuple[list[dict[str, Any]], Sequence[Any], bool]:
     """Our requests, the inputs that they came from, and whether there was a list of them."""
-    problems = [f"unknown field {key!r:.60}; the fields are {', '.join(FIELDS)}" for key in value if key not in FIELDS]
+    told = "unknown field {!r:.60}; the fields are " + ", ".join(FIELDS)
+    problems = [Fault("unknown-field", key, told.format(key)) for key in value if key not in FIELDS]
     given = value.get("parameters", {})
     if not isinstance(given, dict):
-        problems.append(f"parameters is {kind(given)}, expected an object")
+        problems.append(Fault("wrong-type", "parameters", f"parameters is {kind(given)}, expected an object"))
         given = {}
     known = pipeline.parameters
-    problems += [f"unknown parameter {key!r:.60}; there are {', '.join(known)}" for key in given if key not in known]
+    told = "unknown parameter {!r:.60}; there are " + ", ".join(known)
+    problems += [Fault("unknown-field", f"parameters.{key}", told.format(key)) for key in given if key not in known]
     if "inputs" not in value:
-        problems.append("inputs is missing, expected " + " and ".join(pipeline.inputs))
+        message = "inputs is missing, expected " + " and ".join(pipeline.inputs)
+        problems.append(Fault("missing-field", "inputs", message))
     if problems:
         raise Problem(422, "invalid_request", problems)
     inputs = value["inputs"]
@@ -161,7 +166,8 @@ def _input(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if len(names) == 1:
         return {names[0]: value}
     if not isinstance(value, dict):
-        raise problem(422, "invalid_request", f"inputs is {kind(value)}, expected an object with {' and '.join(names)}")
+        told = f"inputs is {kind(value)}, expected an object with {' and '.join(names)}"
+        raise problem(422, "invalid_request", told, "inputs")
     return dict(value)
 
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import Send
 
+from bert_runtime.errors import Problem as Fault
 from bert_runtime.serving import TextStream
 from bert_serve.body import kind, read_object
 from bert_serve.call import Answer, Call, encode, json_answer
@@ -43,14 +44,16 @@ async def predict(call: Call) -> Sendable:
 
 
 def _instances(value: Mapping[str, Any]) -> list[Any]:
-    unknown = [f"unknown field {key!r:.60}; many requests are {' and '.join(MANY)}" for key in value if key not in MANY]
+    told = "unknown field {!r:.60}; many requests are " + " and ".join(MANY)
+    wrong: list[str] = [Fault("unknown-field", key, told.format(key)) for key in value if key not in MANY]
     instances, shared = value["instances"], value.get("parameters", {})
     if not isinstance(instances, list):
-        unknown.append(f"instances is {kind(instances)}, expected a list of requests")
+        wrong.append(Fault("wrong-type", "instances", f"instances is {kind(instances)}, expected a list of requests"))
     if not isinstance(shared, dict):
-        unknown.append(f"parameters is {kind(shared)}, expected an object with fields that all instances share")
-    if unknown:
-        raise Problem(422, "invalid_request", unknown)
+        message = f"parameters is {kind(shared)}, expected an object with fields that all instances share"
+        wrong.append(Fault("wrong-type", "parameters", message))
+    if wrong:
+        raise Problem(422, "invalid_request", wrong)
     return [{**shared, **each} if isinstance(each, dict) else each for each in instances]
 
 
@@ -67,7 +70,9 @@ def _wants_stream(call: Call) -> bool:
 async def _stream(call: Call, model: Model, value: dict[str, Any]) -> Sendable:
     """The first part is awaited here, so that a request that cannot be answered has its own status."""
     if "instances" in value:
-        raise problem(422, "invalid_request", "instances is given, expected one request: a stream is of one text")
+        raise problem(
+            422, "invalid_request", "instances is given, expected one request: a stream is of one text", "instances"
+        )
     try:
         stream = model.batcher.stream(value, call.service.options.limits.seconds)
         call.items = 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from starlette.routing import BaseRoute
 
+from bert_runtime.errors import Problem as Fault
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.text_classification import (
     TEXT_CLASSIFICATION,
@@ -39,16 +40,17 @@ class Fields:
         """true, false, or nothing."""
         value = self.values.get(name)
         if not isinstance(value, bool | None):
-            raise problem(422, "invalid_request", f"{name} is {kind(value)}, expected true or false")
+            raise problem(422, "invalid_request", f"{name} is {kind(value)}, expected true or false", name)
         return value
 
 
 def checked(value: Mapping[str, Any], known: Sequence[str]) -> Fields:
     """A body of these fields; raises Problem with every unknown one, and values that cannot be heeded."""
-    problems = [f"unknown field {key!r:.60}; the fields are {', '.join(known)}" for key in value if key not in known]
+    told = "unknown field {!r:.60}; the fields are " + ", ".join(known)
+    problems = [Fault("unknown-field", key, told.format(key)) for key in value if key not in known]
     for name, neutral in IGNORED.items():
         if name in known and value.get(name) not in neutral:
-            problems.append(f"{name} is given, expected none: the bundle decides it")
+            problems.append(Fault("wrong-value", name, f"{name} is given, expected none: the bundle decides it"))
     if problems:
         raise Problem(422, "invalid_request", problems)
     return Fields(value)
@@ -68,11 +70,12 @@ async def vectors(call: Call, model: Model, fields: Fields) -> list[Any]:
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             where = f"inputs[{i}]" if isinstance(inputs, list) else "inputs"
-            raise problem(422, "invalid_request", f"{where} is {kind(text)}, expected a text")
+            raise problem(422, "invalid_request", f"{where} is {kind(text)}, expected a text", where)
     scales = fields.flag("normalize")
     is_unit = bool(model.session.record.settings.normalize)
     if scales is False and is_unit:
-        raise problem(422, "invalid_request", "normalize is false, expected true: the bundle's vectors have length 1")
+        told = "normalize is false, expected true: the bundle's vectors have length 1"
+        raise problem(422, "invalid_request", told, "normalize")
     results = await whole(call, model, [{"text": text} for text in texts], fields)
     found = [each.vector for each in results]
     return [_unit(vector) for vector in found] if scales and not is_unit else found
@@ -84,12 +87,11 @@ async def whole(call: Call, model: Model, requests: Sequence[Any], fields: Field
     results = []
     for i, outcome in enumerate(await call.answers(model, requests, field)):
         if isinstance(outcome, Problem):
-            messages = [f"{field}[{i}]: {message}" for message in outcome.messages]
-            raise Problem(outcome.status, outcome.code, messages, outcome.headers)
+            raise outcome.within(f"{field}[{i}]")
         if not may_cut and outcome.result.truncated:
             longest = model.session.record.tokenizer.max_length
             told = f"{field}[{i}] has more than {longest} tokens, expected at most so many where truncate is false"
-            raise problem(413, "too_long", told)
+            raise problem(413, "too_long", told, f"{field}[{i}]")
         results.append(outcome.result)
     return results
 
@@ -118,7 +120,8 @@ def _sequence(value: object, fields: Fields) -> dict[str, Any]:
     parts = value if isinstance(value, list) else [value]
     if not 1 <= len(parts) <= 2 or not all(isinstance(part, str) for part in parts):
         got = f"a list of {len(parts)}" if isinstance(value, list) else kind(value)
-        raise problem(422, "invalid_request", f"inputs holds {got}, expected a text, or a list of one text or two")
+        told = f"inputs holds {got}, expected a text, or a list of one text or two"
+        raise problem(422, "invalid_request", told, "inputs")
     raw = {"activation": "none"} if fields.flag("raw_scores") else {}
     return {**dict(zip(("text", "text_pair"), parts, strict=False)), **raw}
 
@@ -135,9 +138,11 @@ async def rerank(call: Call) -> Sendable:
     """The texts by how well they answer the query, the best first: by a cross-encoder, which scores pairs."""
     fields = checked(read_object(await call.body()), RERANK)
     query, texts = fields.values.get("query"), fields.values.get("texts")
-    problems = [] if isinstance(query, str) else [f"query is {kind(query)}, expected a text"]
+    problems: list[str] = []
+    if not isinstance(query, str):
+        problems.append(Fault("wrong-type", "query", f"query is {kind(query)}, expected a text"))
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        problems.append(f"texts is {kind(texts)}, expected a list of texts")
+        problems.append(Fault("wrong-type", "texts", f"texts is {kind(texts)}, expected a list of texts"))
     if problems or not isinstance(texts, list):
         raise Problem(422, "invalid_request", problems)
     model = call.using(_cross_encoder(call, fields.values.get("model")))
@@ -155,9 +160,8 @@ def _cross_encoder(call: Call, name: object) -> Model:
     if name is not None:
         model = call.of_task((TEXT_CLASSIFICATION.name,), name)
         if len(model.session.record.settings.labels) != 1:
-            raise problem(
-                422, "wrong_task", f"the model {model.name!r} has several labels, expected a cross-encoder's one"
-            )
+            told = f"the model {model.name!r} has several labels, expected a cross-encoder's one"
+            raise problem(422, "wrong_task", told, "model")
         return model
     for model in call.service.models:
         if model.task == TEXT_CLASSIFICATION.name and len(model.session.record.settings.labels) == 1:
