@@ -27,7 +27,7 @@ EPILOG = """\
 signals: SIGTERM and SIGINT close the server once everything is answered; SIGHUP loads every bundle again from its
 directory, without an error for anybody.
 
-exit codes: 0 closed, 2 the input is wrong or a bundle cannot be loaded, 130 or 143 ended by a signal before it served"""
+exit codes: 0 closed, 2 the input is wrong or a bundle cannot be loaded, 130 or 143 a signal before it served"""
 
 
 def run(arguments: Sequence[str], output: TextIO) -> int:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
-from collections.abc import Iterable, Mapping
-from enum import Enum
-from typing import Any
+from collections.abc import Iterable
 
-import numpy as np
-
-from bert_runtime.tasks.task import Task
-from bert_runtime.tasks.text_generation import EncoderStates
 from bert_runtime.version import __version__
 from bert_serve.models import Model
-
-Schema = dict[str, Any]
+from bert_serve.routes.pipelines import PIPELINES
+from bert_serve.routes.text_embeddings import is_cross_encoder
+from bert_serve.task_schemas import Schema, task_schemas
+from bert_serve.tensors import DATATYPES
 
 _FAULT: Schema = {
     "type": "object",
@@ -63,6 +56,35 @@ _STATUSES = {
     "504": "there was no answer in time",
 }
 _STRINGS: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+_TEXTS: Schema = {"anyOf": [{"type": "string"}, _STRINGS]}
+_FLAG: Schema = {"type": ["boolean", "null"]}
+_CUT: Schema = {"truncate": _FLAG, "truncation_direction": {"enum": ["right", "Right", None]}}
+_EMBEDDINGS: Schema = {
+    "encoding_format": {"enum": ["float", "base64"]},
+    "dimensions": {"type": ["integer", "null"]},
+    "user": {"type": "string"},
+}
+_TENSOR: Schema = {
+    "type": "object",
+    "required": ["name", "datatype", "shape"],
+    "properties": {
+        "name": {"type": "string"},
+        "datatype": {"enum": ["BYTES", *DATATYPES]},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "data": {"type": "array"},
+        "parameters": {"type": "object"},
+    },
+}
+_INFER: Schema = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "inputs": {"type": "array", "items": _TENSOR, "minItems": 1},
+        "outputs": {"type": "array", "items": {"type": "object"}},
+        "parameters": {"type": "object"},
+    },
+}
 
 
 def openapi(models: Iterable[Model]) -> Schema:
@@ -82,66 +104,25 @@ def openapi(models: Iterable[Model]) -> Schema:
             "version": __version__,
             "description": "Answers from bundles of bert-export.",
         },
-        "paths": {**paths, **_fixed_paths(names)},
+        "paths": {**paths, **_paths_by_task(served), **_fixed_paths(names)},
         "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     }
-
-
-def task_schemas(task: Task[Any, Any, Any]) -> tuple[Schema, Schema]:
-    """The schemas of a task's request and of its result."""
-    decoded = typing.get_type_hints(task.head.decode)["return"]
-    return dataclass_schema(task.request, is_request=True), schema_of(decoded)
-
-
-def dataclass_schema(cls: type, is_request: bool = False) -> Schema:
-    """An object with the fields of a dataclass; of a request, those without a default are required."""
-    hints = typing.get_type_hints(cls)
-    fields = dataclasses.fields(cls)
-    required = [each.name for each in fields if not is_request or each.default is dataclasses.MISSING]
-    return {
-        "type": "object",
-        "properties": {each.name: schema_of(hints[each.name]) for each in fields},
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
-def schema_of(hint: Any) -> Schema:
-    """The schema of a type's values as JSON has them."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if isinstance(hint, types.UnionType) or origin is typing.Union:
-        return {"anyOf": [schema_of(each) for each in arguments]}
-    if origin is typing.Literal:
-        return {"enum": list(arguments)}
-    if origin is tuple:
-        return {"type": "array", "items": schema_of(arguments[0])}
-    if origin is np.ndarray:
-        return {"type": "array", "items": {"type": ["number", "array"]}}
-    return _class_schema(hint)
-
-
-def _class_schema(cls: Any) -> Schema:
-    if cls is EncoderStates:
-        lists = {"hidden": {"type": "array"}, "mask": {"type": "array"}}
-        return {"type": "object", "required": ["hidden"], "properties": lists}
-    if isinstance(cls, type) and issubclass(cls, Enum):
-        return {"enum": [each.value for each in cls]}
-    if isinstance(cls, type) and dataclasses.is_dataclass(cls):
-        return dataclass_schema(cls)
-    return {"type": _TYPES.get(cls, "object")}
-
-
-_TYPES: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
 def _predict(model: Model) -> Schema:
     name = model.session.task.name
     request: Schema = {"$ref": f"#/components/schemas/{name}-request"}
     result: Schema = {"$ref": f"#/components/schemas/{name}-result"}
+    instance: Schema = {"anyOf": [request, {"type": "object"}]}  # what it lacks, `parameters` may bring
+    if len(model.session.task.request.required()) == 1:
+        instance["anyOf"].append({"type": "string"})
     many = {
         "type": "object",
         "required": ["instances"],
-        "properties": {"instances": {"type": "array", "items": {}, "minItems": 1}, "parameters": {"type": "object"}},
+        "properties": {
+            "instances": {"type": "array", "items": instance, "minItems": 1},
+            "parameters": {"type": "object"},
+        },
         "additionalProperties": False,
     }
     predictions = {
@@ -160,45 +141,58 @@ def _predict(model: Model) -> Schema:
 
 
 def _fixed_paths(names: list[str]) -> Schema:
-    name = {"name": "name", "in": "path", "required": True, "schema": {"enum": names}}
-    inputs: Schema = {"type": "object", "required": ["inputs"], "properties": {"inputs": {}}}
     anything: Schema = {}
-    embeddings: Schema = {
-        "type": "object",
-        "required": ["input", "model"],
-        "properties": {
-            "input": {"anyOf": [{"type": "string"}, _STRINGS]},
-            "model": {"enum": names},
-            "encoding_format": {"enum": ["float", "base64"]},
-        },
-    }
-    rerank: Schema = {
-        "type": "object",
-        "required": ["query", "texts"],
-        "properties": {"query": {"type": "string"}, "texts": _STRINGS, "return_text": {"type": "boolean"}},
-    }
-    inference: Schema = {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {"inputs": {"type": "array", "items": {"type": "object"}, "minItems": 1}},
-    }
-    by_name = {"parameters": [name]}
+    by_name = {"parameters": [_named(names)]}
     return {
         "/v1/models": {"get": _operation("the models", None, anything)},
         "/v1/models/{name}": {**by_name, "get": _operation("one model", None, anything)},
-        "/v1/embeddings": {"post": _operation("vectors, as OpenAI's clients ask", embeddings, anything)},
-        "/embed": {"post": _operation("vectors", inputs, anything, "Message")},
-        "/predict": {"post": _operation("labels", inputs, anything, "Message")},
-        "/rerank": {"post": _operation("texts by how well they answer a query", rerank, anything, "Message")},
-        "/models/{name}": {**by_name, "post": _operation("a task's pipeline", inputs, anything, "Message")},
         "/v2": {"get": _operation("the server", None, anything, "Message")},
         "/v2/health/live": {"get": _operation("whether it lives", None, anything, "Message")},
         "/v2/health/ready": {"get": _operation("whether it takes requests", None, anything, "Message")},
         "/v2/models/{name}": {**by_name, "get": _operation("tensors", None, anything, "Message")},
-        "/v2/models/{name}/infer": {**by_name, "post": _operation("tensors or texts", inference, anything, "Message")},
+        "/v2/models/{name}/infer": {**by_name, "post": _operation("tensors or texts", _INFER, anything, "Message")},
         "/health/live": {"get": _operation("whether the process lives", None, anything)},
         "/health/ready": {"get": _operation("whether it takes requests", None, anything)},
     }
+
+
+def _paths_by_task(models: list[Model]) -> Schema:
+    """Addresses of other services' clients, where a model answers them."""
+
+    def of(task: str) -> list[str]:
+        return [model.name for model in models if model.task == task]
+
+    anything: Schema = {}
+    found: Schema = {}
+    if vectors := of("feature-extraction"):
+        embeddings = _body({"input": _TEXTS, "model": {"enum": vectors}}, _EMBEDDINGS)
+        found["/v1/embeddings"] = {"post": _operation("vectors, as OpenAI's clients ask", embeddings, anything)}
+        embed = _body({"inputs": _TEXTS}, {**_CUT, "normalize": _FLAG, "model": {"enum": [*vectors, None]}})
+        found["/embed"] = {"post": _operation("vectors", embed, anything, "Message")}
+    if classifiers := of("text-classification"):
+        own = {**_CUT, "raw_scores": _FLAG, "model": {"enum": [*classifiers, None]}}
+        predict = _body({"inputs": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1}]}}, own)
+        found["/predict"] = {"post": _operation("labels", predict, anything, "Message")}
+    if rankers := [model.name for model in models if is_cross_encoder(model)]:
+        own = {**_CUT, "raw_scores": _FLAG, "return_text": _FLAG, "model": {"enum": [*rankers, None]}}
+        rerank = _body({"query": {"type": "string"}, "texts": _STRINGS}, own)
+        summary = "texts by how well they answer a query"
+        found["/rerank"] = {"post": _operation(summary, rerank, anything, "Message")}
+    if piped := [model.name for model in models if model.task in (*PIPELINES, "feature-extraction")]:
+        inputs = {"anyOf": [{"type": "string"}, {"type": "object"}, {"type": "array", "minItems": 1}]}
+        pipeline = {"type": "object", "required": ["inputs"], "properties": {"inputs": inputs}}
+        operation = _operation("a task's pipeline", pipeline, anything, "Message")
+        found["/models/{name}"] = {"parameters": [_named(piped)], "post": operation}
+    return found
+
+
+def _named(names: list[str]) -> Schema:
+    return {"name": "name", "in": "path", "required": True, "schema": {"enum": names}}
+
+
+def _body(required: Schema, optional: Schema) -> Schema:
+    properties = {**required, **optional}
+    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
 
 
 def _operation(summary: str, request: Schema | None, result: Schema, problem: str = "Problem") -> Schema:

@@ -120,7 +120,7 @@ def _read(value: dict[str, Any], rest: memoryview) -> tuple[Tensor, memoryview]:
     problems = []
     if not isinstance(name, str):
         problems.append(Fault("wrong-type", "name", f"a tensor's name is {kind(name)}, expected a text"))
-    if datatype != "BYTES" and datatype not in DATATYPES:
+    if not isinstance(datatype, str) or (datatype != "BYTES" and datatype not in DATATYPES):
         told = f"{name}: datatype is {datatype!r:.40}, expected one of BYTES, {', '.join(DATATYPES)}"
         problems.append(Fault("not-a-choice", "datatype", told))
     is_shape = isinstance(shape, list) and all(type(size) is int and 0 <= size < 2**31 for size in shape)

@@ -191,6 +191,7 @@ def fork_and_signal():
     return pid
 
 os.fork = fork_and_signal
+print("begun", flush=True)
 print(Supervisor(1, lambda: time.sleep(60), lambda: None, Path(sys.argv[2])).run())
 """
 
@@ -198,8 +199,10 @@ print(Supervisor(1, lambda: time.sleep(60), lambda: None, Path(sys.argv[2])).run
 @pytest.mark.parametrize("where", ["parent", "child"])
 def test_a_signal_between_a_fork_and_its_note_reaches_the_worker(where: str, tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", FORKS, where, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
     if where == "child":  # it ends, and is begun again, which ends as well: until its supervisor is told
-        time.sleep(2.5)
+        time.sleep(2)
         process.send_signal(signal.SIGTERM)
     assert _code(process) == 0
 

@@ -68,6 +68,8 @@ def _problems(value: dict[str, Any]) -> list[Fault]:
     dimensions = value.get("dimensions")
     if dimensions is not None and (isinstance(dimensions, bool) or not isinstance(dimensions, int)):
         found.append(Fault("wrong-type", "dimensions", f"dimensions is {kind(dimensions)}, expected a whole number"))
+    if not isinstance(value.get("user", ""), str):
+        found.append(Fault("wrong-type", "user", f"user is {kind(value['user'])}, expected a text"))
     return found
 
 

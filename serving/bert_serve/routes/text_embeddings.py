@@ -155,16 +155,21 @@ async def rerank(call: Call) -> Sendable:
     return json_answer([{"index": i, "score": scores[i], **({"text": texts[i]} if shows else {})} for i in order])
 
 
+def is_cross_encoder(model: Model) -> bool:
+    """Whether it scores pairs of texts: a classifier with one label."""
+    return model.task == TEXT_CLASSIFICATION.name and len(model.session.record.settings.labels) == 1
+
+
 def _cross_encoder(call: Call, name: object) -> Model:
     """The classifier with one label that was named, or the first."""
     if name is not None:
         model = call.of_task((TEXT_CLASSIFICATION.name,), name)
-        if len(model.session.record.settings.labels) != 1:
+        if not is_cross_encoder(model):
             told = f"the model {model.name!r} has several labels, expected a cross-encoder's one"
             raise problem(422, "wrong_task", told, "model")
         return model
     for model in call.service.models:
-        if model.task == TEXT_CLASSIFICATION.name and len(model.session.record.settings.labels) == 1:
+        if is_cross_encoder(model):
             return model
     raise problem(404, "no_model_of_task", "no model is a cross-encoder: a text-classification with one label")
 
