@@ -23,7 +23,7 @@ from benchmarks.heads import bundle, merged_checkpoint
 from benchmarks.results import save
 from benchmarks.texts import mixed
 from bert_runtime.backends.openvino import OpenVinoEngine
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_runtime.schedule import collate, plan, width
 from bert_runtime.sequence_packing import fullest, plan_packed
 from bert_runtime.session import BULK_LOOKAHEAD, Session

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bert_runtime import bundle, manifest_json
 from bert_runtime.manifest import FileRecord, Manifest
@@ -22,3 +23,13 @@ def write_bundle(output: Path, manifest: Manifest, files: Mapping[str, bytes | P
     (output / manifest_json.NAME).write_bytes(manifest_json.render(listed))
     bundle.read(output)
     return output
+
+
+def with_canaries(source: Path, output: Path, canaries: bytes, *stated: Mapping[str, Any]) -> Path:
+    """A copy of a bundle with this `canaries.json`, and the bounds that its manifest states."""
+    manifest = bundle.read(source).manifest
+    files: dict[str, bytes | Path] = {name: source / name for name in manifest.files}
+    verification = {**manifest.verification, "canaries": list(stated)}
+    return write_bundle(
+        output, dataclasses.replace(manifest, verification=verification), {**files, "canaries.json": canaries}
+    )

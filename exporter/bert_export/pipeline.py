@@ -10,8 +10,9 @@ import onnx_ir as ir
 from bert_calibration.owned_folder import scratch_folder
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
-from bert_export.artefacts import contents_of, make
+from bert_export.artefacts import contents_of, make, text_of
 from bert_export.bundle_writer import check_output, write
+from bert_export.canaries import with_canaries
 from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
 from bert_export.context import ExportContext
 from bert_export.cross_kv_graph import write_cross_kv_graph
@@ -25,6 +26,7 @@ from bert_export.tensorrt.compiled import build_engines
 from bert_export.tensorrt.plan import require_tensorrt
 from bert_export.tensorrt.profile import profile_of
 from bert_export.trace import trace
+from bert_export.verify.canaries import canaries_of
 from bert_export.verify.reference import RememberingReference
 from bert_runtime.tasks import find_task
 
@@ -57,8 +59,11 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
+        with stages.stage("verify"):
+            canaries = canaries_of(checkpoint, reference, options.plain)
+            contents, files = with_canaries(contents_of(checkpoint, made), files, canaries, text_of(checkpoint))
         with stages.stage("write"):
-            bundle = write(output, contents_of(checkpoint, made), files, options.force)
+            bundle = write(output, contents, files, options.force)
     profiles = {each.artefact.target: each.profile for each in made if each.profile is not None}
     engines = build_engines(bundle, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in bundle.manifest.files.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 from bert_calibration.baseline import BaselineArtefact, MixedPrecision
 from bert_calibration.owned_folder import scratch_folder
 from bert_export.bundle_writer import check_output, graph_file, write
+from bert_export.canaries import with_canaries
 from bert_export.int8 import Int8, make_int8, quality_of
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
@@ -17,7 +18,9 @@ from bert_export.report import ArtefactReport, ExportReport
 from bert_export.tensorrt.compiled import Compiled, build_engines, compiled
 from bert_export.tensorrt.plan import require_tensorrt
 from bert_runtime import bundle as bundles
+from bert_runtime import canaries_json
 from bert_runtime.targets import find_target
+from bert_runtime.text import TextEncoder
 
 CALIBRATED = re.compile(r"(ranges|sensitivity|profile)\.\w+\.(json|svg)")
 """What an earlier export left in a bundle beside its graphs."""
@@ -52,8 +55,12 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
             artefacts=tuple(each.int8.artefact for each in made),
             quality=quality_of([(each.int8.artefact, each.int8.report) for each in made]),
         )
+        text = TextEncoder.from_file(bundle.directory / contents.tokenizer.file, contents.tokenizer)
+        with stages.stage("verify"):
+            held = canaries_json.read(bundle) if canaries_json.NAME in files else ()
+            proven, files = with_canaries(contents, files, held, text)
         with stages.stage("write"):
-            written = write(output, contents, files, options.force)
+            written = write(output, proven, files, options.force)
     profiles = {each.int8.artefact.target: each.compiled.profile for each in made if each.compiled is not None}
     engines = build_engines(written, profiles, options.build_engine) if options.build_engine else ()
     size = sum(record.size for record in written.manifest.files.values())

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from bert_runtime.errors import BackendError, BertError, BundleError, InputError, InternalError, ItemError
     from bert_runtime.generation.encoder import Encoder
     from bert_runtime.generation.session import GenerationSession
-    from bert_runtime.loading import Options, load
+    from bert_runtime.loading import load
+    from bert_runtime.options import Options
     from bert_runtime.pauses import PAUSE, live
     from bert_runtime.schedule import BatchLimits
     from bert_runtime.session import Session
@@ -128,7 +129,8 @@ _MODULES = {
     "bert_runtime.errors": ("BackendError", "BertError", "BundleError", "InputError", "InternalError", "ItemError"),
     "bert_runtime.generation.encoder": ("Encoder",),
     "bert_runtime.generation.session": ("GenerationSession",),
-    "bert_runtime.loading": ("Options", "load"),
+    "bert_runtime.loading": ("load",),
+    "bert_runtime.options": ("Options",),
     "bert_runtime.pauses": ("PAUSE", "live"),
     "bert_runtime.schedule": ("BatchLimits",),
     "bert_runtime.session": ("Session",),

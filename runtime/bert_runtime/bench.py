@@ -17,7 +17,8 @@ import numpy as np
 from bert_runtime.backends.engine import Array
 from bert_runtime.bundle import Bundle
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.loading import Options, start_session
+from bert_runtime.loading import start_session
+from bert_runtime.options import Options
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
 

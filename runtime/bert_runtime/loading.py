@@ -5,28 +5,30 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from bert_runtime import bundle as bundles
+from bert_runtime import canaries_json
 from bert_runtime.backends.by_mask import EngineByMask
 from bert_runtime.backends.engine import Engine, LoadedArtefact, PackedEngine
 from bert_runtime.backends.on_demand import EngineOnDemand
-from bert_runtime.backends.options import EngineOptions, GpuOptions
+from bert_runtime.backends.options import EngineOptions
 from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
-from bert_runtime.cpus import available_cpus
+from bert_runtime.canaries import agreement, bound_of
 from bert_runtime.errors import BackendError, BundleError, InputError, Problem
-from bert_runtime.fields import OneOf, Range, expected, mistakes, settle
+from bert_runtime.fields import expected, mistakes
 from bert_runtime.generation.encoder import Encoder
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.generation.sources import Sources
 from bert_runtime.hub import located
 from bert_runtime.manifest import Artefact
-from bert_runtime.schedule import BatchLimits, Schedule
+from bert_runtime.options import Options
+from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
-from bert_runtime.targets import AUTO, BY_NAME, ThreadLayout
+from bert_runtime.targets import AUTO, BY_NAME
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.feature_extraction import FEATURE_EXTRACTION
 from bert_runtime.tasks.request import Request
@@ -41,76 +43,40 @@ ResultT = TypeVar("ResultT")
 _CHOICES = 16
 """The most choices of a question that a TensorRT engine is built for where no profile is given."""
 
+Verify: TypeAlias = Literal["canaries"] | None
+"""What `load` does with a session before it gives it away."""
+
 _log = logging.getLogger("bert_runtime")
-
-
-MOST_THREADS = 1024
-"""More than any machine that this runs on has; an engine would try to start them all."""
-
-MODES = ("auto", "latency", "throughput", "serving")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a bundle is loaded.
-
-    Attributes:
-        target: auto, or the artefact to run; a named one never falls back to another.
-        threads: the CPUs to use; None takes those that affinity and cgroup leave this process.
-        batch_limits: the size of the batches that `predict` makes.
-        cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
-            None keeps nothing. Its files are loaded without a check: let no other user write to it.
-        encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
-            `auto` does. Without it, requests bring EncoderStates.
-        gpu: options of engines on a GPU.
-        mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
-            runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
-            soon done, and where the artefact has a graph for it texts share rows; serving: several threads call the
-            session at once, as those of `bert_runtime.serving` do, and share the engine's; auto is latency.
-        revision: of a bundle that is named by its repository on the hub: a branch, tag or commit. An encoder of the hub
-            is named with its own, as in `org/name@revision`.
-
-    Raises:
-        InputError: on construction, with every value of a wrong type or out of range.
-    """
-
-    target: Annotated[str, OneOf((AUTO, *BY_NAME))] = AUTO
-    threads: Annotated[int, Range(1, MOST_THREADS)] | None = None
-    batch_limits: BatchLimits = field(default_factory=BatchLimits)
-    cache: str | Path | None = None
-    encoder: str | Path | None = None
-    gpu: GpuOptions = field(default_factory=GpuOptions)
-    mode: Annotated[str, OneOf(MODES)] = "auto"
-    revision: str | None = None
-
-    def __post_init__(self) -> None:
-        problems = settle(self)
-        if problems:
-            raise InputError(problems)
-
-    def thread_layout(self, target: str) -> ThreadLayout:
-        """How a session on the target of this name uses the CPUs."""
-        return BY_NAME[target].thread_layout(self.threads or available_cpus(), self.mode)
-
-
-@overload
-def load(path: str | Path, task: str | None = ..., *, options: Options = ...) -> Session[Any, Any]: ...
 
 
 @overload
 def load(
-    path: str | Path, task: Task[TextGenerationRequest, Prompt, TextGenerationResult], *, options: Options = ...
+    path: str | Path, task: str | None = ..., *, options: Options = ..., verify: Verify = ...
+) -> Session[Any, Any]: ...
+
+
+@overload
+def load(
+    path: str | Path,
+    task: Task[TextGenerationRequest, Prompt, TextGenerationResult],
+    *,
+    options: Options = ...,
+    verify: Verify = ...,
 ) -> GenerationSession: ...
 
 
 @overload
 def load(
-    path: str | Path, task: Task[RequestT, EncodedT, ResultT], *, options: Options = ...
+    path: str | Path, task: Task[RequestT, EncodedT, ResultT], *, options: Options = ..., verify: Verify = ...
 ) -> Session[RequestT, ResultT]: ...
 
 
 def load(
-    path: str | Path, task: Task[Any, Any, Any] | str | None = None, *, options: Options | None = None
+    path: str | Path,
+    task: Task[Any, Any, Any] | str | None = None,
+    *,
+    options: Options | None = None,
+    verify: Verify = None,
 ) -> Session[Any, Any]:
     """Check a bundle and make it ready to answer.
 
@@ -120,21 +86,41 @@ def load(
         task: what the bundle must be of: a name or alias such as `qa`, or a value such as
             `bert_runtime.QUESTION_ANSWERING`, with which the session is typed.
         options: how it is loaded.
+        verify: "canaries" asks the loaded artefact the requests that the bundle carries with torch's answers.
 
     Raises:
-        BundleError: the directory breaks the format, or is of another task; or the hub has no such bundle.
-        BackendError: no engine here runs it, or not the target that was named: a named target never falls back.
+        BundleError: the directory breaks the format, or is of another task; or the hub has no such bundle; or it has
+            no canaries to verify with.
+        BackendError: no engine here runs it, or not the target that was named: a named target never falls back; or it
+            does not answer the canaries as torch did.
         InputError: an argument is of a wrong type; there is no such task; or the cache lies in the bundle.
     """
-    wanted = _wanted(path, task, options)
+    wanted = _wanted(path, task, options, verify)
     bundle = bundles.read(located(path, (options or Options()).revision))
     if wanted is not None and wanted is not find_task(bundle.manifest.task):
         message = f"{path}: the bundle's task is {bundle.manifest.task}, expected {wanted.name}"
         raise BundleError(Problem("wrong-task", "task", message))
-    return start_session(bundle, options or Options())
+    session = start_session(bundle, options or Options())
+    if verify is not None:
+        _verify(bundle, session)
+    return session
 
 
-def _wanted(path: object, task: object, options: object) -> Task[Any, Any, Any] | None:
+def _verify(bundle: bundles.Bundle, session: Session[Any, Any]) -> None:
+    """Ask the canaries; a session that does not answer as it should is closed."""
+    try:
+        held, bound = canaries_json.read(bundle), bound_of(canaries_json.bounds_of(bundle), session.artefact.target)
+        found = agreement(session, held)
+        if bound is not None and not bound.holds(found):
+            name = f"{session.artefact.target} {session.artefact.precision} on {session.engine.name}"
+            advice = "run bert-doctor on the bundle to see which of its artefacts do, or export it again here"
+            raise BackendError(f"{bundle.directory}: {name} {bound.verdict(found)}; {advice}")
+    except BaseException:
+        session.close()
+        raise
+
+
+def _wanted(path: object, task: object, options: object, verify: object) -> Task[Any, Any, Any] | None:
     """The task that the arguments of `load` name.
 
     Raises:
@@ -143,6 +129,8 @@ def _wanted(path: object, task: object, options: object) -> Task[Any, Any, Any] 
     problems = mistakes("path", path, str | Path)
     if not (options is None or isinstance(options, Options)):
         problems.append(expected("options", options, "bert_runtime.Options: give them as in Options(threads=2)"))
+    if verify not in (None, "canaries"):
+        problems.append(expected("verify", verify, "'canaries' or None"))
     found = None
     try:
         found = find_task(task) if isinstance(task, str) else task

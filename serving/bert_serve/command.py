@@ -11,7 +11,7 @@ from typing import TextIO
 from bert_runtime.cli.boundary import DONE
 from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.errors import InputError
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_runtime.serving import QueueLimits
 from bert_serve.keys import VARIABLE, read_keys
 from bert_serve.listening import bind

@@ -11,7 +11,7 @@ from typing import Any
 
 from bert_runtime import load
 from bert_runtime.errors import BertError
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_runtime.serving import Batcher, Observer, Workers
 from bert_runtime.session import Session
 from bert_serve.options import NamedBundle, ServeOptions

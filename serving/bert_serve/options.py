@@ -9,7 +9,7 @@ from typing import Annotated
 
 from bert_runtime.errors import InputError
 from bert_runtime.fields import OneOf, Range, settle
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_runtime.serving import QueueLimits
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -14,7 +14,7 @@ from bert_export.cli import main
 from bert_export.errors import GateError
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
-from bert_export.verify.compare import TOLERANCES
+from bert_export.tolerances import TOLERANCES
 from bert_runtime.tasks import TASKS
 
 QUICK = ("question-answering", "multiple-choice", "text-generation")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.spoilt import BEYOND, NOT_A_NUMBER, spoil
 
 from bert_runtime.errors import BackendError, InputError, InternalError, ItemError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.session import LOOKAHEAD, Session
 from bert_runtime.tasks.question_answering import QuestionAnsweringRequest

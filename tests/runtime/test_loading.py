@@ -11,7 +11,8 @@ import pytest
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.profile import Profile
 from bert_runtime.errors import BundleError, InputError
-from bert_runtime.loading import MOST_THREADS, Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import MOST_THREADS, Options
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.session import Session
 from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION

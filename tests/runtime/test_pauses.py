@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bert_runtime import load
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_runtime.pauses import PAUSE, ROOM, Pause, live
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bert_runtime.backends.openvino import is_installed
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits, plan, width
 from bert_runtime.sequence_packing import WIDTH, fill, fullest, pack, plan_packed, unpack
 from bert_runtime.tasks import TASKS, find_task

@@ -18,7 +18,8 @@ from tests.same import assert_same
 
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.session import BULK_LOOKAHEAD, LOOKAHEAD, MAX_BUFFERED_TOKENS, Session
 from bert_runtime.targets import ThreadLayout

@@ -18,9 +18,9 @@ from bert_runtime.backends.by_mask import EngineByMask
 from bert_runtime.backends.engine import Engine, LoadedArtefact
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.backends.select import start
-from bert_runtime.loading import Options
 from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import this_system
+from bert_runtime.options import Options
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from bert_calibration.baseline import BaselineArtefact
 from bert_export.bundle_writer import file_records
 from bert_export.report import ArtefactReport
 from bert_runtime.bundle import Bundle
+from bert_runtime.canaries import Canary
 from bert_runtime.cpus import available_cpus
 from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import System
@@ -155,12 +156,14 @@ class CandidateSource(Protocol):
     Attributes:
         record: what all its candidates share.
         text: the tokenizer.
+        canaries: torch's answers to a few requests, for the winner's bundle.
         output: where the winner goes unless the options say otherwise.
         notes: what was assumed.
     """
 
     record: ModelRecord
     text: TextEncoder
+    canaries: tuple[Canary, ...]
     output: Path
     notes: tuple[str, ...]
 

@@ -13,6 +13,7 @@ from bert_export.report import ArtefactReport
 from bert_export.requantize import kept_files
 from bert_export.tuning.candidate import TRIED, Candidate, CandidatePlan
 from bert_runtime import bundle as bundles
+from bert_runtime import canaries_json
 from bert_runtime.manifest import ModelRecord
 from bert_runtime.text import TextEncoder
 
@@ -43,6 +44,7 @@ class FromBundle:
                 "--target cpu --target openvino, or give the checkpoint, --model"
             )
         self.text = TextEncoder.from_file(self._bundle.directory / tokenizer.file, tokenizer)
+        self.canaries = canaries_json.read(self._bundle) if canaries_json.NAME in self._bundle.manifest.files else ()
         self.output = Path(f"{options.bundle.resolve().name}-best")
         self.notes: tuple[str, ...] = ()
 

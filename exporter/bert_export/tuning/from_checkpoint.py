@@ -16,6 +16,7 @@ from bert_export.options import ExportOptions, Variant
 from bert_export.pipeline import default_output, load_checkpoint, traced
 from bert_export.progress import Stages
 from bert_export.tuning.candidate import Candidate, CandidatePlan
+from bert_export.verify.canaries import canaries_of
 from bert_export.verify.reference import RememberingReference
 
 
@@ -36,6 +37,7 @@ class FromCheckpoint:
         self._context = ExportContext(folder, stages, options.plain, options.quantization, None, {}, reference)
         self._checkpoint = checkpoint
         self.record, self.text = record_of(checkpoint, {}), text_of(checkpoint)
+        self.canaries = canaries_of(checkpoint, reference, options.plain)
         self.output, self.notes = default_output(checkpoint), checkpoint.notes
 
     def missing(self, plan: CandidatePlan) -> str:

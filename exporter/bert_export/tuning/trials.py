@@ -11,7 +11,8 @@ from bert_export.tuning.candidate import Candidate
 from bert_export.tuning.choice import Spread, Trial, is_slower
 from bert_export.tuning.workload import Requests, in_bulk, one_by_one
 from bert_runtime.bench import rounds
-from bert_runtime.loading import Options, start_session
+from bert_runtime.loading import start_session
+from bert_runtime.options import Options
 from bert_runtime.session import Session
 from bert_runtime.tasks.request import Request
 

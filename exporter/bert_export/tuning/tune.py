@@ -12,6 +12,7 @@ from bert_calibration.owned_folder import scratch_folder
 from bert_calibration.samples import read_samples
 from bert_export.applicability import FLAG, MODES
 from bert_export.bundle_writer import check_output, write
+from bert_export.canaries import with_canaries
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.progress import Stages
@@ -24,9 +25,11 @@ from bert_export.tuning.report import Line, Tuning, tuning_of, untimed
 from bert_export.tuning.trials import Timed, Workload, run_final, run_trials
 from bert_export.tuning.workload import Requests, requests_of
 from bert_runtime.bundle import Bundle
+from bert_runtime.canaries import Canary
 from bert_runtime.machine.system import Probe, System, this_system
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Task
+from bert_runtime.text import TextEncoder
 
 
 def tune(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
@@ -48,7 +51,7 @@ def tune(options: ExportOptions, stages: Stages | None = None) -> ExportReport:
         winner = next(each.candidate for each in timed if each.trial == verdict.winner)
         tuning = tuning_of(prepared.system, (workload.mode, prepared.requests), timed, verdict, prepared.others)
         with stages.stage("write"):
-            bundle = _write(prepared.output, winner, tuning, options.force)
+            bundle = _write(prepared, winner, tuning, options.force)
     size = sum(record.size for record in bundle.manifest.files.values())
     task, seconds = bundle.manifest.task, dict(stages.seconds)
     return ExportReport(task, prepared.output, size, prepared.notes, (winner.report,), seconds, tuning=tuning)
@@ -64,6 +67,8 @@ class _Prepared:
     system: System
     output: Path
     notes: tuple[str, ...]
+    text: TextEncoder
+    canaries: tuple[Canary, ...]
 
 
 def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Prepared:
@@ -82,7 +87,7 @@ def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Prepared
         found.plans
     )
     others = [*failed, *(untimed(name, reason, "absent") for name, reason in found.absent)]
-    return _Prepared(candidates, others, requests, system, output, source.notes)
+    return _Prepared(candidates, others, requests, system, output, source.notes, text, source.canaries)
 
 
 def _source(options: ExportOptions, stages: Stages, folder: Path) -> CandidateSource:
@@ -110,8 +115,10 @@ def _raced(workload: Workload, candidates: Sequence[Candidate], stages: Stages) 
     return timed, decide(run_final(workload, front, report), trials)
 
 
-def _write(output: Path, winner: Candidate, tuning: Tuning, force: bool) -> Bundle:
+def _write(prepared: _Prepared, winner: Candidate, tuning: Tuning, force: bool) -> Bundle:
     """The winner's bundle. Unlike any other it tells times, and so differs from run to run."""
     contents = winner.contents
     verification: Mapping[str, Any] = {**contents.verification, "tuning": tuning.to_json()}
-    return write(output, dataclasses.replace(contents, verification=verification), winner.files, force)
+    contents = dataclasses.replace(contents, verification=verification)
+    contents, files = with_canaries(contents, winner.files, prepared.canaries, prepared.text)
+    return write(prepared.output, contents, files, force)

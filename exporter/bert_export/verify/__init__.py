@@ -9,8 +9,9 @@ from typing import Any
 
 from bert_calibration.held_out import seen_by_model
 from bert_export.errors import GateError
+from bert_export.tolerances import TOLERANCES, Tolerance
 from bert_export.verify.answers import same_answer
-from bert_export.verify.compare import TOLERANCES, Gap, Judge, Outputs, Tolerance
+from bert_export.verify.compare import Gap, Judge, Outputs
 from bert_export.verify.decoding import DecodingComparison
 from bert_export.verify.reference import Reference
 from bert_export.verify.report import ArtefactUnderTest, Check, Parity

@@ -9,29 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from bert_export.tolerances import Tolerance
 from bert_runtime.tasks.task import IntArray, TensorSpec
 
 Outputs = Mapping[str, np.ndarray[Any, Any]]
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """The largest accepted difference of an output: `absolute`, and `relative` times the output's scale.
-
-    Attributes:
-        others: the share of real texts that may get another answer.
-    """
-
-    absolute: float
-    relative: float = 0.0
-    others: float = 0.0
-
-    def limit(self, scale: float) -> float:
-        """The largest accepted difference from an output whose largest number, on any text, is `scale`."""
-        return self.absolute + self.relative * scale
-
-    def __str__(self) -> str:
-        return f"{self.absolute:g}" + (f" + {self.relative:g} of the largest output" if self.relative else "")
 
 
 @dataclass(frozen=True)
@@ -50,18 +31,6 @@ class Gap:
         if self.difference == math.inf:
             return "has another shape, or values that are not finite"
         return f"differs by {self.difference:.1e}"
-
-
-TOLERANCES: Mapping[str, Tolerance] = {
-    # Fused kernels sum in another order; a wrong graph is off by far more.
-    "fp32": Tolerance(1e-4),
-    # 11 significant bits: six real layers were off by 0.2% of the largest logit, a tiny random model by 0.8%.
-    "fp16": Tolerance(1e-3, 2e-2),
-    # 8 significant bits: six real layers were off by 2.1% of the largest logit, a tiny random model by 3%. Of 500 real
-    # questions 4 got another answer: one among the examples says nothing, two do.
-    "bf16": Tolerance(1e-2, 6e-2, others=1 / 8),
-}
-"""Precision -> how far its outputs may be from torch's in single precision."""
 
 
 class Judge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bert_export.verify.compare import Tolerance
+from bert_export.tolerances import Tolerance
 from bert_runtime.backends.engine import Engine
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.task import Head, Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bert_calibration.quality.interval import clopper_pearson
-from bert_export.verify.compare import Tolerance
+from bert_export.tolerances import Tolerance
 from bert_export.verify.report import Check
 
 

@@ -16,7 +16,7 @@ from bert_runtime.cli.gpu_flags import add_gpu_flags, given_gpu_flags, gpu_optio
 from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.errors import InputError
 from bert_runtime.hub import located
-from bert_runtime.loading import MODES, Options
+from bert_runtime.options import MODES, Options
 from bert_runtime.records import FORMATS
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS, find_task

@@ -28,17 +28,24 @@ def _examine(argv: Sequence[str] | None, system: System | None, output: TextIO) 
     from bert_runtime import bundle as bundles  # noqa: PLC0415
     from bert_runtime.cli.display import write_json  # noqa: PLC0415
     from bert_runtime.cli.parser import Parser  # noqa: PLC0415
-    from bert_runtime.cli.report import examine, show_report  # noqa: PLC0415
+    from bert_runtime.cli.report import examine, show_report, with_canaries  # noqa: PLC0415
     from bert_runtime.hub import located  # noqa: PLC0415
     from bert_runtime.machine.system import this_system  # noqa: PLC0415
     from bert_runtime.record_writers import to_json  # noqa: PLC0415
 
     parser = Parser("bert-doctor", output, description=DESCRIPTION, epilog=EXIT_CODES)
-    parser.add_argument("bundle", nargs="?", metavar="DIR_OR_HUB_ID", help="a bundle, to say what runs of it here")
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        metavar="DIR_OR_HUB_ID",
+        help="a bundle, to say what runs of it here, and whether that answers as torch did",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     bundle = None if arguments.bundle is None else bundles.read(located(arguments.bundle))
     report = examine(system or this_system(), None if bundle is None else bundle.manifest)
+    if bundle is not None:
+        report = with_canaries(report, bundle)
     if arguments.json:
         write_json(to_json(report), output)
     else:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from bert_runtime.backends.select import decide
+from bert_runtime.bundle import Bundle
+from bert_runtime.cli.canary_report import CanaryReport, ask_canaries, canary_findings
 from bert_runtime.cli.display import WIDTH
 from bert_runtime.cli.printable import printable
 from bert_runtime.machine.diagnose import diagnose
@@ -44,7 +46,12 @@ class AutoReport:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the doctor found. `faults` is how many findings are faults."""
+    """All that the doctor found.
+
+    Attributes:
+        faults: how many findings are faults.
+        canaries: how the artefacts of a bundle answer here what torch has answered.
+    """
 
     machine: Mapping[str, str]
     packages: Mapping[str, str]
@@ -52,6 +59,7 @@ class Report:
     auto: AutoReport
     findings: tuple[Finding, ...]
     faults: int
+    canaries: tuple[CanaryReport, ...] = ()
 
 
 def examine(system: System, manifest: Manifest | None) -> Report:
@@ -66,6 +74,18 @@ def examine(system: System, manifest: Manifest | None) -> Report:
         findings = [*own, *findings]
     faults = sum(finding.level is Level.FAULT for finding in findings)
     return Report(_machine(system), system.packages, targets, auto, tuple(findings), faults)
+
+
+def with_canaries(report: Report, bundle: Bundle) -> Report:
+    """The report, once the bundle's artefacts were asked its canaries.
+
+    Raises:
+        BundleError: the canaries break the format.
+    """
+    canaries = ask_canaries(bundle, {each.target for each in report.targets if each.runs})
+    found = canary_findings(canaries)
+    findings = (*found, *report.findings)
+    return replace(report, canaries=canaries, findings=findings, faults=report.faults + len(found))
 
 
 def show_report(report: Report, stream: TextIO) -> None:
@@ -146,6 +166,11 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     chosen = f"auto takes {auto.target or 'nothing'}" + (f" (the bundle's {auto.artefact})" if auto.artefact else "")
     # What keeps those that come before from running is said above, target by target.
     yield "bold", f"{chosen}: {printable(auto.reason.partition('; ')[0])}"
+    if report.canaries:
+        yield "bold", "canaries"
+    for canary in report.canaries:
+        style = {True: "green", False: "red", None: ""}[canary.holds]
+        yield style, f"  {canary.target:8}  {canary.precision} {printable(canary.verdict)}"
     yield ("bold red" if report.faults else "bold green"), _verdict(report.faults)
     for finding in report.findings:
         yield from _finding(finding, "  ")

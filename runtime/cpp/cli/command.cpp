@@ -21,6 +21,7 @@ const std::vector<Flag> kFlags = {{"--version", "version", Takes::nothing},
                                   {"--help", "help", Takes::nothing},
                                   {"-h", "help", Takes::nothing},
                                   {"--describe", "describe", Takes::nothing},
+                                  {"--self-test", "self_test", Takes::nothing},
                                   {"--json", "json", Takes::nothing},
                                   {"--input", "input"},
                                   {"--output", "output"},
@@ -47,6 +48,10 @@ Answer with a bundle that bert-export made: one request by flags, or a file of
 them. Every answer is JSON on a line.
 
   --describe             print what the bundle is and how it was verified
+  --self-test            ask the requests that the bundle carries with torch's
+                         answers, and print how each artefact that runs here
+                         answers them; exit code 1 where one does not as it did
+                         when it was exported
   --input FILE           read requests from FILE; - is standard input
   --output FILE          write answers to FILE; - is standard output (default)
   --input-format F       jsonl or csv; default: by extension, jsonl for -
@@ -240,7 +245,8 @@ std::optional<Command> parse(const std::vector<std::string>& arguments, std::ost
   command.fields = request_record(given, fields);
   command.files = files(given);
   command.describe = given.contains("describe");
-  if (command.fields.empty() && !command.files && !command.describe) {
+  command.self_test = given.contains("self_test");
+  if (command.fields.empty() && !command.files && !command.describe && !command.self_test) {
     throw InputError("got no request, expected " + needed(fields) + ", or --input FILE, or --describe");
   }
   command.options = options(given, find_task(command.bundle.manifest.task));

@@ -21,7 +21,8 @@ struct Command {
   Options options;               ///< How it is loaded.
   Json fields = Json::object();  ///< The request's fields that flags gave.
   std::optional<LineFiles> files;
-  bool describe = false;  ///< Print what the bundle is, instead of answering.
+  bool describe = false;   ///< Print what the bundle is, instead of answering.
+  bool self_test = false;  ///< Answer the bundle's canaries.
 };
 
 /// Reads the bundle first, as its task decides which flags there are; nothing when --help or --version was answered

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "describe.h"
 #include "flags.h"
+#include "self_test.h"
 #include "texts.h"
 
 namespace {
@@ -29,6 +30,7 @@ int print(const Json& answer, std::ostream& output) {
 
 int run(const cli::Command& command, std::ostream& output) {
   if (command.describe) return print(cli::describe(command.bundle), output);
+  if (command.self_test) return cli::self_test(command.bundle, command.options, output);
   const auto session = start_any(command.bundle, command.options);
   if (!command.files) return print(session->answer(command.fields), output);
   const auto fields = cli::fields_of(command.bundle.manifest.task);

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bert_runtime import (
     bundle,
-    loading,
     manifest,
     manifest_json,
     onnx_file,
+    options,
     protobuf,
     records,
     session,
@@ -74,7 +74,7 @@ PUBLIC_LIMITS: Sequence[tuple[str, str, float, str]] = (
         session.MAX_BUFFERED_TOKENS,
         "Tokens of encoded requests beyond which `predict` reads no further.",
     ),
-    (INTEGER, "kMostThreads", loading.MOST_THREADS, "More than any machine has; an engine would start them all."),
+    (INTEGER, "kMostThreads", options.MOST_THREADS, "More than any machine has; an engine would start them all."),
     (INTEGER, "kMostLanes", generation.MOST_LANES, "Beams or texts of one request: each has a cache of its own."),
     (INTEGER, "kFormatVersion", manifest.VERSION, "The version of the bundle format that this library reads."),
     (INTEGER, "kDefaultMaxBatchTokens", BatchLimits().max_batch_tokens, "See BatchLimits."),

@@ -14,7 +14,7 @@ from bert_calibration.int8_weights import LEAST_HALF
 from bert_export import artefacts as artefacts_module
 from bert_export.precision.single_precision import mixed_precision_steps
 from bert_export.tensorrt.profile import Bounds
-from bert_export.verify.compare import TOLERANCES, Tolerance
+from bert_export.tolerances import TOLERANCES, Tolerance
 from bert_runtime.tasks import TASKS
 
 CASES = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bert_export.verify.compare import Tolerance
+from bert_export.tolerances import Tolerance
 from bert_export.verify.report import Check
 from bert_export.verify.verdict import verdict_of
 

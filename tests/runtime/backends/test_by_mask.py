@@ -26,9 +26,10 @@ from bert_runtime.bench import Plan, bench
 from bert_runtime.bundle import Bundle, read
 from bert_runtime.cli.report import examine
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.loading import Options, load, start_session
+from bert_runtime.loading import load, start_session
 from bert_runtime.machine.system import System
 from bert_runtime.manifest import Artefact
+from bert_runtime.options import Options
 from bert_runtime.session import Session
 
 BY_MASK = GOLDEN / "token-classification-by-mask"

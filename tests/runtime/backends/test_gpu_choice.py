@@ -20,10 +20,11 @@ from bert_runtime.backends.options import EngineOptions
 from bert_runtime.backends.profile import Profile
 from bert_runtime.bundle import read
 from bert_runtime.errors import BackendError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
 from bert_runtime.machine.driver import LIBRARY, read_driver
 from bert_runtime.machine.system import Probe, System
 from bert_runtime.manifest import Artefact
+from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits
 
 TASK = "text-classification"

@@ -20,7 +20,8 @@ from tests.without_exporter import is_exporter_there
 from bert_runtime.backends import openvino
 from bert_runtime.backends.openvino import OpenVinoEngine
 from bert_runtime.errors import BackendError, BundleError, InputError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS
 

@@ -13,8 +13,9 @@ from tests.test_imports import python
 
 from bert_runtime.backends import select
 from bert_runtime.errors import BackendError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
 from bert_runtime.machine.system import System
+from bert_runtime.options import Options
 
 TASK = "text-classification"
 BARE = System(packages={"onnxruntime": "1.31.1"}, modules=frozenset({"onnxruntime"}))

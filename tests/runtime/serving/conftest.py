@@ -15,7 +15,8 @@ from tests.spoilt import spoil
 
 from bert_runtime.backends.engine import Array, Engine
 from bert_runtime.cpus import available_cpus
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import Options
 from bert_runtime.serving import Batcher
 from bert_runtime.session import Session
 

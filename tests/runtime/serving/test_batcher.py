@@ -14,7 +14,8 @@ from tests.runtime.serving.conftest import GOLDEN, SERVING, Open, gated, occupie
 from tests.spoilt import BEYOND, NOT_A_NUMBER
 
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.loading import Options, load
+from bert_runtime.loading import load
+from bert_runtime.options import Options
 from bert_runtime.record_writers import to_json
 from bert_runtime.serving import Batcher, BatcherClosed, DeadlineExceeded, Overloaded, QueueLimits, Workers
 from bert_runtime.session import Session

@@ -1,0 +1,71 @@
+"""Canaries in a bundle: its file, and what each of its artefacts makes of them on the machine that exports."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bert_export.tolerances import TOLERANCES
+from bert_runtime.backends.engine import LoadedArtefact
+from bert_runtime.backends.select import start
+from bert_runtime.canaries import Agreement, Bound, Canary, agreement
+from bert_runtime.canaries_json import NAME, render
+from bert_runtime.cpus import available_cpus
+from bert_runtime.generation.session import GenerationSession
+from bert_runtime.manifest import Artefact, Contents, ModelRecord
+from bert_runtime.schedule import Schedule
+from bert_runtime.session import Session
+from bert_runtime.tasks import find_task
+from bert_runtime.text import TextEncoder
+
+ROOM = 2.0
+"""How many times as far from torch an artefact may be on another processor than where it was exported."""
+
+
+def with_canaries(
+    contents: Contents, files: Mapping[str, bytes | Path], canaries: Sequence[Canary], text: TextEncoder
+) -> tuple[Contents, dict[str, bytes | Path]]:
+    """The same bundle with canaries, and in its verification what each artefact makes of them; unchanged without any.
+
+    Args:
+        files: the bundle's, by name; the artefacts' are on disk.
+    """
+    if not canaries:
+        return contents, dict(files)
+    samples = [sample for canary in canaries for row in canary.outputs for sample in row.values()]
+    scale = max((float(np.abs(sample.values).max(initial=0.0)) for sample in samples), default=0.0)
+    bounds = [_bound(each, _agreement(each, contents, files, canaries, text), scale) for each in contents.artefacts]
+    stated = [dataclasses.asdict(bound) for bound in bounds]
+    verification = {**contents.verification, "canaries": stated}
+    return dataclasses.replace(contents, verification=verification), {**files, NAME: render(canaries)}
+
+
+def _agreement(
+    artefact: Artefact,
+    record: ModelRecord,
+    files: Mapping[str, bytes | Path],
+    canaries: Sequence[Canary],
+    text: TextEncoder,
+) -> Agreement:
+    task, file = find_task(record.task), files[artefact.file]
+    assert isinstance(file, Path)  # graphs are written before a bundle is
+    loaded = LoadedArtefact.of(artefact, start(file.parent, artefact, available_cpus()))
+    if task.is_autoregressive:
+        session: Session[Any, Any] = GenerationSession(record, text, loaded, Schedule())
+    else:
+        session = Session(record, task, text, loaded, Schedule())
+    with session:
+        return agreement(session, canaries)
+
+
+def _bound(artefact: Artefact, found: Agreement, scale: float) -> Bound:
+    """Integers have no tolerance of their own: they are judged by answers. Floating point numbers may be as far from
+    torch as the parity gate allows; `scale` is the largest number that torch gave."""
+    tolerance = TOLERANCES.get(artefact.precision)
+    least = tolerance.limit(scale) if tolerance else 1e-3
+    most = max(ROOM * found.max_difference, least)
+    return Bound(artefact.target, artefact.precision, found.same_answers, float(f"{most:.2e}"))
