@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
-from tests.serving.conftest import GOLDEN, TASKS, Running
+from tests.serving.conftest import TASKS, Running
 
 from bert_serve.command import parse
 
@@ -74,33 +66,3 @@ def test_every_address_of_the_document_is_there(server: Running) -> None:
         for method in operations.keys() & {"get", "post"}:
             reply = server.ask(method.upper(), path.replace("{name}", "text-classification"), None)
             assert reply.status not in (404, 405, 500), (method, path, reply.body)
-
-
-def test_the_example_with_fastapi_answers() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", "examples", "fastapi_service:app", "--port", str(port)]
-    environment = {**os.environ, "BUNDLE": str(GOLDEN / "text-classification")}
-    process = subprocess.Popen([*command, "--log-level", "error"], cwd=ROOT, env=environment)
-    try:
-        assert _asked(port, {"text": "a good film"})["labels"]
-        with pytest.raises(urllib.error.HTTPError, match="422"):
-            _asked(port, {"txt": 1})
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _asked(port: int, body: Any) -> Any:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/answer", json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(request, timeout=20) as reply:
-                return json.loads(reply.read())
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the service did not begin")
