@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo-qa
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Bytecode comes with the first import of a module: for all of torch's it would take a minute.
-INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,openvino,cli,serve,export,demo]'
+INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,openvino,cli,data,serve,export,demo]'
 SOURCES := $(shell find runtime/bert_runtime calibration/bert_calibration exporter/bert_export serving/bert_serve -type f -not -name '*.pyc')
 CONTEXT := $$(cat examples/transformers.txt)
 

@@ -27,7 +27,8 @@ from bert_calibration.batches import FEW
 from bert_calibration.quality import Measure, measure_of
 from bert_runtime.errors import InputError
 from bert_runtime.json_record import Record
-from bert_runtime.records import FORMATS, Line, format_of, read_lines
+from bert_runtime.lines import Line
+from bert_runtime.records import FORMATS, format_of, read_lines
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Encoded, Head, HeadSettings, Task
 from bert_runtime.text import TextEncoder

@@ -60,7 +60,7 @@ def read_chunks(
     """The stream, prepared, in parts that are answered together; each is read when it is asked for.
 
     A list or a tuple holds every request already, and a source that pauses says so itself. The time that either takes
-    ends no chunk.
+    ends no chunk. A boundary ends one; a source that begins with one has no small first chunk.
     """
     requests, first = iter(source), 0
     is_timed = not isinstance(source, list | tuple)
@@ -79,13 +79,15 @@ def read_chunks(
                 yield Chunk(items, first, is_due=True, failure=error)
                 return
             if isinstance(request, Pause):
-                is_paused, is_timed = True, False
+                is_timed, is_paused = False, request is Pause.PAUSE
+                most = most if is_paused else limits.requests
                 break
             if is_timed:
                 waited += time.monotonic() - asked
             item = prepare(request)
             size += size_of(item)
             items.append(item)
-        yield Chunk(items, first, is_paused or most == limits.first or waited > limits.wait)
+        if items or is_paused:
+            yield Chunk(items, first, is_paused or most == limits.first or waited > limits.wait)
         first += len(items)
         most = limits.requests if first else most

@@ -22,6 +22,10 @@ class Pause(Enum):
     PAUSE = "pause"
     """No request, and no answer: what came before is answered before the next request is read."""
 
+    BOUNDARY = "boundary"
+    """No request, and no answer: no batch holds requests from before and after it. A source that is cut at boundaries
+    and read in parts gives the same batches as the whole."""
+
 
 PAUSE: Final[Literal[Pause.PAUSE]] = Pause.PAUSE
 

@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from enum import Enum
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class Writer(Protocol):
         """The records that had to wait, where there are any: after a failure, a file with a header alone would
         mislead."""
 
+    def resume(self, written: BinaryIO) -> None:
+        """Go on after what another run wrote, which is not empty."""
+
 
 class JsonLinesWriter:
     """One JSON object a line, in UTF-8."""
@@ -61,6 +64,9 @@ class JsonLinesWriter:
     def kept(self) -> bytes:
         """See Writer."""
         return b""
+
+    def resume(self, written: BinaryIO) -> None:
+        """See Writer."""
 
 
 class CsvWriter:
@@ -96,18 +102,26 @@ class CsvWriter:
         """See Writer."""
         return self.rest() if self._waiting else b""
 
+    def resume(self, written: BinaryIO) -> None:
+        """See Writer."""
+        text = io.TextIOWrapper(written, encoding="utf-8", newline="")
+        self._columns = next(csv.reader(text))
+        text.detach()
+
     def _start(self, columns: list[str]) -> bytes:
         """The header, and the records that waited for it."""
-        return _cells(columns) + b"".join(_row(columns, record) for record in self._waiting)
+        return csv_cells(columns) + b"".join(_row(columns, record) for record in self._waiting)
 
 
 def _row(columns: list[str], record: Mapping[str, Json]) -> bytes:
-    return _cells([_cell(record.get(name)) for name in columns])
+    return csv_cells([_cell(record.get(name)) for name in columns])
 
 
-def _cells(cells: list[str]) -> bytes:
+def csv_cells(cells: list[str], separator: str = ",") -> bytes:
+    """A row of CSV, with its line end."""
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(cells)  # it quotes what its line end holds: \r as well as \n
+    # It quotes what its line end holds: \r as well as \n.
+    csv.writer(line, lineterminator="\r\n", delimiter=separator).writerow(cells)
     return encode(line.getvalue().removesuffix("\r\n") + "\n")
 
 

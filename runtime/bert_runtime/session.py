@@ -62,7 +62,19 @@ class Session(Model, Generic[RequestT, ResultT]):
         super().__init__(record, text, loaded, schedule)
         self.task = task
         self._head: Head[RequestT, Encoded, ResultT] = task.head(text, record.settings)
+        self.tokens = 0
+        """How many tokens of requests `predict` has encoded."""
         self._fetch = self._head.fetch(tuple(spec.name for spec in self.artefact.outputs))
+
+    @property
+    def result_type(self) -> type[ResultT]:
+        """The class of its answers."""
+        return self._head.result_type
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The attributes of an answer that are the columns of a table where none are chosen."""
+        return self._head.row_columns
 
     def __call__(self, request: RequestT | Mapping[str, object] | str) -> ResultT:
         """Answer one request: the task's request, a mapping with its fields, or a text where it needs just one.
@@ -242,9 +254,11 @@ class Session(Model, Generic[RequestT, ResultT]):
     def _prepared(self, request: object) -> _Item[RequestT]:
         try:
             checked = self._checked(request)
-            return checked, self._encoded(checked)
+            encoded = self._encoded(checked)
         except Exception as error:
             return item_error(error)
+        self.tokens += encoded.tokens
+        return checked, encoded
 
     def _encoded(self, request: RequestT) -> Encoded:
         """The request's rows; raises InputError."""

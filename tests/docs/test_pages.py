@@ -71,6 +71,7 @@ def test_every_command_of_the_documents_does_what_it_says(tmp_path: Path, monkey
     save_checkpoints()
     request = {"question": "what is a ?", "context": "a b c"}
     Path("questions.jsonl").write_text(f"{json.dumps(request)}\nno json\n{json.dumps(request)}\n", encoding="utf-8")
+    Path("pages.csv").write_text("id,asked,page\n1,what is a ?,a b c\n", encoding="utf-8")
     contexts = ("a b c", "b a c", "c b a", "a b", "b c", "b", "a a b", "b b c")
     lines = [json.dumps({**request, "context": context, "answers": ["b"]}) for context in contexts]
     Path("labelled.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

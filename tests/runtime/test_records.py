@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from bert_runtime.errors import InputError
-from bert_runtime.records import LONGEST_CELL, Line, format_of, read_lines
+from bert_runtime.lines import LONGEST_CELL, Line
+from bert_runtime.records import format_of, read_lines
 from bert_runtime.tasks.request import Request
 
 
@@ -151,7 +152,7 @@ def test_the_extension_names_the_format(path: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("a.parquet", "parquet is not supported yet: convert it"),
+        ("a.parquet", "convert it to one of these"),
         ("a.json", "the extension is .json, expected .jsonl, .ndjson, .csv"),
         ("requests", "the extension is missing"),
     ],

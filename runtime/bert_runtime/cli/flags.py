@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bert_runtime.errors import InputError
-from bert_runtime.records import from_text
+from bert_runtime.field_text import from_text
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Task
 

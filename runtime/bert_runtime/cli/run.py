@@ -7,16 +7,19 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from bert_runtime.cli.answering import answer_file
 from bert_runtime.cli.boundary import DONE, tell
-from bert_runtime.cli.command import parse
+from bert_runtime.cli.command import Command, parse
 from bert_runtime.cli.describe import describe
 from bert_runtime.cli.display import show, write_json
-from bert_runtime.cli.files import Files, answer_file
+from bert_runtime.cli.files import Files
 from bert_runtime.cli.gpu_flags import check_gpu_flags
+from bert_runtime.cli.plan import Plan
 from bert_runtime.cli.printable import printable
 from bert_runtime.cli.progress import progress
 from bert_runtime.generation.session import GenerationSession, is_single
 from bert_runtime.loading import start_session
+from bert_runtime.manifest_json import NAME
 from bert_runtime.record_writers import Json, to_json
 from bert_runtime.session import Session
 
@@ -30,7 +33,7 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     with start_session(command.bundle, command.options) as session:
         check_gpu_flags(command.gpu, session.active_target, session.reason)
         if command.files is not None:
-            return _answer_file(session, command.files, command.fields, output)
+            return _answer_file(session, command, command.files, output)
         as_json = command.json or not output.isatty()
         if not as_json and isinstance(session, GenerationSession) and _stream(session, command.fields, output):
             return DONE
@@ -56,17 +59,20 @@ def _stream(session: GenerationSession, fields: Mapping[str, object], output: Te
     return True
 
 
-def _answer_file(session: Session[Any, Any], files: Files, defaults: Mapping[str, object], output: TextIO) -> int:
+def _answer_file(session: Session[Any, Any], command: Command, files: Files, output: TextIO) -> int:
     began = time.perf_counter()
-    with progress(files.input) as counted:
-        outcome = answer_file(session, files, defaults, output.buffer, counted)
-    lines = outcome.answered + outcome.skipped
+    manifest = (command.bundle.directory / NAME).read_bytes()
+    plan = Plan(files, manifest, repr(command.options))
+    with progress() as counted:
+        outcome = answer_file(session, plan, command.fields, output.buffer, counted)
+    rows = outcome.answered + outcome.skipped
     if outcome.skipped:
-        tell("bert-run", f"{outcome.skipped} of {lines} lines skipped")
+        tell("bert-run", f"{outcome.skipped} of {rows} lines skipped")
     if sys.stderr.isatty():
         seconds, artefact = time.perf_counter() - began, session.artefact
         by = f"{artefact.target} {artefact.precision}, {session.engine.name}"
-        tell("bert-run", f"{outcome.answered} lines answered in {seconds:.1f} s by {by}")
+        now = outcome.answered - (outcome.resumed and outcome.resumed - outcome.skipped)
+        tell("bert-run", f"{now} rows answered in {seconds:.1f} s by {by}")
     return outcome.exit_code
 
 

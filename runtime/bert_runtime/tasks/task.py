@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +164,16 @@ class Head(ABC, Generic[RequestT, EncodedT, ResultT]):
     def __init__(self, text: TextEncoder, settings: HeadSettings) -> None:
         self.text = text
         self.settings = settings
+
+    @property
+    def result_type(self) -> type[Any]:
+        """The class of what `decode` returns."""
+        return cast(type[Any], typing.get_type_hints(type(self).decode)["return"])
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The attributes of a result that are the columns of a table where none are chosen: all of its fields."""
+        return tuple(field.name for field in dataclasses.fields(self.result_type))
 
     def fetch(self, available: Sequence[str]) -> tuple[str, ...]:
         """Which of a graph's outputs `decode` reads: the session asks the engine for these alone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -79,6 +81,16 @@ class SingleLabelResult(Result):
     labels: tuple[LabelScore, ...]
     truncated: bool
 
+    @property
+    def label(self) -> str:
+        """That of the highest score."""
+        return self.labels[0].label
+
+    @property
+    def score(self) -> float:
+        """The highest score."""
+        return self.labels[0].score
+
 
 @dataclass(frozen=True)
 class MultiLabelResult(Result):
@@ -102,6 +114,11 @@ class RegressionResult(Result):
 
     values: tuple[LabelValue, ...]
     truncated: bool
+
+    @property
+    def value(self) -> float:
+        """That of the first label, which most regressions have alone."""
+        return self.values[0].value
 
 
 TextClassificationResult = SingleLabelResult | MultiLabelResult | RegressionResult
@@ -140,6 +157,19 @@ class TextClassificationHead(Head[TextClassificationRequest, EncodedText, TextCl
         self.labels = require_labels(NAME, settings)
         self.answer = _answer(settings.problem_type)
         self.activation = _activation(settings)
+
+    @property
+    def result_type(self) -> type[TextClassificationResult]:
+        """The class of the bundle's problem type."""
+        return cast(type[TextClassificationResult], typing.get_type_hints(self.answer)["return"])
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The best label and its score; of a regression with one label, its value; else the lists."""
+        if self.result_type is SingleLabelResult:
+            return ("label", "score", "truncated")
+        is_one_value = self.result_type is RegressionResult and len(self.labels) == 1
+        return ("value", "truncated") if is_one_value else super().row_columns
 
     def encode(self, request: TextClassificationRequest) -> EncodedText:
         """One row; texts that do not fit are cut.

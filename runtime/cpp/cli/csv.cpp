@@ -82,13 +82,11 @@ bool CsvReader::take(char character, Row& row) {
 std::optional<Row> CsvReader::next() {
   std::string line;
   Row row;
-  while (true) {
-    row = {.number = lines_ + 1, .cells = {}, .problem = {}};
-    state_ = State::start_of_cell;
-    cell_.clear();
-    if (!read_line(line)) return std::nullopt;
-    if (!ends_line(line.front())) break;  // a blank line is no row
-  }
+  row = {.number = lines_ + 1, .cells = {}, .problem = {}};
+  state_ = State::start_of_cell;
+  cell_.clear();
+  if (!read_line(line)) return std::nullopt;
+  if (ends_line(line.front())) return row;  // a blank line
   while (true) {
     if (is_cut_) {
       row.problem = "a line is longer than " + std::to_string(kLongestLine) + " characters";

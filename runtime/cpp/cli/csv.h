@@ -22,7 +22,7 @@ struct Row {
   std::string problem;  ///< Empty: there is none.
 };
 
-/// Reads rows from a stream of the caller's; blank lines are none. A byte order mark at the start is left out.
+/// Reads rows from a stream of the caller's; a blank line has no cells. A byte order mark at the start is left out.
 class CsvReader {
  public:
   explicit CsvReader(std::istream& stream) : stream_(stream) {}

@@ -109,10 +109,16 @@ Json with_defaults(const Json& content, const Json& defaults, const std::vector<
   return record;
 }
 
+bool is_blank(const Line& line) {
+  const ItemError* error = error_of<Json>(line.content);
+  return error && error->problems().front().code == kBlank;
+}
+
 Json output_record(const Line& line, const AnySession::Answer& answer, bool with_input) {
   Json record = Json::object();
   const Json* content = std::get_if<Json>(&line.content);
   if (with_input && content) record["request"] = *content;
+  if (is_blank(line)) return record;
   if (const ItemError* error = error_of<Json>(answer)) {
     record["error"] = told(error->problems());
     record["code"] = error->problems().front().code;
@@ -208,7 +214,7 @@ Outcome answer_file(const AnySession& session, const LineFiles& files, const Jso
     std::optional<Line> line = has_ended ? std::nullopt : lines.next();
     if (!line) return std::nullopt;
     const auto& content = read.emplace_back(std::move(*line)).content;
-    has_ended = to_first_bad && error_of<Json>(content);
+    has_ended = to_first_bad && error_of<Json>(content) && !is_blank(read.back());
     return attempted<Json>([&] {
       if (const auto failure = failure_of<Json>(content)) throw_failure(*failure);
       return with_defaults(std::get<Json>(content), defaults, fields, !files.allow_extra);
@@ -222,7 +228,9 @@ Outcome answer_file(const AnySession& session, const LineFiles& files, const Jso
       return writer->text(output_record(line, each, files.with_input));
     };
     ItemAnswer<std::string> text =
-        converted<std::string>(answer, index++, [&](const Json&) { return text_of(answer); });
+        is_blank(line) ? ItemAnswer<std::string>(text_of(answer))
+                       : converted<std::string>(answer, index, [&](const Json&) { return text_of(answer); });
+    ++index;
     const ItemError* error = error_of<std::string>(text);
     ++(error ? outcome.skipped : outcome.answered);
     if (error) {

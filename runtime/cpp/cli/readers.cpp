@@ -38,7 +38,9 @@ class JsonLinesReader final : public Reader {
                                                "longer than " + std::to_string(kLongestLine) +
                                                    " bytes, expected one JSON object a line"))};
       }
-      if (text_.find_first_not_of(" \t\n\r\v\f") == std::string::npos) continue;
+      if (text_.find_first_not_of(" \t\n\r\v\f") == std::string::npos) {
+        return Line{lines_, InputError(Problem(kBlank, "line", "the line is blank"))};
+      }
       return Line{lines_, attempted<Json>([&] {
                     refuse_nul();
                     return read_record(text_);
@@ -82,7 +84,8 @@ class CsvRecords final : public Reader {
 
   std::optional<Line> next() override {
     if (!has_header_) {
-      const std::optional<Row> header = rows_.next();
+      std::optional<Row> header = rows_.next();
+      while (header && header->cells.empty() && header->problem.empty()) header = rows_.next();
       if (!header) return std::nullopt;
       read_header(*header);
       has_header_ = true;
@@ -116,15 +119,17 @@ class CsvRecords final : public Reader {
 
   [[nodiscard]] Json record(const Row& row) const {
     if (!row.problem.empty()) throw InputError(not_csv(row));
-    if (row.cells.size() != names_.size()) {
+    std::vector<std::string> cells = row.cells;
+    if (cells.empty()) cells.resize(names_.size());  // a blank line
+    if (cells.size() != names_.size()) {
       throw InputError(Problem("wrong-shape", "line",
-                               std::to_string(row.cells.size()) + " cells, expected " + std::to_string(names_.size()) +
+                               std::to_string(cells.size()) + " cells, expected " + std::to_string(names_.size()) +
                                    " as in the header; quote cells that hold a comma"));
     }
     Problems broken;
     Json fields = Json::object();
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      const std::string& cell = row.cells[i];
+      const std::string& cell = cells[i];
       if (first_broken_utf8(cell) < cell.size())
         broken.push_back({"not-utf8", names_[i], names_[i] + " is not UTF-8; save the file as UTF-8"});
       const auto field = std::ranges::find(fields_, names_[i], &RequestField::name);
@@ -135,7 +140,7 @@ class CsvRecords final : public Reader {
     }
     raise_input_problems(broken);
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (row.cells[i].find('\0') == std::string::npos) continue;
+      if (cells[i].find('\0') == std::string::npos) continue;
       broken.push_back({"nul", names_[i], names_[i] + " holds a NUL byte, expected text; save the file as UTF-8"});
     }
     raise_input_problems(broken);
@@ -150,10 +155,16 @@ class CsvRecords final : public Reader {
 };
 
 std::string format_hint(const std::string& suffix) {
-  constexpr const char* kPacked = "; unpack it first, as in `gunzip -c FILE | bert-run DIR --input -`";
+  constexpr const char* kPython = "; the command in Python reads and writes it, this one does not";
+  constexpr const char* kPacked = "; unpack it first, as in `gunzip -c FILE | bert_run DIR --input -`";
   static const std::map<std::string, std::string> hints = {
-      {".parquet", "; parquet is not supported yet: convert it to one of these"},
-      {".tsv", "; tabs between cells are not read: convert it to CSV"},
+      {".parquet", kPython},
+      {".pq", kPython},
+      {".arrow", kPython},
+      {".feather", kPython},
+      {".ipc", kPython},
+      {".tsv", kPython},
+      {".tab", kPython},
       {".xlsx", "; save it as CSV in UTF-8"},
       {".json", "; write one object a line, as `jq -c '.[]'` does"},
       {".gz", kPacked},

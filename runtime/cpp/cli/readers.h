@@ -15,6 +15,9 @@
 
 namespace bert_runtime::cli {
 
+/// The code of a line that holds nothing: no mistake, and no request.
+inline constexpr const char* kBlank = "blank";
+
 /// One record of a file: its fields, or why there are none; `number` is its first line in the file, from 1.
 struct Line {
   std::int64_t number;
@@ -29,7 +32,8 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
   virtual ~Reader() = default;
 
-  /// The next record; blank lines are none. Nothing at the end. Throws InputError: the file is not UTF-8
+  /// The next record; a blank line of JSON Lines is a failure of the code kBlank, one of CSV has empty cells. Nothing
+  /// at the end. Throws InputError: the file is not UTF-8
   /// from its first bytes on, or a CSV file has no usable header.
   virtual std::optional<Line> next() = 0;
 };

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bert_runtime import (
     bundle,
+    lines,
     manifest,
     manifest_json,
     onnx_file,
@@ -28,7 +29,7 @@ from bert_runtime import (
     strict_json,
     tokenizer_parts,
 )
-from bert_runtime.cli import files as line_files
+from bert_runtime.cli.data import column_map
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
 from bert_runtime.tasks import TASKS
@@ -97,9 +98,9 @@ LIMITS: Sequence[tuple[str, str, float, str]] = (
     (INTEGER, "kMaxFields", protobuf.MAX_FIELDS, "Fields of a protocol buffer."),
     (SIZE, "kMaxString", protobuf.MAX_STRING, "Bytes of a string in a protocol buffer."),
     (DEPTH, "kDeepest", records.DEEPEST, "Levels of a request in JSON."),
-    (SIZE, "kLongestLine", records.LONGEST_LINE, "Bytes of a line of requests."),
-    (SIZE, "kLongestCell", records.LONGEST_CELL, "An unclosed quote would read the whole file into memory."),
-    (INTEGER, "kReported", line_files.REPORTED, "Skipped lines that standard error names; the output names all."),
+    (SIZE, "kLongestLine", lines.LONGEST_LINE, "Bytes of a line of requests."),
+    (SIZE, "kLongestCell", lines.LONGEST_CELL, "An unclosed quote would read the whole file into memory."),
+    (INTEGER, "kReported", column_map.REPORTED, "Skipped lines that standard error names; the output names all."),
 )
 
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from tests.spoilt import BEYOND, NOT_A_NUMBER, spoil
 
-from bert_runtime.cli import files, main
+from bert_runtime.cli import main
+from bert_runtime.cli.data import object_writer
 from bert_runtime.cli.files import SOME_SKIPPED
 from bert_runtime.loading import load
 from bert_runtime.record_writers import to_json
@@ -183,9 +184,10 @@ def test_skipped_lines_stand_in_their_place_with_their_number(run: Any, classifi
     (tmp_path / "in.jsonl").write_bytes(BROKEN)
     ran = run(classification, "--input", tmp_path / "in.jsonl", "--errors", "skip")
     assert ran.code == SOME_SKIPPED
-    assert ["labels" in answer for answer in ran.answers] == [True, False, False, False, False, True]
+    assert ["labels" in answer for answer in ran.answers] == [True, False, False, False, False, False, True]
     assert [answer["line"] for answer in ran.answers if "error" in answer] == [2, 3, 4, 5]
-    assert "bert-run: 4 of 6 lines skipped" in ran.err
+    assert ran.answers[5] == {}, "a blank line keeps its row"
+    assert "bert-run: 4 of 7 lines skipped" in ran.err
     assert ran.err.count("bert-run: skipped ") == 4
 
 
@@ -200,7 +202,7 @@ def test_an_answer_that_cannot_be_written_is_its_own_lines_error(
         answers.append(answer)
         return {"labels": [float("nan")]} if len(answers) == 2 else to_json(answer)
 
-    monkeypatch.setattr(files, "to_json", broken)
+    monkeypatch.setattr(object_writer, "to_json", broken)
     ran = run(classification, "--input", path, "--output", output, "--errors", "skip")
     assert ran.code == SOME_SKIPPED
     lines = output.read_text("utf-8").splitlines()[-3:]
@@ -292,9 +294,14 @@ def test_an_interrupt_ends_without_a_traceback_and_keeps_what_was_answered(
         (("--text", "a", "--output", "x.jsonl"), "got --output without --input FILE"),
         (("--text", "a", "--errors", "skip"), "got --errors without --input FILE"),
         (("--input", "none.jsonl"), "--input none.jsonl does not exist"),
-        (("--input", "."), "--input . is a directory"),
+        (("--input", "."), "--input . holds no data files"),
+        (("--input", "*.jsonl"), "--input *.jsonl holds no data files"),
+        (("--input", "-", "--output", "."), "--output . is a directory"),
         (("--input", "-", "--output", "none/out.jsonl"), "a directory that does not exist"),
-        (("--input", "-", "--output", "out.parquet"), "parquet is not supported yet"),
+        (("--input", "-", "--output", "out.parquet.gz"), "parquet inside .gz, expected parquet alone"),
+        (("--input", "-", "--resume"), "--resume needs an output beside which a checkpoint lies"),
+        (("--input", "-", "--column", "txt=a"), "--column txt=a: expected FIELD=COLUMN, with a field of text"),
+        (("--input", "-", "--columns", "label,label"), "'label' stands there twice"),
         (("--input", "none.csv", "--output", "out.txt"), "the extension is .txt"),
         (("--text-file", "none.txt"), "none.txt: No such file or directory"),
     ],
