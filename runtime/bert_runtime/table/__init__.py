@@ -1,0 +1,1 @@
+"""Answers as columns of tables: their kinds, and their arrays in Arrow."""
