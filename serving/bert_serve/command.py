@@ -18,6 +18,8 @@ from bert_serve.listening import bind
 from bert_serve.logs import configure
 from bert_serve.options import Limits, NamedBundle, ServeOptions, Tls
 from bert_serve.supervisor import supervise
+from bert_serve.triton import TritonOptions, write_repository
+from bert_serve.triton import flags as triton_flags
 
 DESCRIPTION = """\
 Serve bundles that bert-export made, over HTTP: the tasks' own JSON at /v1/models/NAME:predict, the Open Inference
@@ -31,8 +33,11 @@ exit codes: 0 closed, 2 the input is wrong or a bundle cannot be loaded, 130 or 
 
 
 def run(arguments: Sequence[str], output: TextIO) -> int:
-    """Serve until a signal; the exit code."""
+    """Serve until a signal, or write a model repository for Triton; the exit code."""
     options = parse(arguments, os.environ, output)
+    if isinstance(options, TritonOptions):
+        print(*write_repository(options), sep="\n", file=output)
+        return DONE
     configure()
     with bind(options) as listening:
         if options.workers > 1:
@@ -43,7 +48,9 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     return DONE
 
 
-def parse(arguments: Sequence[str], environment: Mapping[str, str], output: TextIO | None = None) -> ServeOptions:
+def parse(
+    arguments: Sequence[str], environment: Mapping[str, str], output: TextIO | None = None
+) -> ServeOptions | TritonOptions:
     """What the flags and the environment say.
 
     Raises:
@@ -54,6 +61,10 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], output: Text
     _add_flags(parser)
     parsed = parser.parse_args(arguments)
     check_target(parsed.target)
+    return triton_flags.triton_options(parser, parsed) or _serve_options(parsed, environment)
+
+
+def _serve_options(parsed: argparse.Namespace, environment: Mapping[str, str]) -> ServeOptions:
     return ServeOptions(
         tuple(NamedBundle.parse(text) for text in parsed.bundles),
         parsed.host,
@@ -119,6 +130,7 @@ def _add_flags(parser: Parser) -> None:
         "--cache", type=Path, metavar="DIR", help="where engines that compile keep it; default: nowhere"
     )
     loading.add_argument("--encoder", metavar="DIR", help="for decoders that read an encoder: its bundle")
+    triton_flags.add_flags(parser)
 
 
 def _add_limits(parser: Parser) -> None:
