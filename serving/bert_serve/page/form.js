@@ -45,13 +45,11 @@ function valueOf(field, input) {
 
 const numberOf = (written) => (Number.isNaN(Number(written)) ? written : Number(written));
 
-/** Mark the fields that problems name, and go to the first of them. A problem is of the field that it names first. */
-export function markProblems(problems) {
-  const inputs = [...document.querySelectorAll("#ask [name]")];
-  const names = new RegExp(`\\b(${inputs.map(({ name }) => name).join("|")})\\b`);
+/** Mark the fields that problems are about, each at its place in `fields`, and go to the first of them. */
+export function markProblems(problems, fields) {
   let first = null;
-  for (const input of inputs) {
-    const own = problems.filter((problem) => names.exec(problem)?.[1] === input.name);
+  for (const input of document.querySelectorAll("#ask [name]")) {
+    const own = problems.filter((_, i) => fields[i]?.replace(/\[.*/, "") === input.name);
     const note = byId(`${input.id}-problem`);
     input.setAttribute("aria-invalid", own.length > 0);
     note.textContent = own.join("; ");

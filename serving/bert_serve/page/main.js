@@ -51,14 +51,14 @@ const facts = ({ task, target, precision, max_length: length, labels }) => [
 function nextExample() {
   state.example = (state.example + 1) % state.task.examples.length;
   fillForm(state.task, state.model, state.task.examples[state.example]);
-  markProblems([]);
+  markProblems([], []);
 }
 
 async function ask() {
   const { model, task } = state;
   const request = readForm(task);
   const sent = model.task === "feature-extraction" ? together(request) : request;
-  markProblems([]);
+  markProblems([], []);
   byId("measured").textContent = "";
   const running = (state.running = new AbortController());
   busy(true);
@@ -67,7 +67,7 @@ async function ask() {
     const asked = model.task === "text-generation" ? grow : predict;
     const { answer, artefact } = await asked(model.id, sent, running.signal);
     const failed = answer.predictions?.find((each) => each.error);
-    if (failed) throw new Refusal(422, failed.error.problems);
+    if (failed) throw new Refusal(422, failed.error);
     showAnswer(model, request, sent, answer, artefact, performance.now() - began);
   } catch (error) {
     if (state.running !== running) return;
@@ -111,7 +111,7 @@ function showRefusal(error) {
       later && element("p", {}, later),
     ),
   );
-  markProblems(problems);
+  markProblems(problems, error.fields ?? []);
 }
 
 function clear(hint = "") {

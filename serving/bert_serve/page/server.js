@@ -4,15 +4,15 @@ import { events } from "./events.js";
 
 const KEY = "bert-serve-key";
 
-/** Why there is no answer: a title, the server's sentences, and its status (0 where it was not reached). */
+/** Why there is no answer: the server's status (0 where it was not reached), its sentences, and the field of each. */
 export class Refusal extends Error {
-  constructor(status, problems, retryAfter = null) {
+  constructor(status, { problems, faults = [] }, retryAfter = null) {
     super(problems.join("; "));
-    this.status = status;
-    this.problems = problems;
-    this.retryAfter = retryAfter;
+    Object.assign(this, { status, problems, fields: faults.map(({ field }) => field), retryAfter });
   }
 }
+
+const unreached = (sentence) => new Refusal(0, { problems: [sentence] });
 
 export const savedKey = () => sessionStorage.getItem(KEY) ?? "";
 
@@ -39,11 +39,11 @@ export async function stream(model, request, signal, onPart) {
   const artefact = response.headers.get("bert-artefact");
   for await (const { name, data } of events(response.body)) {
     const value = JSON.parse(data);
-    if (name === "error") throw new Refusal(500, value.problems);
+    if (name === "error") throw new Refusal(500, value);
     if (name === "done") return { answer: value, artefact };
     onPart(value.text);
   }
-  throw new Refusal(0, ["The text ended before its end: the connection was lost."]);
+  throw unreached("The text ended before its end: the connection was lost.");
 }
 
 /** The command that asks the same. */
@@ -63,7 +63,7 @@ async function send(path, { headers = {}, ...options }) {
     response = await fetch(path, { ...options, headers: sent, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, ["The server does not answer: it may have stopped, or the network is gone."]);
+    throw unreached("The server does not answer: it may have stopped, or the network is gone.");
   }
   if (response.ok) return response;
   throw new Refusal(response.status, await told(response), response.headers.get("retry-after"));
@@ -73,8 +73,8 @@ async function told(response) {
   try {
     const value = await response.json();
     const failed = value.predictions?.find((each) => each.error) ?? value;
-    return failed.error.problems ?? [String(failed.error)];
+    return failed.error.problems ? failed.error : { problems: [String(failed.error)] };
   } catch {
-    return [`The server answered with status ${response.status}.`];
+    return { problems: [`The server answered with status ${response.status}.`] };
   }
 }

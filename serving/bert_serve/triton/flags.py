@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from bert_runtime.errors import InputError
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_serve.options import NamedBundle
 from bert_serve.triton.repository import TritonOptions
 

@@ -16,7 +16,7 @@ from bert_runtime import manifest_json
 from bert_runtime.bundle import Bundle
 from bert_runtime.errors import InputError
 from bert_runtime.hub import located
-from bert_runtime.loading import Options
+from bert_runtime.options import Options
 from bert_serve.options import NamedBundle
 from bert_serve.triton.config import ModelConfig
 from bert_serve.triton.tensor_model import LABELS, TensorModel, tensor_models

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bert_runtime.loading import Options
 from bert_runtime.manifest import Manifest
+from bert_runtime.options import Options
 from bert_runtime.targets import AUTO, BY_NAME
 from bert_runtime.tasks import find_task
 from bert_serve.triton.config import ModelConfig, TensorConfig
