@@ -18,13 +18,13 @@ from bert_serve.listening import bind
 from bert_serve.logs import configure
 from bert_serve.options import Limits, NamedBundle, ServeOptions, Tls
 from bert_serve.supervisor import supervise
-from bert_serve.triton import TritonOptions, write_repository
-from bert_serve.triton import flags as triton_flags
+from bert_serve.triton import write_repository
+from bert_serve.triton.flags import add_triton_flags, triton_options
 
 DESCRIPTION = """\
 Serve bundles that bert-export made, over HTTP: the tasks' own JSON at /v1/models/NAME:predict, the Open Inference
 Protocol at /v2, OpenAI's /v1/embeddings, and /embed, /predict and /rerank of text-embeddings-inference. /openapi.json
-describes every address."""
+describes every address, and / is a page for people."""
 EPILOG = """\
 signals: SIGTERM and SIGINT close the server once everything is answered; SIGHUP loads every bundle again from its
 directory, without an error for anybody.
@@ -34,10 +34,12 @@ exit codes: 0 closed, 2 the input is wrong or a bundle cannot be loaded, 130 or 
 
 def run(arguments: Sequence[str], output: TextIO) -> int:
     """Serve until a signal, or write a model repository for Triton; the exit code."""
-    options = parse(arguments, os.environ, output)
-    if isinstance(options, TritonOptions):
-        print(*write_repository(options), sep="\n", file=output)
+    parser, parsed = _parsed(arguments, output)
+    repository = triton_options(parser, parsed)
+    if repository is not None:
+        print(*write_repository(repository), sep="\n", file=output)
         return DONE
+    options = _serve_options(parsed, os.environ)
     configure()
     with bind(options) as listening:
         if options.workers > 1:
@@ -48,20 +50,22 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     return DONE
 
 
-def parse(
-    arguments: Sequence[str], environment: Mapping[str, str], output: TextIO | None = None
-) -> ServeOptions | TritonOptions:
-    """What the flags and the environment say.
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> ServeOptions:
+    """What the flags and the environment say of a server.
 
     Raises:
         InputError: flags that are unknown, wrong, or contradict each other.
         SystemExit: --help or --version was answered.
     """
+    return _serve_options(_parsed(arguments, None)[1], environment)
+
+
+def _parsed(arguments: Sequence[str], output: TextIO | None) -> tuple[Parser, argparse.Namespace]:
     parser = Parser("bert-serve", output, description=DESCRIPTION, epilog=EPILOG, usage="bert-serve DIR… [flags]")
     _add_flags(parser)
     parsed = parser.parse_args(arguments)
     check_target(parsed.target)
-    return triton_flags.triton_options(parser, parsed) or _serve_options(parsed, environment)
+    return parser, parsed
 
 
 def _serve_options(parsed: argparse.Namespace, environment: Mapping[str, str]) -> ServeOptions:
@@ -130,7 +134,7 @@ def _add_flags(parser: Parser) -> None:
         "--cache", type=Path, metavar="DIR", help="where engines that compile keep it; default: nowhere"
     )
     loading.add_argument("--encoder", metavar="DIR", help="for decoders that read an encoder: its bundle")
-    triton_flags.add_flags(parser)
+    add_triton_flags(parser)
 
 
 def _add_limits(parser: Parser) -> None:

@@ -14,7 +14,7 @@ _TAKEN = ("bundles", "write_triton", "force", "target", "threads")
 """The flags that mean something to a repository."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
+def add_triton_flags(parser: argparse.ArgumentParser) -> None:
     """Those that a server has not."""
     group = parser.add_argument_group("Triton")
     group.add_argument(

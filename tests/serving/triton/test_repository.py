@@ -20,7 +20,7 @@ from tests.serving.triton.conftest import BUNDLES, ReadConfig
 
 from bert_runtime import bundle as bundles
 from bert_runtime.errors import InputError
-from bert_serve.command import parse, run
+from bert_serve.command import run
 from bert_serve.options import NamedBundle
 from bert_serve.triton import TritonOptions, write_repository
 from bert_serve.triton.config import DATA_TYPES
@@ -197,12 +197,12 @@ def test_a_bundle_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
 )
 def test_names_and_flags_that_make_no_repository_are_refused(arguments: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        parse(["--write-triton", "models", *arguments], {})
+        run(["--write-triton", "models", *arguments], io.StringIO())
 
 
 def test_a_server_replaces_nothing() -> None:
     with pytest.raises(InputError, match="got --force without --write-triton DIR"):
-        parse(["a", "--force"], {})
+        run(["a", "--force"], io.StringIO())
 
 
 def test_the_command_names_the_models_that_it_wrote(tmp_path: Path) -> None:
