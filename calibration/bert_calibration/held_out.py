@@ -22,6 +22,9 @@ DIGITS = 16
 MOST_CALIBRATING = 128
 """Ranges of more units than this hardly change, while each more that judges narrows the verdict."""
 
+MOST_FITTING = 512
+"""The same where weights are fitted to what is observed, which takes more of it."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -66,8 +69,9 @@ def hold_out(
     units: Sequence[Hashable],
     calibrates: bool = True,
     calibrated: Collection[Hashable] = frozenset(),
+    most: int = MOST_CALIBRATING,
 ) -> HeldOut:
-    """Divide samples: every other unit calibrates, evenly over all and MOST_CALIBRATING at most, the others judge.
+    """Divide samples: every other unit calibrates, evenly over all and `most` at most, the others judge.
 
     A unit that shares a text with one that calibrates does not judge.
 
@@ -76,13 +80,14 @@ def hold_out(
         units: which unit each sample belongs to.
         calibrates: whether any have to calibrate; otherwise all judge.
         calibrated: what the model has seen of samples that calibrated before.
+        most: how many units calibrate at most.
     """
     members: dict[Hashable, list[int]] = {}
     for index, unit in enumerate(units):
         members.setdefault(unit, []).append(index)
     distinct = {frozenset(seen[i] for i in own): own for own in reversed(members.values())}
     whole = sorted(distinct.values())
-    count = min(-(-len(whole) // 2), MOST_CALIBRATING) if calibrates else 0
+    count = min(-(-len(whole) // 2), most) if calibrates else 0
     places = {i * len(whole) // count for i in range(count)}
     chosen = {i for place in places for i in whole[place]}
     calibration = sorted(chosen | {i for i, each in enumerate(seen) if each in calibrated})
@@ -95,6 +100,6 @@ def hold_out(
     )
 
 
-def lines_for(judged: int) -> int:
-    """How many different units it takes so that so many judge."""
-    return judged + min(judged, MOST_CALIBRATING)
+def lines_for(judged: int, most: int = MOST_CALIBRATING) -> int:
+    """How many different units it takes so that so many judge, where `most` calibrate at most."""
+    return judged + min(judged, most)

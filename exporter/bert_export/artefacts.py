@@ -13,7 +13,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from bert_calibration.accuracy import Accuracy
 from bert_calibration.baseline import BaselineArtefact, MixedPrecision
+from bert_calibration.pruning.slicing import remove_dead
 from bert_export.attention_masks import shares_weights
 from bert_export.bundle_writer import MODEL_FILE, graph_file
 from bert_export.checkpoint import Checkpoint
@@ -29,6 +31,7 @@ from bert_export.precision.half import to_half
 from bert_export.precision.mixed import half_around_int8
 from bert_export.precision.overflow import Feeds
 from bert_export.precision.single_precision import MixedPrecisionStep, mixed_precision_steps
+from bert_export.pruned import Pruned, for_ranges, provenance_of
 from bert_export.report import ArtefactReport
 from bert_export.right_padded import Start, by_masks
 from bert_export.saving import LARGEST_FILE, save
@@ -61,12 +64,21 @@ def make(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Exp
         network = Network.of(checkpoint.task, checkpoint.config, context.plain)
         check_folded(done.counts, network, variant.target)
         check_fusions(graph, expected_fusions(network, variant.target))
-    made = PRECISIONS[variant.precision](checkpoint, graph, variant, context)
+        layers = () if checkpoint.task.is_autoregressive else remove_dead(graph)
+    made = dataclasses.replace(PRECISIONS[variant.precision](checkpoint, graph, variant, context), layers=layers)
+    if context.pruned is not None and variant.precision != "int8":  # which is judged while it is made
+        made = dataclasses.replace(made, accuracy=_judged(made, context.pruned, context))
     if find_target(variant.target).has_profile:
         return (_with_profile(checkpoint, made, context),)
     if variant.precision != "int8":  # whose second graph is made with it
         made = _with_sequence_packing(checkpoint, made, context)
     return by_masks(made, network, context, _ArtefactBuilder(checkpoint, variant, context).verify)
+
+
+def _judged(made: Made, pruned: Pruned, context: ExportContext) -> Accuracy:
+    """The verdict on a pruned network in floating point."""
+    with context.stages.stage("judge"):
+        return pruned.check(context.folder, made.artefact, context.quantization)
 
 
 def _with_profile(checkpoint: Checkpoint, made: Made, context: ExportContext) -> Made:
@@ -125,7 +137,8 @@ def _int8(checkpoint: Checkpoint, graph: ir.Model, variant: Variant, context: Ex
     builder = _ArtefactBuilder(checkpoint, variant, context)
     baseline = dataclasses.replace(_baseline(checkpoint, base, folder), mixed_precision=mixed_precision)
     with context.stages.stage("quantize"):
-        made = make_int8(baseline, context.quantization, builder.path)
+        judged = None if context.pruned is None else for_ranges(context.pruned.judged)
+        made = make_int8(baseline, context.quantization, builder.path, judged)
     report = dataclasses.replace(base.report, kept=kept, int8=made.report, sequence_packing=made.sequence_packing)
     return Made(made.artefact, made.files, base.sizes, report)
 
@@ -173,6 +186,7 @@ def contents_of(checkpoint: Checkpoint, made: Sequence[Made]) -> Contents:
     """What the bundle of these artefacts says of itself."""
     provenance = dataclasses.asdict(checkpoint.provenance)
     provenance["versions"] |= {"bert-export": version("bert-export")}
+    provenance |= provenance_of(next((each.layers for each in made), ()))
     record = record_of(checkpoint, {axis: size for each in made for axis, size in each.sizes.items()})
     return Contents(
         **vars(record),

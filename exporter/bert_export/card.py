@@ -40,6 +40,10 @@ def _lines(contents: Contents) -> Iterator[str]:
     if checks:
         yield from ("", "## Verification", "", "Compared with torch in fp32:", "")
         yield from _table(("graph", "compared", "cases", "largest difference", "same answers"), checks)
+    layers = list(_layers(contents.provenance))
+    if layers:
+        yield from ("", "## Layers", "", "Structures were removed after training:", "")
+        yield from _table(("layer", "attention heads", "feed-forward neurons"), layers)
     verdicts = list(_verdicts(contents))
     if verdicts:
         yield from ("", "## Accuracy", "")
@@ -81,6 +85,13 @@ def _checks(verification: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
             yield graph, check["name"], check["cases"], f"{check['max_difference']:.1e}", same
 
 
+def _layers(provenance: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """What pruning left of each layer."""
+    for each in (provenance.get("pruning") or {}).get("layers") or ():
+        heads, neurons = (f"{each[name]} of {each[f'of_{name}']}" for name in ("heads", "neurons"))
+        yield each["layer"], heads, neurons
+
+
 def _verdicts(contents: Contents) -> Iterator[tuple[object, ...]]:
     """What the gates say of each graph's accuracy, and on how many samples."""
     for artefact in contents.verification.get("artefacts") or ():
@@ -90,6 +101,9 @@ def _verdicts(contents: Contents) -> Iterator[tuple[object, ...]]:
     for artefact in (contents.quality or {}).get("artefacts") or ():
         if artefact.get("accuracy"):
             yield f"{artefact['target']} int8", artefact["accuracy"]["words"]
+    pruning = (contents.quality or {}).get("pruning") or {}
+    for target, accuracy in (pruning.get("targets") or {}).items():
+        yield f"{target}, pruned", accuracy["words"]
 
 
 def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> Iterator[str]:

@@ -33,6 +33,7 @@ def parser(output: TextIO | None = None) -> Parser:
     _add_source(flags)
     _add_result(flags)
     _add_int8(flags)
+    _add_pruning(flags)
     _add_tensorrt(flags)
     hub = flags.add_argument_group("publishing (the extra hub)")
     hub.add_argument("--push-to-hub", metavar="ORG/NAME", help="upload the bundle to the Hugging Face hub")
@@ -120,7 +121,7 @@ def _add_result(flags: argparse.ArgumentParser) -> None:
 def _add_int8(flags: argparse.ArgumentParser) -> None:
     usual = QuantizationConfig()
     int8 = flags.add_argument_group("int8")
-    int8.add_argument("--bundle", type=Path, metavar="DIR", help="quantise this fp32 bundle, in place of a --model")
+    int8.add_argument("--bundle", type=Path, metavar="DIR", help="quantise or prune this fp32 bundle, not a --model")
     int8.add_argument(
         "--calibrate", type=Path, metavar="FILE", help="JSON Lines of requests, best with gold (label, answers, …)"
     )
@@ -145,6 +146,23 @@ def _add_int8(flags: argparse.ArgumentParser) -> None:
         help="write the bundle although the samples are too few to tell; it says 'accuracy not proven'",
     )
     int8.add_argument("--ranges", type=Path, metavar="FILE", help="ranges of an earlier export, not calibrated again")
+
+
+def _add_pruning(flags: argparse.ArgumentParser) -> None:
+    pruning = flags.add_argument_group("pruning")
+    pruning.add_argument(
+        "--prune",
+        action="store_true",
+        help="leave out attention heads and feed-forward neurons, and fit the rest to the texts of --calibrate; with "
+        "--int8 both together are held to --max-drop",
+    )
+    pruning.add_argument(
+        "--speedup",
+        type=number,
+        metavar="X",
+        help="prune until the network is X times as fast, as measured here; default: as fast as --max-drop allows",
+    )
+    pruning.add_argument("--allow-pruning", action="store_true", help=f"{applicability.FLAG} tries pruned networks too")
 
 
 def _add_tensorrt(flags: argparse.ArgumentParser) -> None:

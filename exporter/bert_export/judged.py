@@ -10,7 +10,7 @@ from typing import Any
 
 from bert_calibration.accuracy import AccuracyConstraint, Drop, least_drop, needed_samples
 from bert_calibration.baseline import BaselineArtefact
-from bert_calibration.held_out import digests, hold_out, lines_for, seen_by_model
+from bert_calibration.held_out import MOST_CALIBRATING, digests, hold_out, lines_for, seen_by_model
 from bert_calibration.quality import Difference, Measure, Metric, agreement, difference, evaluate, measure_of
 from bert_calibration.ranges import Ranges
 from bert_calibration.samples import Samples, encode
@@ -39,6 +39,7 @@ class Judged:
         held_out: whether the requests are samples that did not calibrate.
         kind: what they are otherwise.
         max_drop: of the accuracy constraint: a metric of which fp32 has no more cannot break it.
+        most: how many units calibrate at most.
     """
 
     baseline: BaselineArtefact
@@ -51,6 +52,7 @@ class Judged:
     held_out: bool = True
     kind: str = EXAMPLES
     max_drop: float = 0.0
+    most: int = MOST_CALIBRATING
 
     @classmethod
     def of(
@@ -60,6 +62,7 @@ class Judged:
         calibrates: bool = True,
         saved: Ranges | None = None,
         max_drop: float = 0.0,
+        most: int = MOST_CALIBRATING,
     ) -> Judged:
         """The samples that do not calibrate; where nothing has to, all of them.
 
@@ -70,6 +73,7 @@ class Judged:
             saved: ranges that calibrated before; the texts that they name do not judge, and where they name none, no
                 sample is held out.
             max_drop: of the accuracy constraint.
+            most: how many units calibrate at most.
 
         Raises:
             InputError: samples that the head refuses, with their lines.
@@ -82,7 +86,7 @@ class Judged:
         seen = [seen_by_model(each) for each in encoded]
         units = measure.units(samples.golds) if samples.is_labelled else range(len(seen))
         before = {each for each, one in zip(seen, encoded, strict=True) if saved and _calibrated(one, saved)}
-        found = hold_out(seen, units, calibrates and saved is None, before)
+        found = hold_out(seen, units, calibrates and saved is None, before, most)
         calibration = [samples.requests[i] for i in found.calibration]
         if not found.judged:
             return cls(baseline, samples, measure, calibration, answerable(baseline), None, found.repeated, False)
@@ -90,7 +94,7 @@ class Judged:
         golds = [samples.golds[i] for i in found.judged] if samples.is_labelled else None
         held_out = saved is None or saved.texts is not None
         repeated = found.repeated
-        return cls(baseline, samples, measure, calibration, requests, golds, repeated, held_out, UNTOLD, max_drop)
+        return cls(baseline, samples, measure, calibration, requests, golds, repeated, held_out, UNTOLD, max_drop, most)
 
     @cached_property
     def asked(self) -> Sequence[Request]:
@@ -198,7 +202,7 @@ class Judged:
     def _advice(self, constraint: AccuracyConstraint, number: int) -> str:
         lines = "calibrate again, " if self._untold() else ""
         if constraint.needed is not None and not lines:
-            total = lines_for(constraint.needed) if self.calibration else constraint.needed
+            total = lines_for(constraint.needed, self.most) if self.calibration else constraint.needed
             lines = f"give {total} different samples, "
         return f"{lines}allow --max-drop {least_drop(number):g}, or " if number else f"{lines}or "
 

@@ -45,9 +45,14 @@ class ExportOptions:
         targets: what to make artefacts for, each with a precision of its own where it is written TARGET:PRECISION;
             auto is cuda for fp16, openvino for bf16, and cpu for fp32 and int8.
         fp16, bf16, int8: the precision of the targets that name none; without any it is fp32.
-        bundle: an fp32 bundle to quantise, in place of a model: needs no checkpoint and no torch.
-        calibrate: for int8, JSON Lines of requests as `bert-run` reads them, best with gold (see
-            bert_calibration.samples): every other one, 128 at most, makes the ranges, the rest judge the accuracy.
+        bundle: an fp32 bundle to quantise or to prune, in place of a model: needs no checkpoint and no torch.
+        prune: leave out attention heads and feed-forward neurons, as many as `speedup` or `max_drop` say, with the rest
+            refitted on `calibrate`; see bert_calibration.pruning.
+        speedup: how many times as fast as the whole network in the same precision; None: as fast as `max_drop` allows.
+        allow_pruning: with `optimize`, try pruned networks too, which change answers more than rounding does.
+        calibrate: for int8 and pruning, JSON Lines of requests as `bert-run` reads them, best with gold (see
+            bert_calibration.samples): every other one, 128 at most (of pruning 512), makes the ranges, the rest judge
+            the accuracy.
         limit: how many of them to take, evenly over the file.
         method: how ranges are taken; auto is smooth with data and per-token without.
         preset: performance or accuracy; None: accuracy, but performance for minmax, percentile and entropy.
@@ -88,6 +93,9 @@ class ExportOptions:
     bf16: bool = False
     int8: bool = False
     bundle: Path | None = None
+    prune: bool = False
+    speedup: float | None = None
+    allow_pruning: bool = False
     calibrate: Path | None = None
     limit: int | None = None
     method: str = "auto"
@@ -169,11 +177,12 @@ class ExportOptions:
         usual = QuantizationConfig()
         lengths = QuantizationConfig(calibrate=self.calibrate, limit=self.limit)  # of its requests, for the profile
         is_int8 = any(variant.precision == "int8" for variant in self.variants)
-        if not (is_int8 or self.optimize) and self.quantization != (lengths if own else usual):
+        if not (is_int8 or self.optimize or self.prune) and self.quantization != (lengths if own else usual):
             yield (
                 "--calibrate, --limit, --method, --preset, --max-drop, --accept-unproven and --ranges are for int8; "
                 "give --int8"
             )
+        yield from self._pruning_problems()
         if "int8" in own and not (self.calibrate or self.ranges):
             name = compiled[0].target
             yield f"--target {name} in int8 takes its scales from data; give --calibrate FILE, or --ranges FILE"
@@ -185,9 +194,28 @@ class ExportOptions:
         except OptionError as error:
             yield str(error)
 
+    def _pruning_problems(self) -> Iterator[str]:
+        """What pruning lacks, and what is given for nothing."""
+        if self.prune and self.calibrate is None:
+            yield "--prune fits weights to texts, and judges answers on others; give --calibrate FILE"
+        if self.prune and self.ranges is not None:
+            yield "--prune with --ranges, expected --calibrate alone: a pruned network has other ranges"
+        if self.speedup is not None and not self.prune:
+            yield "--speedup is for pruning; give --prune"
+        if self.speedup is not None and not self.speedup > 1:
+            yield f"--speedup is {self.speedup:g}, expected more than 1: 1.5 is half as fast again as the whole network"
+        if self.allow_pruning and self.optimize is None:
+            yield f"--allow-pruning is for {applicability.FLAG}; give --prune to prune"
+        elif self.allow_pruning and self.calibrate is None:
+            yield "--allow-pruning fits weights to texts, and judges answers on others; give --calibrate FILE"
+        rounding = [f"--{name}" for name in ("method", "preset") if getattr(self, name) not in (None, "auto")]
+        if self.prune and rounding and not any(variant.precision == "int8" for variant in self.variants):
+            yield f"--prune with {' and '.join(rounding)}, expected --int8 too: that is about integers"
+
     def _source_problems(self) -> Iterator[str]:
         if self.bundle is not None:
-            if not self.optimize and any(variant.precision != "int8" for variant in self.variants):
+            made = {"int8", "fp32", "bf16"} if self.prune else {"int8"}
+            if not self.optimize and any(variant.precision not in made for variant in self.variants):
                 yield "--bundle is quantised: give --int8; every other precision needs the checkpoint, --model"
             return
         if self.model is not None and (Path(self.model) / manifest_json.NAME).is_file():

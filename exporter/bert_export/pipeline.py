@@ -1,4 +1,4 @@
-"""The plot: load, rewrite for the head, trace, make each artefact, write."""
+"""The plot: load, rewrite for the head, trace, prune if asked to, make each artefact, write."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from bert_export.errors import OptionError
 from bert_export.options import ExportOptions
 from bert_export.passes.fold import fold
 from bert_export.progress import Stages
+from bert_export.pruned import told_of
+from bert_export.pruned_checkpoint import with_pruned
 from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
 from bert_export.tensorrt.compiled import build_engines
@@ -55,13 +57,20 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
             remove_padding=options.remove_padding,
         )
         graph = traced(checkpoint, context)
+        if options.prune:
+            context = with_pruned(checkpoint, graph, options, context)
         made = [each for variant in options.variants for each in make(checkpoint, graph.clone(), variant, context)]
         files: dict[str, bytes | Path] = {name: text.encode() for name, text in checkpoint.files.items()}
         for each in made:
             files |= each.files
+        contents = contents_of(checkpoint, made)
+        if context.pruned is not None:
+            files |= context.pruned.files(folder)
+            verdicts = {each.artefact.target: each.accuracy for each in made if each.accuracy is not None}
+            contents = told_of(contents, context.pruned, verdicts)
         with stages.stage("verify"):
-            canaries = canaries_of(checkpoint, reference, options.plain)
-            contents, files = with_canaries(contents_of(checkpoint, made), files, canaries, text_of(checkpoint))
+            canaries = canaries_of(checkpoint, context.reference, options.plain)
+            contents, files = with_canaries(contents, files, canaries, text_of(checkpoint))
         with stages.stage("write"):
             bundle = write(output, contents, files, options.force)
     profiles = {each.artefact.target: each.profile for each in made if each.profile is not None}
@@ -78,6 +87,7 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
         engines,
         text=checkpoint.text,
         read=checkpoint.provenance.read,
+        pruning=None if context.pruned is None else context.pruned.report,
     )
 
 

@@ -65,6 +65,7 @@ class ExportReport:
         tuning: what was tried on this machine; None where what to make was asked for.
         text: what the text gate compared; None where the tokenizer came out of a bundle.
         read: file of the checkpoint -> the keys whose values went into the bundle.
+        pruning: the points that pruning tried, and the one that is kept, as plain JSON values; None without pruning.
     """
 
     task: str
@@ -77,6 +78,7 @@ class ExportReport:
     tuning: Tuning | None = None
     text: TextGateReport | None = None
     read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pruning: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

@@ -42,6 +42,8 @@ def show(report: ExportReport, console: Console | None = None) -> None:
             console.print(str(artefact.sequence_packing), markup=False, soft_wrap=True)
         if artefact.profile is not None:
             _show_profile(artefact.profile, console)
+    if report.pruning is not None:
+        _show_pruning(report.pruning, console)
     if report.tuning is not None:
         tuning_table.show(report.tuning, str(report.bundle), console)
     for path in report.engines:
@@ -88,6 +90,31 @@ def _show_profile(profile: Mapping[str, Any], console: Console) -> None:
     console.print(f"profile, from {profile['origin']}: {axes}", markup=False)
     for graph in profile["graphs"]:
         console.print(graph["trtexec"], markup=False, soft_wrap=True)
+
+
+def _show_pruning(pruning: Mapping[str, Any], console: Console) -> None:
+    """Every point that was tried, and what is left of each layer of the one that is kept."""
+    kept = pruning["kept"]
+    table = Table(title=f"pruned, {pruning['judged_on']} requests judged", title_justify="left")
+    for column in ("speed asked", "measured", "products", "drop", "95% interval", "verdict"):
+        table.add_column(column, justify="left" if column == "verdict" else "right")
+    for point in pruning["points"]:
+        accuracy = point["accuracy"]
+        table.add_row(
+            f"{point['asked']:.2f}x",
+            "" if point["speed"] is None else f"{point['speed']:.2f}x",
+            f"{point['products']:.0%}",
+            f"{accuracy['drop']:.4f}",
+            f"{accuracy['low']:.4f} to {accuracy['high']:.4f}",
+            accuracy["verdict"] + (", kept" if point["asked"] == kept["asked"] else ""),
+        )
+    console.print(table)
+    for layer in kept["layers"]:
+        console.print(
+            f"layer {layer['layer']}: {layer['heads']} of {layer['of_heads']} heads, {layer['neurons']} of "
+            f"{layer['of_neurons']} neurons",
+            markup=False,
+        )
 
 
 def _show_int8(int8: Int8Report, console: Console) -> None:

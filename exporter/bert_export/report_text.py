@@ -22,6 +22,9 @@ def lines(report: ExportReport) -> Iterator[str]:
             agreement = int8.agreement
             interval = f"{agreement.value:.4f} ({agreement.low:.4f} to {agreement.high:.4f})"
             yield f"int8, {int8.quantization['plan']}: same answers as fp32 {interval} on {int8.judged_on} requests"
+    if report.pruning is not None:
+        kept = report.pruning["kept"]
+        yield f"pruned to {kept['products']:.0%} of the products: {kept['accuracy']['words']}"
     yield from (f"built: {path}" for path in report.engines)
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
     yield f"{report.task}: {report.bundle} ({report.size / 1e6:.1f} MB; {times})"

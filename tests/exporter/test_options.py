@@ -153,6 +153,9 @@ OTHER: dict[str, Any] = {
     "bf16": True,
     "int8": True,
     "bundle": Path("b"),
+    "prune": True,
+    "speedup": 1.5,
+    "allow_pruning": True,
     "calibrate": Path("c"),
     "limit": 5,
     "method": "dynamic",
@@ -194,6 +197,14 @@ MODES: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "int8 of a demo": ({"task": "qa", "int8": True}, {*INT8, *SETTLED}),
     "int8 of a bundle": ({"bundle": Path("b"), "int8": True}, INT8),
+    "pruning of a checkpoint": (
+        {"model": "m", "prune": True, "calibrate": Path("c")},
+        {"adapter", "revision", "targets", "speedup", "limit", "max_drop", "accept_unproven", *SETTLED},
+    ),
+    "pruning of a bundle": (
+        {"bundle": Path("b"), "prune": True, "calibrate": Path("c")},
+        {"targets", "speedup", "limit", "max_drop", "accept_unproven"},
+    ),
     "the best of a checkpoint": ({"model": "m", "optimize": "latency"}, {"adapter", "revision", *SETTLED, *DATA}),
     "the best of a bundle": ({"bundle": Path("b"), "optimize": "throughput"}, DATA),
 }

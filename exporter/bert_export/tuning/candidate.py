@@ -23,7 +23,7 @@ from bert_runtime.text import TextEncoder
 TRIED = tuple(target for target in TARGETS if target.is_candidate)
 """The targets that are tried, the one that needs less installed first."""
 
-EXACTNESS = ("fp32", "bf16", "int8 per-token", "int8 accuracy", "int8 performance")
+EXACTNESS = ("fp32", "bf16", "int8 per-token", "int8 accuracy", "int8 performance", "int8 performance pruned")
 """Precisions with their presets, those nearest to torch's answers first."""
 
 CALIBRATED, UNCALIBRATED = ("performance", "accuracy"), "per-token"
@@ -32,16 +32,17 @@ CALIBRATED, UNCALIBRATED = ("performance", "accuracy"), "per-token"
 
 @dataclass(frozen=True)
 class CandidatePlan:
-    """What may be made: a target, a precision, and of int8 the preset."""
+    """What may be made: a target, a precision, of int8 the preset, and of that whether it is pruned first."""
 
     target: str
     precision: str
     preset: str = ""
+    pruned: bool = False
 
     @property
     def numbers(self) -> str:
-        """The precision with its preset."""
-        return f"{self.precision} {self.preset}".strip()
+        """The precision with its preset, and whether the network is pruned."""
+        return f"{self.precision} {self.preset}{' pruned' if self.pruned else ''}".strip()
 
     @property
     def name(self) -> str:
@@ -62,12 +63,13 @@ class CandidatePlans:
     absent: tuple[tuple[str, str], ...]
 
 
-def plans_for(system: System, has_data: bool, is_decoder: bool) -> CandidatePlans:
+def plans_for(system: System, has_data: bool, is_decoder: bool, prunes: bool = False) -> CandidatePlans:
     """Every target and precision of the CPU, on a machine that has `system`.
 
     Args:
         has_data: whether there are requests to calibrate and judge int8 on.
         is_decoder: whether the head reads back what it computed, which integers are not made for.
+        prunes: whether networks may be pruned, which changes answers more than rounding does.
     """
     found: list[CandidatePlan] = []
     absent: list[tuple[str, str]] = []
@@ -81,6 +83,8 @@ def plans_for(system: System, has_data: bool, is_decoder: bool) -> CandidatePlan
                 absent.append((plan.name, reason))
             else:
                 found.append(plan)
+        if prunes and has_data and not is_decoder:
+            found.append(CandidatePlan(target.name, "int8", CALIBRATED[0], pruned=True))
     return CandidatePlans(tuple(found), tuple(absent))
 
 

@@ -14,6 +14,7 @@ from bert_export.errors import GateError
 from bert_export.int8 import make_int8, quality_of
 from bert_export.judged import Judged
 from bert_export.progress import Stages
+from bert_export.pruned import for_ranges, prune_network, sliced, told_of
 from bert_export.tuning.candidate import UNCALIBRATED, Candidate, CandidatePlan, CandidateSource
 from bert_export.tuning.report import Line, untimed
 from bert_runtime.errors import BertError, InputError
@@ -75,6 +76,30 @@ class Evaluator:
             return dataclasses.replace(candidate, is_judged=False)
         accuracy = made.report.accuracy
         return dataclasses.replace(candidate, drop=float(accuracy["drop"]), judged_on=int(accuracy["samples"]))
+
+    def pruned(self, plan: CandidatePlan, base: Candidate) -> Candidate:
+        """An fp32 candidate pruned as far as the constraint allows, then in int8; both are judged together.
+
+        Raises:
+            GateError: nothing faster holds the constraint, or the samples are too few to tell.
+            CalibrationError, QuantizationError, OptionError: the graph, the data or the bundle are no basis.
+        """
+        folder = self._folder / plan.name.replace(" ", "-")
+        (folder / "search").mkdir(parents=True)
+        config = dataclasses.replace(self._config, preset=plan.preset)
+        pruned = prune_network(base.baseline, plan.precision, config, None, folder / "search")
+        baseline = sliced(base.baseline, pruned.pruning, folder / "fp32")
+        made = make_int8(baseline, config, folder / "model.onnx", for_ranges(pruned.judged))
+        common = {name: source for name, source in base.files.items() if name not in base.artefact.files}
+        for name, source in common.items():
+            (folder / name).write_bytes(source if isinstance(source, bytes) else source.read_bytes())
+        quality = quality_of([(made.artefact, made.report)])
+        contents = dataclasses.replace(base.contents, artefacts=(made.artefact,), quality=quality)
+        report = dataclasses.replace(base.report, int8=made.report, sequence_packing=made.sequence_packing)
+        accuracy = made.report.accuracy
+        files = {**common, **made.files, **pruned.files(folder)}
+        told = told_of(contents, pruned, {})
+        return Candidate(plan, folder, told, files, report, float(accuracy["drop"]), judged_on=int(accuracy["samples"]))
 
     def judged(self, candidate: Candidate, base: Candidate) -> Candidate:
         """A candidate in less than single precision that torch was compared with, on the samples too, if there are any.
@@ -141,7 +166,8 @@ class CandidateBuilder:
     def _try_mixture(self, target: str) -> None:
         errors = {plan: error for plan, error in self.refused.items() if plan.target == target}
         drops = {plan: error.drop for plan, error in errors.items() if isinstance(error, DropError)}
-        plans = [each for each in (*errors, *(e.plan for e in self.passed)) if each.target == target and each.preset]
+        tried = (*errors, *(each.plan for each in self.passed))
+        plans = [each for each in tried if each.target == target and each.preset and not each.pruned]
         if plans and all(plan in drops for plan in plans):
             self._try(min(plans, key=lambda plan: drops[plan]), mixtures=True)
 
@@ -161,6 +187,9 @@ class CandidateBuilder:
         if plan.precision == "int8":
             if not own:
                 raise GateError("it is made of its target's fp32 graph, which is not there")
+            if plan.pruned:
+                with self.stages.stage("prune", f"({plan.name})"):
+                    return self.evaluator.pruned(plan, own[0])
             with self.stages.stage("search" if mixtures else "quantize", f"({plan.name})"):
                 return self.evaluator.quantised(plan, own[0], mixtures)
         made = self.source.make(plan)

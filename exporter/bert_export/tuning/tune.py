@@ -82,7 +82,7 @@ def _gathered(options: ExportOptions, stages: Stages, folder: Path) -> _Prepared
     samples = read_samples(file, task, settings, text, options.limit) if file else None
     requests = requests_of(samples, task, task.head(text, settings))
     system = this_system(Probe(driver=lambda: None))
-    found = plans_for(system, samples is not None, task.is_autoregressive)
+    found = plans_for(system, samples is not None, task.is_autoregressive, options.allow_pruning)
     candidates, failed = CandidateBuilder(source, Evaluator(options.quantization, samples, folder), stages).all(
         found.plans
     )

@@ -1,0 +1,1 @@
+"""Structured pruning after training: fewer attention heads and feed-forward neurons, the rest refitted."""
