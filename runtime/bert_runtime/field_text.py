@@ -24,3 +24,8 @@ def from_text(text: str, hint: object) -> object:
     except (ValueError, KeyError, RecursionError):
         pass
     return text
+
+
+def flag_of(field: str) -> str:
+    """`top_k` is `--top-k`."""
+    return "--" + field.replace("_", "-")

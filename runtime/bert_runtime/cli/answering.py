@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bert_runtime.cli.boundary import tell
-from bert_runtime.cli.data.column_map import REPORTED
 from bert_runtime.cli.data.row_writer import RowWriter
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.cli.data.source import Source
-from bert_runtime.cli.data.stream import answers, cut, to_first_bad
 from bert_runtime.cli.data.target import Target, opened_target
 from bert_runtime.cli.files import Files, Outcome
 from bert_runtime.cli.output_file import checkpoints
@@ -21,6 +18,9 @@ from bert_runtime.errors import ItemError, item_error
 from bert_runtime.lines import BlankError
 from bert_runtime.pauses import Pause, live
 from bert_runtime.session import LOOKAHEAD, Session
+from bert_runtime.table.column_map import REPORTED
+from bert_runtime.table.rows import Row
+from bert_runtime.table.stream import answers, cut, to_first_bad
 
 
 def answer_file(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bert_runtime.errors import InputError
-from bert_runtime.field_text import from_text
+from bert_runtime.field_text import flag_of, from_text
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.task import Task
 
@@ -100,11 +100,6 @@ def _taken(task: Task[Any, Any, Any]) -> str:
 def required_flags(request: type[Request]) -> tuple[str, ...]:
     """The flags that every request needs."""
     return tuple(flag_of(field.name) for field in dataclasses.fields(request) if _required(field))
-
-
-def flag_of(field: str) -> str:
-    """`top_k` is `--top-k`."""
-    return "--" + field.replace("_", "-")
 
 
 def _content(path: Path) -> str:

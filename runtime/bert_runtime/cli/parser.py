@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 import textwrap
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from bert_runtime.errors import InputError
+from bert_runtime.nearest import nearest
 from bert_runtime.targets import AUTO, BY_NAME
 from bert_runtime.version import __version__
 
@@ -109,10 +109,6 @@ class Parser(argparse.ArgumentParser):
         (self._output or sys.stdout).write(message)
 
 
-_LONGEST = 100
-"""A longer word is no slip of the hand."""
-
-
 def whole_number(text: str) -> int:
     """The type of a flag that counts something."""
     try:
@@ -144,9 +140,3 @@ def check_target(name: str) -> None:
     known = (AUTO, *BY_NAME)
     if name not in known:
         raise InputError(f"argument --target: {not_one_of(name, known)}")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean …?)`, or nothing where no known word is near."""
-    close = difflib.get_close_matches(word, list(known), n=1) if len(word) <= _LONGEST else []
-    return f" (did you mean {close[0]}?)" if close else ""

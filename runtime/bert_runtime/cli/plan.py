@@ -9,9 +9,7 @@ from typing import Any
 
 from bert_runtime.cli.data.arrow_writer import ArrowWriter
 from bert_runtime.cli.data.checkpoint import digest
-from bert_runtime.cli.data.column_map import ColumnMap, named_columns
 from bert_runtime.cli.data.formats import TEXT
-from bert_runtime.cli.data.layout import FAULT, FILE, Layout, check_chosen
 from bert_runtime.cli.data.object_writer import ObjectWriter
 from bert_runtime.cli.data.places import find_places
 from bert_runtime.cli.data.row_writer import FlatCsvWriter, FlatJsonWriter, RowWriter
@@ -20,6 +18,8 @@ from bert_runtime.cli.files import Files
 from bert_runtime.record_writers import CsvWriter, JsonLinesWriter
 from bert_runtime.session import Session
 from bert_runtime.table.answers import answer_columns
+from bert_runtime.table.column_map import ColumnMap, named_columns
+from bert_runtime.table.layout import FAULT, FILE, Layout, check_chosen
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from bert_runtime import (
     strict_json,
     tokenizer_parts,
 )
-from bert_runtime.cli.data import column_map
 from bert_runtime.schedule import BatchLimits
+from bert_runtime.table import column_map
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
 from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.task import REQUEST_AXES, CrossAttention, Task, TensorSpec

@@ -11,9 +11,10 @@ import pytest
 
 from bert_runtime.backends.options import GpuOptions
 from bert_runtime.cli.command import add_flags, parse
-from bert_runtime.cli.flags import add_request_flags, flag_of, request_fields, summary
+from bert_runtime.cli.flags import add_request_flags, request_fields, summary
 from bert_runtime.cli.gpu_flags import USED_BY
 from bert_runtime.errors import InputError
+from bert_runtime.field_text import flag_of
 from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS, find_task

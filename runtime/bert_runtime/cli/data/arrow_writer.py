@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, BinaryIO
 
-from bert_runtime.cli.data.arrow_rows import ArrowRest
-from bert_runtime.cli.data.extras import pyarrow
 from bert_runtime.cli.data.fixed_columns import FixedColumns
-from bert_runtime.cli.data.layout import Layout, Origin, Slot, values
 from bert_runtime.cli.data.row_writer import Passed
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.errors import InputError, ItemError, Problem
 from bert_runtime.record_writers import to_json
 from bert_runtime.table.arrow import arrow_array, arrow_type
+from bert_runtime.table.arrow_rows import ArrowRest
+from bert_runtime.table.extras import pyarrow
+from bert_runtime.table.layout import Layout, Origin, Slot, values
+from bert_runtime.table.rows import Row
 
 ROWS = 1024
 """Rows of a record batch."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from bert_runtime.cli.data.extras import pyarrow
 from bert_runtime.errors import InputError, Problem
+from bert_runtime.table.extras import pyarrow
 
 LEVEL = 6
 """gzip's own; zstd has its default."""

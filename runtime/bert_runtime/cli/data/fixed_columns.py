@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bert_runtime.cli.data.layout import RENAMED, Layout, Origin, Slot, values
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.errors import InputError, ItemError, Problem
+from bert_runtime.table.layout import RENAMED, Layout, Origin, Slot, values
+from bert_runtime.table.rows import Row
 
 WAITING = 1024
 """How many rows of JSON Lines are looked at for columns before a table's are decided."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO, cast
 
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.errors import InputError, ItemError
 from bert_runtime.lines import BlankError
 from bert_runtime.record_writers import Json, Writer, to_json
+from bert_runtime.table.rows import Row
 
 
 class ObjectWriter:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from bert_runtime.cli.data.extras import fsspec, missing_extra
 from bert_runtime.cli.data.formats import is_data_file
 from bert_runtime.cli.standard_streams import standard_input
 from bert_runtime.errors import InputError
+from bert_runtime.table.extras import fsspec, missing_extra
 
 STANDARD = "-"
 """The path of a standard stream."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from bert_runtime.cli.data.fixed_columns import FixedColumns
-from bert_runtime.cli.data.layout import Layout, Origin, Slot, values
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.csv_records import csv_rows
 from bert_runtime.errors import InputError, ItemError
 from bert_runtime.lines import BlankError
 from bert_runtime.record_writers import csv_cells, dumps, encode, to_json
+from bert_runtime.table.layout import Layout, Origin, Slot, values
+from bert_runtime.table.rows import Row
 
 _MOST_SHAPES = 1024
 """How many sets of columns of JSON Lines are remembered."""

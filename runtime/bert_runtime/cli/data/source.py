@@ -8,14 +8,15 @@ from dataclasses import replace
 from io import BufferedReader
 from typing import Any, BinaryIO, cast
 
-from bert_runtime.cli.data.arrow_rows import ArrowFile, arrow_rows, check_schema, opened_arrow, same_schema
-from bert_runtime.cli.data.column_map import ColumnMap
+from bert_runtime.cli.data.arrow_files import ArrowFile, opened_arrow, same_schema
 from bert_runtime.cli.data.compression import unpacked
 from bert_runtime.cli.data.formats import TEXT, Format, format_of
 from bert_runtime.cli.data.places import STANDARD, Place, named_errors
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.cli.data.text_rows import csv_file_rows, json_rows
 from bert_runtime.errors import InputError, Problem, prefixed
+from bert_runtime.table.arrow_rows import arrow_rows, check_schema
+from bert_runtime.table.column_map import ColumnMap
+from bert_runtime.table.rows import Row
 
 _SEPARATORS = {"tsv": "\t"}
 """What separates cells, where the format says it."""

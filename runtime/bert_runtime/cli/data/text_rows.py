@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BufferedReader
 from typing import BinaryIO
 
-from bert_runtime.cli.data.column_map import ColumnMap
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.csv_records import check_cells, check_header, csv_rows, typed
 from bert_runtime.errors import InputError
 from bert_runtime.records import json_lines
+from bert_runtime.table.column_map import ColumnMap
+from bert_runtime.table.rows import Row
 
 SEPARATORS = (",", ";", "\t", "|")
 """What may stand between the cells of a `.csv`, the likeliest first."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bert_runtime.cli.data.extras import parquet, pyarrow
+from bert_runtime.table.extras import parquet, pyarrow
 
 ROWS, BYTES = 65_536, 2**26
 """A row group of Parquet, and a record batch of Arrow IPC, hold so many at most."""

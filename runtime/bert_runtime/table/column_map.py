@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bert_runtime.cli.flags import flag_of
-from bert_runtime.cli.parser import nearest
 from bert_runtime.errors import InputError, Problem
+from bert_runtime.field_text import flag_of
+from bert_runtime.nearest import nearest
 from bert_runtime.tasks.request import Request
 
 REPORTED = 20

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.errors import InputError
 from bert_runtime.pauses import Pause
 from bert_runtime.session import Session
+from bert_runtime.table.rows import Row
 
 
 class _NoRequest(Mapping[str, object]):

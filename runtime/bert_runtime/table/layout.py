@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from bert_runtime.cli.data.rows import Row
 from bert_runtime.errors import InputError, ItemError
 from bert_runtime.lines import BlankError
 from bert_runtime.record_writers import Json, encode
 from bert_runtime.table.answers import AnswerColumns, Column
 from bert_runtime.table.kinds import Plain
+from bert_runtime.table.rows import Row
 
 RENAMED = "input_"
 """Before the name of a column that is passed on where an answer's has the same name."""
