@@ -10,7 +10,7 @@ const state = { models: [], model: null, task: null, example: 0, running: null }
 
 async function start() {
   byId("key").value = savedKey();
-  byId("key-button").hidden = !savedKey();
+  showKeyNeeded(savedKey() !== "");
   try {
     state.models = await models();
   } catch (error) {
@@ -94,8 +94,12 @@ function showAnswer(model, request, sent, answer, artefact, milliseconds) {
   );
   byId("raw").hidden = false;
   byId("raw-request").textContent = asCommand(model.id, sent);
-  byId("raw-answer").textContent = JSON.stringify(answer, null, 1);
+  byId("raw-answer").textContent = indented(answer);
 }
+
+/** A value as JSON of several lines, with each list of numbers on one. */
+const indented = (value) =>
+  JSON.stringify(value, null, 1).replace(/\[[\d\s.,e+-]+\]/g, (list) => list.replace(/\s+/g, " "));
 
 function showRefusal(error) {
   if (error.status === 401) return askForKey(true);
@@ -131,8 +135,14 @@ function stop() {
   busy(false);
 }
 
+/** A link cannot bring a key: where one is needed, links would lead to refusals. */
+function showKeyNeeded(isNeeded) {
+  byId("key-button").hidden = !isNeeded;
+  byId("links").hidden = isNeeded;
+}
+
 function askForKey(isWrong) {
-  byId("key-button").hidden = false;
+  showKeyNeeded(true);
   showKeyForm(true);
   byId("key-help").textContent = isWrong
     ? "The server does not know this key."

@@ -20,6 +20,8 @@ from bert_runtime.tasks.task import HeadSettings
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 INSTALL = "no Chromium is here; run 'make browser'"
+expect.set_options(timeout=20_000)
+
 HOSTILE = "<img src=x onerror=globalThis.harmed=1>"
 """A text, and a label, that would do harm as markup."""
 

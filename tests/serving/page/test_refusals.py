@@ -69,6 +69,7 @@ def test_a_key_is_asked_for_and_kept_by_the_tab_alone(open_tab: OpenTab, start: 
     tab = open_tab(running, ready=False)
     field = tab.page.get_by_label("API key")
     expect(field).to_be_focused()
+    expect(tab.page.get_by_role("link", name="Metrics")).to_be_hidden()
     field.fill("another-key")
     field.press("Enter")
     expect(tab.page.locator("#key-help")).to_have_text("The server does not know this key.")
