@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -22,6 +22,29 @@ from bert_serve.problems import Problem, of_error, problem
 from bert_serve.service import Service
 
 _log = logging.getLogger("bert_serve")
+
+
+class Connection(Protocol):
+    """What a request came by: it stands in the scope, put there by our server's own protocol."""
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Call `gone` if the client goes away."""
+
+    def unwatch(self, gone: Callable[[], None]) -> None:
+        """Call it no more."""
+
+
+class _Gone:
+    """Cancels what nobody waits for any more."""
+
+    def __init__(self, futures: Sequence[asyncio.Future[Any]]) -> None:
+        self.is_so = False
+        self._futures = futures
+
+    def __call__(self) -> None:
+        self.is_so = True
+        for future in self._futures:
+            future.cancel()
 
 
 @dataclass
@@ -101,23 +124,19 @@ class Call:
         Raises:
             ClientDisconnect: it is not.
         """
-        gone = asyncio.get_running_loop().create_task(self._until_gone(futures))
+        gone = _Gone(futures)
+        connection: Connection = self.scope["connection"]
+        connection.watch(gone)
         try:
             return [await _outcome(future) for future in futures]
         except asyncio.CancelledError:
-            if gone.done() and not gone.cancelled():
+            if gone.is_so:
                 raise ClientDisconnect from None
             raise
         finally:
-            gone.cancel()
+            connection.unwatch(gone)
             for future in futures:
                 future.cancel()
-
-    async def _until_gone(self, futures: Sequence[asyncio.Future[Any]]) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        for future in futures:
-            future.cancel()
 
     def _noted(self, outcome: Any) -> Answered[Any] | Problem:
         if isinstance(outcome, Answered):

@@ -108,7 +108,7 @@ class _Passage:
         route = self._scope.get("route")
         path = getattr(route, "path", "other")
         metrics = self._service.metrics
-        metrics.http.labels(path, self.status).observe(seconds)
+        metrics.request(path, self.status).observe(seconds)
         code = state.get("code") or ("client_gone" if self.status == CLIENT_GONE else "")
         if code:
             metrics.problems.labels(path, code).inc()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import socket
+import struct
+import sys
 
 from bert_serve.options import ServeOptions
 
@@ -17,3 +21,25 @@ def bind(options: ServeOptions) -> socket.socket:
         raise
     listening.setblocking(False)
     return listening
+
+
+_ATTACH_FILTER, _DETACH_FILTER = 26, 27
+_DROP = struct.pack("HBBI", 0x06, 0, 0, 0)
+"""A program of the Berkeley packet filter: return 0, the bytes of a packet that are let through."""
+
+
+def refuse_new(listening: socket.socket) -> None:
+    """Let the system accept no more connections, in any process that shares the socket; those that it has accepted can
+    still be taken. A client that connects now tries again, and finds the socket closed. Without this, one that connects
+    between the last look and the close would be accepted and then reset. Elsewhere than on Linux nothing is done."""
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(_DROP, len(_DROP))
+    listening.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
+
+
+def accept_again(listening: socket.socket) -> None:
+    """Undo `refuse_new`: a process of several has ended by itself."""
+    if sys.platform == "linux":
+        with contextlib.suppress(FileNotFoundError):  # nothing was refused
+            listening.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from prometheus_client import (
@@ -75,6 +76,11 @@ class Metrics:
         self.batch_seconds = Histogram(
             "bert_batch_seconds", "Seconds of a run, with its decoding", ["model"], buckets=_SECONDS, registry=registry
         )
+
+    @functools.lru_cache(maxsize=1024)  # noqa: B019 - there is one of this class in a process
+    def request(self, route: str, status: int) -> Histogram:
+        """The seconds of requests of a route that ended with a status."""
+        return self.http.labels(route, status)
 
     def text(self) -> bytes:
         """All figures in Prometheus's format; with several processes, those of all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -27,10 +28,23 @@ def bounded_protocol(seconds: float) -> type[HttpToolsProtocol]:
         _has_headers = False
 
         def connection_made(self, transport: Any) -> None:
+            self._watching: list[Callable[[], None]] = []
             super().connection_made(transport)
             self._await_headers()
 
+        def watch(self, gone: Callable[[], None]) -> None:
+            """Call `gone` if the client goes away: a task that awaits it would cost more than all else of a request."""
+            if self.transport.is_closing():
+                gone()
+            self._watching.append(gone)
+
+        def unwatch(self, gone: Callable[[], None]) -> None:
+            """The client's going matters no more."""
+            self._watching.remove(gone)
+
         def connection_lost(self, exc: Exception | None) -> None:
+            for gone in list(self._watching):
+                gone()
             self._stop()
             self._is_read()
             super().connection_lost(exc)
@@ -62,8 +76,9 @@ def bounded_protocol(seconds: float) -> type[HttpToolsProtocol]:
             self._stop()
             if len(self.pipeline) >= MOST_PIPELINED:
                 self.transport.abort()
-            else:
-                super().on_headers_complete()
+                return
+            super().on_headers_complete()
+            self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
 
         def on_message_complete(self) -> None:
             super().on_message_complete()

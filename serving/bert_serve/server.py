@@ -20,6 +20,7 @@ import uvicorn
 
 from bert_serve.app import application
 from bert_serve.end_signals import EndSignals
+from bert_serve.listening import refuse_new
 from bert_serve.options import ServeOptions
 from bert_serve.protocol import bounded_protocol
 from bert_serve.service import Service
@@ -122,6 +123,7 @@ class DrainingServer(uvicorn.Server):
         The system has accepted connections that nobody has taken yet; closing the socket would reset them.
         """
         for listening in sockets or ():
+            refuse_new(listening)
             await self._take_waiting(listening)
             listening.close()
         for server in self.servers:
@@ -151,7 +153,7 @@ class DrainingServer(uvicorn.Server):
         return {"ssl": self.config.ssl, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": _LAST_REQUESTS}
 
     async def _take_waiting(self, listening: socket.socket) -> None:
-        # Bounded in time: clients that connect again and again would keep the socket open for ever.
+        # Bounded in time, for handshakes of TLS, and systems where clients can connect again and again.
         loop, until = asyncio.get_running_loop(), time.monotonic() + _LAST_REQUESTS
         with contextlib.suppress(BlockingIOError):
             while time.monotonic() < until:
@@ -182,6 +184,7 @@ def _config(options: ServeOptions, service: Service) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         limit_concurrency=options.connections,
         timeout_keep_alive=KEEP_ALIVE,
         ssl_certfile=tls.certificate if tls else None,

@@ -18,6 +18,7 @@ from types import FrameType
 
 from bert_runtime.cli.boundary import DONE, INTERNAL, INTERRUPTED, TERMINATED, WRONG_INPUT, run_command
 from bert_runtime.cpus import available_cpus
+from bert_serve.listening import accept_again
 from bert_serve.options import ServeOptions
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -38,7 +39,7 @@ def supervise(options: ServeOptions, listening: socket.socket) -> int:
     threads = options.load.threads or available_cpus()
     own = replace(options, workers=1, load=replace(options.load, threads=max(1, threads // options.workers)))
     try:
-        return Supervisor(options.workers, lambda: _work(own, listening, parent), listening.close, Path(folder)).run()
+        return Supervisor(options.workers, lambda: _work(own, listening, parent), listening, Path(folder)).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -46,16 +47,17 @@ def supervise(options: ServeOptions, listening: socket.socket) -> int:
 class Supervisor:
     """The parent of the processes; it answers nothing itself."""
 
-    def __init__(self, count: int, work: Callable[[], int], let_go: Callable[[], None], folder: Path) -> None:
+    def __init__(self, count: int, work: Callable[[], int], listening: socket.socket, folder: Path) -> None:
         """Put it together.
 
         Args:
             work: what each process does, until it is told to stop: it returns an exit code.
-            let_go: frees the socket in the parent, which would keep it open after the last process.
+            listening: the socket, which is closed here with the first signal: it must not stay open after the last
+                process.
         """
         self._count = count
         self._work = work
-        self._let_go = let_go
+        self._listening = listening
         self._folder = folder
         self._children: dict[int, bool] = {}  # pid -> whether it was among the first
         self._is_stopping = False
@@ -86,6 +88,8 @@ class Supervisor:
             return code
         _log.error("a worker ended", extra={"fields": {"pid": pid, "code": code}})
         time.sleep(_RESTART_SECONDS)
+        with contextlib.suppress(OSError):  # it was closed in the meantime
+            accept_again(self._listening)
         self._start(is_first=False)
         return DONE
 
@@ -123,7 +127,7 @@ class Supervisor:
     def _stop(self, number: int) -> None:
         if number != signal.SIGHUP:
             self._is_stopping = True
-            self._let_go()
+            self._listening.close()
         for pid in list(self._children):
             with contextlib.suppress(ProcessLookupError):  # it has ended, and nobody has noted it yet
                 os.kill(pid, number)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from dataclasses import dataclass
 
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -28,10 +28,11 @@ class TraceContext:
     @classmethod
     def of(cls, traceparent: bytes | None) -> TraceContext:
         """That of a request's header; a header that breaks the format counts as none, as the standard asks."""
-        span_id = secrets.token_hex(8)
+        # Ids must be unique, not secret: the system's own randomness would let another thread have the interpreter.
+        span_id = _hexadecimal(64)
         found = _PARENT.fullmatch(traceparent) if traceparent else None
         if found is None or not _is_valid(found):
-            return cls(secrets.token_hex(16), span_id)
+            return cls(_hexadecimal(128), span_id)
         return cls(found[2].decode(), span_id, found[3].decode(), found[4].decode())
 
     @property
@@ -44,3 +45,8 @@ def _is_valid(found: re.Match[bytes]) -> bool:
     """Version ff is none, version 00 has no more parts, and ids are not all zeros."""
     is_version = found[1] != b"ff" and not (found[1] == b"00" and found[5])
     return is_version and found[2].strip(b"0") != b"" and found[3].strip(b"0") != b""
+
+
+def _hexadecimal(bits: int) -> str:
+    """A random number other than 0, which the standard keeps for none."""
+    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving.clients import clients, nothing_was_lost
+from tests.serving.clients import clients, lost
 from tests.serving.conftest import CLASSIFIER, CLASSIFY, GOLDEN, Start
 
 from bert_serve.end_signals import EndSignals
+from bert_serve.listening import accept_again, refuse_new
 from bert_serve.protocol import MOST_PIPELINED
 
 SOON = 15
@@ -39,7 +40,7 @@ def test_a_close_loses_no_request(start: Start, workers: str) -> None:
     began = time.monotonic()
     assert running.stop() == 0
     assert time.monotonic() - began < SOON
-    assert nothing_was_lost(asking)
+    assert lost(asking) == []
 
 
 def test_a_signal_that_each_process_of_the_group_has_loses_no_request(start: Start) -> None:
@@ -48,7 +49,26 @@ def test_a_signal_that_each_process_of_the_group_has_loses_no_request(start: Sta
     _wait(lambda: all(len(client.statuses) > 5 for client in asking))
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.process.wait(SOON) == 0
-    assert nothing_was_lost(asking)
+    assert lost(asking) == []
+
+
+def test_a_socket_that_refuses_keeps_what_was_accepted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with _connected(port) as early, socket.socket() as late:
+            refuse_new(listening)
+            late.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                late.connect(("127.0.0.1", port))
+            early.sendall(b"here")
+            listening.settimeout(SOON)
+            with listening.accept()[0] as taken:
+                assert taken.recv(4) == b"here"
+            listening.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listening.accept()
+            accept_again(listening)
+            _connected(port).close()
 
 
 def test_while_it_closes_it_is_not_ready_and_still_answers(start: Start) -> None:
@@ -195,7 +215,7 @@ def fork_and_signal():
 
 os.fork = fork_and_signal
 print("begun", flush=True)
-print(Supervisor(1, lambda: time.sleep(60), lambda: None, Path(sys.argv[2])).run())
+print(Supervisor(1, lambda: time.sleep(60), socket.socket(), Path(sys.argv[2])).run())
 """
 
 

@@ -172,7 +172,7 @@ def describe(model: Model) -> dict[str, Any]:
 
 
 ROUTES: list[BaseRoute] = [
+    post("/v1/models/{name}:predict", predict),  # first, for it is asked most
     get("/v1/models", models),
-    post("/v1/models/{name}:predict", predict),
     get("/v1/models/{name}", one_model),
 ]
