@@ -148,7 +148,7 @@ def test_the_same_answer_may_differ_in_floating_point_numbers_alone(one: Any, ot
     assert says_the_same(one, other) is same
 
 
-def test_a_sample_of_a_large_output_sees_a_change_between_its_numbers_never_and_at_them_always() -> None:
+def test_a_sample_of_a_large_output_sees_a_change_at_its_numbers_alone() -> None:
     output = np.arange(10 * KEPT, dtype=np.float32).reshape(10, KEPT)
     sample = Sample.of(output)
     assert len(sample.values) == KEPT
