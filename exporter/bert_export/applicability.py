@@ -35,7 +35,7 @@ OF_A_CHECKPOINT = frozenset(
 )
 """What a bundle has settled already."""
 
-OF_A_CHOICE = frozenset({"targets", "fp16", "bf16", "int8", "prune", "speedup", "method", "preset"})
+OF_A_CHOICE = frozenset({"targets", "fp16", "bf16", "int8", "prune", "speedup", "save_pruned", "method", "preset"})
 """What `optimize` chooses itself."""
 
 OF_ONE_TARGET = frozenset({"ranges", "profile", "build_engine", "masks", "remove_padding"})

@@ -116,6 +116,7 @@ def options_of(parsed: argparse.Namespace) -> ExportOptions:
         bundle=parsed.bundle,
         prune=parsed.prune,
         speedup=parsed.speedup,
+        save_pruned=parsed.save_pruned,
         allow_pruning=parsed.allow_pruning,
         calibrate=parsed.calibrate,
         limit=parsed.limit,

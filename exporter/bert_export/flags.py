@@ -162,6 +162,12 @@ def _add_pruning(flags: argparse.ArgumentParser) -> None:
         metavar="X",
         help="prune until the network is X times as fast, as measured here; default: as fast as --max-drop allows",
     )
+    pruning.add_argument(
+        "--save-pruned",
+        type=Path,
+        metavar="DIR",
+        help="write the pruned checkpoint here, to be trained by `python -m bert_calibration.finetune distill DIR`",
+    )
     pruning.add_argument("--allow-pruning", action="store_true", help=f"{applicability.FLAG} tries pruned networks too")
 
 

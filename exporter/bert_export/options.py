@@ -49,6 +49,8 @@ class ExportOptions:
         prune: leave out attention heads and feed-forward neurons, as many as `speedup` or `max_drop` say, with the rest
             refitted on `calibrate`; see bert_calibration.pruning.
         speedup: how many times as fast as the whole network in the same precision; None: as fast as `max_drop` allows.
+        save_pruned: a directory for the pruned checkpoint, with zeros for what was removed, and in it `whole`, the
+            checkpoint as it was: what `bert_calibration.finetune distill` trains.
         allow_pruning: with `optimize`, try pruned networks too, which change answers more than rounding does.
         calibrate: for int8 and pruning, JSON Lines of requests as `bert-run` reads them, best with gold (see
             bert_calibration.samples): every other one, 128 at most (of pruning 512), makes the ranges, the rest judge
@@ -95,6 +97,7 @@ class ExportOptions:
     bundle: Path | None = None
     prune: bool = False
     speedup: float | None = None
+    save_pruned: Path | None = None
     allow_pruning: bool = False
     calibrate: Path | None = None
     limit: int | None = None
@@ -200,8 +203,11 @@ class ExportOptions:
             yield "--prune fits weights to texts, and judges answers on others; give --calibrate FILE"
         if self.prune and self.ranges is not None:
             yield "--prune with --ranges, expected --calibrate alone: a pruned network has other ranges"
-        if self.speedup is not None and not self.prune:
-            yield "--speedup is for pruning; give --prune"
+        alone = {"--speedup": self.speedup, "--save-pruned": self.save_pruned}
+        if given := [flag for flag, value in alone.items() if value is not None and not self.prune]:
+            yield f"{' and '.join(given)} without --prune, expected it: give --prune"
+        if self.save_pruned is not None and self.bundle is not None:
+            yield "--save-pruned with --bundle, which has no checkpoint; give --model"
         if self.speedup is not None and not self.speedup > 1:
             yield f"--speedup is {self.speedup:g}, expected more than 1: 1.5 is half as fast again as the whole network"
         if self.allow_pruning and self.optimize is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import onnx_ir as ir
 import torch
@@ -13,12 +14,15 @@ from bert_calibration.quantize import check_task
 from bert_export.artefacts import make, record_of, text_of
 from bert_export.checkpoint import Checkpoint
 from bert_export.context import ExportContext
-from bert_export.errors import GateError
+from bert_export.errors import GateError, OptionError
 from bert_export.options import ExportOptions, Variant
 from bert_export.passes.canonical import PREFIXES
 from bert_export.pruned import SEARCHABLE, prune_network
 from bert_export.verify.reference import RememberingReference
 from bert_runtime.targets import PORTABLE
+
+WHOLE = "whole"
+"""Beside a pruned checkpoint: the folder of the checkpoint as it was."""
 
 
 def with_pruned(
@@ -44,9 +48,29 @@ def with_pruned(
     with context.stages.stage("prune"):
         pruned = prune_network(original, first.precision, options.quantization, options.speedup, folder / "search")
     masks = pruned.pruning.masks
+    if options.save_pruned is not None:
+        save_checkpoint(checkpoint, options.save_pruned / WHOLE)
     mask_model(checkpoint.model, masks)
+    if options.save_pruned is not None:
+        save_checkpoint(checkpoint, options.save_pruned)
     mask_graph(graph, masks)
     return dataclasses.replace(context, pruned=pruned, reference=RememberingReference.of(checkpoint, context.plain))
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """The model as it is now, with its tokenizer, as save_pretrained writes them.
+
+    Raises:
+        OptionError: the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.model.save_pretrained(folder)
+        for name, text in checkpoint.files.items():
+            if not (folder / name).exists():
+                (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"--save-pruned {folder}: {error.strerror}; name another directory") from error
 
 
 def mask_model(model: torch.nn.Module, masks: Masks) -> None:

@@ -155,6 +155,7 @@ OTHER: dict[str, Any] = {
     "bundle": Path("b"),
     "prune": True,
     "speedup": 1.5,
+    "save_pruned": Path("d"),
     "allow_pruning": True,
     "calibrate": Path("c"),
     "limit": 5,
@@ -199,7 +200,7 @@ MODES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "int8 of a bundle": ({"bundle": Path("b"), "int8": True}, INT8),
     "pruning of a checkpoint": (
         {"model": "m", "prune": True, "calibrate": Path("c")},
-        {"adapter", "revision", "targets", "speedup", "limit", "max_drop", "accept_unproven", *SETTLED},
+        {"adapter", "revision", "targets", "speedup", "save_pruned", "limit", "max_drop", "accept_unproven", *SETTLED},
     ),
     "pruning of a bundle": (
         {"bundle": Path("b"), "prune": True, "calibrate": Path("c")},

@@ -152,6 +152,18 @@ def test_a_checkpoint_with_rows_of_zeros_is_sliced_without_being_asked(
     assert "48 of 64" in (report.bundle / "README.md").read_text()
 
 
+def test_the_pruned_checkpoint_is_saved_with_the_whole_one_to_learn_from(
+    tiny_checkpoint: TinyCheckpoint, labelled: Path, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"prune": True, "speedup": 1.05, "calibrate": labelled, "max_drop": LOOSE}
+    model, folder = str(tiny_checkpoint(TASK, {})), tmp_path / "pruned"
+    report = export(ExportOptions(model=model, save_pruned=folder, output=tmp_path / "made", **given))
+    again = export(ExportOptions(model=str(folder), output=tmp_path / "again"))
+    assert left(again.bundle) == left(report.bundle)
+    whole = export(ExportOptions(model=str(folder / "whole"), output=tmp_path / "whole"))
+    assert "pruning" not in bundles.read(whole.bundle).manifest.provenance
+
+
 def test_a_bundle_says_what_is_left(made: Callable[..., ExportReport], capsys: pytest.CaptureFixture[str]) -> None:
     report = made(speedup=1.05)
     assert run([str(report.bundle), "--describe", "--json"]) == 0
@@ -237,7 +249,7 @@ def test_a_decoder_is_refused(tiny_checkpoint: TinyCheckpoint, labelled: Path, t
     ("values", "message"),
     [
         ({"prune": True}, "--prune fits weights to texts, and judges answers on others; give --calibrate FILE"),
-        ({"speedup": 2.0}, "--speedup is for pruning; give --prune"),
+        ({"speedup": 2.0}, "--speedup without --prune, expected it: give --prune"),
         ({"prune": True, "calibrate": Path("c"), "speedup": 1.0}, "--speedup is 1, expected more than 1"),
         ({"prune": True, "calibrate": Path("c"), "ranges": Path("r")}, "a pruned network has other ranges"),
         ({"allow_pruning": True}, "--allow-pruning is for --optimize-for-this-machine"),

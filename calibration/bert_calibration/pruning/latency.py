@@ -1,7 +1,8 @@
 """What each width of a sub-layer saves on the engine that will run it: the whole network, timed with less and less.
 
 A network whose layers all have so many heads (or neurons) is made, converted as the artefact will be, and timed in
-turns with the whole one. Random rounding of times between widths is smoothed: fewer structures never take longer.
+turns with the whole one. Products take time in proportion to their width: the line of least squares through the whole
+network's time stands for all widths, as a busy machine errs by more than engines deviate from it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class LatencyTable:
 
     Attributes:
         shares: kind -> the shares of structures that were timed, rising to 1.
-        times: kind -> the time of a network whose layers all have that share, as a share of the whole one's.
+        times: kind -> the time of a network whose layers all have that share, as a share of the whole one's, on the
+            line through all that were timed.
         source: what was timed, in words.
     """
 
@@ -60,11 +62,23 @@ def timed(make: Callable[[], ir.Model], ratio: Ratio, source: str) -> LatencyTab
         for share in SHARES:
             model = make()
             left = _narrowed(model, kind, share)
-            found[left] = ratio(model)
-        rising = sorted(found)
-        shares[kind] = tuple(rising)
-        times[kind] = tuple(np.minimum.accumulate([found[share] for share in rising][::-1])[::-1].tolist())
+            if left not in found:  # of few structures, two shares may be the same
+                found[left] = ratio(model)
+        shares[kind] = tuple(sorted(found))
+        rate = rate_of(found)
+        times[kind] = tuple(1.0 - rate * (1.0 - share) for share in shares[kind])
     return LatencyTable(shares, times, source)
+
+
+def rate_of(found: Mapping[float, float]) -> float:
+    """What the whole network's time falls by, as a share of it, for all structures of one kind: 0 or more.
+
+    Args:
+        found: share of structures -> time as a share of the whole network's.
+    """
+    gone = np.array([1.0 - share for share in found])
+    saved = np.array([1.0 - time for time in found.values()])
+    return max(0.0, float(gone @ saved) / max(float(gone @ gone), 1e-12))
 
 
 def by_arithmetic(sublayers: Sequence[Sublayer], tokens: int) -> LatencyTable:
