@@ -133,7 +133,7 @@ class _Measured:
         pruned = dataclasses.replace(whole, file="rounded.onnx")
         engines = [start(self.pruner.folder, each, 1) for each in (whole, pruned)]
         try:
-            return {f"{b}x{s}": _ratio(engines[0], engines[1], self._feeds(b, s), whole) for b, s in SHAPES}
+            return {f"{b}x{s}": ratio(engines[0], engines[1], self._feeds(b, s), whole) for b, s in SHAPES}
         finally:
             for engine in engines:
                 engine.close()
@@ -145,7 +145,7 @@ class _Measured:
         return {spec.name: known[spec.name] for spec in self.pruner.baseline.artefact.inputs}
 
 
-def _ratio(whole: Engine, pruned: Engine, feeds: dict[str, Any], artefact: Artefact) -> list[float]:
+def ratio(whole: Engine, pruned: Engine, feeds: dict[str, Any], artefact: Artefact) -> list[float]:
     """Time of the whole network over that of the pruned one, in turns: median and quartiles."""
     names = [spec.name for spec in artefact.outputs]
     ratios = []

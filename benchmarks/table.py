@@ -11,6 +11,7 @@ from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
 from benchmarks.captions import circumstances, machine_line, title
 from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
+from benchmarks.pruning_table import pruning, pruning_shapes
 from benchmarks.results import Result, ResultsError, read_all
 from benchmarks.serving_table import serving
 from benchmarks.speed_table import latency, memory, real_text, roofline
@@ -255,6 +256,8 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "int8_sensitivity": int8_sensitivity,
     "int8_divergence": int8_divergence,
     "int8_search": int8_search,
+    "pruning": pruning,
+    "pruning_shapes": pruning_shapes,
     "int8_speed_1": int8_speed,
     "int8_speed_2": int8_speed,
 }

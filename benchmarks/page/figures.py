@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.page.charts import Axis, Line, Look, Panel, Spread, lines, panels
 from benchmarks.page.figure import Drawn
 from benchmarks.page.gpu import gpu
+from benchmarks.page.pruning import pruning
 from benchmarks.page.races import against_baseline, race_of, shown
 from benchmarks.page.races import figures as race_figures
 from benchmarks.results import Result
@@ -138,6 +139,7 @@ FIGURES: Mapping[str, Callable[[Any], Iterator[Drawn]]] = {
     "new_lengths": new_lengths,
     "real_text": real_text,
     "memory": memory,
+    "pruning": pruning,
     "roofline": roofline,
     "gpu": gpu,
     "gpu_rehearsal": gpu,

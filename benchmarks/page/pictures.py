@@ -25,6 +25,7 @@ class Picture:
 PICTURES: Mapping[str, Picture] = {
     "speed.svg": Picture("latency", "text-classification-bert-base-int8", "ratio"),
     "new-lengths.svg": Picture("new_lengths", "text-classification-bert-base", "new-lengths"),
+    "pruning.svg": Picture("pruning", "text-classification-cpu", "pareto"),
     "bulk.svg": Picture("bulk", "text-classification-minilm-l6", "bulk"),
 }
 

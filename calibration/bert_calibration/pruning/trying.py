@@ -107,7 +107,7 @@ class Pruner:
         artefact = self.baseline.artefact
         if self.precision == "int8":
             plan = choose(self.config, artefact.target, has_data=True)
-            convert(graph, artefact.target, plan, _any_ranges(graph))
+            convert(graph, artefact.target, plan, any_ranges(graph))
         return self.folder, self._written(graph, name)
 
     def _written(self, graph: ir.Model, name: str) -> Artefact:
@@ -192,7 +192,7 @@ def ranged(requests: Sequence[Request]) -> Sequence[Request]:
     return [requests[i * len(requests) // RANGED] for i in range(RANGED)] if len(requests) > RANGED else requests
 
 
-def _any_ranges(graph: ir.Model) -> Ranges:
+def any_ranges(graph: ir.Model) -> Ranges:
     """Ranges that make a graph of the right operators."""
     points = find_points(graph)
     widths = {point.name: point.products[0].matrix().shape[0] for point in points}

@@ -23,18 +23,20 @@ def whole() -> BertForQuestionAnswering:
     torch.manual_seed(0)
     settings = json.loads((GOLDEN / "config.json").read_text(encoding="utf-8"))
     model = BertForQuestionAnswering(BertConfig.from_dict({**settings, "initializer_range": 0.3}))
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     return model
 
 
 def pruned(model: BertForQuestionAnswering) -> BertForQuestionAnswering:
     """Half of the neurons and one head of each layer removed."""
-    student = copy.deepcopy(model)
+    student, config = copy.deepcopy(model), model.config
+    size = config.hidden_size // config.num_attention_heads
     with torch.no_grad():
-        for layer in student.bert.encoder.layer:
-            neurons, size = layer.output.dense.weight.shape[1] // 2, layer.attention.self.attention_head_size
-            layer.output.dense.weight[:, :neurons] = 0
-            layer.attention.output.dense.weight[:, :size] = 0
+        for name, parameter in student.named_parameters():
+            if name.endswith(".attention.output.dense.weight"):
+                parameter[:, :size] = 0
+            elif name.endswith(".output.dense.weight"):
+                parameter[:, : config.intermediate_size // 2] = 0
     return student
 
 
