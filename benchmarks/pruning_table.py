@@ -12,7 +12,7 @@ def pruning(measurements: Mapping[str, Any]) -> Iterator[str]:
     """A row for each network that was tried."""
     first = measurements["rows"][0]
     yield (
-        f"Fitted to {measurements['fit']} texts, judged on {first['samples']} samples. In fp32: {measurements['fp32']}. "
+        f"Fitted to {measurements['fit']} texts, judged on {first['samples']} samples. fp32: {measurements['fp32']}. "
         "Speed is beside int8 of the whole network, one thread, with quartiles; the drop has its paired 95% interval."
     )
     yield ""

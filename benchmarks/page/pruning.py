@@ -20,7 +20,7 @@ def pruning(measurements: Mapping[str, Any]) -> Iterator[Drawn]:
     yield Drawn(
         "pareto",
         f"Pruned and int8: what is lost of {first['metric']} by speed",
-        f"Speed is that of batches of 8 x 128 tokens, beside int8 of the whole network. In fp32: {measurements['fp32']}. "
+        f"Speed: batches of 8 x 128 tokens, beside int8 of the whole network. In fp32: {measurements['fp32']}. "
         f"{first['samples']} samples, none of which was fitted to; whiskers are paired 95% intervals: one that crosses "
         "the line shows no change.",
         panels(
