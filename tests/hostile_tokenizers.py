@@ -46,25 +46,39 @@ def remove(*path: str) -> Callable[[Json], None]:
     return change
 
 
+REPLACED: Json = {"type": "Replace", "pattern": {"String": "a"}, "content": "aaa"}
+SLOW: Json = {"type": "Split", "pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated", "invert": False}
+
 REFUSED: dict[str, tuple[Callable[[Json], None], str]] = {
-    "another model": (edit("model", "type", to="BPE"), "model is BPE, expected WordPiece; export a BERT checkpoint"),
-    "no model": (remove("model"), "model is None, expected WordPiece"),
-    "a model that is a number": (edit("model", to=3), "model is None, expected WordPiece"),
-    "another normalizer": (edit("normalizer", to={"type": "NFKC"}), "normalizer is NFKC, expected BertNormalizer"),
+    "another model": (
+        edit("model", "type", to="WordLevel"),
+        "model is WordLevel, expected BPE, Unigram or WordPiece; export a checkpoint of a family that bert-export",
+    ),
+    "no model": (remove("model"), "model is None, expected BPE, Unigram or WordPiece"),
+    "a model that is a number": (edit("model", to=3), "model is None, expected BPE"),
+    "a model that lacks its merges": (
+        edit("model", "type", to="BPE"),
+        "model.merges is null, expected a list of pairs",
+    ),
+    "a model that lacks its scores": (edit("model", "type", to="Unigram"), "expected tokens with their scores"),
+    "another normalizer": (edit("normalizer", to={"type": "Nmt"}), "normalizer is Nmt, expected BertNormalizer, Lower"),
     "a flag that is a number": (
         edit("normalizer", "lowercase", to=1),
         "normalizer.lowercase is 1, expected true or false",
     ),
     "no flag": (remove("normalizer", "clean_text"), "normalizer.clean_text is null, expected true or false"),
     "another pre-tokenizer": (
-        edit("pre_tokenizer", to={"type": "Whitespace"}),
-        "pre_tokenizer is Whitespace, expected Bert",
+        edit("pre_tokenizer", to={"type": "CharDelimiterSplit", "delimiter": " "}),
+        "pre_tokenizer is CharDelimiterSplit, expected Bert",
     ),
     "no pre-tokenizer": (edit("pre_tokenizer", to=None), "pre_tokenizer is null, expected BertPreTokenizer"),
-    "another decoder": (edit("decoder", to={"type": "ByteLevel"}), "decoder is ByteLevel, expected WordPiece"),
+    "another decoder": (
+        edit("decoder", to={"type": "CTC"}),
+        "decoder is CTC, expected ByteLevel, Metaspace or WordPiece",
+    ),
     "another post-processor": (
-        edit("post_processor", to={"type": "RobertaProcessing"}),
-        "post-processor is RobertaProcessing",
+        edit("post_processor", to={"type": "RobertaTemplate"}),
+        "post-processor is RobertaTemplate, expected BertProcessing",
     ),
     "another version": (edit("version", to="2.0"), 'version is "2.0", expected 1.0'),
     "an id below 0": (
@@ -86,10 +100,18 @@ REFUSED: dict[str, tuple[Callable[[Json], None], str]] = {
     ),
     "added tokens that are none": (edit("added_tokens", to=[3]), "added_tokens[0].content is null, expected a string"),
     "added tokens in no list": (edit("added_tokens", to={}), "added_tokens is {}, expected a list"),
-    "an empty added token": (edit("added_tokens", to=[added(30522, "")]), "added token '' is empty once normalised"),
+    "an empty added token": (
+        edit("added_tokens", to=[added(30522, "")]),
+        'added_tokens[0].content is "", expected a string of 1 to 256 bytes',
+    ),
+    "a long added token": (edit("added_tokens", to=[added(30522, "a" * 257)]), "expected a string of 1 to 256 bytes"),
+    "an added token that grows": (
+        edit("added_tokens", to=[added(30522, "日" * 85, normalized=True)]),
+        "has 425 bytes once normalised, expected 1 to 256",
+    ),
     "an added token that normalises to nothing": (
         edit("added_tokens", to=[added(30522, "\u0301", normalized=True)]),
-        "is empty once normalised",
+        "has 0 bytes once normalised",
     ),
     "added tokens found as one": (
         edit("added_tokens", to=[added(30522, "Foo", normalized=True), added(30523, "FOO", normalized=True)]),
@@ -119,27 +141,40 @@ REFUSED: dict[str, tuple[Callable[[Json], None], str]] = {
     ),
     "a normalizer of a broken map": (
         edit("normalizer", to={"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="}),
-        "normalizer is Precompiled, expected BertNormalizer",
+        "precompiled_charsmap is no character map of SentencePiece, expected one in base64",
     ),
     "a normalizer that makes a text grow": (
         edit("normalizer", to={"type": "Prepend", "prepend": "a" * 10**6}),
-        "normalizer is Prepend, expected BertNormalizer",
+        "expected a string of 1 to 64 bytes",
     ),
     "a slow pattern": (
         edit("normalizer", to={"type": "Replace", "pattern": {"Regex": "(x+x+)+y"}, "content": ""}),
-        "normalizer is Replace, expected BertNormalizer",
+        'normalizer.pattern is {"Regex":"(x+x+)+y"}, expected {"String": ...} or {"Regex": " {2,}"}',
     ),
-    "a normalizer in others": (
-        edit("normalizer", to={"type": "Sequence", "normalizers": [{"type": "Lowercase"}]}),
-        "normalizer is Sequence, expected BertNormalizer",
+    "an unknown normalizer in others": (
+        edit("normalizer", to={"type": "Sequence", "normalizers": [{"type": "Lowercase"}, {"type": "Nmt"}]}),
+        "normalizer is Nmt, expected BertNormalizer",
     ),
+    "normalizers without end": (
+        edit("normalizer", to={"type": "Sequence", "normalizers": [{"type": "NFC"}] * 16}),
+        "normalizer has more than 16 parts, expected a few",
+    ),
+    "normalizers that make a text grow": (
+        edit("normalizer", to={"type": "Sequence", "normalizers": [REPLACED] * 8}),
+        "can make a text more than 1024 times longer, expected less",
+    ),
+    "a pattern of two kinds": (
+        edit("normalizer", to={**REPLACED, "pattern": {"String": "a", "Regex": " {2,}"}}),
+        "normalizer.pattern is",
+    ),
+    "an empty pattern": (edit("normalizer", to={**REPLACED, "pattern": {"String": ""}}), 'String is "", expected a'),
     "a pre-tokenizer that panics": (
         edit("pre_tokenizer", to={"type": "FixedLength", "length": 0}),
         "pre_tokenizer is FixedLength, expected BertPreTokenizer",
     ),
     "a pre-tokenizer of a slow pattern": (
-        edit("pre_tokenizer", to={"type": "Split", "pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated"}),
-        "pre_tokenizer is Split, expected BertPreTokenizer",
+        edit("pre_tokenizer", to=SLOW),
+        'pre_tokenizer.pattern is {"Regex":"(x+x+)+y"}, expected {"String": ...} or the regular expression of GPT-2',
     ),
     "words without end": (
         edit("model", "max_input_chars_per_word", to=2**40),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tokenizers.normalizers import BertNormalizer
+from tokenizers import Tokenizer
+
+from bert_runtime.tokenizer_parts.limits import LONGEST_ADDED_TOKEN
 
 
 def added_token_problem(
@@ -17,6 +20,7 @@ def added_token_problem(
     """
     size, taken, added = len(vocabulary), set(vocabulary.values()), set()
     found: dict[tuple[bool, str], str] = {}
+    normalize = _normalizer(normalizer)
     for token in tokens:
         content, token_id = token["content"], token["id"]
         known = content in vocabulary
@@ -24,9 +28,11 @@ def added_token_problem(
         if token_id != wanted or (not known and token_id in taken) or token_id in added:
             expected = str(wanted) if token_id != wanted else "an id of its own"
             return f"the added token '{content}' has id {token_id}, expected {expected}"
-        pattern = _normalized(content, normalizer) if token["normalized"] else content
-        if not pattern:
-            return f"the added token '{content}' is empty once normalised, expected one that a text can hold"
+        pattern = normalize(content) if token["normalized"] else content
+        if not 0 < (length := len(pattern.encode())) <= LONGEST_ADDED_TOKEN:
+            return (
+                f"the added token '{content}' has {length} bytes once normalised, expected 1 to {LONGEST_ADDED_TOKEN}"
+            )
         other = found.setdefault((token["normalized"], pattern), content)
         if other is not content:
             return f"the added tokens '{other}' and '{content}' are found as the same text, expected tokens that differ"
@@ -35,9 +41,11 @@ def added_token_problem(
     return None
 
 
-def _normalized(content: str, normalizer: Mapping[str, Any] | None) -> str:
-    if normalizer is None:
-        return content
-    settings = {key: value for key, value in normalizer.items() if key != "type"}
-    pattern: str = BertNormalizer(**settings).normalize_str(content)
-    return pattern
+def _normalizer(part: Mapping[str, Any] | None) -> Callable[[str], str]:
+    """What the normalizer of a tokenizer.json does to a text."""
+    if part is None:
+        return lambda text: text
+    model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+    content = {"version": "1.0", "model": model, "normalizer": part, "added_tokens": []}
+    normalize: Callable[[str], str] = Tokenizer.from_str(json.dumps(content)).normalizer.normalize_str
+    return normalize

@@ -226,7 +226,11 @@ class TextEncoder:
 
     def decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
         """The text that ids stand for, as the tokenizer's decoder writes it."""
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+        try:
+            text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+        except BaseException as error:
+            problem = f"the tokenizer fails on the ids: {failure(error)}; change the ids"
+            raise InputError(Problem("bad-ids", "ids", problem)) from error
         return text
 
     def _encoding(self, text: str) -> Encoding:

@@ -1,7 +1,7 @@
 """A tokenizer.json, checked part by part before the tokenizers library reads it: rule 36 of BUNDLE.md.
 
 The library reads tokenizers of every kind, and some of their settings make it panic, run for ever or use up the memory.
-What it is given here is written anew from the parts that BERT's tokenizers have.
+What it is given here is written anew from the parts that are known.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from tokenizers import Tokenizer
 from bert_runtime import strict_json
 from bert_runtime.added_tokens import added_token_problem
 from bert_runtime.errors import BundleError, Problem
-from bert_runtime.tokenizer_parts import Parts
+from bert_runtime.tokenizer_parts import read_parts
 
 
 def read(content: bytes, name: str) -> Tokenizer:
     """The tokenizer that a tokenizer.json describes; `name` is the file's, for messages.
 
     Raises:
-        BundleError: the content is no JSON, has parts that are not BERT's, or contradicts itself.
+        BundleError: the content is no JSON, has parts that are not known, or contradicts itself.
     """
-    parts = Parts(strict_json.loads(content, name), name)
-    checked = parts.read()
+    checked = read_parts(strict_json.loads(content, name), name)
     try:
         _check_ids(checked)
         with loading():
@@ -58,12 +57,17 @@ def failure(error: BaseException) -> str:
 def _check_ids(content: Mapping[str, Any]) -> None:
     """Each token has an id of its own, and whatever is named is there."""
     model = content["model"]
-    vocabulary: dict[str, int] = model["vocab"]
+    vocabulary = _vocabulary(model)
     tokens = {token_id: token for token, token_id in vocabulary.items()}
     if len(tokens) < len(vocabulary):
         raise BundleError(f"the vocabulary gives {_twice(vocabulary)}, expected one token for each id; {_AGAIN}")
-    if model["unk_token"] not in vocabulary:
-        raise BundleError(f"the vocabulary lacks the unknown token '{model['unk_token']}'; {_AGAIN}")
+    unknown = model.get("unk_token")
+    if unknown is not None and unknown not in vocabulary:
+        raise BundleError(f"the vocabulary lacks the unknown token '{unknown}'; {_AGAIN}")
+    for left, right in model.get("merges", ()):
+        lacking = next((token for token in (left, right, left + right) if token not in vocabulary), None)
+        if lacking is not None:
+            raise BundleError(f"the merges name '{lacking}', expected tokens of the vocabulary; {_AGAIN}")
     problem = added_token_problem(content["added_tokens"], vocabulary, content["normalizer"])
     if problem:
         raise BundleError(f"{problem}; {_AGAIN}")
@@ -71,6 +75,18 @@ def _check_ids(content: Mapping[str, Any]) -> None:
     for token_id in _template_ids(content["post_processor"]):
         if token_id not in known:
             raise BundleError(f"the post-processor adds id {token_id}, expected one of the vocabulary; {_AGAIN}")
+
+
+def _vocabulary(model: Mapping[str, Any]) -> Mapping[str, int]:
+    """Tokens with their ids: those of Unigram are the places in its list."""
+    if model["type"] != "Unigram":
+        vocabulary: Mapping[str, int] = model["vocab"]
+        return vocabulary
+    places: dict[str, int] = {}
+    for place, (token, _) in enumerate(model["vocab"]):
+        if places.setdefault(token, place) != place:
+            raise BundleError(f"the vocabulary has '{token}' twice, expected each token once; {_AGAIN}")
+    return places
 
 
 _AGAIN = "export the bundle again"
@@ -84,9 +100,13 @@ def _twice(vocabulary: Mapping[str, int]) -> str:
 
 
 def _template_ids(part: Mapping[str, Any] | None) -> Iterator[int]:
-    if part is None:
+    if part is None or part["type"] == "ByteLevel":
         return
-    if part["type"] == "BertProcessing":
+    if part["type"] == "Sequence":
+        for each in part["processors"]:
+            yield from _template_ids(each)
+        return
+    if part["type"] != "TemplateProcessing":
         yield from (part["cls"][1], part["sep"][1])
         return
     for key in ("single", "pair"):

@@ -24,6 +24,7 @@ from bert_runtime.tasks.fill_mask import FillMaskHead, FillMaskRequest
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.text_generation import TextGenerationHead, TextGenerationRequest
 from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_json import loading
 
 if TYPE_CHECKING or is_exporter_there():
     from transformers import AutoTokenizer
@@ -160,10 +161,9 @@ def test_no_module_of_the_runtime_looks_for_a_special_token_by_its_name() -> Non
 
 
 def test_a_tokenizer_that_panics_while_it_is_read_is_a_bundle_error(capfd: pytest.CaptureFixture[str]) -> None:
-    broken = tokenizer()
-    broken.pre_tokenizer = pre_tokenizers.FixedLength(length=0)
-    with pytest.raises(BundleError, match="chunk size must be non-zero"):
-        TextEncoder(broken, RECORD)
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": [["a", "b"]]}
+    with pytest.raises(BundleError, match="range end index 2 out of range"), loading():
+        Tokenizer.from_str(json.dumps({"version": "1.0", "model": model}))
 
 
 def test_a_tokenizer_that_panics_at_a_text_is_that_texts_error(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "bert_runtime/errors.h"
+#include "format_limits.h"
 #include "unicode.h"
 
 namespace bert_runtime {
@@ -16,8 +17,9 @@ bool is_single_word(std::string_view text, std::size_t begin, std::size_t end) {
          !(end < text.size() && has(unicode::decode(text, end), unicode::kWord));
 }
 
-std::size_t before_spaces(std::string_view text, std::size_t at) {
-  while (at > 0) {
+/// The start of the spaces before `at`, not before `from`.
+std::size_t before_spaces(std::string_view text, std::size_t at, std::size_t from) {
+  while (at > from) {
     const unicode::Decoded decoded = unicode::decode_before(text, at);
     if (!has(decoded, unicode::kSpace)) break;
     at -= decoded.length;
@@ -37,9 +39,10 @@ std::size_t behind_spaces(std::string_view text, std::size_t at) {
 }  // namespace
 
 void add_pattern(AddedPatterns& patterns, std::string pattern, const AddedToken& token) {
-  if (pattern.empty()) {
-    throw BundleError("the added token '" + token.content +
-                      "' is empty once normalised, expected one that a text can hold; export the bundle again");
+  if (pattern.empty() || pattern.size() > kLongestAddedToken) {
+    throw BundleError("the added token '" + token.content + "' has " + std::to_string(pattern.size()) +
+                      " bytes once normalised, expected 1 to " + std::to_string(kLongestAddedToken) +
+                      "; export the bundle again");
   }
   const auto [place, is_new] = patterns.emplace(std::move(pattern), &token);
   if (!is_new) {
@@ -77,14 +80,15 @@ const AddedTokenFinder::Pattern* AddedTokenFinder::next(std::string_view text, s
 
 void AddedTokenFinder::split(std::string_view text, std::vector<Split>& splits) const {
   splits.clear();
-  std::size_t done = 0, at = 0;
+  std::size_t done = 0, at = 0, spaces_end = 0;
   while (const Pattern* found = patterns_.empty() ? nullptr : next(text, at)) {
     std::size_t begin = at, end = at + found->first.size();
     at = end;
     const AddedToken& token = *found->second;
     if (token.single_word && !is_single_word(text, begin, end)) continue;
-    if (token.lstrip) begin = std::max(before_spaces(text, begin), done);
-    if (token.rstrip) end = behind_spaces(text, end);
+    if (token.lstrip) begin = begin > done ? before_spaces(text, begin, done) : done;
+    // A token of spaces may be found in spaces that another took.
+    if (token.rstrip) end = spaces_end = end < spaces_end ? spaces_end : behind_spaces(text, end);
     if (done < begin) splits.push_back({nullptr, done, begin});
     splits.push_back({&token, begin, end});
     done = end;

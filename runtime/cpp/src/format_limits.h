@@ -15,8 +15,20 @@ inline constexpr std::int64_t kMaxGraphBytes = 2147483647;
 inline constexpr std::size_t kMostShown = 5;
 inline constexpr std::size_t kMostTemplateTokens = 65536;
 inline constexpr std::size_t kMostAddedTokens = 65536;
-/// Characters of a word that is cut into pieces.
+/// Of a normalizer, a pre-tokenizer or a post-processor.
+inline constexpr std::size_t kMostParts = 16;
+/// Characters of a word that WordPiece cuts.
 inline constexpr std::uint64_t kLongestWord = 1000;
+/// Bytes of a piece of Unigram.
+inline constexpr std::size_t kLongestPiece = 512;
+/// Bytes of an added token.
+inline constexpr std::size_t kLongestAddedToken = 256;
+/// Bytes that a normalizer puts somewhere.
+inline constexpr std::size_t kLongestReplacement = 64;
+/// How many times longer a normalizer makes a text.
+inline constexpr std::uint64_t kMostGrowth = 1024;
+/// Of a piece of Unigram, above and below 0.
+inline constexpr double kLargestScore = 1000000000;
 /// Levels of a bundle's JSON files.
 inline constexpr int kMaxDepth = 64;
 /// Digits of a number in them.

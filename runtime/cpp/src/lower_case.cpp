@@ -58,10 +58,8 @@ bool is_cased_before(std::string_view text, std::size_t at) {
   return false;
 }
 
-void put(Normalized& out, char32_t code, std::size_t begin, std::size_t end) {
-  unicode::append(out.text, code);
-  out.begin.resize(out.text.size(), static_cast<std::uint32_t>(begin));
-  out.end.resize(out.text.size(), static_cast<std::uint32_t>(end));
+Place place_of(std::size_t begin, std::size_t end) {
+  return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
 }
 
 }  // namespace
@@ -73,12 +71,13 @@ Normalized lower_case(std::string_view text) {
     const Decoded next = unicode::decode(text, at);
     const std::size_t end = at + next.length;
     if (next.code == kSigma) {
-      put(out, is_cased_before(text, at) && !is_cased_after(text, end) ? kFinalSigma : kSmallSigma, at, end);
+      out.append(is_cased_before(text, at) && !is_cased_after(text, end) ? kFinalSigma : kSmallSigma,
+                 place_of(at, end));
     } else if (next.code == kDottedI) {
-      put(out, U'i', at, end);
-      put(out, kCombiningDot, at, end);
+      out.append(U'i', place_of(at, end));
+      out.append(kCombiningDot, place_of(at, end));
     } else {
-      put(out, simple_lower(next.code), at, end);
+      out.append(simple_lower(next.code), place_of(at, end));
     }
     at = end;
   }

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "bert_runtime/tokenizer.h"
-#include "normalizer.h"
+#include "normalized.h"
 
 namespace bert_runtime {
 

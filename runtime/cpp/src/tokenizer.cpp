@@ -1,17 +1,16 @@
 #include "bert_runtime/tokenizer.h"
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
+#include <map>
+#include <set>
 
 #include "added_tokens.h"
 #include "bert_runtime/errors.h"
 #include "character_counter.h"
-#include "decoder.h"
+#include "format_limits.h"
 #include "lower_case.h"
-#include "normalizer.h"
 #include "tokenizer_json.h"
-#include "wordpiece.h"
+#include "trimmed_offsets.h"
 
 namespace bert_runtime {
 namespace {
@@ -21,17 +20,18 @@ constexpr std::size_t kLongestText = INT32_MAX;
 }  // namespace
 
 struct Tokenizer::State {
-  NormalizerSettings normalizer;
-  WordPiece model;
+  std::unique_ptr<Normalizer> normalizer;
+  std::unique_ptr<PreTokenizer> pre_tokenizer;
+  std::unique_ptr<Model> model;
+  PostProcessing post_processing;
+  std::unique_ptr<Decoder> decoder;
   std::vector<AddedToken> added_tokens;
   std::vector<std::string> decoded;  ///< What each added token is when ids are decoded: its pattern.
   AddedTokenFinder original, normalized;
-  std::unordered_map<std::uint32_t, std::size_t> added_by_id;
-  std::unordered_map<std::string_view, std::uint32_t> added_by_content;
-  std::unordered_set<std::string_view> special;
+  std::map<std::uint32_t, std::size_t> added_by_id;
+  std::map<std::string_view, std::uint32_t> added_by_content;
+  std::set<std::string_view> special;
   std::size_t vocabulary_size;
-  PostProcessor post_processor;
-  Decoder decoder;
 
   explicit State(TokenizerFile file);
   State(const State&) = delete;
@@ -43,19 +43,19 @@ struct Tokenizer::State {
 };
 
 Tokenizer::State::State(TokenizerFile file)
-    : normalizer(file.normalizer),
-      model(Vocabulary(std::move(file.vocabulary), file.continuing_prefix), file.unknown_token,
-            file.max_input_chars_per_word),
+    : normalizer(std::move(file.normalizer)),
+      pre_tokenizer(std::move(file.pre_tokenizer)),
+      model(file.make_model()),
+      post_processing(std::move(file.post_processing)),
+      decoder(std::move(file.decoder)),
       added_tokens(std::move(file.added_tokens)),
-      vocabulary_size(model.vocabulary().size()),
-      post_processor(std::move(file.post_processor)),
-      decoder{file.has_decoder, std::move(file.decoder_prefix), file.cleanup} {
+      vocabulary_size(model->vocabulary().size()) {
   decoded.reserve(added_tokens.size());
   AddedPatterns in_original, in_normalized;
   for (const AddedToken& token : added_tokens) add(token, token.normalized ? in_normalized : in_original);
   original = AddedTokenFinder(in_original);
   normalized = AddedTokenFinder(in_normalized);
-  for (const auto* elements : {&post_processor.single, &post_processor.pair}) {
+  for (const auto* elements : {&post_processing.tokens.single, &post_processing.tokens.pair}) {
     for (const TemplateElement& element : *elements) {
       for (const std::int64_t id : element.ids) {
         if (holds(id)) continue;
@@ -68,18 +68,13 @@ Tokenizer::State::State(TokenizerFile file)
 
 /// The tokenizers library numbers added tokens itself: by the vocabulary, else upwards from its size.
 void Tokenizer::State::add(const AddedToken& token, AddedPatterns& patterns) {
-  const auto known = model.vocabulary().id(token.content);
+  const auto known = model->vocabulary().id(token.content);
   const std::size_t id = known ? *known : vocabulary_size;
   if (id != token.id || (!known && holds(token.id)) || added_by_id.contains(token.id)) {
     throw BundleError("the added token '" + token.content + "' has id " + std::to_string(token.id) + ", expected " +
                       (id != token.id ? std::to_string(id) : "an id of its own") + "; export the bundle again");
   }
-  std::string pattern = token.content;
-  if (token.normalized) {
-    Normalized out;
-    normalize(normalizer, token.content, 0, static_cast<std::uint32_t>(token.content.size()), out);
-    pattern = std::move(out.text);
-  }
+  std::string pattern = token.normalized ? bert_runtime::normalized(*normalizer, token.content) : token.content;
   add_pattern(patterns, pattern, token);
   added_by_id.emplace(token.id, decoded.size());
   added_by_content.emplace(token.content, token.id);
@@ -90,8 +85,11 @@ void Tokenizer::State::add(const AddedToken& token, AddedPatterns& patterns) {
 
 const std::string* Tokenizer::State::token(std::int64_t id) const {
   if (id < 0 || id > UINT32_MAX) return nullptr;
-  const auto added = added_by_id.find(static_cast<std::uint32_t>(id));
-  return added != added_by_id.end() ? &decoded[added->second] : model.vocabulary().token(id);
+  if (!added_by_id.empty()) {
+    const auto added = added_by_id.find(static_cast<std::uint32_t>(id));
+    if (added != added_by_id.end()) return &decoded[added->second];
+  }
+  return model->vocabulary().token(id);
 }
 
 namespace {
@@ -100,7 +98,8 @@ namespace {
 template <class State>
 class PieceEncoder {
  public:
-  PieceEncoder(const State& state, std::string_view text) : state_(state), text_(text), characters_(text) {}
+  PieceEncoder(const State& state, std::string_view text)
+      : state_(state), text_(text), characters_(text), trims_(text, state.post_processing.trims) {}
 
   Pieces encode() {
     reserve(text_.size() / 4 + 1);
@@ -108,7 +107,7 @@ class PieceEncoder {
     state_.original.split(text_, splits);
     for (const Split& split : splits) {
       if (split.token != nullptr) {
-        put(split.token->id, split.begin, split.end);
+        put({split.token->id, split.begin, split.end}, text_.substr(split.begin, split.end - split.begin));
         ++word_;
       } else {
         ordinary(split);
@@ -127,45 +126,65 @@ class PieceEncoder {
   }
 
   void ordinary(const Split& part) {
-    normalize(state_.normalizer, text_, static_cast<std::uint32_t>(part.begin), static_cast<std::uint32_t>(part.end),
-              normalized_);
+    state_.normalizer->read(text_, part.begin, part.end, normalized_, spare_);
+    if (normalized_.empty()) return;
     state_.normalized.split(normalized_.text, inner_);
     for (const Split& split : inner_) {
+      const Range range{split.begin, split.end};
       if (split.token != nullptr) {
-        put(split.token->id, normalized_.begin[split.begin], normalized_.end[split.end - 1]);
+        put(placed({split.token->id, split.begin, split.end}, normalized_), normalized_.part(range));
         ++word_;
       } else {
-        words(split);
+        words_.start(normalized_, range);
+        words();
       }
     }
   }
 
-  void words(const Split& part) {
-    const std::string_view text = std::string_view(normalized_.text).substr(0, part.end);
-    for (std::size_t begin = part.begin, end = part.begin; next_word(text, begin, end); ++word_) {
+  void words() {
+    state_.pre_tokenizer->cut(words_);
+    const Normalized& text = words_.text();
+    for (const Range& word : words_.parts()) {
       found_.clear();
-      state_.model.cut(text, begin, end, hashes_, found_);
-      for (const TextPiece& piece : found_) {
-        put(piece.id, normalized_.begin[piece.begin], normalized_.end[piece.end - 1]);
-      }
+      state_.model->cut(text.text, word, memory_, found_);
+      for (const TextPiece& piece : found_) put(placed(piece, text), name(piece, text));
+      ++word_;
     }
   }
 
-  void put(std::uint32_t id, std::size_t begin, std::size_t end) {
-    const std::int64_t first = characters_(begin);
-    pieces_.ids.push_back(id);
-    pieces_.offsets.push_back({first, characters_(end)});
-    pieces_.bytes.push_back({static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)});
+  /// The piece at its place in the original text.
+  static TextPiece placed(const TextPiece& piece, const Normalized& text) {
+    return {piece.id, text.begin[piece.begin], text.end[piece.end - 1], piece.is_text};
+  }
+
+  /// What the library calls a piece; asked only where offsets are trimmed by it.
+  [[nodiscard]] std::string_view name(const TextPiece& piece, const Normalized& text) const {
+    if (trims_.empty()) return {};
+    if (piece.is_text) return text.part({piece.begin, piece.end});
+    const std::string* token = state_.model->vocabulary().token(piece.id);
+    return token == nullptr ? std::string_view() : *token;
+  }
+
+  void put(const TextPiece& piece, std::string_view name) {
+    const std::int64_t first = characters_(piece.begin);
+    Span characters{first, characters_(piece.end)};
+    Span bytes{static_cast<std::int64_t>(piece.begin), static_cast<std::int64_t>(piece.end)};
+    if (!trims_.empty()) trims_.trim(name, pieces_.ids.empty(), characters, bytes);
+    pieces_.ids.push_back(piece.id);
+    pieces_.offsets.push_back(characters);
+    pieces_.bytes.push_back(bytes);
     pieces_.words.push_back(word_);
   }
 
   const State& state_;
   std::string_view text_;
   CharacterCounter characters_;
-  Normalized normalized_;
+  OffsetTrims trims_;
+  Normalized normalized_, spare_;
+  Words words_;
   std::vector<Split> inner_;
   std::vector<TextPiece> found_;
-  WordHashes hashes_;
+  ModelMemory memory_;
   Pieces pieces_;
   std::int64_t word_ = 0;
 };
@@ -213,7 +232,7 @@ std::string Tokenizer::decode(std::span<const std::int64_t> ids, bool skip_speci
     const std::string* token = state_->token(id);
     if (token != nullptr && !(skip_special_tokens && state_->special.contains(*token))) tokens.push_back(*token);
   }
-  return state_->decoder.join(tokens);
+  return state_->decoder->join(tokens);
 }
 
 bool Tokenizer::has_token(std::int64_t id) const { return state_->holds(id); }
@@ -226,11 +245,11 @@ std::string Tokenizer::token(std::int64_t id) const {
 std::optional<std::int64_t> Tokenizer::token_id(std::string_view token) const {
   const auto added = state_->added_by_content.find(token);
   if (added != state_->added_by_content.end()) return added->second;
-  return state_->model.vocabulary().id(token);
+  return state_->model->vocabulary().id(token);
 }
 
 std::int64_t Tokenizer::vocabulary_size() const { return static_cast<std::int64_t>(state_->vocabulary_size); }
 
-const PostProcessor& Tokenizer::post_processor() const { return state_->post_processor; }
+const PostProcessor& Tokenizer::post_processor() const { return state_->post_processing.tokens; }
 
 }  // namespace bert_runtime

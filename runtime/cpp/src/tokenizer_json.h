@@ -1,34 +1,31 @@
 // What a tokenizer.json says, checked part by part.
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "added_tokens.h"
-#include "bert_runtime/tokenizer.h"
-#include "normalizer.h"
-#include "vocabulary.h"
+#include "decoders.h"
+#include "models/read_model.h"
+#include "normalizers/normalizer.h"
+#include "post_processors.h"
+#include "pre_tokenizers/pre_tokenizer.h"
 
 namespace bert_runtime {
 
-/// The parts of a tokenizer that can be BERT's, as the file gives them.
+/// The parts of a tokenizer, as the file gives them.
 struct TokenizerFile {
-  NormalizerSettings normalizer;
+  std::unique_ptr<Normalizer> normalizer;
+  std::unique_ptr<PreTokenizer> pre_tokenizer;
+  MakeModel make_model;
+  PostProcessing post_processing;
+  std::unique_ptr<Decoder> decoder;
   std::vector<AddedToken> added_tokens;
-  std::vector<Entry> vocabulary;
-  std::string unknown_token;
-  std::string continuing_prefix;
-  std::uint64_t max_input_chars_per_word = 0;
-  PostProcessor post_processor;
-  bool has_decoder = false;  ///< Without one, tokens are joined with spaces.
-  std::string decoder_prefix;
-  bool cleanup = false;
 };
 
 /// Reads a tokenizer.json; `name` is the file's, for messages.
-/// Throws BundleError that tells every part that is none of BERT's.
+/// Throws BundleError that tells every part that is none of those that are known.
 TokenizerFile read_tokenizer_file(std::string_view content, std::string_view name);
 
 }  // namespace bert_runtime

@@ -54,6 +54,12 @@ struct Decoded {
   std::uint32_t length;
 };
 
+/// How many bytes the code point takes whose first byte this is, in valid UTF-8.
+inline std::uint32_t length(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
 /// The code point that begins at `at` of valid UTF-8.
 inline Decoded decode(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[at + i])); };

@@ -27,7 +27,6 @@ from bert_runtime import (
     records,
     session,
     strict_json,
-    tokenizer_parts,
 )
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.table import column_map
@@ -35,6 +34,7 @@ from bert_runtime.targets import PRECISIONS, TARGETS, Target
 from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.task import REQUEST_AXES, CrossAttention, Task, TensorSpec
 from bert_runtime.tasks.text_generation import request as generation
+from bert_runtime.tokenizer_parts import limits as tokenizer_limits
 
 ROOT = Path(__file__).parent.parent
 HEADER = f"// Made by tools/{Path(__file__).name} from bert_runtime: change it there.\n"
@@ -87,10 +87,16 @@ LIMITS: Sequence[tuple[str, str, float, str]] = (
     (SIZE, "kMaxManifestBytes", manifest_json.MAX_BYTES, ""),
     (INTEGER, "kMaxTokenizerBytes", bundle.MAX_TOKENIZER_BYTES, "Of a vocabulary of ten million tokens."),
     (INTEGER, "kMaxGraphBytes", onnx_file.MAX_BYTES, "What a protocol buffer can be."),
-    (SIZE, "kMostShown", tokenizer_parts.MOST_SHOWN, "Problems of a tokenizer.json that are told."),
-    (SIZE, "kMostTemplateTokens", tokenizer_parts.MOST_TEMPLATE_TOKENS, ""),
-    (SIZE, "kMostAddedTokens", tokenizer_parts.MOST_ADDED_TOKENS, ""),
-    ("std::uint64_t", "kLongestWord", tokenizer_parts.LONGEST_WORD, "Characters of a word that is cut into pieces."),
+    (SIZE, "kMostShown", tokenizer_limits.MOST_SHOWN, "Problems of a tokenizer.json that are told."),
+    (SIZE, "kMostTemplateTokens", tokenizer_limits.MOST_TEMPLATE_TOKENS, ""),
+    (SIZE, "kMostAddedTokens", tokenizer_limits.MOST_ADDED_TOKENS, ""),
+    (SIZE, "kMostParts", tokenizer_limits.MOST_PARTS, "Of a normalizer, a pre-tokenizer or a post-processor."),
+    ("std::uint64_t", "kLongestWord", tokenizer_limits.LONGEST_WORD, "Characters of a word that WordPiece cuts."),
+    (SIZE, "kLongestPiece", tokenizer_limits.LONGEST_PIECE, "Bytes of a piece of Unigram."),
+    (SIZE, "kLongestAddedToken", tokenizer_limits.LONGEST_ADDED_TOKEN, "Bytes of an added token."),
+    (SIZE, "kLongestReplacement", tokenizer_limits.LONGEST_REPLACEMENT, "Bytes that a normalizer puts somewhere."),
+    ("std::uint64_t", "kMostGrowth", tokenizer_limits.MOST_GROWTH, "How many times longer a normalizer makes a text."),
+    (NUMBER, "kLargestScore", tokenizer_limits.LARGEST_SCORE, "Of a piece of Unigram, above and below 0."),
     (DEPTH, "kMaxDepth", strict_json.MAX_DEPTH, "Levels of a bundle's JSON files."),
     (SIZE, "kMaxDigits", strict_json.MAX_DIGITS, "Digits of a number in them."),
     (DEPTH, "kMaxNesting", onnx_file.MAX_NESTING, "Graphs within graphs."),

@@ -63,12 +63,12 @@ def chunks() -> Iterator[Sequence[str]]:
     return (CODE_POINTS[start : start + CHUNK] for start in range(0, len(CODE_POINTS), CHUNK))
 
 
-def mapped(normalize: Callable[[str], str]) -> dict[str, str]:
-    """Every code point with what `normalize` makes of it alone."""
-    results: dict[str, str] = {BAR: BAR}
+def mapped(normalize: Callable[[str], str], bar: str = BAR) -> dict[str, str]:
+    """Every code point with what `normalize`, which makes no `bar` of another one, makes of it alone."""
+    results: dict[str, str] = {bar: bar}
     for chunk in chunks():
-        part = [char for char in chunk if char != BAR]
-        results.update(zip(part, normalize(BAR.join(part)).split(BAR), strict=True))
+        part = [char for char in chunk if char != bar]
+        results.update(zip(part, normalize(bar.join(part)).split(bar), strict=True))
     return results
 
 

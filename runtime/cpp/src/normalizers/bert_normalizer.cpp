@@ -1,6 +1,7 @@
-#include "normalizer.h"
+#include "normalizers/bert_normalizer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "unicode.h"
 
@@ -8,11 +9,6 @@ namespace bert_runtime {
 namespace {
 
 using namespace unicode;
-
-/// Where a code point stood in the original text, in bytes.
-struct Place {
-  std::uint32_t begin, end;
-};
 
 /// A combining code point that waits for its place in canonical order.
 struct Waiting {
@@ -28,9 +24,9 @@ struct Waiting {
 /// stand, and one that a decomposition added gets the place of the code point before it.
 class Writer {
  public:
-  Writer(const NormalizerSettings& settings, Normalized& out) : settings_(settings), out_(out) {}
+  Writer(const BertSettings& settings, Normalized& out) : settings_(settings), out_(out) {}
 
-  void ascii(unsigned char byte, std::uint32_t at) {
+  void ascii(unsigned char byte, Place place) {
     if (settings_.clean_text) {
       if (byte < ' ' || byte == 0x7F) {
         if (byte != '\t' && byte != '\n' && byte != '\r') return;
@@ -38,11 +34,11 @@ class Writer {
       }
     }
     flush();
-    last_ = {at, at + 1};
+    last_ = place;
     if (settings_.lowercase && byte >= 'A' && byte <= 'Z') byte = static_cast<unsigned char>(byte + ('a' - 'A'));
     out_.text.push_back(static_cast<char>(byte));
-    out_.begin.push_back(at);
-    out_.end.push_back(at + 1);
+    out_.begin.push_back(place.begin);
+    out_.end.push_back(place.end);
   }
 
   void code(char32_t code, Place place) {
@@ -110,49 +106,47 @@ class Writer {
     for (int i = 0; i < parts.size; ++i) put(parts.codes[i], place);
   }
 
-  void put(char32_t code, Place place) {
-    append(out_.text, code);
-    out_.begin.resize(out_.text.size(), place.begin);
-    out_.end.resize(out_.text.size(), place.end);
-  }
+  void put(char32_t code, Place place) { out_.append(code, place); }
 
-  const NormalizerSettings& settings_;
+  const BertSettings& settings_;
   Normalized& out_;
   Place last_{0, 0};
   std::vector<Waiting> waiting_;
   std::vector<Place> places_;
 };
 
-}  // namespace
-
-void Normalized::clear() {
-  text.clear();
-  begin.clear();
-  end.clear();
-}
-
-void Normalized::reserve(std::size_t bytes) {
-  text.reserve(bytes);
-  begin.reserve(bytes);
-  end.reserve(bytes);
-}
-
-void normalize(const NormalizerSettings& settings, std::string_view text, std::uint32_t begin, std::uint32_t end,
-               Normalized& out) {
+/// Writes bytes [from, to) of `text`; `place` says where a code point stands that begins at a byte and has a length.
+template <class PlaceOf>
+void write(const BertSettings& settings, std::string_view text, Range part, Normalized& out, PlaceOf place) {
   out.clear();
-  out.reserve(end - begin);
+  out.reserve(part.end - part.begin);
   Writer writer(settings, out);
-  for (std::uint32_t at = begin; at < end;) {
+  for (std::size_t at = part.begin; at < part.end;) {
     const auto byte = static_cast<unsigned char>(text[at]);
     if (byte < 0x80) {
-      writer.ascii(byte, at++);
+      writer.ascii(byte, place(at, 1));
+      ++at;
       continue;
     }
     const Decoded decoded = decode(text, at);
-    writer.code(decoded.code, {at, at + decoded.length});
+    writer.code(decoded.code, place(at, decoded.length));
     at += decoded.length;
   }
   writer.flush();
+}
+
+}  // namespace
+
+void BertNormalizer::apply(Normalized& text, Normalized& spare) const {
+  write(settings_, text.text, {0, text.size()}, spare, [&](std::size_t at, std::size_t) { return text.place(at); });
+  std::swap(text, spare);
+}
+
+void BertNormalizer::read(std::string_view original, std::size_t from, std::size_t to, Normalized& text,
+                          Normalized& /*spare*/) const {
+  write(settings_, original, {from, to}, text, [](std::size_t at, std::size_t length) {
+    return Place{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + length)};
+  });
 }
 
 }  // namespace bert_runtime

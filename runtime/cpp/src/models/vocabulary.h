@@ -1,4 +1,4 @@
-// Token to id and back, and the longest token that a word begins with.
+// Token to id and back.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "models/hashing.h"
+
 namespace bert_runtime {
-
-/// Hashes of every part of one word, from one pass over its bytes: a polynomial modulo 2^64.
-class WordHashes {
- public:
-  /// Of bytes [begin, end) of the word.
-  [[nodiscard]] std::uint64_t of(std::size_t begin, std::size_t end) const {
-    return prefixes_[end] - prefixes_[begin] * powers_[end - begin];
-  }
-
-  /// Takes the next word; what it allocated for a longer one is kept.
-  void read(std::string_view word);
-
-  static std::uint64_t of(std::string_view whole);
-
- private:
-  std::vector<std::uint64_t> prefixes_{0};
-  std::vector<std::uint64_t> powers_{1};
-};
 
 /// Strings with their ids, found by hash: open addressing, half full at most.
 class TokenTable {
@@ -33,7 +17,8 @@ class TokenTable {
   /// Room for `count` tokens; the table then holds views of the strings that `add` is given.
   explicit TokenTable(std::size_t count = 0);
 
-  void add(std::string_view token, std::uint32_t id);
+  /// False, and nothing done, where the token is there. All tokens are hashed alike.
+  bool add(std::string_view token, std::uint64_t hash, std::uint32_t id);
 
   /// The id of exactly this string, whose hash is `hash`.
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view token, std::uint64_t hash) const;
@@ -64,8 +49,9 @@ struct Entry {
 /// The model's vocabulary. Never changes after it is made; safe in threads.
 class Vocabulary {
  public:
-  /// Throws BundleError when two entries have one id. Tokens must differ from each other.
-  Vocabulary(std::vector<Entry> entries, std::string_view continuing_prefix);
+  /// Throws BundleError when two entries have one id, or are one token. With a prefix, tokens that begin with it are also
+  /// found without it.
+  explicit Vocabulary(std::vector<Entry> entries, std::optional<std::string_view> continuing_prefix = {});
   Vocabulary(const Vocabulary&) = delete;
   Vocabulary& operator=(const Vocabulary&) = delete;
   Vocabulary(Vocabulary&&) = default;
@@ -75,14 +61,16 @@ class Vocabulary {
   /// The token of an id, or null.
   [[nodiscard]] const std::string* token(std::int64_t id) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  /// In the order of ids.
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
 
-  /// Tokens that begin a word.
+  /// Tokens that begin a word, by the hash of WordHashes.
   [[nodiscard]] const TokenTable& beginning() const { return beginning_; }
-  /// Tokens that go on with a word, without the prefix that marks them.
+  /// Tokens that go on with a word, without the prefix that marks them, by the same hash.
   [[nodiscard]] const TokenTable& continuing() const { return continuing_; }
 
  private:
-  std::vector<Entry> entries_;  ///< In the order of ids.
+  std::vector<Entry> entries_;
   TokenTable beginning_;
   TokenTable continuing_;
 };
