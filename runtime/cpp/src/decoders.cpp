@@ -9,7 +9,7 @@
 namespace bert_runtime {
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 
 constexpr const char* kDecoders = "ByteLevel, Metaspace or WordPiece";
 
@@ -125,12 +125,12 @@ class MetaspaceDecoder : public Decoder {
   bool was_prepended_;
 };
 
-std::unique_ptr<Decoder> metaspace_decoder(TokenizerFields& fields, const Json& part) {
+std::unique_ptr<Decoder> metaspace_decoder(TokenizerFields& fields, const Value& part) {
   const std::string replacement = fields.text(part, "decoder", "replacement", 4);
   if (count_code_points(replacement) != 1) {
     fields.wrong("decoder", "replacement", member(part, "replacement"), "one character");
   }
-  const Json& scheme = member(part, "prepend_scheme");
+  const Value& scheme = member(part, "prepend_scheme");
   if (!scheme.is_null() && scheme != "always" && scheme != "first" && scheme != "never") {
     fields.wrong("decoder", "prepend_scheme", scheme, "always, first or never");
   }

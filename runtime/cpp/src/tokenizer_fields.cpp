@@ -25,7 +25,7 @@ const nlohmann::json& member(const nlohmann::json& record, std::string_view key)
   return found == record.end() ? kNoMember : *found;
 }
 
-std::string shown(const nlohmann::json& value) {
+std::string as_shown(const nlohmann::json& value) {
   if (value.is_binary()) return "an integer of more than 64 bits";
   const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return count_code_points(text) <= 60 ? text : cut(text, 57) + "...";
@@ -33,7 +33,7 @@ std::string shown(const nlohmann::json& value) {
 
 std::string kind(const nlohmann::json& part) {
   const nlohmann::json& type = member(part, "type");
-  return type.is_string() ? type.get<std::string>() : part.is_null() ? "null" : shown(part);
+  return type.is_string() ? type.get<std::string>() : part.is_null() ? "null" : as_shown(part);
 }
 
 void TokenizerFields::problem(std::string sentence) {
@@ -82,13 +82,13 @@ std::uint64_t TokenizerFields::number(const nlohmann::json& record, const std::s
 std::uint32_t TokenizerFields::id(const nlohmann::json& value, const std::string& where) {
   const auto number = whole(value);
   if (number && *number <= UINT32_MAX) return static_cast<std::uint32_t>(*number);
-  problem(where + " is " + shown(value) + ", expected an id from 0 to " + std::to_string(UINT32_MAX));
+  problem(where + " is " + as_shown(value) + ", expected an id from 0 to " + std::to_string(UINT32_MAX));
   return 0;
 }
 
 void TokenizerFields::wrong(const std::string& where, const char* key, const nlohmann::json& value,
                             const std::string& expected) {
-  problem(where + "." + key + " is " + shown(value) + ", expected " + expected);
+  problem(where + "." + key + " is " + as_shown(value) + ", expected " + expected);
 }
 
 void TokenizerFields::raise(std::string_view name) const {

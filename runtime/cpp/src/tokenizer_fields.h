@@ -14,7 +14,7 @@ namespace bert_runtime {
 [[nodiscard]] const nlohmann::json& member(const nlohmann::json& record, std::string_view key);
 
 /// A value as JSON, of which the beginning if it is long.
-[[nodiscard]] std::string shown(const nlohmann::json& value);
+[[nodiscard]] std::string as_shown(const nlohmann::json& value);
 
 /// The `type` of a part: null where the file has none.
 [[nodiscard]] std::string kind(const nlohmann::json& part);

@@ -9,17 +9,17 @@
 namespace bert_runtime {
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 
-std::vector<AddedToken> added_tokens(TokenizerFields& fields, const Json& list) {
+std::vector<AddedToken> added_tokens(TokenizerFields& fields, const Value& list) {
   std::vector<AddedToken> tokens;
-  if (!list.is_array()) return fields.problem("added_tokens is " + shown(list) + ", expected a list"), tokens;
+  if (!list.is_array()) return fields.problem("added_tokens is " + as_shown(list) + ", expected a list"), tokens;
   if (list.size() > kMostAddedTokens) {
     fields.problem("added_tokens has " + std::to_string(list.size()) + " tokens, expected at most " +
                    std::to_string(kMostAddedTokens));
     return tokens;
   }
-  for (const Json& record : list) {
+  for (const Value& record : list) {
     const std::string where = "added_tokens[" + std::to_string(tokens.size()) + "]";
     tokens.push_back({fields.id(member(record, "id"), where + ".id"),
                       fields.text(record, where, "content", kLongestAddedToken),
@@ -33,13 +33,13 @@ std::vector<AddedToken> added_tokens(TokenizerFields& fields, const Json& list) 
 }  // namespace
 
 TokenizerFile read_tokenizer_file(std::string_view content, std::string_view name) {
-  const Json root = strict_loads(content, name);
+  const Value root = strict_loads(content, name);
   TokenizerFields fields;
   TokenizerFile file;
-  if (!root.is_object()) fields.problem("is " + shown(root) + ", expected a tokenizer.json");
-  const Json& version = root.is_object() && root.contains("version") ? root["version"] : Json("1.0");
-  if (version != "1.0") fields.problem("the tokenizer's version is " + shown(version) + ", expected 1.0");
-  const Json& model = member(root, "model");
+  if (!root.is_object()) fields.problem("is " + as_shown(root) + ", expected a tokenizer.json");
+  const Value& version = root.is_object() && root.contains("version") ? root["version"] : Value("1.0");
+  if (version != "1.0") fields.problem("the tokenizer's version is " + as_shown(version) + ", expected 1.0");
+  const Value& model = member(root, "model");
   file.make_model = read_model(fields, model);
   file.normalizer = read_normalizer(fields, member(root, "normalizer"));
   file.pre_tokenizer = read_pre_tokenizer(fields, member(root, "pre_tokenizer"), member(model, "type") != "WordPiece");

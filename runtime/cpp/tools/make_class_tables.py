@@ -142,7 +142,7 @@ def written() -> str:
             array("std::uint16_t", "kClassBlockOf", [str(blocks[part]) for part in parts]),
             array("std::uint32_t", "kClassBlocks", [str(value) for block in blocks for value in block]),
             array("char32_t", "kCompatiblePool", [f"0x{ord(char):X}" for char in pool]),
-            array("Mapping", "kCompatibleForms", mappings(compatible, pool)),
+            array("ClassMapping", "kCompatibleForms", mappings(compatible, pool)),
             array("Composition", "kCompositions", composed),
             "",
         ]

@@ -16,7 +16,7 @@ constexpr std::size_t kFewSymbols = 40;
 std::uint64_t pair_of(std::uint32_t left, std::uint32_t right) { return std::uint64_t{left} << 32 | right; }
 
 /// Whether a candidate comes after another: the heap's first is the one of least rank, then the leftmost.
-bool is_after(const Candidate& one, const Candidate& other) {
+bool is_after(const MergeCandidate& one, const MergeCandidate& other) {
   return one.rank != other.rank ? one.rank > other.rank : one.position > other.position;
 }
 
@@ -25,16 +25,16 @@ std::string byte_token(unsigned byte) {
   return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + ">";
 }
 
-void add_symbol(std::vector<Symbol>& symbols, std::uint32_t id, std::size_t length) {
+void add_symbol(std::vector<WordSymbol>& symbols, std::uint32_t id, std::size_t length) {
   const auto place = static_cast<std::uint32_t>(symbols.size());
   if (place > 0) symbols.back().next = place;
   symbols.push_back({id, static_cast<std::uint32_t>(length), place > 0 ? place - 1 : kNone, kNone});
 }
 
 /// Merges a symbol with the one behind it.
-void merge_with_next(std::vector<Symbol>& symbols, std::uint32_t position, std::uint32_t merged) {
-  Symbol& left = symbols[position];
-  Symbol& right = symbols[left.next];
+void merge_with_next(std::vector<WordSymbol>& symbols, std::uint32_t position, std::uint32_t merged) {
+  WordSymbol& left = symbols[position];
+  WordSymbol& right = symbols[left.next];
   left.id = merged;
   left.length += right.length;
   left.next = right.next;
@@ -94,7 +94,7 @@ bool Bpe::merges_to(const Entry& entry, ModelMemory& memory) const {
   read_symbols(entry.token, memory.symbols);
   merge_few(memory);
   if (memory.symbols.empty()) return false;
-  const Symbol& first = memory.symbols.front();
+  const WordSymbol& first = memory.symbols.front();
   return first.length == entry.token.size() && first.next == kNone && first.id == entry.id;
 }
 
@@ -115,7 +115,7 @@ std::optional<std::uint32_t> Bpe::character(std::string_view bytes) const {
 }
 
 /// The bytes of a character that the vocabulary lacks; false, and nothing, where it lacks one of them.
-bool Bpe::read_bytes(std::string_view character, std::vector<Symbol>& symbols) const {
+bool Bpe::read_bytes(std::string_view character, std::vector<WordSymbol>& symbols) const {
   const auto token = [&](char byte) { return byte_tokens_[static_cast<unsigned char>(byte)]; };
   if (!std::ranges::all_of(character, [&](char byte) { return token(byte).has_value(); })) return false;
   for (const char byte : character) add_symbol(symbols, *token(byte), 1);
@@ -124,7 +124,7 @@ bool Bpe::read_bytes(std::string_view character, std::vector<Symbol>& symbols) c
 
 /// The word's characters. As in the library what is unknown waits for the next character that is known, and bytes do not
 /// count as such; a character that is neither known, nor bytes, nor the unknown token is left out.
-void Bpe::read_symbols(std::string_view word, std::vector<Symbol>& symbols) const {
+void Bpe::read_symbols(std::string_view word, std::vector<WordSymbol>& symbols) const {
   symbols.clear();
   std::size_t unknown = 0;
   const auto add_unknown = [&] {
@@ -149,17 +149,18 @@ void Bpe::read_symbols(std::string_view word, std::vector<Symbol>& symbols) cons
 
 /// Looks at every pair for the one of least rank, the leftmost of several, until none is left.
 void Bpe::merge_few(ModelMemory& memory) const {
-  std::vector<Symbol>& symbols = memory.symbols;
-  std::vector<Candidate>& next = memory.candidates;
+  std::vector<WordSymbol>& symbols = memory.symbols;
+  std::vector<MergeCandidate>& next = memory.candidates;
   const auto look = [&](std::uint32_t position) {
     const std::uint32_t right = symbols[position].next;
     const MergeTable::Merge* merge = right == kNone ? nullptr : merges_.find(symbols[position].id, symbols[right].id);
-    next[position] = merge == nullptr ? Candidate{kNone, position, 0} : Candidate{merge->rank, position, merge->merged};
+    next[position] =
+        merge == nullptr ? MergeCandidate{kNone, position, 0} : MergeCandidate{merge->rank, position, merge->merged};
   };
   next.resize(symbols.size());
   for (std::uint32_t i = 0; i < symbols.size(); ++i) look(i);
   while (!symbols.empty()) {
-    const Candidate best = *std::ranges::min_element(next, {}, &Candidate::rank);
+    const MergeCandidate best = *std::ranges::min_element(next, {}, &MergeCandidate::rank);
     if (best.rank == kNone) return;
     next[symbols[best.position].next].rank = kNone;
     merge_with_next(symbols, best.position, best.merged);
@@ -169,9 +170,10 @@ void Bpe::merge_few(ModelMemory& memory) const {
 }
 
 /// Notes the pair that begins at a symbol, if it merges.
-void Bpe::consider(const std::vector<Symbol>& symbols, std::uint32_t position, std::vector<Candidate>& heap) const {
+void Bpe::consider(const std::vector<WordSymbol>& symbols, std::uint32_t position,
+                   std::vector<MergeCandidate>& heap) const {
   if (position == kNone || symbols[position].next == kNone) return;
-  const Symbol& left = symbols[position];
+  const WordSymbol& left = symbols[position];
   if (const MergeTable::Merge* merge = merges_.find(left.id, symbols[left.next].id)) {
     heap.push_back({merge->rank, position, merge->merged});
     std::ranges::push_heap(heap, is_after);
@@ -180,15 +182,15 @@ void Bpe::consider(const std::vector<Symbol>& symbols, std::uint32_t position, s
 
 /// The same with a heap of candidates, some of which are out of date when they come first.
 void Bpe::merge_many(ModelMemory& memory) const {
-  std::vector<Symbol>& symbols = memory.symbols;
-  std::vector<Candidate>& heap = memory.candidates;
+  std::vector<WordSymbol>& symbols = memory.symbols;
+  std::vector<MergeCandidate>& heap = memory.candidates;
   heap.clear();
   for (std::uint32_t i = 0; i < symbols.size(); ++i) consider(symbols, i, heap);
   while (!heap.empty()) {
     std::ranges::pop_heap(heap, is_after);
-    const Candidate best = heap.back();
+    const MergeCandidate best = heap.back();
     heap.pop_back();
-    const Symbol& left = symbols[best.position];
+    const WordSymbol& left = symbols[best.position];
     if (left.length == 0 || left.next == kNone) continue;
     const MergeTable::Merge* merge = merges_.find(left.id, symbols[left.next].id);
     if (merge == nullptr || merge->merged != best.merged) continue;
@@ -213,7 +215,7 @@ void Bpe::cut(std::string_view text, Range place, ModelMemory& memory, std::vect
     merge_many(memory);
   }
   std::size_t at = place.begin;
-  for (const Symbol& symbol : memory.symbols) {
+  for (const WordSymbol& symbol : memory.symbols) {
     if (symbol.length == 0) continue;
     pieces.push_back({symbol.id, at, at + symbol.length});
     at += symbol.length;

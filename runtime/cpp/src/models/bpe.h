@@ -60,11 +60,12 @@ class Bpe : public Model {
   void find_whole_words();
   [[nodiscard]] bool merges_to(const Entry& entry, ModelMemory& memory) const;
   [[nodiscard]] std::optional<std::uint32_t> character(std::string_view bytes) const;
-  void read_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
-  bool read_bytes(std::string_view character, std::vector<Symbol>& symbols) const;
+  void read_symbols(std::string_view word, std::vector<WordSymbol>& symbols) const;
+  bool read_bytes(std::string_view character, std::vector<WordSymbol>& symbols) const;
   void merge_few(ModelMemory& memory) const;
   void merge_many(ModelMemory& memory) const;
-  void consider(const std::vector<Symbol>& symbols, std::uint32_t position, std::vector<Candidate>& heap) const;
+  void consider(const std::vector<WordSymbol>& symbols, std::uint32_t position,
+                std::vector<MergeCandidate>& heap) const;
 
   Vocabulary vocabulary_;
   BpeSettings settings_;

@@ -18,14 +18,14 @@ struct TextPiece {
 };
 
 /// A symbol of a word that BPE merges with its neighbours.
-struct Symbol {
+struct WordSymbol {
   std::uint32_t id = 0;
   std::uint32_t length = 0;  ///< In bytes; 0 when it went into the one before.
   std::uint32_t previous = 0, next = 0;
 };
 
 /// A merge that is possible, or was.
-struct Candidate {
+struct MergeCandidate {
   std::uint32_t rank = 0;
   std::uint32_t position = 0;
   std::uint32_t merged = 0;
@@ -48,8 +48,8 @@ struct PathPiece {
 /// Memory of one call, used again for each word.
 struct ModelMemory {
   WordHashes hashes;
-  std::vector<Symbol> symbols;
-  std::vector<Candidate> candidates;
+  std::vector<WordSymbol> symbols;
+  std::vector<MergeCandidate> candidates;
   std::vector<BestPath> paths;
   std::vector<PathPiece> path_pieces;
 };

@@ -11,23 +11,23 @@
 namespace bert_runtime {
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
-std::vector<Entry> vocabulary(TokenizerFields& fields, const Json& part) {
+std::vector<Entry> vocabulary(TokenizerFields& fields, const Value& part) {
   std::vector<Entry> entries;
-  const Json& found = member(part, "vocab");
+  const Value& found = member(part, "vocab");
   if (!found.is_object()) return fields.wrong("model", "vocab", found, "tokens with their ids"), entries;
   entries.reserve(found.size());
   for (const auto& [token, id] : found.items()) {
     entries.push_back({token, id.is_number_unsigned() && id.get<std::uint64_t>() <= UINT32_MAX
                                   ? id.get<std::uint32_t>()
-                                  : fields.id(id, "model.vocab[" + shown(token) + "]")});
+                                  : fields.id(id, "model.vocab[" + as_shown(token) + "]")});
   }
   return entries;
 }
 
-MakeModel wordpiece(TokenizerFields& fields, const Json& part) {
+MakeModel wordpiece(TokenizerFields& fields, const Value& part) {
   auto entries = vocabulary(fields, part);
   return [entries = std::move(entries), unknown = fields.text(part, "model", "unk_token"),
           prefix = fields.text(part, "model", "continuing_subword_prefix"),
@@ -37,7 +37,7 @@ MakeModel wordpiece(TokenizerFields& fields, const Json& part) {
 }
 
 /// The two parts of a merge: a list of both, or a string with a space between them.
-std::optional<std::pair<std::string, std::string>> merge(const Json& value) {
+std::optional<std::pair<std::string, std::string>> merge(const Value& value) {
   if (value.is_array() && value.size() == 2 && value[0].is_string() && value[1].is_string()) {
     return std::pair(value[0].get<std::string>(), value[1].get<std::string>());
   }
@@ -48,35 +48,36 @@ std::optional<std::pair<std::string, std::string>> merge(const Json& value) {
   return std::pair(text.substr(0, space), text.substr(space + 1));
 }
 
-Merges merges(TokenizerFields& fields, const Json& part) {
+Merges merges(TokenizerFields& fields, const Value& part) {
   Merges made;
-  const Json& list = member(part, "merges");
+  const Value& list = member(part, "merges");
   if (!list.is_array()) return fields.wrong("model", "merges", list, "a list of pairs"), made;
   made.reserve(list.size());
-  for (const Json& value : list) {
+  for (const Value& value : list) {
     if (auto pair = merge(value)) {
       made.push_back(std::move(*pair));
       continue;
     }
-    fields.problem("model.merges has " + shown(value) + ", expected two tokens");
+    fields.problem("model.merges has " + as_shown(value) + ", expected two tokens");
     break;
   }
   return made;
 }
 
-void must_be_empty(TokenizerFields& fields, const Json& part, const char* key) {
-  const Json& value = member(part, key);
-  if (!value.is_null() && value != "") fields.wrong("model", key, value, "null");
+void must_be_empty(TokenizerFields& fields, const Value& part, const char* key) {
+  const Value& value = member(part, key);
+  const bool is_empty = value.is_string() && value.get_ref<const std::string&>().empty();
+  if (!value.is_null() && !is_empty) fields.wrong("model", key, value, "null");
 }
 
-MakeModel bpe(TokenizerFields& fields, const Json& part) {
+MakeModel bpe(TokenizerFields& fields, const Value& part) {
   BpeSettings settings;
   if (!member(part, "unk_token").is_null()) settings.unknown_token = fields.text(part, "model", "unk_token");
   settings.fuse_unknown = fields.boolean(part, "model", "fuse_unk", false);
   settings.byte_fallback = fields.boolean(part, "model", "byte_fallback", false);
   settings.ignore_merges = fields.boolean(part, "model", "ignore_merges", false);
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) must_be_empty(fields, part, key);
-  const Json& dropout = member(part, "dropout");
+  const Value& dropout = member(part, "dropout");
   if (!dropout.is_null()) fields.wrong("model", "dropout", dropout, "null");
   auto entries = vocabulary(fields, part);
   return [entries = std::move(entries), made = merges(fields, part), settings = std::move(settings)]() mutable {
@@ -85,26 +86,26 @@ MakeModel bpe(TokenizerFields& fields, const Json& part) {
 }
 
 /// A finite number that no sum of scores makes infinite.
-std::optional<double> score(const Json& value) {
+std::optional<double> score(const Value& value) {
   if (!value.is_number() || value.is_binary()) return std::nullopt;
   const double number = value.get<double>();
   return number >= -kLargestScore && number <= kLargestScore ? std::optional(number) : std::nullopt;
 }
 
 /// One of Unigram's [token, score].
-bool is_piece(const Json& value) {
+bool is_piece(const Value& value) {
   return value.is_array() && value.size() == 2 && value[0].is_string() && score(value[1]) &&
          value[0].get_ref<const std::string&>().size() <= kLongestPiece;
 }
 
-MakeModel unigram(TokenizerFields& fields, const Json& part) {
+MakeModel unigram(TokenizerFields& fields, const Value& part) {
   std::vector<Entry> entries;
   std::vector<double> scores;
-  const Json& list = member(part, "vocab");
+  const Value& list = member(part, "vocab");
   if (!list.is_array() || list.empty()) fields.wrong("model", "vocab", list, "tokens with their scores");
-  for (const Json& value : list.is_array() ? list : Json::array()) {
+  for (const Value& value : list.is_array() ? list : Value::array()) {
     if (!is_piece(value)) {
-      fields.problem("model.vocab[" + std::to_string(entries.size()) + "] is " + shown(value) +
+      fields.problem("model.vocab[" + std::to_string(entries.size()) + "] is " + as_shown(value) +
                      ", expected a token of at most " + std::to_string(kLongestPiece) + " bytes and its score");
       break;
     }
@@ -122,11 +123,11 @@ MakeModel unigram(TokenizerFields& fields, const Json& part) {
 }  // namespace
 
 MakeModel read_model(TokenizerFields& fields, const nlohmann::json& part) {
-  const Json& type = member(part, "type");
+  const Value& type = member(part, "type");
   if (type == "WordPiece") return wordpiece(fields, part);
   if (type == "BPE") return bpe(fields, part);
   if (type == "Unigram") return unigram(fields, part);
-  const std::string got = type.is_string() ? type.get<std::string>() : type.is_null() ? "None" : shown(type);
+  const std::string got = type.is_string() ? type.get<std::string>() : type.is_null() ? "None" : as_shown(type);
   fields.problem("the tokenizer's model is " + got +
                  ", expected BPE, Unigram or WordPiece; export a checkpoint of a family that bert-export lists");
   return {};

@@ -35,7 +35,7 @@ double score_of(double number) {
   const std::string text(digits, end);
   const std::size_t exponent_at = text.find('e');
   std::uint64_t significand = 0;
-  int exponent = std::atoi(text.c_str() + exponent_at + 1);
+  auto exponent = static_cast<int>(std::strtol(text.c_str() + exponent_at + 1, nullptr, 10));
   for (std::size_t i = 0; i < exponent_at; ++i) {
     if (text[i] == '.') continue;
     significand = significand * 10 + static_cast<std::uint64_t>(text[i] - '0');

@@ -13,7 +13,7 @@ namespace {
 using Changes = std::vector<Change>;
 
 /// A decomposed code point that may change its place.
-struct Part {
+struct DecomposedPart {
   int combining_class;
   Change change;
 };
@@ -22,10 +22,10 @@ struct Part {
 /// tokenizers library's places depend on it.
 Changes decomposed(std::string_view text, bool compatible) {
   Changes out;
-  std::vector<Part> waiting;
+  std::vector<DecomposedPart> waiting;
   const auto flush = [&] {
-    std::ranges::stable_sort(waiting, {}, &Part::combining_class);
-    for (const Part& part : waiting) out.push_back(part.change);
+    std::ranges::stable_sort(waiting, {}, &DecomposedPart::combining_class);
+    for (const DecomposedPart& part : waiting) out.push_back(part.change);
     waiting.clear();
   };
   const auto put = [&](char32_t code, bool first) {
@@ -69,13 +69,15 @@ class Composer {
     const char32_t both = is_blocked ? 0 : unicode::composed(starter_->code, next.code);
     if (both != 0) {
       starter_ = Change{both, starter_->change + next.change - 1};
-    } else if (rank == 0) {
-      finish();
-      starter_ = next;
-    } else {
+      return;
+    }
+    if (rank > 0) {
       behind_.push_back(next);
       last_rank_ = rank;
+      return;
     }
+    finish();
+    starter_ = next;
   }
 
   void finish() {

@@ -36,7 +36,7 @@ bool is_plain_ascii(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-Precompiled::Precompiled(Charsmap map) : map_(std::move(map)) {
+Precompiled::Precompiled(Charsmap&& map) : map_(std::move(map)) {
   for (std::size_t code = 1; code < has_.size(); ++code) {
     const char character = static_cast<char>(code);
     has_[code] = map_.find({&character, 1}).has_value();

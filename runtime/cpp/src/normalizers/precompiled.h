@@ -13,7 +13,7 @@ namespace bert_runtime {
 /// tokenizers library's reading of SentencePiece's rules.
 class Precompiled : public Normalizer {
  public:
-  explicit Precompiled(Charsmap map);
+  explicit Precompiled(Charsmap&& map);
 
   void apply(Normalized& text, Normalized& spare) const override;
 

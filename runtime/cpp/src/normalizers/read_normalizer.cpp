@@ -18,15 +18,15 @@ constexpr std::string_view kRunsOfSpaces = " {2,}";
 /// How many times longer the longest decomposition is than what it decomposes.
 constexpr std::uint64_t kFormGrowth = 11;
 
-using Json = nlohmann::json;
-using Part = std::unique_ptr<Normalizer>;
+using Value = nlohmann::json;
+using NormalizerPart = std::unique_ptr<Normalizer>;
 
 /// Reads one normalizer after another, and keeps how much longer all of them can make a text.
 class NormalizerReader {
  public:
   explicit NormalizerReader(TokenizerFields& fields) : fields_(fields) {}
 
-  Part read(const Json& part) {
+  NormalizerPart read(const Value& part) {
     if (++count_ > kMostParts) {
       if (count_ == kMostParts + 1) {
         fields_.problem("normalizer has more than " + std::to_string(kMostParts) + " parts, expected a few");
@@ -60,12 +60,12 @@ class NormalizerReader {
   }
 
  private:
-  Part grown(std::uint64_t times, Part part) {
+  NormalizerPart grown(std::uint64_t times, NormalizerPart part) {
     growth_ = std::min(growth_ * std::max<std::uint64_t>(times, 1), kMostGrowth + 1);
     return part;
   }
 
-  Part bert(const Json& part) {
+  NormalizerPart bert(const Value& part) {
     BertSettings settings;
     settings.clean_text = fields_.boolean(part, "normalizer", "clean_text");
     settings.handle_chinese_chars = fields_.boolean(part, "normalizer", "handle_chinese_chars");
@@ -74,14 +74,14 @@ class NormalizerReader {
     return std::make_unique<BertNormalizer>(settings);
   }
 
-  Part strip(const Json& part) {
+  NormalizerPart strip(const Value& part) {
     const bool left = fields_.boolean(part, "normalizer", "strip_left");
     return std::make_unique<Strip>(left, fields_.boolean(part, "normalizer", "strip_right"));
   }
 
-  Part replace(const Json& part) {
-    const Json& pattern = member(part, "pattern");
-    const Json& content = member(part, "content");
+  NormalizerPart replace(const Value& part) {
+    const Value& pattern = member(part, "pattern");
+    const Value& content = member(part, "content");
     const bool is_content = content.is_string() && content.get_ref<const std::string&>().size() <= kLongestReplacement;
     if (!is_content) {
       fields_.wrong("normalizer", "content", content,
@@ -100,7 +100,7 @@ class NormalizerReader {
     return grown((text.size() + from.size() - 1) / from.size(), std::make_unique<Replace>(from, text));
   }
 
-  Part precompiled(const Json& part) {
+  NormalizerPart precompiled(const Value& part) {
     auto map = Charsmap::read(fields_.text(part, "normalizer", "precompiled_charsmap"), kLongestReplacement);
     if (!map) {
       fields_.problem("normalizer.precompiled_charsmap is no character map of SentencePiece, expected one in base64");
@@ -110,11 +110,11 @@ class NormalizerReader {
     return grown(longest, std::make_unique<Precompiled>(std::move(*map)));
   }
 
-  Part sequence(const Json& part) {
-    const Json& list = member(part, "normalizers");
+  NormalizerPart sequence(const Value& part) {
+    const Value& list = member(part, "normalizers");
     if (!list.is_array()) fields_.wrong("normalizer", "normalizers", list, "a list");
-    std::vector<Part> parts;
-    for (const Json& one : list.is_array() ? list : Json::array()) parts.push_back(read(one));
+    std::vector<NormalizerPart> parts;
+    for (const Value& one : list.is_array() ? list : Value::array()) parts.push_back(read(one));
     return std::make_unique<NormalizerSequence>(std::move(parts));
   }
 

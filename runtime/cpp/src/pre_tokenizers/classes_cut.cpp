@@ -7,33 +7,35 @@ namespace bert_runtime {
 namespace {
 
 /// What cuts a text into runs: neighbours of one kind are one run.
-enum class Kind { kSpace, kWord, kOther };
+enum class RunKind { kSpace, kWord, kOther };
 
-Kind space_or_word(char32_t code) {
+RunKind space_or_word(char32_t code) {
   const std::uint16_t properties = unicode::flags(code);
-  if (properties & unicode::kWord) return Kind::kWord;
-  return properties & unicode::kSpace ? Kind::kSpace : Kind::kOther;
+  if (properties & unicode::kWord) return RunKind::kWord;
+  return properties & unicode::kSpace ? RunKind::kSpace : RunKind::kOther;
 }
 
-Kind space_or_other(char32_t code) { return unicode::flags(code) & unicode::kSpace ? Kind::kSpace : Kind::kOther; }
+RunKind space_or_other(char32_t code) {
+  return unicode::flags(code) & unicode::kSpace ? RunKind::kSpace : RunKind::kOther;
+}
 
 /// Keeps the runs that are no spaces.
 template <class KindOf>
 void keep_runs(Words& words, Range part, KindOf kind_of) {
   const std::string_view text = words.text().text;
-  Kind kind = Kind::kSpace;
+  RunKind kind = RunKind::kSpace;
   std::size_t begin = part.begin;
   for (std::size_t at = part.begin; at < part.end;) {
     const unicode::Decoded next = unicode::decode(text, at);
-    const Kind found = kind_of(next.code);
+    const RunKind found = kind_of(next.code);
     if (found != kind) {
-      if (kind != Kind::kSpace) words.keep({begin, at});
+      if (kind != RunKind::kSpace) words.keep({begin, at});
       begin = at;
       kind = found;
     }
     at += next.length;
   }
-  if (kind != Kind::kSpace) words.keep({begin, part.end});
+  if (kind != RunKind::kSpace) words.keep({begin, part.end});
 }
 
 /// Every character that matches is a match of its own.

@@ -7,13 +7,13 @@
 #include "pre_tokenizers/classes_cut.h"
 #include "pre_tokenizers/gpt2_pattern.h"
 #include "pre_tokenizers/metaspace.h"
-#include "pre_tokenizers/split.h"
+#include "pre_tokenizers/pattern_split.h"
 
 namespace bert_runtime {
 namespace {
 
-using Json = nlohmann::json;
-using Part = std::unique_ptr<PreTokenizer>;
+using Value = nlohmann::json;
+using PreTokenizerPart = std::unique_ptr<PreTokenizer>;
 
 constexpr const char* kWhere = "pre_tokenizer";
 constexpr const char* kPreTokenizers =
@@ -24,7 +24,7 @@ class PreTokenizerReader {
  public:
   explicit PreTokenizerReader(TokenizerFields& fields) : fields_(fields) {}
 
-  Part read(const Json& part) {
+  PreTokenizerPart read(const Value& part) {
     if (++count_ > kMostParts) {
       if (count_ == kMostParts + 1) {
         fields_.problem("pre_tokenizer has more than " + std::to_string(kMostParts) + " parts, expected a few");
@@ -46,8 +46,8 @@ class PreTokenizerReader {
   }
 
  private:
-  Behavior behavior(const Json& part) {
-    const Json& value = member(part, "behavior");
+  Behavior behavior(const Value& part) {
+    const Value& value = member(part, "behavior");
     const auto found = behavior_of(value.is_string() ? value.get_ref<const std::string&>() : "");
     if (!found) {
       fields_.wrong(kWhere, "behavior", value, "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
@@ -56,13 +56,13 @@ class PreTokenizerReader {
   }
 
   /// `trim_offsets` counts in a post-processor alone.
-  Part byte_level(const Json& part) {
+  PreTokenizerPart byte_level(const Value& part) {
     const bool adds = fields_.boolean(part, kWhere, "add_prefix_space");
     fields_.boolean(part, kWhere, "trim_offsets");
     return std::make_unique<ByteLevel>(adds, fields_.boolean(part, kWhere, "use_regex", true));
   }
 
-  Part metaspace(const Json& part) {
+  PreTokenizerPart metaspace(const Value& part) {
     const std::string replacement = fields_.text(part, kWhere, "replacement", 4);
     if (count_code_points(replacement) != 1) {
       fields_.wrong(kWhere, "replacement", member(part, "replacement"), "one character");
@@ -74,33 +74,33 @@ class PreTokenizerReader {
     return std::make_unique<Metaspace>(replacement, scheme, fields_.boolean(part, kWhere, "split", true));
   }
 
-  PrependScheme prepend_scheme(const Json& part) {
-    const Json& value = member(part, "prepend_scheme");
+  PrependScheme prepend_scheme(const Value& part) {
+    const Value& value = member(part, "prepend_scheme");
     if (value.is_null() || value == "always") return PrependScheme::kAlways;
     if (value == "first") return PrependScheme::kFirst;
     if (value != "never") fields_.wrong(kWhere, "prepend_scheme", value, "always, first or never");
     return PrependScheme::kNever;
   }
 
-  Part split(const Json& part) {
+  PreTokenizerPart split(const Value& part) {
     const Behavior made = behavior(part);
     const bool invert = fields_.boolean(part, kWhere, "invert");
-    const Json& pattern = member(part, "pattern");
+    const Value& pattern = member(part, "pattern");
     const bool is_one = pattern.is_object() && pattern.size() == 1;
-    if (is_one && member(pattern, "Regex") == kGpt2Pattern) return std::make_unique<Split>("", made, invert);
+    if (is_one && member(pattern, "Regex") == kGpt2Pattern) return std::make_unique<PatternSplit>("", made, invert);
     if (!is_one || !pattern.contains("String")) {
       fields_.wrong(kWhere, "pattern", pattern, R"({"String": ...} or the regular expression of GPT-2)");
       return nullptr;
     }
     const std::string text = fields_.text(pattern, "pre_tokenizer.pattern", "String", kLongestReplacement);
-    return std::make_unique<Split>(text, made, invert);
+    return std::make_unique<PatternSplit>(text, made, invert);
   }
 
-  Part sequence(const Json& part) {
-    const Json& list = member(part, "pretokenizers");
+  PreTokenizerPart sequence(const Value& part) {
+    const Value& list = member(part, "pretokenizers");
     if (!list.is_array()) fields_.wrong(kWhere, "pretokenizers", list, "a list");
-    std::vector<Part> parts;
-    for (const Json& one : list.is_array() ? list : Json::array()) parts.push_back(read(one));
+    std::vector<PreTokenizerPart> parts;
+    for (const Value& one : list.is_array() ? list : Value::array()) parts.push_back(read(one));
     return std::make_unique<PreTokenizerSequence>(std::move(parts));
   }
 

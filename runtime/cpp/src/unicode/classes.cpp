@@ -8,7 +8,7 @@ namespace bert_runtime::unicode {
 namespace class_tables {
 
 /// One code point's result: `length` code points of the pool from `start` on.
-struct Mapping {
+struct ClassMapping {
   char32_t code;
   std::uint16_t start;
   std::uint16_t length;
@@ -37,7 +37,7 @@ std::uint32_t classes(char32_t code) {
 
 std::span<const char32_t> compatible(char32_t code) {
   using namespace class_tables;
-  const Mapping* found = std::ranges::lower_bound(kCompatibleForms, code, {}, &Mapping::code);
+  const ClassMapping* found = std::ranges::lower_bound(kCompatibleForms, code, {}, &ClassMapping::code);
   if (found == std::end(kCompatibleForms) || found->code != code) return {};
   return {kCompatiblePool + found->start, found->length};
 }

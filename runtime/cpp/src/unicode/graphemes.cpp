@@ -7,7 +7,7 @@ namespace bert_runtime::unicode {
 namespace {
 
 constexpr char32_t kZwj = 0x200D, kFirstRegional = 0x1F1E6, kLastRegional = 0x1F1FF;
-constexpr std::uint32_t kHangul = kHangulL | kHangulV | kHangulT | kHangulLV | kHangulLVT;
+constexpr std::uint32_t kHangulSyllable = kHangulL | kHangulV | kHangulT | kHangulLV | kHangulLVT;
 
 bool is_regional(char32_t code) { return kFirstRegional <= code && code <= kLastRegional; }
 
@@ -29,7 +29,7 @@ class Grapheme {
     const std::uint32_t found = classes(next);
     if ((classes_ | found) & kControl) return false;
     const bool joins = next == kZwj || (found & (kExtends | kSpacing)) || (classes_ & kPrepends) ||
-                       ((classes_ & kHangul) && syllable_goes_on(classes_, found)) || goes_on(next, found);
+                       ((classes_ & kHangulSyllable) && syllable_goes_on(classes_, found)) || goes_on(next, found);
     if (joins) read(next, found);
     return joins;
   }

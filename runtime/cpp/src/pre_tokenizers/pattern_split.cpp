@@ -1,4 +1,4 @@
-#include "pre_tokenizers/split.h"
+#include "pre_tokenizers/pattern_split.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 namespace bert_runtime {
 
-void Split::find(std::string_view until, Range part, std::vector<Match>& found) const {
+void PatternSplit::find(std::string_view until, Range part, std::vector<Match>& found) const {
   std::size_t at = part.begin;
   while (at < part.end && pattern_.empty()) {
     const std::size_t end = gpt2_match(until, at);
@@ -21,7 +21,7 @@ void Split::find(std::string_view until, Range part, std::vector<Match>& found) 
   }
 }
 
-void Split::cut(Words& words) const {
+void PatternSplit::cut(Words& words) const {
   std::vector<Match> found;
   words.cut_each([&](Range part) {
     found.clear();

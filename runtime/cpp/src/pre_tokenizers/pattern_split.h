@@ -7,10 +7,10 @@
 
 namespace bert_runtime {
 
-class Split : public PreTokenizer {
+class PatternSplit : public PreTokenizer {
  public:
   /// At each `pattern`; at GPT-2's where it is empty. `invert` exchanges what matches and what stands between.
-  Split(std::string pattern, Behavior behavior, bool invert)
+  PatternSplit(std::string pattern, Behavior behavior, bool invert)
       : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
 
   void cut(Words& words) const override;
