@@ -52,7 +52,7 @@ SLOW: Json = {"type": "Split", "pattern": {"Regex": "(x+x+)+y"}, "behavior": "Is
 REFUSED: dict[str, tuple[Callable[[Json], None], str]] = {
     "another model": (
         edit("model", "type", to="WordLevel"),
-        "model is WordLevel, expected BPE, Unigram or WordPiece; export a checkpoint of a family that bert-export",
+        "model is WordLevel, expected BPE, Unigram or WordPiece; export a checkpoint of a supported family",
     ),
     "no model": (remove("model"), "model is None, expected BPE, Unigram or WordPiece"),
     "a model that is a number": (edit("model", to=3), "model is None, expected BPE"),

@@ -25,7 +25,7 @@ class Fields:
 
     def unknown(self, name: str, part: object, expected: str) -> None:
         """A part of another kind than the ones that are read."""
-        advice = "export a checkpoint of a family that bert-export lists"
+        advice = "export a checkpoint of a supported family"
         self.problem(f"the tokenizer's {name} is {kind(part)}, expected {expected}; {advice}")
 
     def flag(self, part: object, where: str, key: str, usual: bool | None = None) -> bool:

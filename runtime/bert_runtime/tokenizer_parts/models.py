@@ -16,7 +16,7 @@ def read_model(fields: Fields, part: object) -> Json:
     read = _KINDS.get(found) if isinstance(found, str) else None
     if read is None:
         got = found if isinstance(found, str) else "None" if found is None else shown(found)
-        advice = "export a checkpoint of a family that bert-export lists"
+        advice = "export a checkpoint of a supported family"
         fields.problem(f"the tokenizer's model is {got}, expected BPE, Unigram or WordPiece; {advice}")
         return {}
     return {"type": found, **read(fields, part)}

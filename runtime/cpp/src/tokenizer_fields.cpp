@@ -42,7 +42,7 @@ void TokenizerFields::problem(std::string sentence) {
 
 void TokenizerFields::unknown(const std::string& name, const nlohmann::json& part, const std::string& expected) {
   problem("the tokenizer's " + name + " is " + kind(part) + ", expected " + expected +
-          "; export a checkpoint of a family that bert-export lists");
+          "; export a checkpoint of a supported family");
 }
 
 bool TokenizerFields::boolean(const nlohmann::json& record, const std::string& where, const char* key) {

@@ -129,7 +129,7 @@ MakeModel read_model(TokenizerFields& fields, const nlohmann::json& part) {
   if (type == "Unigram") return unigram(fields, part);
   const std::string got = type.is_string() ? type.get<std::string>() : type.is_null() ? "None" : as_shown(type);
   fields.problem("the tokenizer's model is " + got +
-                 ", expected BPE, Unigram or WordPiece; export a checkpoint of a family that bert-export lists");
+                 ", expected BPE, Unigram or WordPiece; export a checkpoint of a supported family");
   return {};
 }
 
