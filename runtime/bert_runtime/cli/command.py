@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from bert_runtime import bundle as bundles
-from bert_runtime.cli.data.formats import FORMATS
-from bert_runtime.cli.files import ERRORS, Files
+from bert_runtime.cli.file_flags import add_file_flags, given_files
+from bert_runtime.cli.files import Files
 from bert_runtime.cli.flags import add_request_flags, request_fields, required_flags, summary, takes
 from bert_runtime.cli.gpu_flags import add_gpu_flags, given_gpu_flags, gpu_options
 from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.errors import InputError
 from bert_runtime.hub import located
 from bert_runtime.options import MODES, Options
+from bert_runtime.ray.workers import Workers
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.tasks import TASKS, find_task
 from bert_runtime.tasks.task import Task
 
 DESCRIPTION = "Answer with a bundle that bert-export made: one request by flags, or a file of them."
-FILES = """\
-Rows are answered in their order and in constant memory, in batches of similar length; what comes through a pipe
-is answered and written whenever the next row is not there yet. JSON Lines (.jsonl, .ndjson): an object a line.
-CSV and TSV: a header with names; an empty cell takes the field's default; lists and objects are JSON in their cell.
-Parquet and Arrow IPC (.arrow, .feather) need the extra data. Texts may be packed (.gz, .zst). FILE is a path, a
-folder, a glob, or a URL of fsspec such as s3://. A blank line keeps its row. An output file appears under its name
-once it is whole, in place of an older one; after a failure, what was answered is in FILE.part, and --resume goes on."""
-COLUMNS = """\
-With any of these flags, and with TSV, Parquet or Arrow, a row is flat: the columns that no field takes are passed on,
-the answer's follow (label, score; vectors, entities and answers as one column), those of a bad row come last. A column
-that both have is passed on as input_NAME."""
 EXIT_CODES = (
     "exit codes: 0 done, 2 the input is wrong or no row of it could be answered, 3 some rows were skipped, "
     "130 interrupted, 141 the reader of the output went away"
@@ -53,6 +42,7 @@ class Command:
         describe: whether to print what the bundle is, instead of answering.
         json: whether the answer is printed as JSON even on a terminal.
         gpu: which flags of a GPU were given.
+        workers: the actors of a cluster; None: this process answers.
     """
 
     bundle: bundles.Bundle
@@ -62,6 +52,7 @@ class Command:
     describe: bool
     json: bool
     gpu: tuple[str, ...] = ()
+    workers: Workers | None = None
 
 
 def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
@@ -81,7 +72,7 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
     task = find_task(bundle.manifest.task)
     parsed = _bundle_parser(arguments[0], task, output).parse_args(arguments[1:])
     fields = request_fields(parsed, task.request)
-    files = _files(parsed)
+    files = given_files(parsed)
     if not (fields or files or parsed.describe):
         needed = " ".join(required_flags(task.request))
         raise InputError(f"got no request, expected {needed}, or --input FILE, or --describe")
@@ -95,7 +86,9 @@ def parse(arguments: Sequence[str], output: TextIO | None = None) -> Command:
     )
     mode, gpu = _mode(parsed, task), gpu_options(parsed)
     options = Options(parsed.target, parsed.threads, limits, parsed.cache, parsed.encoder, gpu, mode)
-    return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed))
+    is_cluster = parsed.engine == "ray"
+    workers = Workers(parsed.workers, parsed.worker_cpus, parsed.worker_gpus, options=options) if is_cluster else None
+    return Command(bundle, options, fields, files, parsed.describe, parsed.json, given_gpu_flags(parsed), workers)
 
 
 def _general_parser(output: TextIO | None) -> Parser:
@@ -127,23 +120,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that every task has."""
     parser.add_argument("--describe", action="store_true", help="print what the bundle is and how it was verified")
     parser.add_argument("--json", action="store_true", help="print JSON; without it only where output is no terminal")
-    files = parser.add_argument_group("many requests", FILES)
-    formats, extension = tuple(FORMATS), "default: by extension; jsonl for -"
-    files.add_argument("--input", metavar="FILE", help="read requests from FILE; - is standard input")
-    files.add_argument("--output", metavar="FILE", help="write answers to FILE; - is standard output (default)")
-    files.add_argument("--input-format", choices=formats, help=extension)
-    files.add_argument("--output-format", choices=formats, help=extension)
-    files.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the same run, if any")
-    files.add_argument("--with-input", action="store_true", help="repeat each line's own fields as `request`")
-    files.add_argument("--allow-extra", action="store_true", help="leave fields alone that the task does not know")
-    files.add_argument(
-        "--errors",
-        choices=ERRORS,
-        default="fail",
-        help="fail (default): stop at the first line that cannot be answered, with all before it answered; skip: write "
-        '{"error", "code", "field", "line"} in its place; both name the line on standard error',
-    )
-    _add_column_flags(parser)
+    add_file_flags(parser)
     options, limits = Options(), Options().batch_limits
     loading = parser.add_argument_group("loading")
     loading.add_argument("--target", default=options.target, help="the artefact to run, never another (default: auto)")
@@ -200,40 +177,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         f"(default: {limits.max_wait})",
     )
     add_gpu_flags(parser)
-
-
-def _add_column_flags(parser: argparse.ArgumentParser) -> None:
-    columns = parser.add_argument_group("columns of data files", COLUMNS)
-    columns.add_argument("--text-column", metavar="COLUMN", help="the column that holds the text")
-    columns.add_argument(
-        "--column",
-        action="append",
-        metavar="FIELD=COLUMN",
-        help="the column of another field of the request; may be given several times",
-    )
-    columns.add_argument(
-        "--columns", metavar="NAMES", help="those of the output, with commas between: of the input, and of answers"
-    )
-
-
-def _files(parsed: argparse.Namespace) -> Files | None:
-    """The files that the flags name; None for one request by flags.
-
-    Raises:
-        InputError: flags for files without --input, or files that contradict each other.
-    """
-    names = [field.name for field in dataclasses.fields(Files)]
-    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) not in (None, False)}
-    if "columns" in given:
-        given["columns"] = tuple(name.strip() for name in parsed.columns.split(",") if name.strip())
-    if "column" in given:
-        given["column"] = tuple(parsed.column)
-    if "input" in given:
-        return Files(**given)
-    alone = [f"--{name.replace('_', '-')}" for name in given if name != "errors" or given[name] != "fail"]
-    if alone:
-        raise InputError(f"got {', '.join(alone)} without --input FILE, expected requests from a file with it")
-    return None
 
 
 def _mode(parsed: argparse.Namespace, task: Task[Any, Any, Any]) -> str:

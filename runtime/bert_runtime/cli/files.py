@@ -12,7 +12,10 @@ from bert_runtime.cli.output_file import part_of
 from bert_runtime.cli.standard_streams import IS_OUTPUT
 from bert_runtime.errors import InputError
 
-ERRORS = ("fail", "skip")
+ERRORS, ENGINES = ("fail", "skip"), ("local", "ray")
+CLUSTER = ("parquet", "jsonl")
+"""The formats that Ray Data reads and writes here."""
+
 SOME_SKIPPED = 3
 """The exit code where rows were skipped and others answered."""
 
@@ -32,6 +35,8 @@ class Files:
         allow_extra: whether fields that the task does not know are ignored instead of refused.
         errors: fail or skip.
         resume: whether to go on after what an earlier run left.
+        engine: local, or ray: the actors of a cluster, which write a folder.
+        id_column: for ray, the column by which it remembers which rows are done.
     """
 
     input: str
@@ -45,14 +50,19 @@ class Files:
     allow_extra: bool = False
     errors: str = "fail"
     resume: bool = False
+    engine: str = "local"
+    id_column: str | None = None
 
     def __post_init__(self) -> None:
         problems: list[str] = []
-        for check in (self._input_problems, self._output_problems):
+        checks = (self._input_problems, self._output_problems)
+        for check in (ClusterFiles(self).problems,) if self.engine == "ray" else checks:
             try:
                 problems += check()
             except InputError as error:
                 problems += error.faults
+        if self.engine == "local" and self.id_column:
+            problems.append("--id-column is for --engine ray, expected --resume alone: it remembers places, not rows")
         if not problems and self.is_flat and self.with_input:
             problems.append("--with-input is for JSON objects, expected --columns to choose what rows pass on")
         if problems:
@@ -97,6 +107,43 @@ class Files:
             return
         if not Path(self.output).resolve().parent.is_dir():
             yield f"--output {self.output} is in a directory that does not exist; make it first"
+
+
+@dataclass(frozen=True)
+class ClusterFiles:
+    """The same for a cluster: what Ray Data reads and writes."""
+
+    files: Files
+
+    @property
+    def output_format(self) -> str:
+        """Of the files in the output's folder."""
+        return self.files.output_format or "parquet"
+
+    @property
+    def checkpoint(self) -> str:
+        """Where Ray remembers which rows are done."""
+        return self.files.output.rstrip("/") + ".checkpoint"
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the flags."""
+        files = self.files
+        kinds = {format_of(place.path, files.input_format).name for place in find_places(files.input)}
+        if len(kinds) > 1 or not kinds <= set(CLUSTER):
+            yield f"--input holds {', '.join(sorted(kinds))}, expected for --engine ray one of {', '.join(CLUSTER)}"
+        if self.output_format not in CLUSTER:
+            yield f"--output-format is {self.output_format}, expected for --engine ray one of {', '.join(CLUSTER)}"
+        if files.input == STANDARD or files.output in IS_OUTPUT:
+            yield "got a standard stream for --engine ray, expected paths that every node reaches"
+        if files.with_input or files.allow_extra:
+            yield "--with-input and --allow-extra are for JSON objects, expected --columns: rows on Ray are flat"
+        if files.resume and not files.id_column:
+            yield "--resume on Ray needs --id-column: a column with a value of its own in each row"
+        if files.id_column and files.columns and files.id_column not in files.columns:
+            yield f"--columns leaves out {files.id_column!r}, which --id-column needs in the output"
+        there = [path for path in (files.output, self.checkpoint) if Path(path).exists()]
+        if there and not files.resume:
+            yield f"{' and '.join(there)} exists already; go on with --resume, remove it, or name another output"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from bert_runtime.cli.answering import answer_file
 from bert_runtime.cli.boundary import DONE, tell
+from bert_runtime.cli.cluster import answer_on_cluster
 from bert_runtime.cli.command import Command, parse
 from bert_runtime.cli.describe import describe
 from bert_runtime.cli.display import show, write_json
@@ -30,6 +31,8 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     if command.describe:
         _print(describe(command.bundle), command.json, output)
         return DONE
+    if command.files is not None and command.workers is not None:
+        return answer_on_cluster(command, command.files, command.workers)
     with start_session(command.bundle, command.options) as session:
         check_gpu_flags(command.gpu, session.active_target, session.reason)
         if command.files is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +25,7 @@ from bert_runtime.table.layout import FAULT, Layout, Origin, Slot, check_chosen,
 from bert_runtime.table.rows import Row
 from bert_runtime.table.stream import answers, cut
 from bert_runtime.tasks import find_task
+from bert_runtime.tasks.task import Task
 
 TableT = TypeVar("TableT")
 
@@ -62,36 +63,51 @@ def predict(
     given, back = to_arrow(table)
     opened = nullcontext(bundle) if isinstance(bundle, Session) else load_for_bulk(bundle)
     with opened as session:
-        plan = TablePlan(session, text, columns or {}, output, errors == "return")
+        plan = TablePlan(session, Asked(text, columns or {}, tuple(output), errors == "return"))
         made: TableT = back(answered(session, given, plan))
     return made
 
 
-def load_for_bulk(path: str | Path, options: Options | None = None) -> Session[Any, Any]:
-    """A bundle in throughput mode, or in latency mode where each token of an answer waits for the one before."""
+def load_for_bulk(path: str | Path) -> Session[Any, Any]:
+    """A bundle, for many rows at once."""
     bundle = bundles.read(located(path))
-    mode = "latency" if find_task(bundle.manifest.task).is_autoregressive else "throughput"
-    return start_session(bundle, replace(options or Options(), mode=mode))
+    return start_session(bundle, bulk_options(find_task(bundle.manifest.task), Options()))
+
+
+def bulk_options(task: Task[Any, Any, Any], options: Options) -> Options:
+    """Throughput mode, or latency mode where each token of an answer waits for the one before."""
+    return replace(options, mode="latency" if task.is_autoregressive else "throughput")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a table is read and written; see `predict`.
+
+    Attributes:
+        text, columns, output: its arguments.
+        keeps_bad: whether a bad row is a null with a reason.
+        defaults: fields for rows that lack them.
+    """
+
+    text: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    output: tuple[str, ...] = ()
+    keeps_bad: bool = False
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
 
 class TablePlan:
     """Which columns a table's requests read, and which its answers have."""
 
-    def __init__(
-        self,
-        session: Session[Any, Any],
-        text: str | None,
-        columns: Mapping[str, str],
-        output: Sequence[str],
-        keeps_bad: bool,
-    ) -> None:
-        """See `predict`; raises InputError for names that cannot be."""
-        faults = FAULT if keeps_bad else ()
-        check_chosen(output, faults)
-        self.keeps_bad = keeps_bad
-        self.layout = Layout(answer_columns(session), tuple(output) or None, faults)
-        named = named_columns(session.task, text, [f"{field}={column}" for field, column in columns.items()])
-        self.columns = ColumnMap(session.task.request, named, {}, True, True, self.layout.wanted)
+    def __init__(self, session: Session[Any, Any], asked: Asked) -> None:
+        """Raises InputError for names that cannot be."""
+        faults = FAULT if asked.keeps_bad else ()
+        check_chosen(asked.output, faults)
+        self.keeps_bad = asked.keeps_bad
+        self.layout = Layout(answer_columns(session), asked.output or None, faults)
+        pairs = [f"{field}={column}" for field, column in asked.columns.items()]
+        named = named_columns(session.task, asked.text, pairs)
+        self.columns = ColumnMap(session.task.request, named, asked.defaults, True, True, self.layout.wanted)
 
     def slots(self, names: Sequence[str]) -> tuple[Slot, ...]:
         """The result's columns for a table with these."""

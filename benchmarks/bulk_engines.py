@@ -1,0 +1,168 @@
+"""Bulk work from file to file: `python -m benchmarks.bulk_engines BUNDLE [--texts 4000] [--streamed 1000000]`.
+
+Every way is the command in a process of its own, over the same mixed texts, in turns: JSON Lines to JSON Lines, Parquet
+to Parquet, and with `--ray PYTHON` Parquet through Ray, by an interpreter that has it. `--checkpoint DIR` adds the
+pipeline of transformers in batches of 8 over the same texts. The seconds are those of the whole process, loading among
+them; `load` is a run over one row. The stream is 1,000,000 rows of Parquet through the smallest golden bundle.
+
+Measurements: {"texts", "load": seconds, "ways": {way: [seconds, ...]}, "stream": {"rows", "seconds", "early": bytes,
+"late": bytes}}: `early` is the most resident memory up to the first tenth of the rows, `late` that afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import save
+from benchmarks.texts import mixed
+
+ROOT = Path(__file__).parents[1]
+TINY = ROOT / "tests/golden/v1/text-classification"
+BATCH = 8
+Way = Callable[[], None]
+
+
+def table(path: Path, texts: Sequence[str]) -> None:
+    """The texts with their places, in Parquet."""
+    arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    parquet.write_table(arrow.table({"id": range(len(texts)), "text": list(texts)}), path)
+
+
+def lines(path: Path, texts: Sequence[str]) -> None:
+    """The same in JSON Lines."""
+    rows = (json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate(texts))
+    path.write_text("".join(rows), encoding="utf-8")
+
+
+def command(bundle: Path, source: Path, target: Path, *more: str, python: str = sys.executable) -> list[str]:
+    """`bert-run` of this tree."""
+    files = ["--input", str(source), "--output", str(target), "--text-column", "text"]
+    return [python, "-m", "bert_runtime.cli", str(bundle), *files, *more]
+
+
+def run(line: Sequence[str]) -> None:
+    """A process to its end."""
+    subprocess.run(line, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "runtime")})
+
+
+def pipeline(checkpoint: Path, source: Path, threads: int) -> Way:
+    """transformers' own, in batches over the texts of a file; loaded once, before the first round."""
+    torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
+    torch.set_num_threads(threads)
+    made: Any = transformers.pipeline("text-classification", model=str(checkpoint), batch_size=BATCH)
+
+    def answer() -> None:
+        texts = (json.loads(line)["text"] for line in source.open(encoding="utf-8"))
+        for _ in made(texts, truncation=True):
+            pass
+
+    return answer
+
+
+def ways(bundle: Path, folder: Path, texts: Sequence[str], parsed: argparse.Namespace) -> dict[str, Way]:
+    """Every way that is compared."""
+    lines(folder / "in.jsonl", texts)
+    table(folder / "in.parquet", texts)
+
+    def of(name: str, *more: str, python: str = sys.executable) -> Way:
+        return lambda: run(command(bundle, folder / f"in.{name}", folder / f"out.{name}", *more, python=python))
+
+    found = {"JSON Lines": of("jsonl"), "Parquet": of("parquet")}
+    if parsed.ray:
+
+        def on_ray() -> None:
+            shutil.rmtree(folder / "out.parquet", ignore_errors=True)
+            (folder / "out.parquet").unlink(missing_ok=True)
+            of("parquet", "--engine", "ray", "--workers", "1", python=parsed.ray)()
+            shutil.rmtree(folder / "out.parquet")
+
+        found["Parquet through Ray, one actor"] = on_ray
+    if parsed.checkpoint:
+        found[f"transformers pipeline, batches of {BATCH}"] = pipeline(
+            parsed.checkpoint, folder / "in.jsonl", parsed.threads
+        )
+    return found
+
+
+def resident(process: int) -> int:
+    """Bytes of a process that are in memory; 0 where it has ended."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0)
+
+
+def streamed(folder: Path, rows: int) -> Mapping[str, Any]:
+    """Memory while many rows pass; how many have is read from the run's own checkpoint."""
+    table(folder / "many.parquet", [f"the good film {i % 97}" for i in range(rows)])
+    line = command(TINY, folder / "many.parquet", folder / "answers.parquet")
+    began, early, late, done = time.perf_counter(), 0, 0, 0
+    with subprocess.Popen(line, env={**os.environ, "PYTHONPATH": str(ROOT / "runtime")}) as process:
+        while process.poll() is None:
+            time.sleep(0.5)
+            notes = [path.read_text(encoding="utf-8") for path in folder.glob(".answers*.resume") if path.exists()]
+            done = max([done, *(int(json.loads(note)["rows"]) for note in notes if note)])
+            if done <= rows // 10:
+                early = max(early, resident(process.pid))
+            else:
+                late = max(late, resident(process.pid))
+    if process.returncode:
+        raise SystemExit(f"the stream ended with {process.returncode}, expected 0")
+    return {"rows": rows, "seconds": round(time.perf_counter() - began, 1), "early": early, "late": late}
+
+
+def timed(way: Way) -> float:
+    """Seconds of one run."""
+    began = time.perf_counter()
+    way()
+    return round(time.perf_counter() - began, 3)
+
+
+def measure(parsed: argparse.Namespace, folder: Path) -> Mapping[str, Any]:
+    """All ways in turn, `rounds` times, then the stream."""
+    texts = mixed(parsed.texts)
+    compared = ways(parsed.bundle, folder, texts, parsed)
+    seconds: dict[str, list[float]] = {name: [] for name in compared}
+    lines(folder / "one.jsonl", texts[:1])
+    load = min(
+        timed(lambda: run(command(parsed.bundle, folder / "one.jsonl", folder / "one-out.jsonl"))) for _ in range(3)
+    )
+    for _ in range(parsed.rounds):
+        for name, way in compared.items():
+            seconds[name].append(timed(way))
+            print(f"{name:40} {seconds[name][-1]:8.2f} s", file=sys.stderr, flush=True)
+    found = {"texts": len(texts), "load": load, "ways": seconds}
+    return {**found, "stream": streamed(folder, parsed.streamed)} if parsed.streamed else found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and keep the result."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("bundle", type=Path)
+    flags.add_argument("--subject", default="text-classification-minilm-l6")
+    flags.add_argument("--checkpoint", type=Path)
+    flags.add_argument("--ray", metavar="PYTHON")
+    flags.add_argument("--texts", type=int, default=4000)
+    flags.add_argument("--rounds", type=int, default=3)
+    flags.add_argument("--threads", type=int, default=2)
+    flags.add_argument("--streamed", type=int, default=1_000_000)
+    parsed = flags.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(parsed, Path(folder))
+    print(save("bulk_engines", parsed.subject, parsed.threads, found), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
