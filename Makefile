@@ -30,7 +30,7 @@ SOAK_SECONDS ?= 180
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_encoder_text.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: browser demo test soak test-slow test-oldest test-newest test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
+.PHONY: browser demo test soak test-slow test-oldest test-newest test-ray test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
 .PHONY: format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
@@ -119,6 +119,13 @@ test-sdist: $(VENV)/.installed-dev  ## the source distribution: built, installed
 	$(PIP) --python $(SDIST)/venv/bin/python install --quiet --no-deps --no-build-isolation --no-compile --ignore-installed $(SDIST)/*.tar.gz
 	cd $(SDIST)/tree && env -u PYTHONPATH ../venv/bin/python -m tests.without_exporter --numprocesses 2 --dist loadgroup \
 	  -p no:cacheprovider --cov=bert_runtime --cov-report= && ../venv/bin/python -m coverage report --skip-covered --sort=cover | tail -40
+
+# Ray in a virtual environment of its own (.venv-ray): a real local cluster, actors and drivers that are killed.
+RAY := .venv-ray/bin/python
+test-ray: pyproject.toml constraints.txt  ## bulk work on a real local Ray
+	$(PYTHON) -m venv .venv-ray
+	$(RAY) -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,data,ray]' pytest onnx psutil
+	$(RAY) -m pytest -p no:cacheprovider tests/runtime/ray
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
 test-gpu-wheel: $(VENV)/.installed-dev  ## refusals of the real onnxruntime-gpu, without a GPU

@@ -52,7 +52,7 @@ def written(ray: Any, command: Command, own: ClusterFiles, workers: Workers) -> 
     asked = Asked(files.text_column, columns, files.columns, files.errors == "skip", command.fields)
     paths = [_absolute(place.path) for place in find_places(files.input)]
     if not ray.is_initialized():
-        ray.init(log_to_driver=False)
+        started(ray)
     if files.id_column:
         config = checkpoint_config()(files.id_column, _absolute(own.checkpoint), delete_checkpoint_on_success=True)
         ray.data.DataContext.get_current().checkpoint_config = config
@@ -63,6 +63,18 @@ def written(ray: Any, command: Command, own: ClusterFiles, workers: Workers) -> 
         dataset.write_json(target, mode="append")
     else:
         dataset.write_parquet(target, mode="append")
+
+
+def started(ray: Any) -> None:
+    """Join the cluster that RAY_ADDRESS names, or begin one on this machine.
+
+    Raises:
+        BackendError: neither is possible.
+    """
+    try:
+        ray.init(log_to_driver=False)
+    except Exception as error:  # of any class: its processes, its network
+        raise BackendError(f"Ray cannot be started: {_told(error)}; start a cluster and set RAY_ADDRESS") from error
 
 
 def checkpoint_config() -> Any:

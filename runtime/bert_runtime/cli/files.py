@@ -71,7 +71,7 @@ class Files:
     @property
     def is_flat(self) -> bool:
         """Whether rows have flat columns: where a flag names some, or a format has nothing else."""
-        named = self.text_column is not None or self.column or self.columns
+        named = self.engine == "ray" or self.text_column is not None or self.column or self.columns
         return bool(named) or any(each.name in TABLES for each in (self.input_kind, self.output_kind))
 
     @property

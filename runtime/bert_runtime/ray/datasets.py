@@ -59,7 +59,8 @@ def through_actors(dataset: Any, bundle: str | Path, asked: Asked, workers: Work
     bundles.read(located(bundle))  # what is wrong with it is said here, and not by every actor
     count = fitting(workers, nodes(ray))
     own = replace(workers.options, threads=workers.threads)
-    return dataset.map_batches(
+    # Ray merges small files into one block, which one actor would answer while the others wait.
+    return dataset.repartition(target_num_rows_per_block=workers.rows).map_batches(
         Answerer,
         batch_format="pyarrow",
         batch_size=workers.rows,
