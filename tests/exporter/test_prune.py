@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exporter.conftest import TinyCheckpoint
+from safetensors.numpy import load_file, save_file
+from tests.exporter.conftest import TinyCheckpoint, fast_for
 
 import bert_runtime
 from bert_calibration import measure
@@ -22,10 +23,12 @@ from bert_export.report import ExportReport
 from bert_runtime import bundle as bundles
 from bert_runtime.cli import main as run
 from bert_runtime.errors import BertError
+from bert_runtime.tasks import TASKS
 
 NOUNS = ("movie", "book", "song", "wall") * 40
 TEXTS = [f"the {noun} was {'a good' if i % 2 else 'a bad'} {noun}, {i}" for i, noun in enumerate(NOUNS)]
 TASK = "text-classification"
+ENCODERS = [task.name for task in TASKS if not task.is_autoregressive]
 LOOSE = 0.9
 """A drop that a random network of two layers holds."""
 
@@ -132,20 +135,35 @@ def test_a_checkpoint_is_pruned_and_compared_with_torch_of_the_same_weights(
     assert report.artefacts[0].fusions["Attention"] == report.artefacts[0].fusions["MultiHeadAttention"] == 1
 
 
-def test_a_checkpoint_with_rows_of_zeros_is_sliced_without_being_asked(
-    tiny_checkpoint: TinyCheckpoint, tmp_path: Path
-) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    whole = tiny_checkpoint(TASK, {"hidden_act": "relu"})
-    folder = tmp_path / "masked"
+def masked(whole: Path, folder: Path, prefix: str) -> Path:
+    """A copy of a checkpoint in which nothing reads MULTIPLE neurons of the first layer and a head of the second."""
     folder.mkdir()
     for path in whole.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     weights = load_file(folder / "model.safetensors")
-    weights["bert.encoder.layer.0.output.dense.weight"][:, 3 : 3 + MULTIPLE] = 0
-    weights["bert.encoder.layer.1.attention.output.dense.weight"][:, 8:16] = 0
+    weights[f"{prefix}encoder.layer.0.output.dense.weight"][:, 3 : 3 + MULTIPLE] = 0
+    weights[f"{prefix}encoder.layer.1.attention.output.dense.weight"][:, 8:16] = 0
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize("task", fast_for(ENCODERS, "fill-mask", "feature-extraction"))
+def test_unequal_layers_of_every_head_answer_as_torch_does(
+    tiny_checkpoint: TinyCheckpoint, tmp_path: Path, task: str
+) -> None:
+    prefix = "" if task == "feature-extraction" else "bert."
+    folder = masked(tiny_checkpoint(task, {}), tmp_path / "masked", prefix)
+    report = export(
+        ExportOptions(model=str(folder), task=task, output=tmp_path / "made", targets=("cpu", "openvino", "tensorrt"))
+    )
+    assert [(layer["heads"], layer["neurons"]) for layer in left(report.bundle)] == [(4, 64 - MULTIPLE), (3, 64)]
+    assert all(artefact.parity is not None for artefact in report.artefacts)
+
+
+def test_a_checkpoint_with_rows_of_zeros_is_sliced_without_being_asked(
+    tiny_checkpoint: TinyCheckpoint, tmp_path: Path
+) -> None:
+    folder = masked(tiny_checkpoint(TASK, {"hidden_act": "relu"}), tmp_path / "masked", "bert.")
     report = export(ExportOptions(model=str(folder), output=tmp_path / "made"))
     sizes = [(layer["heads"], layer["neurons"]) for layer in left(report.bundle)]
     assert sizes == [(4, 64 - MULTIPLE), (3, 64)], "torch of the whole shapes gave the same outputs"
