@@ -51,6 +51,12 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def cpu_seconds(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
 class Server:
     """A server that runs: ours, or the plain one."""
 
@@ -72,8 +78,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / 100
+        return cpu_seconds(self.process.pid)
 
     def stop(self) -> None:
         """End it."""

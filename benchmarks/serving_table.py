@@ -1,4 +1,4 @@
-"""The tables of `benchmarks.serving`."""
+"""The tables of `benchmarks.serving` and of `benchmarks.serving_infinity`."""
 
 from __future__ import annotations
 
@@ -48,3 +48,22 @@ def _case(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _median(rounds: Sequence[Row], name: str) -> float:
     return statistics.median(float(row[name]) for row in rounds)
+
+
+def infinity(measurements: Mapping[str, Any]) -> Iterator[str]:
+    """Both servers by task, with the medians of the rounds' ratios."""
+    yield f"Infinity {measurements['version']}, 32 clients, medians of {len(measurements['rounds'])} rounds."
+    yield ""
+    rows = [_against(task, [row[task] for row in measurements["rounds"]]) for task in measurements["rounds"][0]]
+    yield from markdown(["task", "requests/s: ours, Infinity", "ratio", "CPU ms: ours, Infinity", "ratio"], rows)
+
+
+def _against(task: str, rounds: Sequence[Mapping[str, Any]]) -> list[str]:
+    def both(key: str, digits: int) -> str:
+        found = (statistics.median(row[who][key] for row in rounds) for who in ("ours", "infinity"))
+        return ", ".join(f"{value:.{digits}f}" for value in found)
+
+    def ratio(key: str) -> str:
+        return f"{statistics.median(row['ours'][key] / row['infinity'][key] for row in rounds):.2f}x"
+
+    return [task, both("rate", 0), ratio("rate"), both("cpu", 2), ratio("cpu")]

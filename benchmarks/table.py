@@ -13,7 +13,7 @@ from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
 from benchmarks.pruning_table import pruning, pruning_shapes
 from benchmarks.results import Result, ResultsError, read_all
-from benchmarks.serving_table import serving
+from benchmarks.serving_table import infinity, serving
 from benchmarks.speed_table import latency, memory, real_text, roofline
 from benchmarks.summary import percentiles, speed_up, typical
 
@@ -247,6 +247,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "bulk": bulk,
     "new_lengths": new_lengths,
     "serving": serving,
+    "serving-infinity": infinity,
     "gpu": gpu.table,
     "gpu_rehearsal": gpu.table,
     "real_text": real_text,

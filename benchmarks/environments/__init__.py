@@ -22,7 +22,17 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "benchmarks" / "venvs"
 LINKED = ("torch", "torchgen", "functorch", "torch-*.dist-info")
 """What belongs to torch in a site-packages folder."""
-TOLD = ("ctranslate2", "nncf", "onnxruntime", "openvino", "optimum", "optimum-intel", "optimum-onnx", "transformers")
+TOLD = (
+    "ctranslate2",
+    "infinity_emb",
+    "nncf",
+    "onnxruntime",
+    "openvino",
+    "optimum",
+    "optimum-intel",
+    "optimum-onnx",
+    "transformers",
+)
 """Packages whose versions belong to a measurement."""
 
 
@@ -117,3 +127,4 @@ def variables() -> Mapping[str, str]:
 OPTIMUM = Environment.of("optimum-onnx")
 OPTIMUM_INTEL = Environment.of("optimum-intel")
 CTRANSLATE2 = Environment.of("ctranslate2")
+INFINITY = Environment.of("infinity")
