@@ -43,6 +43,7 @@ RANGED = 128
 """Requests that ranges are taken from."""
 
 SMALL = BatchLimits(max_batch_tokens=1024, max_batch_size=64)
+"""Of batches that are timed: a round takes a fraction of a second, so that there are several of them."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Pruner:
         feeds = [
             {spec.name: batch.feeds[spec.name] for spec in self.baseline.artefact.inputs}
             for batch in _some(
-                batches_of(self.baseline.rows(self.evidence.judged[:RANGED]), self.baseline.text.pad_id, BatchLimits()),
+                batches_of(self.baseline.rows(self.evidence.judged[:RANGED]), self.baseline.text.pad_id, SMALL),
                 TIMED,
             )
         ]
