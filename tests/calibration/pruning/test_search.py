@@ -48,7 +48,7 @@ def attempts(lost: Callable[[float], float], slower: float = 1.0) -> Callable[[f
     return attempt
 
 
-def test_the_fastest_that_the_constraint_allows_is_kept_and_two_failures_end_the_search() -> None:
+def test_the_fastest_allowed_is_kept_and_two_failures_end_the_search() -> None:
     found = search(BUDGET, attempts(lambda speed: 0.0 if speed < 1.7 else 0.1), CONSTRAINT, None)
     assert found.kept.point.asked == 1.6
     assert [point.asked for point in found.points] == [1.2, 1.4, 1.6, 1.8, 2.0]
