@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.markdown import markdown, replaced
 from benchmarks.results import Result, read_all
@@ -68,6 +69,21 @@ def table(found: Iterable[Rate]) -> str:
         for rate in found
     ]
     return "\n".join(markdown(columns, rows))
+
+
+def engines(measurements: Mapping[str, Any]) -> Iterator[str]:
+    """The table of `benchmarks.bulk_engines`: seconds of whole processes, and the memory of the stream."""
+    load = measurements["load"]
+    rows = [
+        [way, f"{min(spent):.1f}", f"{statistics.median(spent):.1f}"] for way, spent in measurements["ways"].items()
+    ]
+    yield from markdown([f"{measurements['texts']:,} texts", "fastest, s", "median, s"], rows)
+    yield ""
+    yield f"Of these, a run over one text takes {load:.1f} s."
+    stream = measurements.get("stream")
+    if stream:
+        early, late = (stream[name] / 1e6 for name in ("early", "late"))
+        yield f"While {stream['rows']:,} rows pass: {early:.0f} MB in the first tenth, {late:.0f} MB afterwards."
 
 
 def main() -> int:

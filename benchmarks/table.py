@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy_table import EXPLANATION, accuracy, finetune, overview
+from benchmarks.bulk_arithmetic import engines
 from benchmarks.captions import circumstances, machine_line, title
 from benchmarks.gpu import report as gpu
 from benchmarks.markdown import markdown, replaced
@@ -245,6 +246,7 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "finetune": finetune,
     "cpp_session": cpp_session,
     "bulk": bulk,
+    "bulk_engines": engines,
     "new_lengths": new_lengths,
     "serving": serving,
     "serving-infinity": infinity,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.bulk_arithmetic import MARKS, PAGE, Rate, rates, table
+from benchmarks.bulk_arithmetic import MARKS, PAGE, Rate, engines, rates, table
 from benchmarks.markdown import replaced
 from benchmarks.results import read_all
 
@@ -16,3 +16,11 @@ def test_the_page_is_made_from_the_results() -> None:
 def test_core_hours_are_those_of_every_cpu_that_was_busy() -> None:
     rate = Rate("m", "w", texts=1000.0, tokens=60_000.0, cpus=2)
     assert rate.core_hours == pytest.approx(1e9 / 1000 / 3600 * 2)
+
+
+def test_engines_show_seconds_and_memory() -> None:
+    stream = {"rows": 1000, "seconds": 1.0, "early": 200_000_000, "late": 210_000_000}
+    found = {"texts": 10, "load": 1.25, "ways": {"Parquet": [3.0, 2.0, 4.0]}, "stream": stream}
+    shown = "\n".join(engines(found))
+    assert "| Parquet | 2.0 | 3.0 |" in shown
+    assert "200 MB in the first tenth, 210 MB afterwards" in shown

@@ -13,7 +13,7 @@ from bert_runtime.errors import InputError
 from bert_runtime.hub import located
 from bert_runtime.loading import start_session
 from bert_runtime.options import Options
-from bert_runtime.ray.workers import Workers, fitting
+from bert_runtime.ray.workers import CHECKING, READING, Workers, fitting
 from bert_runtime.table.frames import Asked, TablePlan, answered, bulk_options
 from bert_runtime.tasks import find_task
 
@@ -57,7 +57,8 @@ def through_actors(dataset: Any, bundle: str | Path, asked: Asked, workers: Work
     """The dataset through as many actors as there is room for; see `predict`."""
     ray = imported()
     bundles.read(located(bundle))  # what is wrong with it is said here, and not by every actor
-    count = fitting(workers, nodes(ray))
+    has_checkpoint = ray.data.DataContext.get_current().checkpoint_config is not None
+    count = fitting(workers, nodes(ray), READING + CHECKING if has_checkpoint else READING)
     own = replace(workers.options, threads=workers.threads)
     # Ray merges small files into one block, which one actor would answer while the others wait.
     return dataset.repartition(target_num_rows_per_block=workers.rows).map_batches(

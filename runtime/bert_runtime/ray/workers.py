@@ -14,6 +14,9 @@ from bert_runtime.options import Options
 READING = 1.0
 """CPUs that must be left for the tasks that read and write: with none, Ray waits for ever."""
 
+CHECKING = 1.0
+"""CPUs of the actor by which Ray leaves out, where it keeps a checkpoint, the rows that are done."""
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -49,21 +52,26 @@ class Workers:
         return max(1, math.floor(self.cpus))
 
 
-def fitting(workers: Workers, nodes: Sequence[Mapping[str, float]]) -> int:
+def fitting(workers: Workers, nodes: Sequence[Mapping[str, float]], reserved: float = READING) -> int:
     """How many actors to start on a cluster of these nodes, each with its resources by name.
 
+    Args:
+        reserved: CPUs that must be left.
+
     Raises:
-        InputError: they do not fit, with READING CPUs left; says what is there and what is needed.
+        InputError: they do not fit, with so many CPUs left; says what is there and what is needed.
     """
     total = sum(node.get("CPU", 0.0) for node in nodes)
     room = sum(_on(node, workers) for node in nodes)
     if workers.cpus:
-        room = min(room, math.floor((total - READING) / workers.cpus + 1e-9))
+        room = min(room, math.floor((total - reserved) / workers.cpus + 1e-9))
     count = workers.count or max(room, 1)
-    if count <= room and total >= READING:
+    if count <= room and total >= reserved:
         return count
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
-    needed = f"{count * workers.cpus + READING:g} CPUs ({count} x {workers.cpus:g}, and {READING:g} to read and write)"
+    needed = (
+        f"{count * workers.cpus + reserved:g} CPUs ({count} x {workers.cpus:g}, and {reserved:g} to read and write)"
+    )
     needed += f" and {count * workers.gpus:g} GPUs" if workers.gpus else ""
     raise InputError(
         f"the cluster has {total:g} CPUs and {gpus:g} GPUs on {len(nodes)} nodes, expected {needed}; take fewer or "

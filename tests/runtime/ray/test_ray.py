@@ -112,7 +112,9 @@ def test_what_a_cluster_has_no_room_for_is_refused(cluster: None, source: Path) 
 
 
 def command(bundle: Path, *arguments: object) -> subprocess.Popen[bytes]:
-    line = [sys.executable, "-m", "bert_runtime.cli", str(bundle), "--engine", "ray", *map(str, arguments)]
+    begin = "import ray, sys; ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)"
+    end = "from bert_runtime.cli import main; sys.exit(main(sys.argv[1:]))"
+    line = [sys.executable, "-c", f"{begin}; {end}", str(bundle), "--engine", "ray", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "runtime"), "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     return subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, start_new_session=True)
 

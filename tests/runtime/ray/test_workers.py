@@ -6,7 +6,7 @@ import pytest
 
 from bert_runtime.errors import InputError
 from bert_runtime.ray import Workers
-from bert_runtime.ray.workers import fitting
+from bert_runtime.ray.workers import CHECKING, READING, fitting
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,13 @@ def test_a_cluster_without_room_is_refused_with_what_is_needed(
 ) -> None:
     with pytest.raises(InputError, match=message):
         fitting(workers, nodes)
+
+
+def test_a_checkpoint_takes_a_cpu_more() -> None:
+    """Ray's actor that leaves out what is done would otherwise hold the last CPU, and nothing would be read."""
+    with pytest.raises(InputError, match=r"the cluster has 2 CPUs .* expected 3 CPUs \(1 x 1, and 2 to read"):
+        fitting(Workers(), [{"CPU": 2.0}], READING + CHECKING)
+    assert fitting(Workers(), [{"CPU": 4.0}], READING + CHECKING) == 2
 
 
 def test_workers_without_any_share_are_refused() -> None:
