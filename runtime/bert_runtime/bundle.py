@@ -20,6 +20,10 @@ from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Task
 
 MAX_TOKENIZER_BYTES = 256 * 2**20
+MAX_OTHER_BYTES = 64 * 2**20
+"""A file that neither an artefact nor the tokenizer names: reports, canaries, what other tools read."""
+MAX_BUNDLE_BYTES = 16 * 2**30
+"""All files together: several times the largest encoder of these families. More would take minutes to hash."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,18 @@ def _task(name: str) -> Task[Any, Any, Any]:
 
 def _limit_problems(manifest: Manifest) -> Iterator[str]:
     """Files that would be too large to read, whatever they hold."""
-    limits = {graph.file: onnx_file.MAX_BYTES for artefact in manifest.artefacts for graph in artefact.graphs}
+    limits = dict.fromkeys(manifest.files, MAX_OTHER_BYTES)
+    limits |= {name: MAX_BUNDLE_BYTES for artefact in manifest.artefacts for name in artefact.files}
+    limits |= {graph.file: onnx_file.MAX_BYTES for artefact in manifest.artefacts for graph in artefact.graphs}
     limits[manifest.tokenizer.file] = MAX_TOKENIZER_BYTES
     for name, limit in limits.items():
         if manifest.files[name].size > limit:
             yield Problem(
                 "too-large", name, f"files: {name} has {manifest.files[name].size} bytes, expected at most {limit}"
             )
+    total = sum(record.size for record in manifest.files.values())
+    if total > MAX_BUNDLE_BYTES:
+        yield Problem("too-large", "files", f"files: together more than {MAX_BUNDLE_BYTES} bytes")
 
 
 def _file_problems(directory: Path, name: str, record: FileRecord) -> Iterator[str]:

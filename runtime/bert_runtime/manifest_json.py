@@ -38,6 +38,8 @@ _ANY = re.compile(r".*", re.DOTALL)
 _MAX_INT32 = 2**31 - 1
 _MAX_INT64 = 2**63 - 1
 _SHOWN = 20
+MOST_ARTEFACTS = 64
+MOST_FILES = 1024
 
 
 def parse(content: bytes) -> Manifest:
@@ -188,7 +190,10 @@ def _pair_type_ids(record: Record) -> tuple[int, int]:
 
 def _artefacts(record: Record) -> tuple[Artefact, ...]:
     before = len(record.problems)
-    artefacts = tuple(_artefact(item) for item in record.records("artefacts"))
+    found = record.records("artefacts")
+    artefacts = tuple(_artefact(item) for item in found[:MOST_ARTEFACTS])
+    if len(found) > MOST_ARTEFACTS:
+        record.problems.append(_too_many("artefacts", len(found), MOST_ARTEFACTS))
     if not artefacts and len(record.problems) == before:
         record.problems.append(
             Problem("empty", "artefacts", "artefacts is an empty list, expected at least one artefact")
@@ -243,7 +248,11 @@ def _tensor(record: Record) -> TensorSpec:
 
 def _files(record: Record) -> dict[str, FileRecord]:
     files: dict[str, FileRecord] = {}
-    for name in record.names():
+    names = record.names()
+    if len(names) > MOST_FILES:
+        record.problems.append(_too_many(record.path, len(names), MOST_FILES))
+        names = ()  # else every one of them would be looked for
+    for name in names:
         if not FILE_NAME.fullmatch(name):
             record.problems.append(
                 Problem(
@@ -260,6 +269,10 @@ def _files(record: Record) -> dict[str, FileRecord]:
         )
         item.close()
     return files
+
+
+def _too_many(field: str, count: int, most: int) -> Problem:
+    return Problem("too-large", field, f"{field} has {count} entries, expected at most {most}")
 
 
 _DEFAULTS: Mapping[type, Mapping[str, object]] = {

@@ -131,27 +131,33 @@ const Task& task_of(const std::string& name) {
   return *task;
 }
 
-/// Files that would be too large to read, whatever they hold; graphs in the order of artefacts, then the tokenizer.
+/// Files that would be too large to read, whatever they hold.
 void limit_problems(const Manifest& manifest, Problems& problems) {
-  std::vector<std::pair<std::string, std::int64_t>> limits;
+  std::map<std::string, std::int64_t> limits;
+  std::int64_t total = 0;
+  for (const auto& [name, record] : manifest.files) {
+    limits[name] = kMaxOtherBytes;
+    total += std::min(record.size, kMaxBundleBytes + 1);
+  }
   for (const Artefact& artefact : manifest.artefacts) {
     for (const Graph& graph : artefact.graphs()) {
-      const auto same = [&](const auto& limit) { return limit.first == graph.file; };
-      if (std::ranges::none_of(limits, same)) limits.emplace_back(graph.file, kMaxGraphBytes);
+      for (const std::string& name : graph.data) limits[name] = kMaxBundleBytes;
     }
   }
-  const auto tokenizer = std::ranges::find(limits, manifest.tokenizer.file, &decltype(limits)::value_type::first);
-  if (tokenizer == limits.end()) {
-    limits.emplace_back(manifest.tokenizer.file, kMaxTokenizerBytes);
-  } else {
-    tokenizer->second = kMaxTokenizerBytes;
+  for (const Artefact& artefact : manifest.artefacts) {
+    for (const Graph& graph : artefact.graphs()) limits[graph.file] = kMaxGraphBytes;
   }
+  limits[manifest.tokenizer.file] = kMaxTokenizerBytes;
   for (const auto& [name, limit] : limits) {
     const std::int64_t size = manifest.files.at(name).size;
     if (size <= limit) continue;
     problems.push_back(
         {"too-large", name,
          "files: " + name + " has " + std::to_string(size) + " bytes, expected at most " + std::to_string(limit)});
+  }
+  if (total > kMaxBundleBytes) {
+    problems.push_back(
+        {"too-large", "files", "files: together more than " + std::to_string(kMaxBundleBytes) + " bytes"});
   }
 }
 

@@ -9,6 +9,12 @@ namespace bert_runtime {
 inline constexpr std::size_t kMaxManifestBytes = 16777216;
 /// Of a vocabulary of ten million tokens.
 inline constexpr std::int64_t kMaxTokenizerBytes = 268435456;
+/// Of a file that neither an artefact nor the tokenizer names.
+inline constexpr std::int64_t kMaxOtherBytes = 67108864;
+/// Of all files together.
+inline constexpr std::int64_t kMaxBundleBytes = 17179869184;
+inline constexpr std::size_t kMostArtefacts = 64;
+inline constexpr std::size_t kMostFiles = 1024;
 /// What a protocol buffer can be.
 inline constexpr std::int64_t kMaxGraphBytes = 2147483647;
 /// Problems of a tokenizer.json that are told.

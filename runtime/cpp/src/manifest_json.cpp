@@ -190,10 +190,19 @@ Artefact artefact(Record record) {
   return found;
 }
 
+Problem too_many(const std::string& field, std::size_t count, std::size_t most) {
+  return {"too-large", field,
+          field + " has " + std::to_string(count) + " entries, expected at most " + std::to_string(most)};
+}
+
 std::vector<Artefact> artefacts(Record& record) {
   const std::size_t before = record.problems().size();
   std::vector<Artefact> found;
-  for (const Record& item : record.records("artefacts")) found.push_back(artefact(item));
+  const std::vector<Record> items = record.records("artefacts");
+  for (std::size_t i = 0; i < std::min(items.size(), kMostArtefacts); ++i) found.push_back(artefact(items[i]));
+  if (items.size() > kMostArtefacts) {
+    record.problems().push_back(too_many("artefacts", items.size(), kMostArtefacts));
+  }
   if (found.empty() && record.problems().size() == before) {
     record.problems().push_back({"empty", "artefacts", "artefacts is an empty list, expected at least one artefact"});
   }
@@ -202,7 +211,12 @@ std::vector<Artefact> artefacts(Record& record) {
 
 std::map<std::string, FileRecord> files(Record record) {
   std::map<std::string, FileRecord> found;
-  for (const std::string& name : record.names()) {
+  std::vector<std::string> names = record.names();
+  if (names.size() > kMostFiles) {
+    record.problems().push_back(too_many(record.path(), names.size(), kMostFiles));
+    names.clear();  // else every one of them would be looked for
+  }
+  for (const std::string& name : names) {
     if (!is_file_name(name)) {
       record.problems().push_back(
           {"bad-name", record.path(),

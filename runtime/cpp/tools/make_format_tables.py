@@ -86,6 +86,10 @@ PUBLIC_LIMITS: Sequence[tuple[str, str, float, str]] = (
 LIMITS: Sequence[tuple[str, str, float, str]] = (
     (SIZE, "kMaxManifestBytes", manifest_json.MAX_BYTES, ""),
     (INTEGER, "kMaxTokenizerBytes", bundle.MAX_TOKENIZER_BYTES, "Of a vocabulary of ten million tokens."),
+    (INTEGER, "kMaxOtherBytes", bundle.MAX_OTHER_BYTES, "Of a file that neither an artefact nor the tokenizer names."),
+    (INTEGER, "kMaxBundleBytes", bundle.MAX_BUNDLE_BYTES, "Of all files together."),
+    (SIZE, "kMostArtefacts", manifest_json.MOST_ARTEFACTS, ""),
+    (SIZE, "kMostFiles", manifest_json.MOST_FILES, ""),
     (INTEGER, "kMaxGraphBytes", onnx_file.MAX_BYTES, "What a protocol buffer can be."),
     (SIZE, "kMostShown", tokenizer_limits.MOST_SHOWN, "Problems of a tokenizer.json that are told."),
     (SIZE, "kMostTemplateTokens", tokenizer_limits.MOST_TEMPLATE_TOKENS, ""),

@@ -15,6 +15,7 @@ from bert_runtime import bundle
 from bert_runtime.errors import BundleError
 
 Refused = Callable[[int], str]
+Edit = Callable[[Callable[[dict[str, Any]], object]], None]
 NAMES = ["manifest.json", "model.onnx", "tokenizer.json", "config.json"]
 RULE_OF = {"manifest.json": 2}
 
@@ -86,6 +87,41 @@ def test_rule_25_a_file_of_another_size_is_refused(name: str, good: Path, refuse
         file.write(b"\n")
 
     assert f"{name} has" in refused(25)
+
+
+@pytest.mark.parametrize("size", [64 * 2**20 + 1, 2**40])
+def test_rule_25_a_sparse_file_that_nothing_names_is_not_hashed(
+    size: int, good: Path, edit: Edit, refused: Refused
+) -> None:
+    with (good / "more.bin").open("wb") as file:
+        file.truncate(size)
+    edit(lambda manifest: manifest["files"].update({"more.bin": {"size": size, "sha256": "0" * 64}}))
+
+    assert f"more.bin has {size} bytes, expected at most 67108864" in refused(25)
+
+
+def test_rule_25_sparse_external_data_is_not_hashed(good: Path, edit: Edit, refused: Refused) -> None:
+    def two(manifest: dict[str, Any]) -> None:
+        manifest["files"] |= {name: {"size": 9 * 2**30, "sha256": "0" * 64} for name in ("a.data", "b.data")}
+        manifest["artefacts"][0]["data"] = ["a.data", "b.data"]
+
+    for name in ("a.data", "b.data"):
+        with (good / name).open("wb") as file:
+            file.truncate(9 * 2**30)
+    edit(two)
+
+    assert "files: together more than 17179869184 bytes" in refused(25)
+
+
+def test_rule_13_a_flood_of_artefacts_is_counted_and_not_told_one_by_one(edit: Edit, refused: Refused) -> None:
+    edit(lambda manifest: manifest.update(artefacts=[{}] * 300_000))
+    assert len(refused(13)) < 10_000
+
+
+def test_rule_13_a_flood_of_files_is_counted_and_not_looked_for(edit: Edit, refused: Refused) -> None:
+    record = {"size": 1, "sha256": "0" * 64}
+    edit(lambda manifest: manifest["files"].update({f"f{i}": record for i in range(80_000)}))
+    assert "files has 80004 entries, expected at most 1024" in refused(13)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])
