@@ -1,8 +1,8 @@
-"""Write the tables of `guides/targets.md` from the values in `bert_runtime.targets`.
+"""Write the tables of `guides/targets.md` and `guides/families.md` from the values in the packages.
 
     python docs/make_tables.py [--check]
 
-`--check` compares instead of writing, and exits with 1 where the page differs.
+`--check` compares instead of writing, and exits with 1 where a page differs.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from bert_export.families import FAMILIES, Family
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
+from bert_runtime.tasks import TASKS
 
-PAGE = Path(__file__).parent / "guides/targets.md"
-BEGIN = "<!-- targets: made by `python docs/make_tables.py`, do not edit -->"
-END = "<!-- end of targets -->"
+FOLDER = Path(__file__).parent / "guides"
+BEGIN = "<!-- {name}: made by `python docs/make_tables.py`, do not edit -->"
+END = "<!-- end of {name} -->"
 
 
 def _widths(target: Target) -> str:
@@ -72,17 +74,46 @@ def _table(title: str, rows: Mapping[str, Callable[[Target], str]]) -> Iterator[
     yield ""
 
 
+def families() -> Iterator[str]:
+    """Family, head, target, tokenizer: one line for each family, and one for each head."""
+    yield "| family | `model_type` | tokenizers | token types | positions |"
+    yield "|---|---|---|---|---|"
+    for family in FAMILIES:
+        types = "yes" if family.embeddings.types else ""
+        kinds = ", ".join(family.tokenizers)
+        yield f"| {family.title} | `{family.name}` | {kinds} | {types} | {_positions(family)} |"
+    yield ""
+    yield f"| head | {' | '.join(f'`{family.name}`' for family in FAMILIES)} | targets |"
+    yield f"|---|{'---|' * len(FAMILIES)}---|"
+    targets = ", ".join(f"`{target.name}`" for target in TARGETS)
+    for task in TASKS:
+        cells = " | ".join("yes" if family.has(task) else "refused" for family in FAMILIES)
+        yield f"| `{task.name}` | {cells} | {targets} |"
+
+
+def _positions(family: Family) -> str:
+    return family.positions.value + (", and a bias for distances" if family.relative_bias else "")
+
+
+PAGES: Mapping[str, Callable[[], Iterator[str]]] = {"targets": tables, "families": families}
+
+
 def main() -> int:
-    """Write or compare the page; 1 where it differs."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    made = f"{before}{BEGIN}\n\n" + "\n".join(tables()).rstrip() + f"\n\n{END}{after}"
+    """Write or compare the pages; 1 where one differs."""
+    return max([_page(name, lines) for name, lines in PAGES.items()])
+
+
+def _page(name: str, lines: Callable[[], Iterator[str]]) -> int:
+    path, begin, end = FOLDER / f"{name}.md", BEGIN.format(name=name), END.format(name=name)
+    page = path.read_text(encoding="utf-8")
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    made = f"{before}{begin}\n\n" + "\n".join(lines()).rstrip() + f"\n\n{end}{after}"
     if "--check" not in sys.argv[1:]:
-        PAGE.write_text(made, encoding="utf-8")
+        path.write_text(made, encoding="utf-8")
         return 0
     if made != page:
-        print(f"{PAGE.name} is not what {Path(__file__).name} writes; run it", file=sys.stderr)
+        print(f"{path.name} is not what {Path(__file__).name} writes; run it", file=sys.stderr)
     return int(made != page)
 
 

@@ -31,6 +31,7 @@ OF_A_CHECKPOINT = frozenset(
         "pooling",
         "normalize",
         "activation",
+        "prompt_name",
     }
 )
 """What a bundle has settled already."""

@@ -33,6 +33,7 @@ from bert_export.precision.overflow import Feeds
 from bert_export.precision.single_precision import MixedPrecisionStep, mixed_precision_steps
 from bert_export.pruned import Pruned, for_ranges, provenance_of
 from bert_export.report import ArtefactReport
+from bert_export.rewrite.pooling import outputs_of
 from bert_export.right_padded import Start, by_masks
 from bert_export.saving import LARGEST_FILE, save
 from bert_export.sequence_packing import pack_sequences_of
@@ -215,7 +216,8 @@ class _ArtefactBuilder:
     def __init__(self, checkpoint: Checkpoint, variant: Variant, context: ExportContext) -> None:
         self._task, self._settings, self._variant = checkpoint.task, checkpoint.settings, variant
         self._plain, folder, self._source = context.plain, context.folder, context.cross_kv_graph
-        self._layers = checkpoint.config.num_hidden_layers
+        self._layers = checkpoint.family.value(checkpoint.config, "num_hidden_layers")
+        self._family, self._model = checkpoint.family, checkpoint.model
         self._kernels = ""
         self.path = folder / graph_file(variant.target, first=not (folder / MODEL_FILE).exists())
         self.largest = 0 if shares_weights(variant.target, context.masks) else LARGEST_FILE
@@ -225,8 +227,8 @@ class _ArtefactBuilder:
     def artefact(self, written: list[str]) -> Artefact:
         """The record of an artefact whose graph is the first of `written`, its external data the others."""
         reads_source = self._source is not None
-        inputs = expand(self._task.inputs(self._plain, reads_source), self._layers)
-        outputs = expand(self._task.graph_outputs(self._plain), self._layers)
+        inputs = expand(self._family.inputs(self._task, self._plain, reads_source), self._layers)
+        outputs = expand(outputs_of(self._model, self._task, self._plain), self._layers)
         target, precision = self._variant.target, self._variant.precision
         record = Artefact(target, precision, written[0], tuple(written[1:]), inputs, outputs, "any", OPSET, self._plain)
         return record if self._source is None else dataclasses.replace(record, cross_kv_graph=self._source.record)
@@ -271,7 +273,7 @@ class _ArtefactBuilder:
         if self._source is not None:
             sizes |= self._source.sizes
             written = [*written, *self._source.files]
-        if artefact.outputs != self._task.graph_outputs(self._plain):
+        if any(spec.is_per_layer for spec in self._task.graph_outputs(self._plain)):
             sizes["layers"] = self._layers
         files = {name: self.path.with_name(name) for name in written}
         fusions = dict(sorted(count_fusions(graph).items()))

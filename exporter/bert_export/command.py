@@ -137,4 +137,5 @@ def options_of(parsed: argparse.Namespace) -> ExportOptions:
         pooling=parsed.pooling,
         normalize=parsed.normalize,
         activation=parsed.activation,
+        prompt_name=parsed.prompt_name,
     )

@@ -9,11 +9,13 @@ from typing import TextIO
 from bert_calibration.config import METHODS, PRESETS, QuantizationConfig
 from bert_export import applicability
 from bert_export.attention_masks import MASKS
+from bert_export.families import FAMILIES
 from bert_export.options import ACTIVATIONS
 from bert_export.tensorrt.profile import EXAMPLE
 from bert_runtime.cli.parser import Parser, number, whole_number
 from bert_runtime.targets import BY_NAME
 from bert_runtime.tasks import TASKS
+from bert_runtime.tasks.feature_extraction import POOLINGS
 
 
 def parser(output: TextIO | None = None) -> Parser:
@@ -28,6 +30,7 @@ def parser(output: TextIO | None = None) -> Parser:
         "  quantize   int8 of the bundle DIR: `quantize DIR` is --int8 --bundle DIR\n"
         f"  tune       the best for this machine: `tune` is {applicability.FLAG}\n\n"
         f"tasks and their aliases:\n{tasks}\n\n"
+        f"families of encoders: {', '.join(family.title for family in FAMILIES)}\n\n"
         "exit codes: 0 done, 1 a gate failed, 2 the input is wrong, 130 interrupted, 141 no reader for the output",
     )
     _add_source(flags)
@@ -65,8 +68,11 @@ def _add_source(flags: argparse.ArgumentParser) -> None:
         metavar="TOKENS",
         help="the longest sequence, if shorter than the model's own",
     )
+    source.add_argument("--pooling", choices=POOLINGS, help="feature-extraction: how token vectors become one vector")
     source.add_argument(
-        "--pooling", choices=("mean", "cls", "pooler"), help="feature-extraction: how token vectors become one vector"
+        "--prompt-name",
+        metavar="NAME",
+        help="feature-extraction: the checkpoint's prompt for texts that ask for none; '' for no prompt",
     )
     source.add_argument(
         "--normalize", action=argparse.BooleanOptionalAction, help="feature-extraction: scale vectors to unit length"

@@ -77,6 +77,8 @@ class ExportOptions:
             that code may answer otherwise.
         max_length: the longest sequence in tokens, shorter than the checkpoint's own.
         pooling, normalize: for feature-extraction; None takes what the checkpoint says.
+        prompt_name: for feature-extraction, which of the checkpoint's prompts is put before texts that ask for none; ""
+            is none of them, and None takes what the checkpoint says.
         activation: for text-classification, none, sigmoid or softmax: turns logits into scores; None takes what the
             checkpoint says, and else what transformers' pipeline does.
 
@@ -118,6 +120,7 @@ class ExportOptions:
     pooling: str | None = None
     normalize: bool | None = None
     activation: str | None = None
+    prompt_name: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("model", "adapter"):  # a directory, or a name on the hub

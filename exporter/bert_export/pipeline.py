@@ -24,6 +24,7 @@ from bert_export.pruned import told_of
 from bert_export.pruned_checkpoint import with_pruned
 from bert_export.report import ExportReport
 from bert_export.rewrite import rewrite
+from bert_export.rewrite.pooling import dense_layers
 from bert_export.tensorrt.compiled import build_engines
 from bert_export.tensorrt.plan import require_tensorrt
 from bert_export.tensorrt.profile import profile_of
@@ -31,6 +32,7 @@ from bert_export.trace import trace
 from bert_export.verify.canaries import canaries_of
 from bert_export.verify.reference import RememberingReference
 from bert_runtime.tasks import find_task
+from bert_runtime.tasks.feature_extraction import PLAIN_POOLINGS
 
 
 def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
@@ -107,6 +109,7 @@ def load_checkpoint(options: ExportOptions, stages: Stages) -> Checkpoint:
             options.allow_random_head,
             options.ignore_auto_map,
             options.activation,
+            options.prompt_name,
         )
         checkpoint = checkpoints.load(source, task, loading)
     _check_fit(options, checkpoint)
@@ -123,7 +126,11 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
     """Refuse what the task would ignore, and what the checkpoint has no weights for."""
     task = checkpoint.task
     given = {"pooling": options.pooling, "normalize": options.normalize, "activation": options.activation}
-    unused = [f"--{name}" for name, value in given.items() if value is not None and name not in task.settings]
+    given |= {"prompts": options.prompt_name}
+    flags = {"prompts": "--prompt-name"}
+    unused = [
+        flags.get(name, f"--{name}") for name, value in given.items() if value is not None and name not in task.settings
+    ]
     outputs = [spec.name for spec in task.graph_outputs(options.plain)]
     problems = []
     if unused:
@@ -133,13 +140,23 @@ def _check_fit(options: ExportOptions, checkpoint: Checkpoint) -> None:
         problems.append(f"{flag} means nothing for {task.name}, whose prompts are padded on the left; leave it out")
     if "pooler_output" in outputs and getattr(checkpoint.model, "pooler", None) is None:
         problems.append("--plain gives pooler_output, but this checkpoint has no pooler; leave --plain out")
+    if options.plain and "pooler_output" in outputs and not _can_pool_later(checkpoint):
+        problems.append(
+            f"--plain leaves pooling to the runtime, which has no {checkpoint.settings.pooling} and no dense layers; "
+            "leave --plain out"
+        )
     if problems:
         raise OptionError("; ".join(problems))
     if options.profile:
-        reads_source = bool(checkpoint.config.add_cross_attention)
+        reads_source = checkpoint.reads_encoder
         more = task.cross_attention.cross_kv_inputs if task.cross_attention and reads_source else ()
-        inputs = task.inputs(options.plain, reads_source) + more
+        inputs = checkpoint.family.inputs(task, options.plain, reads_source) + more
         profile_of(inputs, checkpoint.tokenizer.max_length, options.profile_axes)
+
+
+def _can_pool_later(checkpoint: Checkpoint) -> bool:
+    """Whether a runtime can make the vector of what a plain graph gives."""
+    return checkpoint.settings.pooling in PLAIN_POOLINGS and dense_layers(checkpoint.model) is None
 
 
 def traced(checkpoint: Checkpoint, context: ExportContext) -> ir.Model:

@@ -23,13 +23,14 @@ from bert_runtime.manifest import Artefact, Graph
 from bert_runtime.schedule import BatchLimits, collate, plan, split
 from bert_runtime.sequence_packing import WIDTH, pack, plan_packed, unpack
 from bert_runtime.targets import find_target
-from bert_runtime.tasks.task import Features, Outputs, Reads
+from bert_runtime.tasks.feature_extraction import PLAIN_POOLINGS
+from bert_runtime.tasks.task import TYPES, Features, Outputs, Reads, with_own_width, without_types
 
 if TYPE_CHECKING:
     from bert_runtime.backends.engine import Engine
 
 
-TYPES = "token_type_embeddings.weight"
+TYPE_TABLE = "token_type_embeddings.weight"
 
 RANDOM_TEXTS = 40
 """Texts of random tokens beside the task's examples: three rows of them, and more."""
@@ -84,10 +85,16 @@ def pack_sequences_of(baseline: BaselineArtefact) -> Shared | None:
     artefact, tensors = baseline.artefact, baseline.task.sequence_packing
     if not find_target(artefact.target).packs_sequences or artefact.plain or tensors is None:
         return None
+    if baseline.record.settings.pooling not in (None, *PLAIN_POOLINGS):  # the others pool whole rows
+        return None
     from bert_export.passes.pack_sequences import pack_sequences  # noqa: PLC0415 - onnxscript: not for other targets
 
     data = artefact.data or tuple(divide(baseline.path, 0)[1:])
     graph = ir.load(baseline.path)
+    if not any(spec.name == TYPES for spec in artefact.inputs):
+        tensors = dataclasses.replace(tensors, inputs=without_types(tensors.inputs))
+    if artefact.outputs != baseline.task.graph_outputs():
+        tensors = dataclasses.replace(tensors, outputs=with_own_width(tensors.outputs))
     attentions = sum(node.op_type == "Softmax" for node in graph.graph)
     types = _token_types(graph)
     apart = pack_sequences(graph, tensors, baseline.task.reads)
@@ -176,6 +183,7 @@ def _texts(baseline: BaselineArtefact, types: int) -> Iterator[Features]:
 
 
 def _token_types(graph: ir.Model) -> int:
-    """How many the model has an embedding for."""
-    tables = (value.const_value for name, value in graph.graph.initializers.items() if TYPES in name)
-    return min(table.shape.numpy()[0] for table in tables if table is not None and len(table.shape) == 2)
+    """How many the model has an embedding for; one where it has no types."""
+    tables = (value.const_value for name, value in graph.graph.initializers.items() if TYPE_TABLE in name)
+    rows = (table.shape.numpy()[0] for table in tables if table is not None and len(table.shape) == 2)
+    return min(rows, default=1)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from bert_runtime.format_version import FIRST, NEWEST, version_needed
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
 from bert_runtime.text import TokenizerRecord
 
 FORMAT = "bert-export-bundle"
-VERSION = 1
+VERSION, OLDEST = NEWEST, FIRST
+"""The newest version of the format, and the oldest that is read."""
 
 RIGHT_PADDED = "right_padded"
 """The contract of a graph that answers masks of ones, then zeros, and no other mask right."""
@@ -151,7 +153,7 @@ class Contents(ModelRecord):
     def listing(self, files: Mapping[str, FileRecord]) -> Manifest:
         """The manifest of the bundle that holds these files."""
         own = {each.name: getattr(self, each.name) for each in fields(Contents)}
-        return Manifest(**own, version=VERSION, files=files)
+        return Manifest(**own, version=version_needed(self), files=files)
 
 
 @dataclass(frozen=True, kw_only=True)

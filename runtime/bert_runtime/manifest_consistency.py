@@ -1,4 +1,4 @@
-"""What no single field of a manifest can show: rules 15 to 18 of BUNDLE.md."""
+"""What no single field of a manifest can show: rules 15 to 18 and 38 of BUNDLE.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import TypeVar
 
 from bert_runtime.errors import Problem
+from bert_runtime.format_version import version_problems
 from bert_runtime.manifest import Artefact, Graph, Manifest
 
 Item = TypeVar("Item", bound=Hashable)
@@ -36,6 +37,7 @@ def contradictions(manifest: Manifest, own_name: str) -> list[str]:
         )
         for name in _repeated([own_name, *(name.lower() for name in manifest.files)])
     ]
+    problems += version_problems(manifest)
     problems += _clashing_artefacts(manifest)
     for where, graph in graphs.items():
         tensors = [tensor.name for tensor in graph.inputs + graph.outputs]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bert_runtime import strict_json
 from bert_runtime.errors import BundleError, Problem
 from bert_runtime.json_record import Record
-from bert_runtime.manifest import FORMAT, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest
+from bert_runtime.manifest import FORMAT, OLDEST, RIGHT_PADDED, VERSION, Artefact, FileRecord, Graph, Manifest
 from bert_runtime.manifest_consistency import contradictions
 from bert_runtime.targets import BY_NAME, PRECISIONS
 from bert_runtime.tasks.task import HeadSettings, TensorSpec
@@ -22,10 +22,11 @@ MAX_BYTES = 16 * 2**20
 MASKS = ("any", RIGHT_PADDED)
 DTYPES = ("int64", "int32", "float32", "float16", "bool")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
-POOLINGS = ("mean", "cls", "pooler")
+POOLINGS = ("mean", "cls", "pooler", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
 TRUNCATION_SIDES = ("right", "left")
 PAIR_TYPE_IDS = ((0, 1), (0, 0))
 ACTIVATIONS = ("none", "sigmoid", "softmax")
+SPECIAL = ("cls", "mask", "pad", "sep", "unk")
 
 FILE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 PLAIN_NAME = "a plain file name: ASCII letters, digits, dots, hyphens and underscores, at most 128, no folder"
@@ -103,13 +104,13 @@ def _check_version(value: object) -> None:
             )
         )
     version = value.get("version")
-    if isinstance(version, bool) or version != VERSION or not isinstance(version, int):
+    if isinstance(version, bool) or not isinstance(version, int) or not OLDEST <= version <= VERSION:
         what = "install the release that wrote it, or export the bundle again with this one"
         raise BundleError(
             Problem(
                 "wrong-version",
                 "version",
-                f"{NAME}: the format's version is {version!r:.60}, this runtime reads version {VERSION}; {what}",
+                f"{NAME}: the format's version is {version!r:.60}, this runtime reads {OLDEST} to {VERSION}; {what}",
             )
         )
 
@@ -117,7 +118,7 @@ def _check_version(value: object) -> None:
 def _manifest(record: Record) -> Manifest:
     record.choice("format", (FORMAT,))
     return Manifest(
-        version=record.integer("version", VERSION, VERSION),
+        version=record.integer("version", OLDEST, VERSION),
         task=record.string("task", _TASK, "a task's name"),
         settings=_settings(record.record("settings")),
         sizes=_sizes(record.record("sizes")),
@@ -137,9 +138,15 @@ def _settings(record: Record) -> HeadSettings:
         pooling=record.choice("pooling", POOLINGS) if record.has("pooling") else None,
         normalize=record.boolean("normalize") if record.has("normalize") else None,
         activation=record.choice("activation", ACTIVATIONS) if record.has("activation") else None,
+        prompts=_prompts(record.record("prompts")) if record.has("prompts") else {},
+        default_prompt=record.string("default_prompt", _ANY, "a string") if record.has("default_prompt") else None,
     )
     record.close()
     return settings
+
+
+def _prompts(record: Record) -> dict[str, str]:
+    return {name: record.string(name, _ANY, "a string") for name in record.names()}
 
 
 def _sizes(record: Record) -> dict[str, int]:
@@ -166,9 +173,17 @@ def _tokenizer(record: Record) -> TokenizerRecord:
         truncation_side=_truncation_side(record),
         pair_type_ids=_pair_type_ids(record),
         lower_case=record.boolean("lower_case") if record.has("lower_case") else False,
+        special_tokens=_texts(record.record("special_tokens"), SPECIAL) if record.has("special_tokens") else {},
     )
     record.close()
     return tokenizer
+
+
+def _texts(record: Record, names: Sequence[str]) -> dict[str, str]:
+    """Texts under some of these names."""
+    found = {name: record.string(name, _ANY, "a string") for name in names if record.has(name)}
+    record.close()
+    return found
 
 
 def _truncation_side(record: Record) -> str:
@@ -277,8 +292,8 @@ def _too_many(field: str, count: int, most: int) -> Problem:
 
 _DEFAULTS: Mapping[type, Mapping[str, object]] = {
     Artefact: {"cross_kv_graph": None, "sequence_packing": None},
-    HeadSettings: {"activation": None},
-    TokenizerRecord: {"truncation_side": "right", "pair_type_ids": (0, 1), "lower_case": False},
+    HeadSettings: {"activation": None, "prompts": {}, "default_prompt": None},
+    TokenizerRecord: {"truncation_side": "right", "pair_type_ids": (0, 1), "lower_case": False, "special_tokens": {}},
 }
 """What an absent key means: a field with this value is not written."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.schedule import BatchLimits, width
-from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
+from bert_runtime.tasks.task import TYPES, Features, IntArray, Outputs, TensorSpec
 
 WIDTH = 256
 """Tokens of a row, unless a text has more: attention costs the more the wider a row is, and little is left over where a
@@ -112,7 +112,8 @@ def pack(
         text = features[i]
         own = segment.row, slice(segment.first, segment.first + len(text.ids))
         feeds["input_ids"][own] = text.ids
-        feeds["token_type_ids"][own] = text.type_ids
+        if TYPES in feeds:
+            feeds[TYPES][own] = text.type_ids
         feeds["sequence_ids"][own] = text.mask * (segment.text + 1)
         feeds["position_ids"][own] = np.arange(len(text.ids))
     for spec in inputs:

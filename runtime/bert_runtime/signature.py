@@ -9,9 +9,18 @@ from bert_runtime.errors import Problem, prefixed
 from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
 from bert_runtime.tasks.activation import activation_of, misfit
-from bert_runtime.tasks.task import REQUEST_AXES, HeadSettings, Task, TensorSpec, expand
+from bert_runtime.tasks.task import (
+    REQUEST_AXES,
+    TYPES,
+    HeadSettings,
+    Task,
+    TensorSpec,
+    expand,
+    with_own_width,
+    without_types,
+)
 
-_MAY_BE_ABSENT = frozenset({"activation"})
+_MAY_BE_ABSENT = frozenset({"activation", "prompts", "default_prompt"})
 """Settings with a default."""
 
 
@@ -81,20 +90,28 @@ Specs = tuple[TensorSpec, ...]
 
 
 def _templates(artefact: Artefact, task: Task[Any, Any, Any]) -> list[tuple[str, Specs, Specs]]:
-    """(place in the artefact, the tensors there, those of the task)."""
+    """(place in the artefact, the tensors there, those of the task); all graphs take token types, or none does."""
     source, reading = artefact.cross_kv_graph, task.cross_attention
+    has_types = any(spec.name == TYPES for spec in artefact.inputs)
+    has_own_width = any("embedding" in spec.axes for spec in artefact.outputs)
+    inputs = task.inputs(artefact.plain, source is not None)
     expected = [
-        ("inputs", artefact.inputs, task.inputs(artefact.plain, source is not None)),
-        ("outputs", artefact.outputs, task.graph_outputs(artefact.plain)),
+        ("inputs", artefact.inputs, inputs if has_types else without_types(inputs)),
+        ("outputs", artefact.outputs, _widened(task.graph_outputs(artefact.plain), has_own_width)),
     ]
     if source is not None and reading is not None:
         expected.append(("cross_kv_graph.inputs", source.inputs, reading.cross_kv_inputs))
         expected.append(("cross_kv_graph.outputs", source.outputs, reading.cross_kv_outputs))
     shared, packed = artefact.sequence_packing, task.sequence_packing
     if shared is not None and packed is not None:
-        expected.append(("sequence_packing.inputs", shared.inputs, packed.inputs))
-        expected.append(("sequence_packing.outputs", shared.outputs, packed.outputs))
+        own = packed.inputs if has_types else without_types(packed.inputs)
+        expected.append(("sequence_packing.inputs", shared.inputs, own))
+        expected.append(("sequence_packing.outputs", shared.outputs, _widened(packed.outputs, has_own_width)))
     return expected
+
+
+def _widened(specs: Specs, has_own_width: bool) -> Specs:
+    return with_own_width(specs) if has_own_width else specs
 
 
 def _source_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str]:
@@ -134,6 +151,8 @@ def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Ite
         "pooling": settings.pooling,
         "normalize": settings.normalize,
         "activation": settings.activation,
+        "prompts": settings.prompts or None,
+        "default_prompt": settings.default_prompt,
     }
     for key, value in values.items():
         if value is None and key in task.settings and key not in _MAY_BE_ABSENT:
@@ -147,6 +166,12 @@ def _settings_problems(settings: HeadSettings, task: Task[Any, Any, Any]) -> Ite
             yield Problem(
                 "unknown-key", f"settings.{key}", f"settings.{key} is no setting of {task.name}, expected only: {known}"
             )
+    if settings.default_prompt is not None and settings.default_prompt not in settings.prompts:
+        yield Problem(
+            "contradiction",
+            "settings.default_prompt",
+            f"settings.default_prompt is {settings.default_prompt!r:.60}, expected one of settings.prompts",
+        )
 
 
 def _size_problems(manifest: Manifest) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class TokenizerRecord:
         pair_type_ids: the token types of the first text and of the second: (0, 1), or (0, 0) where all tokens
             have the same type.
         lower_case: whether a text is lower-cased, special tokens in it included, before the tokenizer reads it.
+        special_tokens: what the tokenizer calls them: cls, mask, pad, sep or unk -> the token; empty for BERT's names.
     """
 
     file: str
@@ -40,6 +41,7 @@ class TokenizerRecord:
     truncation_side: str = "right"
     pair_type_ids: tuple[int, int] = (0, 1)
     lower_case: bool = False
+    special_tokens: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,17 @@ class TextEncoder:
                         "not-in-vocabulary",
                         f"tokenizer.{name}",
                         f"the manifest's {name} is {token_id}, expected the id of a token of the tokenizer",
+                    )
+                )
+        ids = {"pad": self.pad_id, "mask": self.mask_id}
+        for name, token in sorted(self.record.special_tokens.items()):
+            found = self._tokenizer.token_to_id(token)
+            if found is None or found != ids.get(name, found):
+                problems.append(
+                    Problem(
+                        "not-in-vocabulary",
+                        f"tokenizer.special_tokens.{name}",
+                        f"the manifest calls {name} {token!r:.60}, expected what the tokenizer calls it",
                     )
                 )
         if problems:

@@ -176,12 +176,15 @@ OTHER: dict[str, Any] = {
     "pooling": "cls",
     "normalize": False,
     "activation": "none",
+    "prompt_name": "query",
 }
 """A value of each option that is not its default."""
 
 DATA = {"calibrate", "max_drop", "accept_unproven"}
 INT8 = {"targets", "method", "ranges", *DATA}
-SETTLED = {"plain", "allow_random_head", "ignore_auto_map", "max_length", "pooling", "normalize", "activation"}
+SETTLED = {"plain", "allow_random_head", "ignore_auto_map", "max_length", "pooling", "normalize", "activation"} | {
+    "prompt_name"
+}
 MODES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "fp32 of a checkpoint": ({"model": "m"}, {"adapter", "revision", "targets", *SETTLED}),
     "cuda of a checkpoint": (

@@ -1,14 +1,16 @@
-"""Makes the golden bundles of the current format: `python tests/golden/make.py [NAME ...]`. Needs torch, transformers.
+"""Makes the golden bundles of the format: `python tests/golden/make.py [NAME ...]`. Needs torch, transformers.
 
-Each is a BERT of 2 layers and hidden size 16 with seeded random weights, exported as a user would, and beside it what
+Each is a model of 2 layers and hidden size 16 with seeded random weights, exported as a user would, and beside it what
 torch gives for a few requests: the inputs of every row, its outputs, and the answer decoded from them. A golden bundle
-is committed once for each version of the format and never changed: later runtimes must still read it.
+is committed once for each version of the format, with what that version brought, and never changed: later runtimes must
+still read it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,17 +22,17 @@ import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, DynamicCache, EncoderDecoderCache, PreTrainedModel
+from transformers import CONFIG_MAPPING, DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from bert_export.exporting import export
+from bert_export.families import Family, find_family
 from bert_export.options import ExportOptions
 from bert_export.verify.reference import Reference
 from bert_runtime import bundle as bundles
 from bert_runtime import manifest_json
-from bert_runtime.manifest import VERSION
 from bert_runtime.schedule import collate, split
 from bert_runtime.tasks import find_task
-from bert_runtime.tasks.task import Features, Outputs
+from bert_runtime.tasks.task import Outputs
 from bert_runtime.tasks.text_generation import (
     Continuation,
     EncoderStates,
@@ -43,7 +45,7 @@ from bert_runtime.text import TextEncoder
 FOLDER = Path(__file__).parent
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-VOCABULARY = (*SPECIAL, *LETTERS, *(f"##{letter}" for letter in LETTERS), "the", "a", "film", "good", "bad", "!", ".")
+PIECES = (*LETTERS, *(f"##{letter}" for letter in LETTERS), "the", "a", "film", "good", "bad", "!", ".")
 MAX_LENGTH = 32
 
 
@@ -55,6 +57,8 @@ class Golden:
 
     Attributes:
         variety: what sets it apart from another bundle of its task.
+        family: what the model is of.
+        special: its padding, unknown, first, last and mask token, where they are not BERT's: all types are then 0.
         tokenizer: keys of the manifest's `tokenizer` that are other than usual; a text that the manifest lower-cases is
             not lower-cased by tokenizer.json.
     """
@@ -66,6 +70,8 @@ class Golden:
     reads_encoder: bool = False
     variety: str = ""
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    family: str = "bert"
+    special: tuple[str, ...] = SPECIAL
 
     @property
     def name(self) -> str:
@@ -209,6 +215,30 @@ GOLDENS = (
         variety="by-mask",
     ),
     Golden("feature-extraction", ("cpu",), ({"text": "A good film!"}, {"text": ""}, {"text": "the café 🎬 " * 20})),
+    Golden(
+        "text-classification",
+        ("cpu", "openvino"),
+        (
+            {"text": "The film."},
+            {"text": "A café 🎬?", "text_pair": "the good film", "top_k": 2},
+            {"text": "bad " * 40},
+        ),
+        ("bad", "good", "neither"),
+        variety="without-types",
+        family="distilbert",
+    ),
+    Golden(
+        "fill-mask",
+        ("cpu",),
+        (
+            {"text": "The <mask> film."},
+            {"text": "A <mask> film, the <mask>!", "top_k": 3},
+            {"text": "the film is <mask>.", "targets": ["good", "bad"]},
+        ),
+        variety="named-tokens",
+        family="mpnet",
+        special=("<pad>", "[UNK]", "<s>", "</s>", "<mask>"),
+    ),
 )
 
 
@@ -217,10 +247,12 @@ def main(names: Sequence[str]) -> None:
     for golden in (each for each in GOLDENS if not names or each.name in names):
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Path(folder) / f"tiny-{golden.name}"
-            model = save_checkpoint(checkpoint, golden)
-            output = FOLDER / f"v{VERSION}" / golden.name
-            export(ExportOptions(str(checkpoint), golden.task, output=output, targets=golden.targets, force=True))
-            set_tokenizer(output, golden.tokenizer)
+            model, made = save_checkpoint(checkpoint, golden), Path(folder) / golden.name
+            export(ExportOptions(str(checkpoint), golden.task, output=made, targets=golden.targets))
+            set_tokenizer(made, golden.tokenizer)
+            output = FOLDER / f"v{bundles.read(made).manifest.version}" / golden.name
+            shutil.rmtree(output, ignore_errors=True)
+            shutil.copytree(made, output)
         expected = continuations if find_task(golden.task).is_autoregressive else expectations
         cases = [json.dumps(case, ensure_ascii=False) for case in expected(golden, output, model)]
         output.with_suffix(".json").write_text("[\n" + ",\n".join(cases) + "\n]\n", encoding="utf-8")
@@ -229,29 +261,43 @@ def main(names: Sequence[str]) -> None:
 def save_checkpoint(folder: Path, golden: Golden) -> PreTrainedModel:
     """Save a seeded model of the task's class, with its tokenizer; return the model."""
     torch.manual_seed(0)
-    labels = golden.labels or ("LABEL_0", "LABEL_1")
-    config = BertConfig(
-        vocab_size=len(VOCABULARY),
-        hidden_size=HIDDEN,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=MAX_LENGTH,
-        initializer_range=0.5,
-        id2label=dict(enumerate(labels)),
-        label2id={label: i for i, label in enumerate(labels)},
-        problem_type="single_label_classification",
-        is_decoder=find_task(golden.task).is_autoregressive,
-        add_cross_attention=golden.reads_encoder,
-    )
-    model: PreTrainedModel = getattr(transformers, find_task(golden.task).model_class)(config)
+    family, task = find_family(golden.family), find_task(golden.task)
+    config = CONFIG_MAPPING[family.name](**_sizes(golden, family))
+    model: PreTrainedModel = getattr(transformers, family.model_class(task))(config)
     model.train(False)
     model.save_pretrained(folder)
     is_cased = bool(golden.tokenizer.get("lower_case"))
-    _tokenizer(is_cased).save(str(folder / "tokenizer.json"))
+    _tokenizer(golden, is_cased).save(str(folder / "tokenizer.json"))
     content = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": not is_cased, "model_max_length": MAX_LENGTH}
+    if golden.special is not SPECIAL:
+        names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+        content = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_LENGTH}
+        content |= dict(zip(names, golden.special, strict=True))
+        content["model_input_names"] = ["input_ids", "attention_mask"]
     (folder / "tokenizer_config.json").write_text(json.dumps(content), encoding="utf-8")
     return model
+
+
+def _sizes(golden: Golden, family: Family) -> dict[str, Any]:
+    """The configuration's values, under the family's names."""
+    labels = golden.labels or ("LABEL_0", "LABEL_1")
+    values: dict[str, Any] = {
+        "vocab_size": len(golden.special) + len(PIECES),
+        "hidden_size": HIDDEN,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": MAX_LENGTH,
+        "initializer_range": 0.5,
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+        "problem_type": "single_label_classification",
+    }
+    if family.has(find_task("text-generation")):
+        values["is_decoder"] = find_task(golden.task).is_autoregressive
+        values["add_cross_attention"] = golden.reads_encoder
+    values["max_position_embeddings"] += family.position_offset(CONFIG_MAPPING[family.name]())
+    return {family.config.of(name): value for name, value in values.items()}
 
 
 def set_tokenizer(output: Path, keys: Mapping[str, Any]) -> None:
@@ -272,7 +318,9 @@ def expectations(golden: Golden, output: Path, model: PreTrainedModel) -> list[d
     for request in golden.requests:
         checked = task.request.from_record(request)
         encoded = head.encode(checked)
-        inputs = [_inputs(row, text.pad_id) for row in encoded.features]
+        names = [spec.name for spec in manifest.artefacts[0].inputs]
+        collated = [collate([row], text.pad_id) for row in encoded.features]
+        inputs = [{name: arrays[name] for name in names} for arrays in collated]
         rows = [
             split(reference.run(feeds), [row], specs)[0] for feeds, row in zip(inputs, encoded.features, strict=True)
         ]
@@ -356,10 +404,6 @@ def _cached_row(reference: Reference, prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _inputs(row: Features, pad_id: int) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
-    return collate([row], pad_id)
-
-
 def _row(inputs: Mapping[str, np.ndarray[Any, Any]], outputs: Outputs) -> dict[str, Any]:
     return {"inputs": {name: array[0] for name, array in inputs.items()}, "outputs": outputs}
 
@@ -371,18 +415,21 @@ def _plain(value: np.ndarray[Any, Any] | np.generic) -> object:
     return float(str(value)) if isinstance(value, np.floating) else value.item()
 
 
-def _tokenizer(is_cased: bool) -> Tokenizer:
-    ids = {token: i for i, token in enumerate(VOCABULARY)}
-    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+def _tokenizer(golden: Golden, is_cased: bool) -> Tokenizer:
+    pad, unknown, start, end, mask = golden.special
+    # The class of MPNet reads padding as id 1.
+    special = golden.special if golden.special is SPECIAL else (start, pad, end, unknown, mask)
+    ids = {token: i for i, token in enumerate((*special, *PIECES))}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token=unknown))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=not is_cased)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, ids[token]) for token in ("[CLS]", "[SEP]")],
+        single=f"{start} $A {end}",
+        pair=f"{start} $A {end} $B:1 {end}:1" if special is SPECIAL else f"{start} $A {end} {end} $B {end}",
+        special_tokens=[(token, ids[token]) for token in (start, end)],
     )
     tokenizer.decoder = decoders.WordPiece()
-    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.add_special_tokens(list(special))
     return tokenizer
 
 

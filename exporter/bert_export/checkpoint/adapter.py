@@ -11,12 +11,12 @@ from bert_export.checkpoint.adapter_keys import ADAPTER_CONFIG, config_problems
 from bert_export.checkpoint.findings import Findings, listing, read_object
 from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.keys import account, shown
-from bert_export.checkpoint.shapes import WORDS, check_filled
+from bert_export.checkpoint.shapes import WORDS, check_filled, label_rows
 from bert_export.checkpoint.weights import ADAPTER_FILES, Saved, find_weights, read_header
 from bert_export.errors import CheckpointError
 
 PREFIX = "base_model.model."
-HEADS = ("classifier.weight", "classifier.bias", "qa_outputs.weight", "qa_outputs.bias")
+HEADS = ("classifier.", "pre_classifier.", "qa_outputs.")
 HEAD_FIELDS = (
     *("id2label", "label2id", "num_labels", "problem_type"),
     *("sentence_transformers", "sbert_ce_default_activation_function", "function_to_apply", "task_specific_params"),
@@ -47,7 +47,7 @@ class Adapter:
     @property
     def keeps_bases_head(self) -> bool:
         """Whether it was saved without a head, as transformers' add_adapter does, which trains none."""
-        return not self.config.get("modules_to_save") and not any(name in self.saved for name in HEADS)
+        return not self.config.get("modules_to_save") and not any(name.startswith(HEADS) for name in self.saved)
 
     @property
     def has_own_labels(self) -> bool:
@@ -96,8 +96,8 @@ def with_head_of(adapter: Adapter, raw: Mapping[str, Any]) -> dict[str, Any]:
     if adapter.has_own_labels:
         own = read_object(adapter.folder / "config.json")
         return kept | {key: own[key] for key in HEAD_FIELDS if own.get(key) is not None}
-    classifier, labels = adapter.saved.get("classifier.weight"), raw.get("id2label")
-    is_other = classifier is not None and isinstance(labels, dict) and len(labels) != classifier.shape[0]
+    rows, labels = label_rows(adapter.saved), raw.get("id2label")
+    is_other = rows is not None and isinstance(labels, dict) and len(labels) != rows
     return kept if is_other else dict(raw)
 
 

@@ -10,6 +10,7 @@ from transformers.activations import ACT2FN
 
 from bert_export.checkpoint.foreign import ATTENTION_KEYS
 from bert_export.checkpoint.keys import KnownFile, carried, dropped, ignored, refused, shown
+from bert_export.families import Family
 
 MAX_LABELS = 100_000
 # What the library adapters writes where there are none.
@@ -115,7 +116,7 @@ CONFIG = KnownFile(
     "config.json",
     "The class, the sizes and the labels. Only the keys that decide an answer reach the model's class.",
     (
-        carried("model_type", "must be bert"),
+        carried("model_type", "the family; one that is not there is refused"),
         carried("architectures", "the class, hence the task"),
         *(carried(name, _SIZES) for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")),
         *(carried(name, _SIZES) for name in ("intermediate_size", "max_position_embeddings", "type_vocab_size")),
@@ -187,29 +188,51 @@ CONFIG = KnownFile(
     ),
 )
 
-# What BertConfig gets; what else is carried is read by us.
-FOR_TRANSFORMERS = {
+# What transformers' class gets under BERT's names; what else is carried is read by us.
+_FOR_TRANSFORMERS = (
     *NUMBERS,
     *("hidden_act", "is_decoder", "add_cross_attention", "tie_word_embeddings", "bos_token_id", "eos_token_id"),
     *("id2label", "label2id", "problem_type"),
-}
+)
 
 
-def value_problems(raw: Mapping[str, Any]) -> Iterator[str]:
+def for_transformers(family: Family) -> frozenset[str]:
+    """The keys that the family's configuration gets."""
+    return frozenset({*(family.config.of(name) for name in _FOR_TRANSFORMERS), *family.config.more})
+
+
+def keys_of(family: Family) -> KnownFile:
+    """The keys of a family's config.json: its own, and those that all have."""
+    renamed = [carried(own, _reason(name)) for name, own in family.config.own.items()]
+    own = [carried(name, reason) for name, reason in family.config.more.items()]
+    return KnownFile(CONFIG.name, CONFIG.holds, (*renamed, *own, *CONFIG.keys))
+
+
+def _reason(name: str) -> str:
+    key = CONFIG.key(name)
+    assert key is not None
+    return key.reason
+
+
+def value_problems(raw: Mapping[str, Any], family: Family) -> Iterator[str]:
     """The values that cannot be right, among them those that would fill memory."""
-    for name, number in NUMBERS.items():
+    for bert, number in NUMBERS.items():
+        name = family.config.of(bert)
         problem = number.problem(name, raw[name]) if name in raw else None
         if problem:
             yield problem
-    width, heads = raw.get("hidden_size", 768), raw.get("num_attention_heads", 12)
+    sizes = {family.config.of(name): usual for name, usual in (("hidden_size", 768), ("num_attention_heads", 12))}
+    width, heads = (raw.get(name, usual) for name, usual in sizes.items())
     if isinstance(width, int) and isinstance(heads, int) and heads > 0 and width % heads:
-        yield f"config.json says hidden_size {width} and num_attention_heads {heads}, expected a multiple: correct it"
+        said = " and ".join(f"{name} {raw.get(name, usual)}" for name, usual in sizes.items())
+        yield f"config.json says {said}, expected a multiple: correct it"
     pad, vocabulary = raw.get("pad_token_id", 0), raw.get("vocab_size", 30_522)
     if isinstance(pad, int) and isinstance(vocabulary, int) and pad >= vocabulary > 0:
         yield f"config.json says pad_token_id {pad} and vocab_size {vocabulary}, expected an id below it: correct it"
-    if raw.get("hidden_act", "gelu") not in list(ACT2FN):
+    act = family.config.of("hidden_act")
+    if raw.get(act, "gelu") not in list(ACT2FN):
         known = ", ".join(sorted(ACT2FN))
-        yield f"config.json says hidden_act {shown(raw['hidden_act'])}, expected one of {known}: correct it"
+        yield f"config.json says {act} {shown(raw[act])}, expected one of {known}: correct it"
     for name in ("is_decoder", "add_cross_attention", "tie_word_embeddings"):
         if not isinstance(raw.get(name, False), bool):
             yield f"config.json says {name} {shown(raw[name])}, expected true or false: correct it"

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import BertConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from bert_export.checkpoint.adapter import Adapter
 from bert_export.checkpoint.findings import Findings, reading
 from bert_export.checkpoint.merging import fit_vocabulary, merge
 from bert_export.checkpoint.printable import listed
-from bert_export.checkpoint.weights_gate import Loaded, check_meaning, check_weights, note_unused
+from bert_export.checkpoint.weights_gate import Loaded, check_meaning, check_weights, means_the_same, note_unused
+from bert_export.families import find_family
 
 SEED = 0  # of weights that --allow-random-head permits
 
 
-def load_base(folder: Path, model_class: str, config: BertConfig) -> tuple[PreTrainedModel, Loaded]:
+def load_base(folder: Path, model_class: str, config: PreTrainedConfig) -> tuple[PreTrainedModel, Loaded]:
     """The class named `model_class` with the weights of `folder`, and what transformers reports about them.
 
     Raises:
@@ -25,7 +26,7 @@ def load_base(folder: Path, model_class: str, config: BertConfig) -> tuple[PreTr
     """
     kind = getattr(transformers, model_class)
     with (
-        reading("the model", "expected weights and a config.json of one BERT: correct them"),
+        reading("the model", "expected weights and a config.json of one model: correct them"),
         torch.random.fork_rng([]),
     ):
         torch.manual_seed(SEED)
@@ -63,9 +64,11 @@ def gate(
 ) -> None:
     """Raise CheckpointError with every weight that has no value of the checkpoint's or the wrong meaning."""
     names = set(model.state_dict())
-    check_weights(loaded, supplied, allow_random_head, findings)
+    family = find_family(model.config.model_type)
+    check_weights(loaded, supplied, family, allow_random_head, findings)
     known = [name for name in saved if hasattr(transformers, name)]  # of a class of their own, the user knows more
-    check_meaning(type(model).__name__, known, names - loaded.missing, supplied, findings)
+    own = {name for name in names - loaded.missing - supplied if family.is_head(name)}
+    check_meaning(type(model).__name__, known, {name for name in own if not means_the_same(name, family)}, findings)
     findings.check()
     note_unused(loaded, findings)
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from transformers import BertConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from bert_export.checkpoint.activation import with_cross_encoder
 from bert_export.checkpoint.adapter import Adapter, note_base, with_head_of
-from bert_export.checkpoint.architecture import architectures, build_config, config_file, read_config, task_of
+from bert_export.checkpoint.architecture import (
+    architectures,
+    build_config,
+    check_task,
+    config_file,
+    family_of,
+    read_config,
+    task_of,
+)
+from bert_export.checkpoint.dense import read_dense
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.folder import Folder
 from bert_export.checkpoint.labels import with_labels
@@ -28,6 +38,8 @@ from bert_export.checkpoint.text_gate import TextGateReport, prove_same_ids
 from bert_export.checkpoint.tokenizer import ModelFacts, ReadTokenizer, TokenizerFile, TokenizerFolders, read_tokenizer
 from bert_export.checkpoint.values import AnyTask, Checkpoint, Provenance
 from bert_export.checkpoint.weights import MODEL_FILES, Saved, digests, find_weights, note_second_weights, read_header
+from bert_export.families import find_family
+from bert_export.families.family import DENSE_LAYERS
 from bert_runtime.tasks.task import HeadSettings, Reads
 
 
@@ -43,15 +55,17 @@ class _Facts:
         config: that of the model with the adapter merged, which may have more tokens.
         settings: what the head needs.
         tokenizer: the tokenizer's file and facts.
+        dense: the folders of dense layers after the pooling.
     """
 
     task: AnyTask
     layout: Layout
     raw: Mapping[str, Any]
-    base: BertConfig
-    config: BertConfig
+    base: PreTrainedConfig
+    config: PreTrainedConfig
     settings: HeadSettings
     tokenizer: ReadTokenizer
+    dense: tuple[Path, ...] = ()
 
 
 def read(
@@ -62,6 +76,7 @@ def read(
     adapter = layout.adapter
     raw = with_cross_encoder(places.model.path, read_config(layout.model, findings))
     task = task or task_of(raw, adapter.folder if adapter else None, tasks)
+    check_task(family_of(raw), task)
     if adapter and places.adapter:
         check_kind(adapter, findings)
         note_base(adapter, places.model, raw, findings)
@@ -111,7 +126,7 @@ def _proven_text(facts: _Facts, files: Mapping[str, str]) -> TextGateReport:
     """The text gate, on its own texts and on those of the task's examples."""
     tokenizer, config = facts.tokenizer, facts.config
     examples = facts.task.examples_for(tokenizer.file.encoder())
-    return prove_same_ids(tokenizer, config.vocab_size, config.type_vocab_size, files, examples)
+    return prove_same_ids(tokenizer, config.vocab_size, family_of(facts.raw).types(config), files, examples)
 
 
 def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadOptions, findings: Findings) -> _Facts:
@@ -127,7 +142,8 @@ def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadO
         settings = head_settings(task.settings, Known(raw, config, sentence, options), findings)
         findings.notes += task.remarks(settings)
         with findings.collecting():
-            known = ModelFacts(raw, config.vocab_size, config.max_position_embeddings, config.type_vocab_size)
+            family = family_of(raw)
+            known = ModelFacts(raw, config.vocab_size, family.longest(config), family.types(config))
             folders = TokenizerFolders(layout.tokenizer, step_of_tokens(layout.sentence, "pooling" in task.settings))
             tokenizer = read_tokenizer(folders, known, options.max_length, findings)
             _check_fit(tokenizer.file, config, task, findings)
@@ -136,12 +152,12 @@ def _facts(layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadO
     assert config is not None
     assert settings is not None
     assert tokenizer is not None
-    return _Facts(task, layout, raw, base, config, settings, tokenizer)
+    return _Facts(task, layout, raw, base, config, settings, tokenizer, sentence.dense if sentence else ())
 
 
 def _base_config(
     layout: Layout, raw: Mapping[str, Any], task: AnyTask, options: LoadOptions, findings: Findings
-) -> tuple[Mapping[str, Any], BertConfig | None]:
+) -> tuple[Mapping[str, Any], PreTrainedConfig | None]:
     """config.json with the labels settled, and the configuration made of it, once the weights are known to fit it."""
     saved: Mapping[str, Saved] = {}
     is_named = False
@@ -149,7 +165,7 @@ def _base_config(
         files = find_weights(layout.model, MODEL_FILES)
         note_second_weights(layout.model, files, findings)
         saved = read_header(files, findings)
-        is_named = bool(saved) and check_names(saved, findings)
+        is_named = bool(saved) and check_names(saved, family_of(raw), findings)
     before = len(findings.problems)
     if "labels" in task.settings:
         own = label_rows(layout.adapter.saved) if layout.adapter else None
@@ -159,18 +175,19 @@ def _base_config(
         with findings.collecting():
             config = build_config(raw, task, options.ignore_auto_map, findings)
     if config is not None and is_named:
-        check_sizes(config, saved, findings)
+        check_sizes(config, family_of(raw), saved, findings)
     return raw, config
 
 
-def _with_vocabulary(base: BertConfig | None, adapter: Adapter | None) -> BertConfig | None:
+def _with_vocabulary(base: PreTrainedConfig | None, adapter: Adapter | None) -> PreTrainedConfig | None:
     """The configuration of the merged model."""
     if base is None or adapter is None or adapter.vocabulary is None:
         return base
-    return BertConfig.from_dict({**base.to_dict(), "vocab_size": adapter.vocabulary})
+    config: PreTrainedConfig = type(base).from_dict({**base.to_dict(), "vocab_size": adapter.vocabulary})
+    return config
 
 
-def _check_fit(tokenizer: TokenizerFile, config: BertConfig, task: AnyTask, findings: Findings) -> None:
+def _check_fit(tokenizer: TokenizerFile, config: PreTrainedConfig, task: AnyTask, findings: Findings) -> None:
     """Whether every id of the tokenizer has an embedding, and the task the tokens and types it needs."""
     if tokenizer.size > config.vocab_size:
         findings.problems.append(
@@ -181,7 +198,7 @@ def _check_fit(tokenizer: TokenizerFile, config: BertConfig, task: AnyTask, find
         findings.problems.append(
             f"the tokenizer has no [MASK], expected one for {task.name}: give the model's own tokenizer"
         )
-    if config.type_vocab_size < 2:
+    if getattr(config, "type_vocab_size", 2) < 2 and find_family(config.model_type).embeddings.types:
         findings.notes.append(
             "type_vocab_size is 1: every token has type 0, also those of a pair's second text, for which transformers' "
             "tokenizer gives type 1 where model_input_names asks for types"
@@ -191,12 +208,17 @@ def _check_fit(tokenizer: TokenizerFile, config: BertConfig, task: AnyTask, find
 def _proven_model(facts: _Facts, options: LoadOptions, findings: Findings) -> PreTrainedModel:
     """The model past the checkpoint gate, with the adapter merged."""
     adapter = facts.layout.adapter
-    model, loaded = load_base(facts.layout.model, facts.task.model_class, facts.base)
+    model, loaded = load_base(facts.layout.model, family_of(facts.raw).model_class(facts.task), facts.base)
     if facts.settings.pooling not in (None, "pooler"):
         loaded = drop_pooler(model, loaded)
     supplied = set(adapter.saved) if adapter else set[str]()
     gate(model, loaded, architectures(facts.raw), supplied, options.allow_random_head, findings)
-    return finish(model, adapter, findings)
+    model = finish(model, adapter, findings)
+    if facts.dense:
+        width = find_family(model.config.model_type).value(model.config, "hidden_size")
+        model.add_module(DENSE_LAYERS, read_dense(facts.dense, width, findings))
+        findings.check()
+    return model
 
 
 def _versions(adapter: Folder | None) -> dict[str, str]:

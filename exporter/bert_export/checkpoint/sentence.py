@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bert_export.checkpoint.findings import Findings, read_json, read_object
 from bert_export.checkpoint.keys import KnownFile, account, carried, ignored, refused, shown
-from bert_export.checkpoint.printable import listed, printable
+from bert_export.checkpoint.printable import listed
 from bert_export.errors import CheckpointError
 
 NAMESPACE = "sentence_transformers."
 # Where the library kept its classes: models.* before version 5.4, and the folders of 5.4 and of 6 since then.
 PLACES = ("models", "sentence_transformer.modules", "base.modules")
-KINDS = ("Transformer", "Pooling", "Normalize")
-STEPS = (("Transformer", "Pooling"), ("Transformer", "Pooling", "Normalize"))
-EXPECTED = "expected Transformer, Pooling and perhaps Normalize, in this order"
+KINDS = ("Transformer", "Pooling", "Dense", "Normalize")
+ORDER = re.compile("Transformer Pooling( Dense)*( Normalize)?")
+EXPECTED = "expected Transformer, Pooling, any number of Dense and perhaps Normalize, in this order"
 MAX_STEPS = 100
 # Directories of old versions, whose numbers are the order of the steps.
 OLD_FOLDER = re.compile(r"(\d)_(BERT|Transformer|Pooling|Normalize|Dense|Dropout)")
@@ -36,8 +36,9 @@ LEGACY_MODES = {
 
 MODULES = KnownFile(
     "modules.json",
-    "The steps of a sentence-transformers model, in order: Transformer, Pooling and perhaps Normalize, all of them the "
-    "library's own classes under their names of any version; Dropout, which does nothing outside training, is skipped.",
+    "The steps of a sentence-transformers model, in order: Transformer, Pooling, any number of Dense and perhaps "
+    "Normalize, all of them the library's own classes under their names of any version; Dropout, which does nothing "
+    "outside training, is skipped.",
     (
         carried("type", "the kind of step: others are refused by name"),
         carried("path", "the step's folder, inside the checkpoint"),
@@ -50,11 +51,25 @@ POOLING = KnownFile(
     "1_Pooling/config.json",
     "How the vectors of the tokens become one.",
     (
-        carried("pooling_mode", "the graph: mean or cls; others are refused by name"),
+        carried(
+            "pooling_mode", "the graph: mean, cls, max, lasttoken, weightedmean or mean_sqrt_len_tokens, one of them"
+        ),
         *(carried(name, "the graph: the older spelling of pooling_mode") for name in LEGACY_MODES),
-        carried("include_prompt", "refused where it is false and a default prompt is set"),
+        carried("include_prompt", "where it is false, no prompt is carried; refused if there is a default prompt"),
         ignored("word_embedding_dimension", "the model's width"),
         ignored("embedding_dimension", "the model's width"),
+    ),
+)
+DENSE = KnownFile(
+    "2_Dense/config.json",
+    "A dense layer after the pooling; its weights lie beside it.",
+    (
+        carried("in_features", "a size of the weights"),
+        carried("out_features", "a size of the weights"),
+        carried("bias", "the graph"),
+        carried("activation_function", "the graph: Identity, Tanh, ReLU, GELU or Sigmoid of torch; others are refused"),
+        refused("module_input_name", "only the pooled vector is read", "sentence_embedding"),
+        refused("module_output_name", "only the pooled vector is replaced", "sentence_embedding"),
     ),
 )
 NORMALIZE = KnownFile(
@@ -70,10 +85,14 @@ LIBRARY = KnownFile(
     "config_sentence_transformers.json",
     "Settings of the library around the steps.",
     (
-        carried("default_prompt_name", "named in a note: the bundle puts no prompt before a text"),
+        carried("default_prompt_name", "the bundle's default prompt; --prompt-name chooses another"),
         carried("activation_fn", "the activation of a cross-encoder's logits"),
-        refused("truncate_dim", "the library cuts vectors to that length, and the bundle does not; remove the key"),
-        ignored("prompts", "the caller puts them before the texts"),
+        refused(
+            "truncate_dim",
+            "the library cuts vectors to that length; here each request says how many `dimensions` it wants: remove "
+            "the key",
+        ),
+        carried("prompts", "the bundle's prompts, which a request asks for by name; empty ones are left out"),
         ignored("similarity_fn_name", "how the caller compares vectors"),
         ignored("__version__", "which version saved it"),
         ignored("model_type", "the library's class: the steps say what it does"),
@@ -89,10 +108,16 @@ class SentenceSettings:
     Attributes:
         pooling: the mode, such as mean or cls; several are joined by +.
         normalize: whether the vectors are scaled to unit length.
+        dense: the folders of dense layers between them.
+        prompts: name -> what may be put before a text.
+        default_prompt: the name of the one that the library puts there unasked.
     """
 
     pooling: str
     normalize: bool
+    dense: tuple[Path, ...] = ()
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,17 +161,19 @@ def read_sentence_settings(folder: Path, findings: Findings) -> SentenceSettings
     if not steps:
         return None
     kinds = tuple(step.kind for step in steps)
-    if kinds not in STEPS:
+    if not ORDER.fullmatch(" ".join(kinds)):
         raise CheckpointError(
             f"modules.json lists {listed(kinds)}; {EXPECTED}: {_why_not(kinds)}; give another model, or remove "
             "modules.json to export the encoder alone"
         )
     pooling = read_object(steps[1].folder / "config.json")
     account(POOLING, pooling, findings)
-    _check_library(folder, pooling, findings)
-    if len(steps) > 2 and (steps[2].folder / "config.json").is_file() and steps[2].folder != folder:
-        account(NORMALIZE, read_object(steps[2].folder / "config.json"), findings)
-    return SentenceSettings(_mode(pooling), len(steps) > 2)
+    prompts, default = _prompts(folder, pooling, findings)
+    last = steps[-1]
+    if last.kind == "Normalize" and (last.folder / "config.json").is_file() and last.folder != folder:
+        account(NORMALIZE, read_object(last.folder / "config.json"), findings)
+    dense = tuple(step.folder for step in steps if step.kind == "Dense")
+    return SentenceSettings(_mode(pooling), last.kind == "Normalize", dense, prompts, default)
 
 
 def _why_not(kinds: tuple[str, ...]) -> str:
@@ -209,16 +236,23 @@ def _mode(config: Mapping[str, Any]) -> str:
     return "+".join(modes)
 
 
-def _check_library(folder: Path, pooling: Mapping[str, Any], findings: Findings) -> None:
-    """Refuse what the library does around the steps and no graph holds; a default prompt is left to the caller."""
+def _prompts(folder: Path, pooling: Mapping[str, Any], findings: Findings) -> tuple[dict[str, str], str | None]:
+    """The prompts that say something, by name, and the name of the default one."""
     path = folder / "config_sentence_transformers.json"
     content = read_object(path) if path.is_file() else {}
     account(LIBRARY, content, findings)
-    name = content.get("default_prompt_name")
+    given, name = content.get("prompts") or {}, content.get("default_prompt_name")
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+        raise CheckpointError(
+            f"config_sentence_transformers.json says prompts {shown(given)}, expected texts by name: correct it"
+        )
+    prompts = {str(key): text for key, text in given.items() if text}
     if name and pooling.get("include_prompt") is False:
         findings.problems.append(
             f"the default prompt {shown(name)} is read but not pooled (include_prompt is false), expected one that is: "
             "no bundle leaves tokens out of the mean; give another model"
         )
-    elif name:
-        findings.notes.append(f"the default prompt {printable(repr(name), 80)} is not added: put it before your texts")
+    if prompts and pooling.get("include_prompt") is False:
+        findings.notes.append("prompts are not carried: they are read but not pooled (include_prompt is false)")
+        return {}, None
+    return prompts, name if name in prompts else None

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from bert_export.checkpoint.activation import read_activation
 from bert_export.checkpoint.findings import Findings
+from bert_export.checkpoint.printable import listed
 from bert_export.checkpoint.sentence import SentenceSettings
+from bert_runtime.tasks.feature_extraction import POOLINGS
 from bert_runtime.tasks.task import HeadSettings
 
 if TYPE_CHECKING:
-    from transformers import BertConfig
+    from transformers import PreTrainedConfig
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 INFERRED = "single_label_classification"
 """Where config.json has none. transformers trains one label as a regression, and writes that down; see `activation`."""
-POOLINGS = ("mean", "cls", "pooler")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class LoadOptions:
     """What the user decides in place of the checkpoint.
 
     Attributes:
-        pooling: mean, cls or pooler; None takes the checkpoint's.
+        pooling: how a vector is made; None takes the checkpoint's.
+        prompt_name: the checkpoint's prompt that is put before texts that ask for none; "" for none; None takes the
+            checkpoint's.
         normalize: whether vectors get unit length; None takes the checkpoint's.
         max_length: the longest sequence in tokens; None takes the checkpoint's.
         activation: none, sigmoid or softmax: turns a classifier's logits into scores; None takes the checkpoint's.
@@ -40,6 +43,7 @@ class LoadOptions:
     allow_random_head: bool = False
     ignore_auto_map: bool = False
     activation: str | None = None
+    prompt_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Known:
     """
 
     raw: Mapping[str, Any]
-    config: BertConfig
+    config: PreTrainedConfig
     sentence: SentenceSettings | None
     options: LoadOptions
 
@@ -141,10 +145,32 @@ def _normalize(known: Known, findings: Findings) -> bool:
     return known.sentence.normalize
 
 
+def _prompts(known: Known, findings: Findings) -> Mapping[str, str]:
+    """What may be put before a text, by name."""
+    prompts = known.sentence.prompts if known.sentence else {}
+    if prompts:
+        findings.notes.append(f"prompts of sentence-transformers, by name: {listed(prompts)}")
+    return dict(prompts)
+
+
+def _default_prompt(known: Known, findings: Findings) -> str | None:
+    """The name of the prompt for texts that ask for none."""
+    prompts, chosen = known.sentence.prompts if known.sentence else {}, known.options.prompt_name
+    if chosen is None:
+        return known.sentence.default_prompt if known.sentence else None
+    if chosen and chosen not in prompts:
+        findings.problems.append(
+            f"--prompt-name is {chosen!r:.60}, expected one of the checkpoint's prompts: {listed(prompts) or 'none'}"
+        )
+    return chosen or None
+
+
 SETTINGS: dict[str, Callable[[Known, Findings], Any]] = {
     "labels": _labels,
     "problem_type": _problem_type,
     "activation": _activation,
     "pooling": _pooling,
     "normalize": _normalize,
+    "prompts": _prompts,
+    "default_prompt": _default_prompt,
 }

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.printable import listed
 from bert_export.checkpoint.weights import Saved
+from bert_export.families import FAMILIES
 
 if TYPE_CHECKING:
-    from transformers import BertConfig
+    from transformers import PreTrainedConfig
 
-WORDS, POSITIONS, TYPES = (f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type"))
-LAYER = re.compile(r"(?:bert\.)?encoder\.layer\.(\d{1,6})\.")
+    from bert_export.families import Family
+
+WORDS = tuple({f"{family.embeddings.words}.weight": None for family in FAMILIES})
+"""What the name of the word embeddings ends with, in any family."""
+CLASSIFIERS = ("classifier.weight", "classifier.out_proj.weight")
 # What wraps a model, and puts its own name before each weight's -> how to save without it.
 WRAPPERS = {
     "module.": "saved from DataParallel or DistributedDataParallel: save model.module.state_dict()",
@@ -25,16 +29,17 @@ WRAPPERS = {
     "base_model.model.": "saved from PEFT: use merge_and_unload().save_pretrained, or give the adapter as --adapter",
 }
 
-WRAPPED = "save the BERT inside by itself, with its own save_pretrained"
+WRAPPED = "save the model inside by itself, with its own save_pretrained"
 
 
-def check_names(saved: Mapping[str, Saved], findings: Findings) -> bool:
-    """Whether these can be a BERT's weights; a problem says how else they were saved."""
-    problems = [*_wrapped(saved), *_empty(saved), *_quantised(saved)]
-    if not problems and not any(name.endswith(WORDS) for name in saved):
+def check_names(saved: Mapping[str, Saved], family: Family, findings: Findings) -> bool:
+    """Whether these can be the family's weights; a problem says how else they were saved."""
+    problems = [*_wrapped(saved, family), *_empty(saved), *_quantised(saved)]
+    words = f"{family.embeddings.words}.weight"
+    if not problems and not any(name.endswith(words) for name in saved):
         problems.append(
-            f"the weights hold no {WORDS}: found {listed(sorted(saved), 5) or 'none'}; expected those of a BERT, as "
-            "save_pretrained writes them"
+            f"the weights hold no {words}: found {listed(sorted(saved), 5) or 'none'}; expected those of a "
+            f"{family.title}, as save_pretrained writes them"
         )
     findings.problems += problems
     return not problems
@@ -45,41 +50,53 @@ def check_filled(saved: Mapping[str, Saved], findings: Findings) -> None:
     findings.problems += _empty(saved)
 
 
-def check_sizes(config: BertConfig, saved: Mapping[str, Saved], findings: Findings) -> None:
+def check_sizes(config: PreTrainedConfig, family: Family, saved: Mapping[str, Saved], findings: Findings) -> None:
     """Problems where config.json asks for more layers than there are, or for embeddings of another size."""
-    width = config.hidden_size
-    expected = {
-        WORDS: (config.vocab_size, width),
-        POSITIONS: (config.max_position_embeddings, width),
-        TYPES: (config.type_vocab_size, width),
-        "encoder.layer.0.intermediate.dense.weight": (config.intermediate_size, width),
-    }
-    for end, shape in expected.items():
+    for end, shape in _expected(config, family).items():
         for name, tensor in saved.items():
-            if name.removeprefix("bert.") == end and tensor.shape != shape:
+            if name.removeprefix(f"{family.attribute}.") == end and tensor.shape != shape:
                 findings.problems.append(
                     f"{name} has the shape {list(tensor.shape)} in the checkpoint, expected {list(shape)}: correct "
                     "config.json"
                 )
-    layers = 1 + max((int(found[1]) for name in saved if (found := LAYER.match(name))), default=-1)
-    if config.num_hidden_layers > layers:
+    layer = re.compile(rf"(?:{family.attribute}\.)?{re.escape(family.layers)}\.(\d{{1,6}})\.")
+    layers = 1 + max((int(found[1]) for name in saved if (found := layer.match(name))), default=-1)
+    asked, key = family.value(config, "num_hidden_layers"), family.config.of("num_hidden_layers")
+    if asked > layers:
         findings.problems.append(
-            f"config.json says num_hidden_layers {config.num_hidden_layers}, expected at most {layers}: the checkpoint "
+            f"config.json says {key} {asked}, expected at most {layers}: the checkpoint "
             "lacks weights of the encoder beyond them; give the checkpoint's own config.json"
         )
 
 
+def _expected(config: PreTrainedConfig, family: Family) -> dict[str, tuple[int, int]]:
+    """Weight -> its shape, of those whose sizes config.json tells."""
+    names, width, value = family.embeddings, getattr(config, family.config.own_width), family.value
+    expected = {
+        names.words: (config.vocab_size, width),
+        names.positions: (value(config, "max_position_embeddings"), width),
+        f"{family.layers}.0.{family.layer.intermediate}": (
+            value(config, "intermediate_size"),
+            value(config, "hidden_size"),
+        ),
+    }
+    if names.types:
+        expected[names.types] = (family.types(config), width)
+    return {f"{name}.weight": shape for name, shape in expected.items()}
+
+
 def label_rows(saved: Mapping[str, Saved]) -> int | None:
     """The number of labels that a classifier was saved for; None without one."""
-    classifier = saved.get("classifier.weight")
+    classifier = next((saved[name] for name in CLASSIFIERS if name in saved), None)
     return classifier.shape[0] if classifier and len(classifier.shape) == 2 else None
 
 
-def _wrapped(saved: Mapping[str, Saved]) -> Iterator[str]:
-    places = sorted({name.removesuffix(WORDS).removesuffix("bert.") for name in saved if name.endswith(WORDS)})
+def _wrapped(saved: Mapping[str, Saved], family: Family) -> Iterator[str]:
+    own, words = f"{family.attribute}.", f"{family.embeddings.words}.weight"
+    places = sorted({name.removesuffix(words).removesuffix(own) for name in saved if name.endswith(words)})
     if places and "" not in places:
         cause = next((cause for prefix, cause in WRAPPERS.items() if places[0].startswith(prefix)), WRAPPED)
-        yield f"the names of the weights begin with {places[0]!r}, expected names such as bert.{WORDS}: {cause}"
+        yield f"the names of the weights begin with {places[0]!r}, expected names such as {own}{words}: {cause}"
 
 
 def _empty(saved: Mapping[str, Saved]) -> Iterator[str]:

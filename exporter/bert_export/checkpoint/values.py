@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from bert_export.checkpoint.text_gate import TextGateReport
 from bert_export.checkpoint.tokenizer import TokenizerFile
+from bert_export.families import Family, find_family
 from bert_runtime.tasks.task import HeadSettings, Task
 
 if TYPE_CHECKING:
-    from transformers import BertConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 AnyTask = Task[Any, Any, Any]
 
@@ -56,10 +57,20 @@ class Checkpoint:
 
     task: AnyTask
     model: PreTrainedModel
-    config: BertConfig
+    config: PreTrainedConfig
     settings: HeadSettings
     tokenizer: TokenizerFile
     files: Mapping[str, str]
     notes: tuple[str, ...]
     provenance: Provenance
     text: TextGateReport
+
+    @property
+    def reads_encoder(self) -> bool:
+        """Whether it is a decoder with cross-attention."""
+        return bool(getattr(self.config, "add_cross_attention", False))
+
+    @property
+    def family(self) -> Family:
+        """That of the model."""
+        return find_family(self.config.model_type)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.printable import SHOWN, listed
+from bert_export.families import Family
 
 Shape = tuple[int, ...]
 
@@ -28,16 +29,18 @@ class Loaded:
     errors: tuple[str, ...]
 
 
-def is_head(name: str) -> bool:
-    """Whether a weight belongs to the head: everything but embeddings and encoder, so the pooler too."""
-    return not name.removeprefix("bert.").startswith(("embeddings.", "encoder."))
+def means_the_same(weight: str, family: Family) -> bool:
+    """Whether a weight of the head means the same in every class: those of pretraining, and of the base model."""
+    return weight.startswith((*family.pretrained_heads, f"{family.attribute}.", "pooler."))
 
 
-def check_weights(loaded: Loaded, supplied: set[str], allow_random_head: bool, findings: Findings) -> None:
+def check_weights(
+    loaded: Loaded, supplied: set[str], family: Family, allow_random_head: bool, findings: Findings
+) -> None:
     """Problems for weights without a value; `supplied` are those that the adapter brings."""
     missing = sorted(loaded.missing - supplied)
-    head = [name for name in missing if is_head(name)]
-    encoder = [name for name in missing if not is_head(name)]
+    head = [name for name in missing if family.is_head(name)]
+    encoder = [name for name in missing if not family.is_head(name)]
     if encoder:
         findings.problems.append(
             f"the checkpoint lacks weights of the encoder: {listed(encoder)}; config.json describes another model: "
@@ -60,20 +63,17 @@ def check_weights(loaded: Loaded, supplied: set[str], allow_random_head: bool, f
     findings.problems += [f"transformers reports: {error}" for error in loaded.errors]
 
 
-def check_meaning(model_class: str, saved: list[str], names: set[str], supplied: set[str], findings: Findings) -> None:
+def check_meaning(model_class: str, saved: list[str], own: set[str], findings: Findings) -> None:
     """A head under another class's name must not be taken for this one because its shapes happen to fit.
 
-    Heads under `cls.` mean the same in every class of pretraining; a `classifier` is of texts in one class, of tokens
-    or choices in another. `names` are the model's weights, `saved` the architectures in config.json.
+    A `classifier` is of texts in one class, of tokens or choices in another. `own` are the weights of the model's head
+    that have such a meaning of their own, `saved` the architectures in config.json.
     """
     if not saved or model_class in saved:
         return
-    own = sorted(
-        name for name in names - supplied if is_head(name) and not name.startswith(("cls.", "bert.", "pooler."))
-    )
     if own:
         findings.problems.append(
-            f"{listed(own)} were trained as the head of {', '.join(saved)}, expected {model_class}: "
+            f"{listed(sorted(own))} were trained as the head of {', '.join(saved)}, expected {model_class}: "
             "that the shapes fit says nothing; leave --task out, or give a model trained for it"
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
-from bert_export.passes.constants import array, produced_by, scalar, vector
+from bert_export.passes.constants import array, has_rank, produced_by, scalar, vector
 from bert_export.passes.rules import Operand
 
 
@@ -45,6 +45,7 @@ class MatchedAttention:
         scale: what the queries are multiplied with.
         mask: int64 (batch, sequence), 0 for padding.
         filter: what is added to the score of padding.
+        relative: what else is added to scores, float (batch or 1, heads or 1, rows, sequence); None where nothing is.
     """
 
     weight: np.ndarray[Any, Any]
@@ -53,6 +54,7 @@ class MatchedAttention:
     scale: float
     mask: ir.Value
     filter: float
+    relative: ir.Value | None = None
 
 
 def matched_attention(values: dict[str, ir.Value]) -> MatchedAttention | None:
@@ -60,10 +62,20 @@ def matched_attention(values: dict[str, ir.Value]) -> MatchedAttention | None:
     projections = dense_layers(values)
     heads = head_count(values)
     scale = scalar(values["scale"])
-    padding = padding_mask(values["bias"])
+    relative, hiding = relative_bias(values["bias"])
+    padding = padding_mask(hiding)
     if projections is None or heads is None or scale is None or padding is None:
         return None
-    return MatchedAttention(*projections, heads, scale, *padding)
+    return MatchedAttention(*projections, heads, scale, *padding, relative)
+
+
+def relative_bias(bias: ir.Value) -> tuple[ir.Value | None, ir.Value]:
+    """(relative, hiding) if `bias` is the sum of one that hides padding and another; else (None, bias)."""
+    total = produced_by(bias, "Add")
+    hiding, relative = total.inputs if total is not None else (None, None)
+    if hiding is None or relative is None or produced_by(hiding, "Unsqueeze") is None or not has_rank(relative, 4):
+        return None, bias
+    return relative, hiding
 
 
 def dense_layers(values: dict[str, ir.Value]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:

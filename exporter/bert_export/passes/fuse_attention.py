@@ -29,6 +29,7 @@ def attention(op: Context, hidden: ir.Value, **values: ir.Value) -> ir.Value:
         op.initializer(ir.tensor(match.weight), f"{name}.qkv.weight"),
         op.initializer(ir.tensor(match.bias), f"{name}.qkv.bias"),
         op.Cast(match.mask, to=ir.DataType.INT32),
+        *(() if match.relative is None else (None, match.relative)),
         num_heads=match.heads,
         scale=match.scale,
         mask_filter_value=match.filter,

@@ -30,6 +30,7 @@ def multi_head_attention(op: Context, rows: ir.Value, hidden: ir.Value, **values
         op.MatMul(hidden, values["value_weight"]),
         op.initializer(ir.tensor(match.bias), f"{name}.qkv.bias"),
         op.Cast(match.mask, to=ir.DataType.INT32),
+        *(() if match.relative is None else (match.relative,)),
         num_heads=match.heads,
         scale=match.scale,
         mask_filter_value=match.filter,

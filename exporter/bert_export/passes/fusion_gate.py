@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
-from transformers import BertConfig
+from transformers import PreTrainedConfig
 
 from bert_export.errors import GateError
+from bert_export.families import find_family
 from bert_runtime.targets import CPU, CUDA, TENSORRT, Operators, find_target
 from bert_runtime.tasks.task import Reads, Task
 
@@ -43,7 +44,7 @@ class Network:
         layers: the number of encoder layers.
         activation: `hidden_act` of the configuration.
         reads: which rows of the last layer are computed.
-        vocabulary_head: whether the vocabulary's head is there, which has one more activation.
+        vocabulary_head: the activation of the vocabulary's head; None where there is none.
         cached: whether every layer attends to a cache.
         cross: whether every layer attends to an encoder besides, with a residual of its own.
     """
@@ -51,20 +52,23 @@ class Network:
     layers: int
     activation: str
     reads: Reads
-    vocabulary_head: bool = False
+    vocabulary_head: str | None = None
     cached: bool = False
     cross: bool = False
 
     @classmethod
-    def of(cls, task: Task[Any, Any, Any], config: BertConfig, plain: bool = False) -> Network:
+    def of(cls, task: Task[Any, Any, Any], config: PreTrainedConfig, plain: bool = False) -> Network:
         """The network that `rewrite(model, task, plain)` makes of a model with this configuration."""
-        words = task.reads in (Reads.MASKED_POSITIONS, Reads.LAST_TOKEN)
+        family = find_family(config.model_type)
         reads = Reads.ALL_TOKENS if plain else task.reads
-        activation = config.hidden_act
+        activation = family.value(config, "hidden_act")
         assert isinstance(activation, str)
+        words = None
+        if task.reads in (Reads.MASKED_POSITIONS, Reads.LAST_TOKEN):
+            words = activation if family.vocabulary.activation else "gelu"
         cached = task.is_autoregressive
         cross = cached and bool(config.add_cross_attention)
-        return cls(config.num_hidden_layers, activation, reads, words, cached, cross)
+        return cls(family.value(config, "num_hidden_layers"), activation, reads, words, cached, cross)
 
 
 def expected_fusions(network: Network, target: str) -> dict[str, int]:
@@ -80,8 +84,9 @@ def expected_fusions(network: Network, target: str) -> dict[str, int]:
         CROSS: network.layers * int(network.cross),
         RESIDUAL[target]: (2 + int(network.cross)) * network.layers,
     }
-    if network.activation in ACTIVATIONS:
-        expected[ACTIVATIONS[network.activation]] = network.layers + int(network.vocabulary_head)
+    activations = [network.activation] * network.layers
+    activations += [network.vocabulary_head] if network.vocabulary_head else []
+    expected |= Counter(ACTIVATIONS[name] for name in activations if name in ACTIVATIONS)
     return {operator: number for operator, number in expected.items() if number}
 
 

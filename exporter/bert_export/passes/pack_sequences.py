@@ -1,9 +1,9 @@
 """A graph whose rows hold several texts each: sequence packing, for an engine that is slow with many shapes.
 
-Everything in a BERT but three parts treats each token alone, and does not care whose it is. Positions count from the
-start of each text, a token attends to those of its own text (Krell et al. 2021, "Efficient sequence packing without
-cross-contamination"), and what is read of a text is read where it stands. The weights are the graph's own, in any
-precision; a text's answer is what the graph gives for the text alone.
+Everything in an encoder but three parts treats each token alone, and does not care whose it is. Positions count from
+the start of each text (see `pack_positions`), a token attends to those of its own text (Krell et al. 2021, "Efficient
+sequence packing without cross-contamination"), and what is read of a text is read where it stands. The weights are the
+graph's own, in any precision; a text's answer is what the graph gives for the text alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from onnx_ir.passes import common
 
 from bert_export.passes.constants import integers, produced_by, scalar, vector
 from bert_export.passes.optional_positions import POSITION_TABLE
+from bert_export.passes.pack_positions import Places, count_after_padding, relative_biases
 from bert_runtime.tasks.task import Reads, SequencePacking
 
 NAME = "sequence_packing"
@@ -50,6 +51,7 @@ class _Rewriting:
     def run(self) -> int:
         """See `pack_sequences`."""
         self._count_positions()
+        self._count_distances()
         apart = self._keep_apart()
         if self.reads is Reads.FIRST_TOKEN:
             self._read_first_tokens()
@@ -67,6 +69,28 @@ class _Rewriting:
             if node.op_type == "Slice":
                 counted = self._node("Gather", [self.table, self.values["position_ids"]], "positions", axis=0)
                 node.outputs[0].replace_all_uses_with(counted)
+            elif node.op_type == "Gather":
+                node.replace_input_with(1, count_after_padding(_input(node, 1), self._places))
+
+    def _count_distances(self) -> None:
+        """Distances in the text in place of those in the row, where attention has a bias for them."""
+        for bias in relative_biases(self.graph):
+            pairs = bias.for_texts(self._places)
+            for rows in bias.of_rows():  # the last layer's queries are fewer
+                by_query = self._node("Transpose", [pairs], "pairs_by_query", perm=[0, 2, 1, 3])
+                read = self._at_positions(by_query, "bias_read")
+                rows.replace_all_uses_with(self._node("Transpose", [read], "pairs_read_by_head", perm=[0, 2, 1, 3]))
+            bias.value.replace_all_uses_with(pairs)
+        for node, index in list(self.values["attention_mask"].uses()):
+            if node.op_type == "Shape":  # the mask is no input any more
+                node.replace_input_with(index, self.values["input_ids"])
+
+    @property
+    def _places(self) -> Places:
+        return Places(self.values["input_ids"], self.values["position_ids"], self._node, self._constant)
+
+    def _constant(self, name: str, numbers: list[int]) -> ir.Value:
+        return integers(self.graph, f"{NAME}/{name}", numbers)
 
     def _keep_apart(self) -> int:
         """A bias for each pair of tokens in place of one for each key."""
@@ -78,7 +102,7 @@ class _Rewriting:
             if self.reads is not Reads.ALL_TOKENS and node is adding[-1][0]:  # the last layer's queries are fewer
                 pairs = self._at_positions(pairs, "pairs_read")
             node.replace_input_with(place, self._with_axis(pairs, 1))
-        return len(adding)
+        return sum(_attentions(node) for node, _ in adding)
 
     def _read_first_tokens(self) -> None:
         """The first token of each text in place of the first of each row, and as many queries in the last layer."""
@@ -154,7 +178,7 @@ class _Rewriting:
             self.made[name] = self._node(operator, inputs, name)
         return self.made[name]
 
-    def _node(self, operator: str, inputs: Sequence[ir.Value], name: str, **attributes: int) -> ir.Value:
+    def _node(self, operator: str, inputs: Sequence[ir.Value], name: str, **attributes: int | list[int]) -> ir.Value:
         """A new node's output, of the same name."""
         node = ir.node(operator, list(inputs), attributes=attributes, name=f"{NAME}/{name}")
         node.outputs[0].name = node.name
@@ -183,9 +207,15 @@ def _averaged(node: ir.Node) -> ir.Value | None:
     return None if weighted is None else weighted.inputs[0]
 
 
-def _input(node: ir.Node) -> ir.Value:
-    """The first one, which every operator here has."""
-    value = node.inputs[0]
+def _attentions(adding: ir.Node) -> int:
+    """How many attentions an addition serves: one whose scores it adds to, or all that add what it gives."""
+    readers = [reader for reader, _ in adding.outputs[0].uses()]
+    return sum(1 if reader.op_type == "Softmax" else _attentions(reader) for reader in readers)
+
+
+def _input(node: ir.Node, index: int = 0) -> ir.Value:
+    """One that the operator always has."""
+    value = node.inputs[index]
     assert value is not None
     return value
 

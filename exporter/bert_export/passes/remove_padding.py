@@ -17,6 +17,8 @@ from bert_export.passes.key_lengths import MASK_INPUT
 DOMAIN = "com.microsoft"
 NORMS = frozenset({"SkipLayerNormalization", "LayerNormalization"})
 FUSED = frozenset({"BiasGelu", "FastGelu", "QuickGelu", *NORMS})
+BIAS_INPUT = 5
+"""Which input of Attention is a bias for distances."""
 ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Cast", "Gelu", "Relu", "Tanh", "Erf", "Sigmoid", "Sqrt"})
 """Operators that treat each token alone, where their other inputs are vectors."""
 
@@ -113,9 +115,10 @@ def _restore(graph: ir.Graph, region: list[ir.Node], offsets: ir.Value) -> None:
 
 def _pack_attention(graph: ir.Graph, node: ir.Node, offsets: ir.Value, cumulated: ir.Value) -> None:
     attributes = [node.attributes[name] for name in ("num_heads", "scale") if name in node.attributes]
+    biases = [value for value in node.inputs[BIAS_INPUT:] if value is not None]
     packed = ir.node(
         "PackedAttention",
-        [*node.inputs[:3], offsets, cumulated],
+        [*node.inputs[:3], offsets, cumulated, *biases],
         attributes={attribute.name: attribute for attribute in attributes},
         domain=DOMAIN,
         name=str(node.name).replace("/Attention", "/PackedAttention"),

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
-from transformers import BertLMHeadModel, BertModel, PreTrainedModel
+from transformers import BertLMHeadModel, PreTrainedModel
 
+from bert_export.families import find_family
 from bert_export.rewrite.activation import one_spelling
 from bert_export.rewrite.backbone import Backbone
 from bert_export.rewrite.decoder import Decoder, SourceReader
 from bert_export.rewrite.first_token import FirstTokenBackbone
 from bert_export.rewrite.masked_positions import MaskedPositionsBackbone
-from bert_export.rewrite.pooling import SentenceEmbedding
+from bert_export.rewrite.pooling import SentenceEmbedding, dense_layers, outputs_of
+from bert_export.rewrite.vocabulary import MaskedLanguageModel
 from bert_runtime.tasks.task import HeadSettings, Reads, Task, TensorSpec, expand
 
 BACKBONES: dict[Reads, type[Backbone]] = {
@@ -80,17 +82,21 @@ def rewrite(
     """
     if task.is_autoregressive:
         return cached(cast(BertLMHeadModel, model), task, plain)
-    kind = BACKBONES[Reads.ALL_TOKENS if plain else task.reads]
+    family, kind = find_family(model.config.model_type), BACKBONES[Reads.ALL_TOKENS if plain else task.reads]
 
     def replacement(module: nn.Module) -> nn.Module | None:
-        if isinstance(module, BertModel):
-            return kind(cast(BertModel, rebuilt(module, one_spelling)))
+        if type(module).__name__ == family.base_class:
+            return kind(cast(PreTrainedModel, rebuilt(module, one_spelling)))
         return one_spelling(module)
 
-    network = replacement(model) or rebuilt(model, replacement)
-    if isinstance(network, Backbone) and not plain:
-        network = SentenceEmbedding(network, settings or HeadSettings())
-    return Traceable(network, task.inputs(plain), task.graph_outputs(plain)).eval()
+    network = replacement(model)
+    if network is not None and not plain:
+        network = SentenceEmbedding(cast(Backbone, network), settings or HeadSettings(), dense_layers(model))
+    elif network is None and task.reads is Reads.MASKED_POSITIONS and len(task.outputs) == 1:
+        backbone = replacement(cast(nn.Module, getattr(model, family.attribute)))
+        network = MaskedLanguageModel(model, cast(Backbone, backbone), family)
+    network = network or rebuilt(model, replacement)
+    return Traceable(network, family.inputs(task, plain), outputs_of(model, task, plain)).eval()
 
 
 def cached(model: BertLMHeadModel, task: Task[Any, Any, Any], plain: bool) -> CachedTraceable:
@@ -109,7 +115,7 @@ def cached(model: BertLMHeadModel, task: Task[Any, Any, Any], plain: bool) -> Ca
 def source_reader(model: PreTrainedModel, task: Task[Any, Any, Any]) -> CachedTraceable | None:
     """The network that reads an encoder's states once for each text; None for a model that reads no encoder."""
     config, reading = model.config, task.cross_attention
-    if reading is None or not config.add_cross_attention:
+    if reading is None or not getattr(config, "add_cross_attention", False):
         return None
     layers = config.num_hidden_layers
     inputs, outputs = expand(reading.cross_kv_inputs, layers), expand(reading.cross_kv_outputs, layers)

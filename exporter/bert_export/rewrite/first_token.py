@@ -13,3 +13,7 @@ class FirstTokenBackbone(Backbone):
     def rows(self, hidden: Tensor, _positions: Tensor | None, /) -> Tensor:
         """The first token of each text: (batch, 1, hidden)."""
         return hidden[:, :1]
+
+    def bias_rows(self, relative: Tensor, _positions: Tensor | None, /) -> Tensor:
+        """That of the first token: (1, heads, 1, sequence)."""
+        return relative[:, :, :1]

@@ -31,7 +31,7 @@ class FromCheckpoint:
             CheckpointError: see `export`.
         """
         checkpoint = load_checkpoint(options, stages)
-        if checkpoint.config.add_cross_attention:
+        if checkpoint.reads_encoder:
             raise OptionError(f"{FLAG} asks a model texts, and this decoder reads an encoder: export it with --target")
         reference = RememberingReference.of(checkpoint, options.plain)
         self._context = ExportContext(folder, stages, options.plain, options.quantization, None, {}, reference)

@@ -101,7 +101,8 @@ class _Comparison:
         artefact = self.tested.artefact
         for case in cases(self.tested.task, limits, artefact.plain, CONTRACTS[artefact.mask]):
             length = case.feeds["input_ids"].shape[-1]
-            found.setdefault(length, []).append(self._run(case.feeds, case.name).gap.difference)
+            feeds = {spec.name: case.feeds[spec.name] for spec in artefact.inputs}
+            found.setdefault(length, []).append(self._run(feeds, case.name).gap.difference)
         for length, differences in found.items():
             yield Check(f"length {length}", len(differences), max(differences))
 

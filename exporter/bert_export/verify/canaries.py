@@ -27,7 +27,7 @@ MOST = 6
 
 def canaries_of(checkpoint: Checkpoint, reference: Reference, plain: bool) -> tuple[Canary, ...]:
     """What torch says to examples of different kinds; nothing for a decoder that reads an encoder."""
-    if checkpoint.config.add_cross_attention:
+    if checkpoint.reads_encoder:
         return ()
     task, text = checkpoint.task, checkpoint.tokenizer.encoder()
     asking = _Asking(task, task.head(text, checkpoint.settings), reference, plain)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import BertModel, DynamicCache, EncoderDecoderCache, PreTrainedModel
+from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
-from bert_export.rewrite.pooling import SentenceEmbedding
-from bert_runtime.tasks.task import HeadSettings, IntArray, Task, TensorSpec
+from bert_export.families import find_family
+from bert_export.rewrite.pooling import SentenceEmbedding, dense_layers, outputs_of
+from bert_runtime.tasks.task import TYPES, HeadSettings, IntArray, Task, TensorSpec
 
 if TYPE_CHECKING:
     from bert_export.checkpoint import Checkpoint
@@ -38,19 +39,21 @@ class Reference:
     def __init__(self, model: PreTrainedModel, task: Task[Any, Any, Any], settings: HeadSettings, plain: bool) -> None:
         """Wrap `model`, which is neither copied nor changed; sentence vectors are pooled as `settings` say."""
         self._network: torch.nn.Module = model
-        if isinstance(model, BertModel) and not plain:
-            self._network = SentenceEmbedding(model, settings)
-        self._outputs: Sequence[TensorSpec] = task.graph_outputs(plain)
-        self.types: int = model.config.type_vocab_size
-        self.layers: int = model.config.num_hidden_layers
-        heads = model.config.num_attention_heads
-        self.source_width: int | None = model.config.hidden_size if model.config.add_cross_attention else None
-        self.cache_sizes = {"heads": heads, "size": model.config.hidden_size // heads}
+        config, family = model.config, find_family(model.config.model_type)
+        if type(model).__name__ == family.base_class and not plain:
+            self._network = SentenceEmbedding(model, settings, dense_layers(model))
+        self._outputs: Sequence[TensorSpec] = outputs_of(model, task, plain)
+        self._unread = {"positions"} if family.embeddings.types else {"positions", TYPES}
+        self.types: int = family.types(config)
+        self.layers: int = family.value(config, "num_hidden_layers")
+        heads, width = (family.value(config, name) for name in ("num_attention_heads", "hidden_size"))
+        self.source_width: int | None = width if getattr(config, "add_cross_attention", False) else None
+        self.cache_sizes = {"heads": heads, "size": width // heads}
 
     @torch.inference_mode()
     def run(self, feeds: Mapping[str, IntArray]) -> dict[str, NDArray[np.float32]]:
         """The outputs for `feeds`; where `positions` is among them, the rows of these positions alone."""
-        inputs = {name: torch.from_numpy(array) for name, array in feeds.items() if name != "positions"}
+        inputs = {name: torch.from_numpy(array) for name, array in feeds.items() if name not in self._unread}
         answer = self._network(**inputs)
         outputs = {}
         for spec in self._outputs:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bert_runtime.errors import BundleError, Problem
+from bert_runtime.errors import BundleError, InputError, Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite
@@ -28,14 +28,34 @@ from bert_runtime.text import TextEncoder
 
 Vector = NDArray[np.float64]
 
-POOLINGS = ("mean", "cls", "pooler")
+PLAIN_POOLINGS = ("mean", "cls", "pooler")
+"""Those that are computed here where the graph is that of transformers' class."""
+POOLINGS = (*PLAIN_POOLINGS, "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
+"""The modes of sentence-transformers' Pooling module, and BERT's own pooler."""
 
 
 @dataclass(frozen=True)
 class FeatureExtractionRequest(Request):
-    """A text; it may be empty."""
+    """A text; it may be empty.
+
+    Attributes:
+        prompt_name: which of the bundle's prompts is put before the text; None is the bundle's default, and "" none.
+        dimensions: how many numbers of the vector are kept, from its start, of a model that was trained for it
+            (Kusupati et al. 2022, "Matryoshka representation learning"); None keeps all. Unit vectors are scaled anew.
+    """
 
     text: str
+    prompt_name: str | None = None
+    dimensions: int | None = None
+
+    def problems(self) -> Iterator[str]:
+        """Dimensions below 1."""
+        if self.dimensions is not None and self.dimensions < 1:
+            yield Problem(
+                "out-of-range",
+                "dimensions",
+                f"dimensions is {self.dimensions}, expected 1 at least; leave it out for the whole vector",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +63,8 @@ class FeatureExtractionResult(Result):
     """The vector of a text.
 
     Attributes:
-        vector: float32 of shape (hidden,), read-only, and a copy: it does not keep the batch in memory.
+        vector: float32 of shape (hidden,) or (dimensions,), read-only, and a copy: it does not keep the batch in
+            memory.
         truncated: the end of the text was cut off, because it is longer than the model reads.
     """
 
@@ -92,7 +113,7 @@ class FeatureExtractionHead(Head[FeatureExtractionRequest, FeatureExtractionEnco
         """
         unpooled = "pooler_output" if self.settings.pooling == "pooler" else "last_hidden_state"
         for name in ("sentence_embedding", unpooled):
-            if name in available:
+            if name in available and (name != unpooled or self.settings.pooling in PLAIN_POOLINGS):
                 return (name,)
         got = ", ".join(available)
         raise BundleError(
@@ -104,7 +125,7 @@ class FeatureExtractionHead(Head[FeatureExtractionRequest, FeatureExtractionEnco
         )
 
     def encode(self, request: FeatureExtractionRequest) -> FeatureExtractionEncoded:
-        pieces = self.text.pieces(request.text)
+        pieces = self.text.pieces(self._prompt(request.prompt_name) + request.text)
         kept, _ = self.text.truncate(pieces)
         return FeatureExtractionEncoded((Features.from_row(self.text.row(kept)),), truncated=len(kept) < len(pieces))
 
@@ -116,8 +137,51 @@ class FeatureExtractionHead(Head[FeatureExtractionRequest, FeatureExtractionEnco
         if name != "sentence_embedding":
             values = pool(values, encoded.features[0].mask, self.settings)
         vector = np.array(values, dtype=np.float32)
+        if request.dimensions is not None:
+            vector = first_dimensions(vector, request.dimensions, bool(self.settings.normalize))
         vector.flags.writeable = False
         return FeatureExtractionResult(vector, encoded.truncated)
+
+    def _prompt(self, name: str | None) -> str:
+        """What is put before a text.
+
+        Raises:
+            InputError: the bundle has no prompt of this name.
+        """
+        prompts = self.settings.prompts
+        chosen = self.settings.default_prompt if name is None else name
+        if not chosen:
+            return ""
+        if chosen not in prompts:
+            known = ", ".join(prompts) or "none"
+            raise InputError(
+                Problem(
+                    "wrong-value",
+                    "prompt_name",
+                    f"prompt_name is {chosen!r:.60}, expected one of the bundle's prompts: {known}",
+                )
+            )
+        return prompts[chosen]
+
+
+def first_dimensions(vector: FloatArray, count: int, normalize: bool) -> FloatArray:
+    """The first `count` numbers of a vector, scaled to length 1 where `normalize` says so.
+
+    Raises:
+        InputError: the vector has fewer.
+    """
+    if count > len(vector):
+        raise InputError(
+            Problem(
+                "out-of-range",
+                "dimensions",
+                f"dimensions is {count}, expected {len(vector)} at most, those of the model's vectors",
+            )
+        )
+    kept: Vector = vector[:count].astype(np.float64)
+    if normalize:
+        kept = kept / max(float(np.linalg.norm(kept)), 1e-12)
+    return kept.astype(np.float32)
 
 
 def pool(values: FloatArray, mask: IntArray, settings: HeadSettings) -> FloatArray:
@@ -157,7 +221,7 @@ FEATURE_EXTRACTION: Task[FeatureExtractionRequest, FeatureExtractionEncoded, Fea
     request=FeatureExtractionRequest,
     head=FeatureExtractionHead,
     aliases=("embedding", "embeddings"),
-    settings=("pooling", "normalize"),
+    settings=("pooling", "normalize", "prompts", "default_prompt"),
     examples=(
         {"text": "A man is playing a guitar."},
         {"text": "Das Café in Zürich öffnet um neun."},

@@ -74,6 +74,23 @@ def expand(specs: Sequence[TensorSpec], layers: int) -> tuple[TensorSpec, ...]:
     return tuple(expanded)
 
 
+TYPES = "token_type_ids"
+"""The input that a model without token types does not have."""
+
+
+def without_types(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """The tensors of a model that reads no token types."""
+    return tuple(spec for spec in specs if spec.name != TYPES)
+
+
+def with_own_width(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """The tensors of a model whose vectors are wider or narrower than its layers: a Dense comes after the pooling."""
+    return tuple(
+        replace(spec, axes=(*spec.axes[:-1], "embedding")) if spec.name == "sentence_embedding" else spec
+        for spec in specs
+    )
+
+
 @dataclass(frozen=True)
 class CrossAttention:
     """What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.
@@ -104,10 +121,12 @@ class HeadSettings:
     Attributes:
         labels: the name of each label, in the order of the logits; empty where a task has no labels.
         problem_type: for text-classification, single_label_classification, multi_label_classification or regression.
-        pooling: for feature-extraction, mean, cls or pooler: how the graph makes one vector of a text.
+        pooling: for feature-extraction, how the graph makes one vector of a text; see `POOLINGS` of that task.
         normalize: for feature-extraction, whether vectors are scaled to unit length.
         activation: for text-classification, none, sigmoid or softmax: turns logits into scores; None for the default
             of the problem type, see `bert_runtime.tasks.activation`.
+        prompts: for feature-extraction, name -> what is put before a text that asks for it.
+        default_prompt: the name of the prompt for texts that ask for none.
     """
 
     labels: tuple[str, ...] = ()
@@ -115,6 +134,8 @@ class HeadSettings:
     pooling: str | None = None
     normalize: bool | None = None
     activation: str | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -244,7 +265,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
             more = self.cross_attention.inputs if reads_source and self.cross_attention else ()
             return self.graph_inputs + more
         axes = ("batch", "choices", "sequence") if self.choices else ("batch", "sequence")
-        names = ("input_ids", "attention_mask", "token_type_ids")
+        names = ("input_ids", "attention_mask", TYPES)
         specs = tuple(TensorSpec(name, "int64", axes) for name in names)
         if self.reads is Reads.MASKED_POSITIONS and not plain:
             specs += (TensorSpec("positions", "int64", ("batch", "masks")),)
@@ -267,7 +288,7 @@ class Task(Generic[RequestT, EncodedT, ResultT]):
         read = {spec.axes[1] for spec in outputs} - {"sequence"}
         if len(read) > 1:  # a text's own output beside those of its masks
             return None
-        names = ("input_ids", "token_type_ids", "sequence_ids", "position_ids")
+        names = ("input_ids", TYPES, "sequence_ids", "position_ids")
         inputs = [TensorSpec(name, "int64", ("batch", "sequence")) for name in names]
         inputs += [TensorSpec("positions", "int64", ("batch", axis)) for axis in read]
         return SequencePacking(tuple(inputs), outputs)

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "format_version.h"
 #include "in_json.h"
 
 namespace bert_runtime {
@@ -102,6 +103,7 @@ Problems contradictions(const Manifest& manifest, const std::string& own_name) {
         {"repeated-name", "files",
          "files: " + in_json(name) + " differs from another name at most in case, expected distinct names"});
   }
+  version_problems(manifest, problems);
   clashing_artefacts(manifest, problems);
   for (const auto& [where, graph] : named) clashes(graph, where, problems);
   return problems;

@@ -1,4 +1,4 @@
-// What no single field of a manifest can show: rules 15 to 18 of BUNDLE.md.
+// What no single field of a manifest can show: rules 15 to 18 and 38 of BUNDLE.md.
 #pragma once
 
 #include <string>

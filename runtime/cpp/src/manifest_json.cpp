@@ -84,11 +84,17 @@ void check_version(const nlohmann::json& value) {
                                   "; name the directory of a bundle"));
   }
   const nlohmann::json version = value.value("version", nlohmann::json());
-  if (version.is_number_integer() && version == kFormatVersion) return;
+  if (version.is_number_integer() && version >= kOldestFormatVersion && version <= kFormatVersion) return;
   throw BundleError(Problem("wrong-version", "version",
-                            name + "the format's version is " + shown(value, "version") +
-                                ", this runtime reads version " + std::to_string(kFormatVersion) +
+                            name + "the format's version is " + shown(value, "version") + ", this runtime reads " +
+                                std::to_string(kOldestFormatVersion) + " to " + std::to_string(kFormatVersion) +
                                 "; install the release that wrote it, or export the bundle again with this one"));
+}
+
+std::map<std::string, std::string> prompts(Record record) {
+  std::map<std::string, std::string> found;
+  for (const std::string& name : record.names()) found[name] = record.string(name, is_any, "a string");
+  return found;
 }
 
 HeadSettings settings(Record record) {
@@ -98,6 +104,8 @@ HeadSettings settings(Record record) {
   if (record.has("pooling")) found.pooling = record.choice("pooling", kPoolingNames);
   if (record.has("normalize")) found.normalize = record.boolean("normalize");
   if (record.has("activation")) found.activation = record.choice("activation", kActivationNames);
+  if (record.has("prompts")) found.prompts = prompts(record.record("prompts"));
+  if (record.has("default_prompt")) found.default_prompt = record.string("default_prompt", is_any, "a string");
   record.close();
   return found;
 }
@@ -128,6 +136,16 @@ std::array<std::int64_t, 2> pair_type_ids(Record& record) {
   return {0, found ? (*found)[1].get<std::int64_t>() : 1};
 }
 
+/// Texts under some of these names.
+std::map<std::string, std::string> texts(Record record, const std::vector<std::string>& names) {
+  std::map<std::string, std::string> found;
+  for (const std::string& name : names) {
+    if (record.has(name)) found[name] = record.string(name, is_any, "a string");
+  }
+  record.close();
+  return found;
+}
+
 TokenizerRecord tokenizer(Record record) {
   TokenizerRecord found;
   found.file = record.string("file", is_file_name, kPlainName);
@@ -137,6 +155,7 @@ TokenizerRecord tokenizer(Record record) {
   if (record.has("truncation_side")) found.truncation_side = record.choice("truncation_side", kTruncationSides);
   found.pair_type_ids = pair_type_ids(record);
   if (record.has("lower_case")) found.lower_case = record.boolean("lower_case");
+  if (record.has("special_tokens")) found.special_tokens = texts(record.record("special_tokens"), kSpecialNames);
   record.close();
   return found;
 }
@@ -235,7 +254,7 @@ std::map<std::string, FileRecord> files(Record record) {
 Manifest manifest(Record& record) {
   Manifest found;
   record.choice("format", {kFormat});
-  found.version = record.integer("version", kFormatVersion, kFormatVersion);
+  found.version = record.integer("version", kOldestFormatVersion, kFormatVersion);
   found.task = record.string("task", is_task, "a task's name");
   found.settings = settings(record.record("settings"));
   found.sizes = sizes(record.record("sizes"));

@@ -32,18 +32,23 @@ struct Compared {
   std::vector<TensorSpec> expected;
 };
 
+/// Either all graphs take token types, or none does.
 std::vector<Compared> places(const Artefact& artefact, const Task& task) {
+  const bool types = has_types(artefact.inputs);
+  const auto own = [&](std::vector<TensorSpec> specs) { return types ? specs : without_types(std::move(specs)); };
+  const bool widened = has_own_width(artefact.outputs);
+  const auto wide = [&](std::vector<TensorSpec> specs) { return widened ? with_own_width(std::move(specs)) : specs; };
   std::vector<Compared> all = {
-      {"inputs", artefact.inputs, task.inputs(artefact.plain, artefact.cross_kv_graph.has_value())},
-      {"outputs", artefact.outputs, task.graph_outputs(artefact.plain)}};
+      {"inputs", artefact.inputs, own(task.inputs(artefact.plain, artefact.cross_kv_graph.has_value()))},
+      {"outputs", artefact.outputs, wide(task.graph_outputs(artefact.plain))}};
   if (artefact.cross_kv_graph && task.cross_attention) {
     all.push_back({"cross_kv_graph.inputs", artefact.cross_kv_graph->inputs, task.cross_attention->cross_kv_inputs});
     all.push_back({"cross_kv_graph.outputs", artefact.cross_kv_graph->outputs, task.cross_attention->cross_kv_outputs});
   }
   const std::optional<SequencePacking> packed = task.sequence_packing();
   if (artefact.sequence_packing && packed) {
-    all.push_back({"sequence_packing.inputs", artefact.sequence_packing->inputs, packed->inputs});
-    all.push_back({"sequence_packing.outputs", artefact.sequence_packing->outputs, packed->outputs});
+    all.push_back({"sequence_packing.inputs", artefact.sequence_packing->inputs, own(packed->inputs)});
+    all.push_back({"sequence_packing.outputs", artefact.sequence_packing->outputs, wide(packed->outputs)});
   }
   return all;
 }
@@ -107,18 +112,21 @@ void sequence_packing_problems(const Manifest& manifest, const Task& task, Probl
   }
 }
 
-/// A setting with a default.
-constexpr std::string_view kMayBeAbsent = "activation";
+constexpr std::string_view kActivation = "activation";
+/// Settings with a default.
+constexpr std::string_view kMayBeAbsent[] = {kActivation, "prompts", "default_prompt"};
 
 void settings_problems(const HeadSettings& settings, const Task& task, Problems& problems) {
   const std::pair<std::string, bool> given[] = {{"labels", !settings.labels.empty()},
                                                 {"problem_type", settings.problem_type.has_value()},
                                                 {"pooling", settings.pooling.has_value()},
                                                 {"normalize", settings.normalize.has_value()},
-                                                {"activation", settings.activation.has_value()}};
+                                                {"activation", settings.activation.has_value()},
+                                                {"prompts", !settings.prompts.empty()},
+                                                {"default_prompt", settings.default_prompt.has_value()}};
   for (const auto& [key, is_given] : given) {
     const bool is_used = std::ranges::find(task.settings, key) != task.settings.end();
-    if (!is_given && is_used && key != kMayBeAbsent) {
+    if (!is_given && is_used && std::ranges::find(kMayBeAbsent, key) == std::end(kMayBeAbsent)) {
       problems.push_back({"missing-key", "settings." + key,
                           "settings." + key + " is missing, expected the setting that " + task.name + " needs"});
     }
@@ -128,11 +136,16 @@ void settings_problems(const HeadSettings& settings, const Task& task, Problems&
                               ", expected only: " + joined(task.settings, ", ", "none")});
     }
   }
+  if (settings.default_prompt && !settings.prompts.contains(*settings.default_prompt)) {
+    problems.push_back({"contradiction", "settings.default_prompt",
+                        "settings.default_prompt is " + cut(in_json(*settings.default_prompt)) +
+                            ", expected one of settings.prompts"});
+  }
 }
 
 void activation_problems(const HeadSettings& settings, const Task& task, Problems& problems) {
   const std::optional<std::string> activation = activation_of(settings);
-  const bool is_used = std::ranges::find(task.settings, kMayBeAbsent) != task.settings.end();
+  const bool is_used = std::ranges::find(task.settings, kActivation) != task.settings.end();
   if (!activation || !is_used || settings.labels.empty()) return;
   if (const auto reason = misfit(*activation, settings.labels.size())) {
     problems.push_back({"contradiction", "settings.activation", "settings.activation: " + *reason});

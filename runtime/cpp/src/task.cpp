@@ -10,6 +10,8 @@ namespace bert_runtime {
 namespace {
 
 constexpr std::string_view kLayer = "{layer}";
+constexpr const char* kTypes = "token_type_ids";
+constexpr const char* kOwnWidth = "embedding";
 
 TensorSpec of_layer(TensorSpec spec, std::int64_t layer) {
   spec.name.replace(spec.name.find(kLayer), kLayer.size(), std::to_string(layer));
@@ -38,7 +40,7 @@ std::vector<TensorSpec> Task::inputs(bool plain, bool reads_source) const {
   std::vector<std::string> axes = {"batch", "sequence"};
   if (choices) axes.insert(axes.begin() + 1, "choices");
   std::vector<TensorSpec> specs;
-  for (const char* name : {"input_ids", "attention_mask", "token_type_ids"}) specs.push_back({name, "int64", axes});
+  for (const char* name : {"input_ids", "attention_mask", kTypes}) specs.push_back({name, "int64", axes});
   if (reads == Reads::masked_positions && !plain) specs.push_back({"positions", "int64", {"batch", "masks"}});
   return specs;
 }
@@ -57,11 +59,32 @@ std::optional<SequencePacking> Task::sequence_packing() const {
     found.outputs.push_back(std::move(spec));
   }
   if (read.size() > 1) return std::nullopt;  // a text's own output beside those of its masks
-  for (const char* name : {"input_ids", "token_type_ids", "sequence_ids", "position_ids"}) {
+  for (const char* name : {"input_ids", kTypes, "sequence_ids", "position_ids"}) {
     found.inputs.push_back({name, "int64", {"batch", "sequence"}});
   }
   for (const std::string& axis : read) found.inputs.push_back({"positions", "int64", {"batch", axis}});
   return found;
+}
+
+std::vector<TensorSpec> without_types(std::vector<TensorSpec> specs) {
+  std::erase_if(specs, [](const TensorSpec& spec) { return spec.name == kTypes; });
+  return specs;
+}
+
+std::vector<TensorSpec> with_own_width(std::vector<TensorSpec> specs) {
+  for (TensorSpec& spec : specs) {
+    if (spec.name == "sentence_embedding") spec.axes.back() = kOwnWidth;
+  }
+  return specs;
+}
+
+bool has_own_width(const std::vector<TensorSpec>& specs) {
+  return std::ranges::any_of(
+      specs, [](const TensorSpec& spec) { return std::ranges::find(spec.axes, kOwnWidth) != spec.axes.end(); });
+}
+
+bool has_types(const std::vector<TensorSpec>& specs) {
+  return std::ranges::find(specs, kTypes, &TensorSpec::name) != specs.end();
 }
 
 std::vector<TensorSpec> expand(const std::vector<TensorSpec>& specs, std::int64_t layers) {

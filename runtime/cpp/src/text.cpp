@@ -5,6 +5,7 @@
 #include "bert_runtime/errors.h"
 #include "files.h"
 #include "format_limits.h"
+#include "in_json.h"
 #include "lower_case.h"
 #include "texts.h"
 
@@ -192,6 +193,14 @@ void TextEncoder::raise_problems() const {
   };
   check("pad_id", record_.pad_id);
   if (record_.mask_id) check("mask_id", *record_.mask_id);
+  for (const auto& [name, token] : record_.special_tokens) {
+    const std::optional<std::int64_t> found = token_id(token);
+    const std::optional<std::int64_t> own = name == "pad" ? record_.pad_id : name == "mask" ? record_.mask_id : found;
+    if (found && found == own) continue;
+    problems.push_back({"not-in-vocabulary", "tokenizer.special_tokens." + name,
+                        "the manifest calls " + name + " " + bert_runtime::cut(in_json(token)) +
+                            ", expected what the tokenizer calls it"});
+  }
   if (!problems.empty()) throw BundleError(told(problems) + "; export the bundle again", problems);
 }
 

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bert_runtime import (
     bundle,
+    format_version,
     lines,
     manifest,
     manifest_json,
@@ -61,6 +62,8 @@ WORDS: Mapping[str, Sequence[str]] = {
     "kDtypes": manifest_json.DTYPES,
     "kProblemTypeNames": manifest_json.PROBLEM_TYPES,
     "kPoolingNames": manifest_json.POOLINGS,
+    "kFirstPoolings": format_version.FIRST_POOLINGS,
+    "kSpecialNames": manifest_json.SPECIAL,
     "kActivationNames": manifest_json.ACTIVATIONS,
     "kTruncationSides": manifest_json.TRUNCATION_SIDES,
     "kRequestAxes": sorted(REQUEST_AXES),
@@ -77,7 +80,8 @@ PUBLIC_LIMITS: Sequence[tuple[str, str, float, str]] = (
     ),
     (INTEGER, "kMostThreads", options.MOST_THREADS, "More than any machine has; an engine would start them all."),
     (INTEGER, "kMostLanes", generation.MOST_LANES, "Beams or texts of one request: each has a cache of its own."),
-    (INTEGER, "kFormatVersion", manifest.VERSION, "The version of the bundle format that this library reads."),
+    (INTEGER, "kFormatVersion", manifest.VERSION, "The newest version of the bundle format that this library reads."),
+    (INTEGER, "kOldestFormatVersion", manifest.OLDEST, "The oldest one."),
     (INTEGER, "kDefaultMaxBatchTokens", BatchLimits().max_batch_tokens, "See BatchLimits."),
     (INTEGER, "kDefaultMaxBatchSize", BatchLimits().max_batch_size, "See BatchLimits."),
     (NUMBER, "kDefaultMaxPadding", BatchLimits().max_padding, "See BatchLimits."),

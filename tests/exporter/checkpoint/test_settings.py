@@ -157,9 +157,9 @@ def test_without_sentence_transformers_vectors_are_means_and_a_note_says_so(make
 @pytest.mark.parametrize(
     ("pooling", "kinds", "expected"),
     [
-        ({"pooling_mode_max_tokens": True}, ("Pooling",), "pooling is 'max'"),
+        ({"pooling_mode": "median"}, ("Pooling",), "pooling is 'median'"),
         ({"pooling_mode_max_tokens": True, "pooling_mode_mean_tokens": True}, ("Pooling",), "max"),
-        ({"pooling_mode": "mean"}, ("Pooling", "Dense"), "Dense"),
+        ({"pooling_mode": "mean"}, ("Pooling", "LSTM"), "LSTM"),
     ],
 )
 def test_steps_that_the_graph_would_lack_are_refused(
@@ -179,9 +179,13 @@ def test_modules_cannot_point_out_of_the_directory(make: Make) -> None:
         load(CheckpointLocation(str(folder)), VECTORS)
 
 
-def test_a_default_prompt_is_noted(make: Make) -> None:
+def test_prompts_and_the_default_one_are_carried(make: Make) -> None:
     folder = sentence_transformers(make("BertModel"), {"pooling_mode": "mean"}, "Pooling")
     write(
         folder, "config_sentence_transformers.json", {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     )
-    assert any("'query'" in note for note in load(CheckpointLocation(str(folder)), VECTORS).notes)
+    checkpoint = load(CheckpointLocation(str(folder)), VECTORS)
+    assert (checkpoint.settings.prompts, checkpoint.settings.default_prompt) == ({"query": "query: "}, "query")
+    assert "prompts of sentence-transformers, by name: query" in checkpoint.notes
+    none = load(CheckpointLocation(str(folder)), VECTORS, LoadOptions(prompt_name=""))
+    assert none.settings.default_prompt is None

@@ -32,7 +32,7 @@ def refusal(folder: Path) -> str:
         ("model._orig_mod.", "model.model.state_dict()"),
         ("model.", "model.model.state_dict()"),
         ("base_model.model.", "merge_and_unload"),
-        ("mine.", "save the BERT inside by itself"),
+        ("mine.", "save the model inside by itself"),
     ],
 )
 def test_a_wrappers_prefix_is_named_with_its_cure(make: Make, prefix: str, cause: str) -> None:

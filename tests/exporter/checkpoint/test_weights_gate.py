@@ -184,8 +184,8 @@ def test_what_is_no_directory_is_told_apart(make: Make, tmp_path: Path) -> None:
 
 def test_other_models_and_unreadable_configs_are_refused(make: Make) -> None:
     folder = make()
-    edit(folder, "config.json", model_type="roberta")
-    assert "model_type 'roberta', expected 'bert'" in refusal(folder)
+    edit(folder, "config.json", model_type="albert")
+    assert "model_type 'albert', expected one of 'bert', 'distilbert'" in refusal(folder)
     for content in (b"{", b"[]", b"\xff\xfe", b'{"model_type": "bert", "hidden_size": "x"}'):
         (folder / "config.json").write_bytes(content)
         assert "config.json" in refusal(folder)

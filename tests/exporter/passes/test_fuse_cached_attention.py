@@ -116,7 +116,7 @@ def test_what_only_looks_like_attention_to_a_cache_is_not_fused(
 def test_a_layer_that_was_not_fused_is_an_error(graph: Graph) -> None:
     model = graph(TEXT_GENERATION)
     fold(model)
-    network = Network(2, "gelu", Reads.LAST_TOKEN, vocabulary_head=True, cached=True)
+    network = Network(2, "gelu", Reads.LAST_TOKEN, vocabulary_head="gelu", cached=True)
     with pytest.raises(GateError, match="MultiHeadAttention: found 0, expected 2"):
         check_fusions(model, expected_fusions(network, "cpu"))
 

@@ -36,7 +36,7 @@ def with_lengths(graph: Callable[..., ir.Model], task: str, activation: str = "g
 def network(task: str) -> Network:
     reads = find_task(task).reads
     words = reads in (Reads.MASKED_POSITIONS, Reads.LAST_TOKEN)
-    return Network(2, "gelu", reads, words)
+    return Network(2, "gelu", reads, "gelu" if words else None)
 
 
 def ragged(task: str) -> Arrays:

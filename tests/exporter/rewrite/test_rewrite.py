@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from sentence_transformers.sentence_transformer.modules import Pooling
 from tests.same import assert_same
 from torch import Tensor
 
@@ -140,7 +141,7 @@ def test_last_layer_computes_only_the_first_token() -> None:
     rewritten = rewrite(tiny(TEXT_CLASSIFICATION), TEXT_CLASSIFICATION)
     sizes: list[int] = []
     layers = rewritten.get_submodule("network.bert.encoder.layer")
-    list(layers.children())[-1].get_submodule("intermediate").register_forward_hook(
+    list(layers.children())[-1].get_submodule("intermediate.dense").register_forward_hook(
         lambda module, given, made: sizes.append(made.shape[1])
     )
     rewritten(*feed(TEXT_CLASSIFICATION, 3, 7, "none"))
@@ -163,6 +164,18 @@ def test_sentence_embedding_is_that_of_sentence_transformers(pooling: str, norma
     assert_same((hidden, vector), [plain.last_hidden_state, expected])
 
 
+@pytest.mark.parametrize("kind", ["none", "right", "holes"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens"])
+def test_each_pooling_is_that_of_the_library(pooling: Any, kind: str) -> None:
+    tensors = feed(FEATURE_EXTRACTION, 3, 7, kind)
+    settings = HeadSettings(pooling=pooling, normalize=False)
+    with torch.no_grad():
+        hidden, vector = rewrite(tiny(FEATURE_EXTRACTION), FEATURE_EXTRACTION, settings=settings)(*tensors)
+    features = {"token_embeddings": hidden, "attention_mask": tensors[1]}
+    expected = Pooling(hidden.shape[-1], pooling)(features)["sentence_embedding"]
+    torch.testing.assert_close(vector, expected, atol=1e-6, rtol=0)
+
+
 def test_text_that_is_all_padding_has_a_zero_vector() -> None:
     settings = HeadSettings(pooling="mean", normalize=True)
     rewritten = rewrite(tiny(FEATURE_EXTRACTION), FEATURE_EXTRACTION, settings=settings)
@@ -171,5 +184,5 @@ def test_text_that_is_all_padding_has_a_zero_vector() -> None:
 
 
 def test_unknown_pooling_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="'max', expected one of mean, cls, pooler"):
-        rewrite(tiny(FEATURE_EXTRACTION), FEATURE_EXTRACTION, settings=HeadSettings(pooling="max"))
+    with pytest.raises(OptionError, match="'median', expected one of mean, cls, pooler, max"):
+        rewrite(tiny(FEATURE_EXTRACTION), FEATURE_EXTRACTION, settings=HeadSettings(pooling="median"))

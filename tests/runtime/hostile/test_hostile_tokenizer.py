@@ -43,6 +43,18 @@ def test_rule_37_ids_that_the_tokenizer_has_no_token_for_are_refused(name: str, 
     assert f"{name} is 7000" in refused(37)
 
 
+@pytest.mark.parametrize("named", [{"mask": "<mask>"}, {"mask": "[PAD]"}, {"sep": "</s>"}], ids=str)
+def test_rule_37_a_special_token_that_the_tokenizer_calls_otherwise_is_refused(
+    named: dict[str, str], edit: Edit, refused: Refused
+) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["version"] = 2
+        manifest["tokenizer"]["special_tokens"] = named
+
+    edit(change)
+    assert "expected what the tokenizer calls it" in refused(37)
+
+
 def test_rule_37_all_that_does_not_fit_is_told_at_once(edit: Edit, refused: Refused) -> None:
     edit(lambda manifest: manifest["tokenizer"].update({"pad_id": 7000, "mask_id": 8000, "max_length": 2}))
     text = refused(37)

@@ -34,5 +34,6 @@ def bundle_config(
     values["model_input_names"] = ["input_ids", *types, "attention_mask"]
     values["model_max_length"] = record.max_length
     values["truncation_side"] = record.truncation_side
-    values["tokenizer_class"] = "PreTrainedTokenizerFast" if type(own).__name__ in VERBATIM_CLASSES else "BertTokenizer"
+    is_verbatim = type(own).__name__ in VERBATIM_CLASSES or bool(record.special_tokens)
+    values["tokenizer_class"] = "PreTrainedTokenizerFast" if is_verbatim else "BertTokenizer"
     return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

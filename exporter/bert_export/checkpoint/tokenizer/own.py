@@ -25,6 +25,7 @@ WORD_PIECE_CLASSES = (
     "LayoutLMTokenizer",
     "LxmertTokenizer",
     "MobileBertTokenizer",
+    "MPNetTokenizer",
     "SqueezeBertTokenizer",
 )
 """Those of BERT's tokenizer under other names; each may end in Fast."""
@@ -47,11 +48,11 @@ def load_own(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any
         CheckpointError: files that are missing or damaged, or a tokenizer of another kind.
     """
     _check_files(folder, config, settings)
-    from transformers import AutoTokenizer, BertConfig, TokenizersBackend  # noqa: PLC0415 - seconds: after the checks
+    from transformers import CONFIG_MAPPING, AutoTokenizer, TokenizersBackend  # noqa: PLC0415 - seconds: after the checks
 
     with reading("the tokenizer", "expected the files of a BERT tokenizer: tokenizer.json, tokenizer_config.json"):
-        # The configuration is BERT's, as the model's is, also where config.json names no model_type.
-        named = BertConfig.from_dict({"tokenizer_class": config.get("tokenizer_class")})
+        kind = CONFIG_MAPPING[config["model_type"]]
+        named = kind.from_dict({"tokenizer_class": config.get("tokenizer_class")})
         own = AutoTokenizer.from_pretrained(folder, config=named, local_files_only=True, trust_remote_code=False)
     if not isinstance(own, TokenizersBackend):
         raise CheckpointError(f"AutoTokenizer makes a {type(own).__name__} of {listing(folder)}: {ADVICE}")

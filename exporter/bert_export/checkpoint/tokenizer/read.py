@@ -190,7 +190,15 @@ def _file(
         tokenizer = Tokenizer.from_str(json.dumps(content))
     has_types = model.types > 1 and "token_type_ids" in own.model_input_names
     pair_types = (0, int(has_types and max(tokenizer.encode("a", "a").type_ids) > 0))
-    record = TokenizerRecord("tokenizer.json", length, special.pad_id, special.mask_id, own.truncation_side, pair_types)
+    record = TokenizerRecord(
+        "tokenizer.json",
+        length,
+        special.pad_id,
+        special.mask_id,
+        own.truncation_side,
+        pair_types,
+        special_tokens=special.unusual_names(own),
+    )
     size = max(tokenizer.get_vocab().values()) + 1
     config = bundle_config(own, special, content["normalizer"], record)
     return TokenizerFile(tokenizer.to_str(pretty=False), config, record, size, type(own).__name__)

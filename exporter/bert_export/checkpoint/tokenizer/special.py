@@ -22,6 +22,13 @@ class Special:
     mask: str | None
     mask_id: int | None
 
+    def unusual_names(self, own: TokenizersBackend) -> dict[str, str]:
+        """cls, mask, pad, sep and unk -> the token, of a tokenizer that calls one of them otherwise than BERT's."""
+        others = {name: getattr(own, f"{name}_token") for name in ("cls", "sep", "unk")}
+        named = {"mask": self.mask, "pad": self.pad, **others}
+        found = {name: str(token) for name, token in sorted(named.items()) if token is not None}
+        return {} if all(token == f"[{name.upper()}]" for name, token in found.items()) else found
+
 
 def find_special(own: TokenizersBackend, listed: Collection[str]) -> Special:
     """The special tokens, each of which the checkpoint's own files hold.

@@ -14,8 +14,10 @@ inline constexpr std::int64_t kHeldTokens = 524288;
 inline constexpr std::int64_t kMostThreads = 1024;
 /// Beams or texts of one request: each has a cache of its own.
 inline constexpr std::int64_t kMostLanes = 1024;
-/// The version of the bundle format that this library reads.
-inline constexpr std::int64_t kFormatVersion = 1;
+/// The newest version of the bundle format that this library reads.
+inline constexpr std::int64_t kFormatVersion = 2;
+/// The oldest one.
+inline constexpr std::int64_t kOldestFormatVersion = 1;
 /// See BatchLimits.
 inline constexpr std::int64_t kDefaultMaxBatchTokens = 2048;
 /// See BatchLimits.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,11 +27,13 @@ enum class Reads { all_tokens, first_token, masked_positions, last_token };
 struct HeadSettings {
   std::vector<std::string> labels = {};                    ///< In the order of the logits; empty where a task has none.
   std::optional<std::string> problem_type = std::nullopt;  ///< Of text-classification.
-  std::optional<std::string> pooling = std::nullopt;       ///< Of feature-extraction: mean, cls or pooler.
+  std::optional<std::string> pooling = std::nullopt;       ///< Of feature-extraction: how token vectors become one.
   std::optional<bool> normalize = std::nullopt;            ///< Of feature-extraction: unit length.
   /// Of text-classification: none, sigmoid or softmax; nothing: softmax for a single label, sigmoid for several, none for
   /// a regression.
   std::optional<std::string> activation = std::nullopt;
+  std::map<std::string, std::string> prompts = {};  ///< Of feature-extraction: name -> what is put before a text.
+  std::optional<std::string> default_prompt = std::nullopt;  ///< The name of the one for texts that ask for none.
 };
 
 /// What a decoder that reads an encoder has beyond the tensors of its task; per-layer ones as templates.
@@ -73,6 +76,18 @@ struct Task {
 
 /// The value of a task of this name, which there must be; the table is made from Python's `bert_runtime.tasks`.
 [[nodiscard]] BERT_RUNTIME_API const Task& task_named(std::string_view name);
+
+/// The tensors of a model that reads no token types.
+[[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> without_types(std::vector<TensorSpec> specs);
+
+/// The tensors of a model whose vectors are wider or narrower than its layers: a Dense comes after the pooling.
+[[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> with_own_width(std::vector<TensorSpec> specs);
+
+/// Whether a tensor has that width.
+[[nodiscard]] BERT_RUNTIME_API bool has_own_width(const std::vector<TensorSpec>& specs);
+
+/// Whether `token_type_ids` is among these tensors.
+[[nodiscard]] BERT_RUNTIME_API bool has_types(const std::vector<TensorSpec>& specs);
 
 /// The tensors of a graph with `layers` layers, in order: templates that stand together stay together by layer.
 [[nodiscard]] BERT_RUNTIME_API std::vector<TensorSpec> expand(const std::vector<TensorSpec>& specs,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,8 @@ struct TokenizerRecord {
   std::array<std::int64_t, 2> pair_type_ids = {0, 1};
   /// Whether a text is lower-cased, special tokens in it included, before the tokenizer reads it.
   bool lower_case = false;
+  /// What the tokenizer calls them: cls, mask, pad, sep or unk -> the token; empty for BERT's names.
+  std::map<std::string, std::string> special_tokens = {};
 };
 
 /// The special tokens around one text or two: what the tokenizer's post-processor adds, read off once.

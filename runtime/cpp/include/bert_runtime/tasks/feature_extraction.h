@@ -1,6 +1,8 @@
 // feature-extraction: a vector for a text, such as sentence embeddings.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +16,10 @@ namespace bert_runtime {
 /// A text; it may be empty. A value that owns it.
 struct FeatureExtractionRequest {
   std::string text;
+  /// Which of the bundle's prompts is put before the text; nothing takes the bundle's default, and "" none.
+  std::optional<std::string> prompt_name = std::nullopt;
+  /// How many numbers of the vector are kept, from its start; nothing keeps all. Unit vectors are scaled anew.
+  std::optional<std::int64_t> dimensions = std::nullopt;
 
   /// What is wrong with the request, a sentence for each problem.
   [[nodiscard]] BERT_RUNTIME_API std::vector<Problem> problems() const;
@@ -21,7 +27,7 @@ struct FeatureExtractionRequest {
 
 /// The vector of a text, a copy: it does not keep the batch in memory.
 struct FeatureExtractionResult {
-  std::vector<float> vector;  ///< (hidden,).
+  std::vector<float> vector;  ///< (hidden,), or (dimensions,).
   bool truncated = false;     ///< The end of the text was cut off, because it is longer than the model reads.
 };
 
