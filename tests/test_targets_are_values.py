@@ -27,6 +27,9 @@ OTHER_MEANINGS = {
     ("exporter/bert_export/tensorrt/plan.py", "tensorrt"): "the Python module",
     ("exporter/bert_export/tuning/report.py", "cpu"): "the processor's line in a report",
     ("exporter/bert_export/tuning/report.py", "openvino"): "the package",
+    ("serving/bert_serve/triton/tensor_model.py", "cpu"): "Triton's accelerators for processors",
+    ("serving/bert_serve/triton/tensor_model.py", "openvino"): "an accelerator of Triton's",
+    ("serving/bert_serve/triton/tensor_model.py", "tensorrt"): "an accelerator of Triton's",
 }
 """(file, word) -> what else the word means there."""
 

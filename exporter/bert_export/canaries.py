@@ -15,6 +15,7 @@ from bert_runtime.backends.select import start
 from bert_runtime.canaries import Agreement, Bound, Canary, agreement
 from bert_runtime.canaries_json import NAME, render
 from bert_runtime.cpus import available_cpus
+from bert_runtime.errors import BackendError
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import Artefact, Contents, ModelRecord
 from bert_runtime.schedule import Schedule
@@ -38,8 +39,11 @@ def with_canaries(
         return contents, dict(files)
     samples = [sample for canary in canaries for row in canary.outputs for sample in row.values()]
     scale = max((float(np.abs(sample.values).max(initial=0.0)) for sample in samples), default=0.0)
-    bounds = [_bound(each, _agreement(each, contents, files, canaries, text), scale) for each in contents.artefacts]
-    stated = [dataclasses.asdict(bound) for bound in bounds]
+    stated = []
+    for artefact in contents.artefacts:
+        found = _agreement(artefact, contents, files, canaries, text)
+        if found is not None:
+            stated.append(dataclasses.asdict(_bound(artefact, found, scale)))
     verification = {**contents.verification, "canaries": stated}
     return dataclasses.replace(contents, verification=verification), {**files, NAME: render(canaries)}
 
@@ -50,10 +54,14 @@ def _agreement(
     files: Mapping[str, bytes | Path],
     canaries: Sequence[Canary],
     text: TextEncoder,
-) -> Agreement:
+) -> Agreement | None:
+    """None for a graph whose kernels no CPU has, such as RemovePadding: the other artefact of its target has a bound."""
     task, file = find_task(record.task), files[artefact.file]
     assert isinstance(file, Path)  # graphs are written before a bundle is
-    loaded = LoadedArtefact.of(artefact, start(file.parent, artefact, available_cpus()))
+    try:
+        loaded = LoadedArtefact.of(artefact, start(file.parent, artefact, available_cpus()))
+    except BackendError:
+        return None
     if task.is_autoregressive:
         session: Session[Any, Any] = GenerationSession(record, text, loaded, Schedule())
     else:
