@@ -13,6 +13,7 @@ from bert_runtime.cli.parser import Parser, check_target, number, whole_number
 from bert_runtime.errors import InputError
 from bert_runtime.options import Options
 from bert_runtime.serving import QueueLimits
+from bert_serve.end_signals import EndSignals
 from bert_serve.keys import VARIABLE, read_keys
 from bert_serve.listening import bind
 from bert_serve.logs import configure
@@ -32,8 +33,13 @@ directory, without an error for anybody.
 exit codes: 0 closed, 2 the input is wrong or a bundle cannot be loaded, 130 or 143 a signal before it served"""
 
 
-def run(arguments: Sequence[str], output: TextIO) -> int:
-    """Serve until a signal, or write a model repository for Triton; the exit code."""
+def run(arguments: Sequence[str], output: TextIO, signals: EndSignals | None = None) -> int:
+    """Serve until a signal, or write a model repository for Triton; the exit code.
+
+    Args:
+        signals: those since the process began; None: from now on.
+    """
+    signals = signals or EndSignals()
     parser, parsed = _parsed(arguments, output)
     repository = triton_options(parser, parsed)
     if repository is not None:
@@ -43,10 +49,10 @@ def run(arguments: Sequence[str], output: TextIO) -> int:
     configure()
     with bind(options) as listening:
         if options.workers > 1:
-            return supervise(options, listening)
+            return supervise(options, listening, signals)
         from bert_serve.server import serve  # noqa: PLC0415 - prometheus-client belongs to the process that serves
 
-        serve(options, listening)
+        serve(options, listening, signals)
     return DONE
 
 

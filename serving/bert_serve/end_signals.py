@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from types import FrameType
@@ -18,7 +19,8 @@ class EndSignals:
         self._handler: Handler | None = None
         self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         for number in self._before:
-            signal.signal(number, self._note)
+            with contextlib.suppress(ValueError):  # a thread that is not the main one has no signals
+                signal.signal(number, self._note)
 
     def pass_to(self, handler: Handler) -> None:
         """Let `handler` have them from now on.

@@ -41,17 +41,17 @@ _LAST_REQUESTS = 0.5
 _log = logging.getLogger("bert_serve")
 
 
-def serve(options: ServeOptions, listening: socket.socket, supervisor: int | None = None) -> None:
+def serve(options: ServeOptions, listening: socket.socket, signals: EndSignals, supervisor: int | None = None) -> None:
     """Answer on a socket until a signal ends it: SIGTERM or SIGINT; SIGHUP loads the bundles again.
 
     Args:
+        signals: those of this process, from its first step on.
         supervisor: the process that began this one as a worker, and ends it; None: nobody did.
 
     Raises:
         BertError: a bundle cannot be loaded.
         KeyboardInterrupt: a signal came before anything was served.
     """
-    signals = EndSignals()
     sys.setswitchinterval(SWITCH_INTERVAL)
     _allow_files(options.connections + _OTHER_FILES)
     service = Service(options)

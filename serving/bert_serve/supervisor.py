@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
@@ -18,6 +19,7 @@ from types import FrameType
 
 from bert_runtime.cli.boundary import DONE, INTERNAL, INTERRUPTED, TERMINATED, WRONG_INPUT, run_command
 from bert_runtime.cpus import available_cpus
+from bert_serve.end_signals import EndSignals
 from bert_serve.listening import accept_again
 from bert_serve.options import ServeOptions
 
@@ -28,7 +30,7 @@ _RESTART_SECONDS = 1.0
 _log = logging.getLogger("bert_serve")
 
 
-def supervise(options: ServeOptions, listening: socket.socket) -> int:
+def supervise(options: ServeOptions, listening: socket.socket, signals: EndSignals) -> int:
     """Run `options.workers` processes until a signal ends them; the exit code.
 
     Each loads its bundles after the fork, for engines have threads. One that cannot load them ends all.
@@ -39,7 +41,8 @@ def supervise(options: ServeOptions, listening: socket.socket) -> int:
     threads = options.load.threads or available_cpus()
     own = replace(options, workers=1, load=replace(options.load, threads=max(1, threads // options.workers)))
     try:
-        return Supervisor(options.workers, lambda: _work(own, listening, parent), listening, Path(folder)).run()
+        work = functools.partial(_work, own, listening, parent)
+        return Supervisor(options.workers, work, listening, Path(folder)).run(signals)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -47,11 +50,11 @@ def supervise(options: ServeOptions, listening: socket.socket) -> int:
 class Supervisor:
     """The parent of the processes; it answers nothing itself."""
 
-    def __init__(self, count: int, work: Callable[[], int], listening: socket.socket, folder: Path) -> None:
+    def __init__(self, count: int, work: Callable[[EndSignals], int], listening: socket.socket, folder: Path) -> None:
         """Put it together.
 
         Args:
-            work: what each process does, until it is told to stop: it returns an exit code.
+            work: what each process does, until its signals tell it to stop: it returns an exit code.
             listening: the socket, which is closed here with the first signal: it must not stay open after the last
                 process.
         """
@@ -62,10 +65,10 @@ class Supervisor:
         self._children: dict[int, bool] = {}  # pid -> whether it was among the first
         self._is_stopping = False
 
-    def run(self) -> int:
-        """Until every process has ended."""
-        for number in _PASSED_ON:
-            signal.signal(number, self._passed_on)
+    def run(self, signals: EndSignals) -> int:
+        """Until every process has ended; `signals` are those of this one."""
+        signal.signal(signal.SIGHUP, self._passed_on)
+        signals.pass_to(self._passed_on)
         for _ in range(self._count):
             self._start()
         codes = [self._ended() for _ in iter(self._children.__len__, 0)]
@@ -117,8 +120,9 @@ class Supervisor:
 
     def _begin(self) -> int:
         """In the new process, whose command knows by now what to do with a signal."""
+        signals = EndSignals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
-        return self._work()
+        return self._work(signals)
 
     def _passed_on(self, number: int, _frame: FrameType | None) -> None:
         """A signal: each process has it as well; a second one that ends them ends them at once."""
@@ -133,8 +137,8 @@ class Supervisor:
                 os.kill(pid, number)
 
 
-def _work(options: ServeOptions, listening: socket.socket, supervisor: int) -> int:
+def _work(options: ServeOptions, listening: socket.socket, supervisor: int, signals: EndSignals) -> int:
     from bert_serve.server import serve  # noqa: PLC0415 - in its own process
 
-    serve(options, listening, supervisor)
+    serve(options, listening, signals, supervisor)
     return DONE

@@ -200,8 +200,35 @@ def _code(process: subprocess.Popen[bytes]) -> int:
         process.kill()
 
 
+DROPPED = """
+import signal, sys, weakref
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy" and not self.is_done:
+            self.is_done = True
+            kept = weakref.ref(thing := Finder(), lambda _: signal.raise_signal(signal.SIGTERM))
+            del thing
+    is_done = False
+
+sys.meta_path.insert(0, Finder())
+from bert_serve.cli import main
+sys.exit(main())
+"""
+"""A signal within a callback while the command imports: Python drops what its handler raises."""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_that_python_drops_while_the_command_imports_ends_it(workers: str) -> None:
+    arguments = [str(CLASSIFIER), "--port", "0", "--workers", workers]
+    process = subprocess.Popen([sys.executable, "-c", DROPPED, *arguments], stderr=subprocess.PIPE)
+    assert _code(process) == 128 + signal.SIGTERM
+    assert b"Exception ignored" in process.communicate()[1]
+
+
 FORKS = """
 import os, signal, socket, sys, time
+from bert_serve.end_signals import EndSignals
 from bert_serve.supervisor import Supervisor
 from pathlib import Path
 
@@ -215,7 +242,8 @@ def fork_and_signal():
 
 os.fork = fork_and_signal
 print("begun", flush=True)
-print(Supervisor(1, lambda: time.sleep(60), socket.socket(), Path(sys.argv[2])).run())
+supervisor = Supervisor(1, lambda _: time.sleep(60), socket.socket(), Path(sys.argv[2]))
+print(supervisor.run(EndSignals()))
 """
 
 
