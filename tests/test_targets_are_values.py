@@ -22,6 +22,7 @@ OTHER_MEANINGS = {
     ("runtime/bert_runtime/machine/system.py", "tensorrt"): "the package",
     ("runtime/bert_runtime/machine/requirements.py", "tensorrt"): "the package",
     ("runtime/bert_runtime/cli/report.py", "cpu"): "the processor's line in a report",
+    ("exporter/bert_export/checkpoint/dense.py", "cpu"): "torch's device",
     ("exporter/bert_export/checkpoint/merging.py", "cpu"): "torch's device",
     ("calibration/bert_calibration/finetune/distil.py", "cpu"): "torch's device",
     ("exporter/bert_export/tensorrt/plan.py", "tensorrt"): "the Python module",

@@ -15,7 +15,7 @@ from bert_runtime.backends.select import start
 from bert_runtime.canaries import Agreement, Bound, Canary, agreement
 from bert_runtime.canaries_json import NAME, render
 from bert_runtime.cpus import available_cpus
-from bert_runtime.errors import BackendError
+from bert_runtime.errors import BertError
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import Artefact, Contents, ModelRecord
 from bert_runtime.schedule import Schedule
@@ -55,12 +55,12 @@ def _agreement(
     canaries: Sequence[Canary],
     text: TextEncoder,
 ) -> Agreement | None:
-    """None for a graph whose kernels no CPU has, such as RemovePadding: the other artefact of its target has a bound."""
+    """None for a graph whose kernels no CPU has, such as RemovePadding: its target's other artefact has a bound."""
     task, file = find_task(record.task), files[artefact.file]
     assert isinstance(file, Path)  # graphs are written before a bundle is
     try:
         loaded = LoadedArtefact.of(artefact, start(file.parent, artefact, available_cpus()))
-    except BackendError:
+    except BertError:
         return None
     if task.is_autoregressive:
         session: Session[Any, Any] = GenerationSession(record, text, loaded, Schedule())
