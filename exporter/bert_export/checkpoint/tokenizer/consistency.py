@@ -32,19 +32,36 @@ FIXED = {
 """What BertTokenizer has a value of its own for, whatever tokenizer.json says."""
 
 
+MODELS = ("WordPiece", "BPE", "Unigram")
+
+
+def is_word_piece(content: Mapping[str, Any]) -> bool:
+    """Whether a tokenizer.json is of BERT's kind."""
+    model = content.get("model")
+    return isinstance(model, dict) and _type(model) == "WordPiece"
+
+
 def refuse_foreign(content: Mapping[str, Any]) -> None:
-    """Only what both runtimes implement: WordPiece over BERT's normalizer and pre-tokenizer.
+    """Only what both runtimes implement: for WordPiece BERT's normalizer and pre-tokenizer, for BPE and Unigram what
+    the runtime's own reader takes, which is asked later.
 
     Raises:
         CheckpointError: another kind of tokenizer.
     """
+    model = content.get("model")
+    kind = _type(model) if isinstance(model, dict) else None
+    if kind in MODELS[1:]:
+        return
     expected = {"model": "WordPiece", "normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer"}
     parts = {name: content.get(name) for name in expected}
     found = {name: _type(part) if isinstance(part, dict) else None for name, part in parts.items()}
     if found != expected:
         got = ", ".join(f"{name} {kind}" for name, kind in found.items())
         wanted = ", ".join(f"{name} {kind}" for name, kind in expected.items())
-        raise CheckpointError(f"tokenizer.json has {got}; expected {wanted}: only BERT's own tokenizer is supported")
+        raise CheckpointError(
+            f"tokenizer.json has {got}; expected {wanted}, or a model {' or '.join(MODELS[1:])}: no other tokenizer "
+            "is supported"
+        )
 
 
 def _type(part: Mapping[str, Any]) -> Any:
@@ -60,6 +77,9 @@ def compare(saved: Mapping[str, Any], own: TokenizersBackend, findings: Findings
         CheckpointError: what the tokenizer's class drops decides how words are split.
     """
     kind, made = type(own).__name__, json.loads(own.backend_tokenizer.to_str())
+    if not is_word_piece(saved):
+        _note_parts(kind, saved, made, findings)
+        return
     lost = [
         f"{part} {field} {shown(saved[part][field])} (there: {shown(made[part].get(field))})"
         for part, fields in FIXED.items()
@@ -83,6 +103,20 @@ def compare(saved: Mapping[str, Any], own: TokenizersBackend, findings: Findings
     if templates[0] != templates[1]:
         findings.notes.append(
             f"tokenizer.json's post-processor is not the one of {kind} of transformers: took the latter, as "
+            "AutoTokenizer does"
+        )
+
+
+def _note_parts(kind: str, saved: Mapping[str, Any], made: Mapping[str, Any], findings: Findings) -> None:
+    """Name the parts of a tokenizer.json that its class replaces; the text gate compares what comes out."""
+    replaced = [
+        part
+        for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder")
+        if saved.get(part) != made.get(part)
+    ]
+    if replaced:
+        findings.notes.append(
+            f"tokenizer.json's {', '.join(replaced)} are not those of {kind} of transformers: took the latter, as "
             "AutoTokenizer does"
         )
 

@@ -29,9 +29,11 @@ WORD_PIECE_CLASSES = (
     "SqueezeBertTokenizer",
 )
 """Those of BERT's tokenizer under other names; each may end in Fast."""
+JSON_CLASSES = ("RobertaTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer")
+"""Tokenizers of other kinds than WordPiece, which are read from a tokenizer.json; each may end in Fast."""
 ADVICE = (
-    "only BERT's own WordPiece is supported, and a vocabulary read by another class gives other ids. Give a checkpoint "
-    "with BERT's tokenizer; or, if its tokenizer.json is a whole WordPiece tokenizer, set tokenizer_class to "
+    "no other tokenizer is supported, and a vocabulary read by another class gives other ids. Give a checkpoint with "
+    "the tokenizer of its family; or, if its tokenizer.json is a whole tokenizer, set tokenizer_class to "
     "PreTrainedTokenizerFast"
 )
 
@@ -80,8 +82,9 @@ def stated_class(config: Mapping[str, Any], settings: Mapping[str, Any]) -> tupl
 
 
 def is_supported(name: object) -> bool:
-    """Whether a class is BERT's tokenizer, or one that takes a tokenizer.json as it is."""
-    return isinstance(name, str) and (name in VERBATIM_CLASSES or name.removesuffix("Fast") in WORD_PIECE_CLASSES)
+    """Whether a class is BERT's tokenizer, or one that reads a tokenizer.json."""
+    known = (*WORD_PIECE_CLASSES, *JSON_CLASSES)
+    return isinstance(name, str) and (name in VERBATIM_CLASSES or name.removesuffix("Fast") in known)
 
 
 def _check_files(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -93,7 +96,7 @@ def _check_files(folder: Path, config: Mapping[str, Any], settings: Mapping[str,
             f"no tokenizer: found {listing(folder)}; expected tokenizer.json or vocab.txt beside config.json"
         )
     file, stated = stated_class(config, settings)
-    if stated in VERBATIM_CLASSES:
+    if stated in VERBATIM_CLASSES or str(stated).removesuffix("Fast") in JSON_CLASSES:
         raise CheckpointError(
             f"{file} says tokenizer_class {stated}, which reads tokenizer.json, and the folder has only vocab.txt; add "
             "tokenizer.json, or set tokenizer_class to BertTokenizer"

@@ -15,6 +15,7 @@ from bert_export.checkpoint.keys import KnownFile, account
 from bert_export.checkpoint.tokenizer.bundle_config import bundle_config
 from bert_export.checkpoint.tokenizer.consistency import (
     compare,
+    is_word_piece,
     listed_tokens,
     note_left_out,
     read_vocabulary,
@@ -184,6 +185,12 @@ def _file(
     content = json.loads(own.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
     if special.mask is None:
         content = _without(content, own.mask_token, model.embeddings)
+    is_bert = is_word_piece(content)
+    if sentence.lower_case and not is_bert:
+        raise CheckpointError(
+            "sentence_bert_config.json says do_lower_case true, expected false: no bundle lower-cases before a "
+            "tokenizer of this kind; remove it where texts are lower case anyway"
+        )
     if sentence.lower_case:
         content = with_lower_case(content)
     with reading("the tokenizer", "expected a BERT tokenizer; fetch the checkpoint again"):
@@ -200,7 +207,7 @@ def _file(
         special_tokens=special.unusual_names(own),
     )
     size = max(tokenizer.get_vocab().values()) + 1
-    config = bundle_config(own, special, content["normalizer"], record)
+    config = bundle_config(own, special, content["normalizer"] if is_bert else None, record)
     return TokenizerFile(tokenizer.to_str(pretty=False), config, record, size, type(own).__name__)
 
 

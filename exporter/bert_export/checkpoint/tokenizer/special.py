@@ -44,9 +44,13 @@ def find_special(own: TokenizersBackend, listed: Collection[str]) -> Special:
         CheckpointError: one that a runtime cannot do without is missing.
     """
     model = json.loads(own.backend_tokenizer.model.__getstate__())
-    known = set(model["vocab"]) | set(listed)
+    vocabulary = model["vocab"]
+    pieces = vocabulary if isinstance(vocabulary, dict) else [piece for piece, _ in vocabulary]  # Unigram's have scores
+    known = set(pieces) | set(listed)
     pad = _named(own.pad_token, "[PAD]")
-    needed = {"pad_token": pad, "unk_token": model["unk_token"]}
+    needed = {"pad_token": pad}
+    if model.get("unk_token") is not None:
+        needed["unk_token"] = model["unk_token"]
     needed |= {name: token for name in ("cls_token", "sep_token") if (token := getattr(own, name)) is not None}
     problems = [f"{name} {token}" for name, token in needed.items() if token not in known]
     if problems:

@@ -110,7 +110,7 @@ def test_a_length_beyond_the_models_positions_is_refused(make: Make) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": {"type": "BPE", "vocab": {}, "merges": []}},
+        {"model": {"type": "WordLevel", "vocab": {}, "unk_token": "[UNK]"}},
         {"normalizer": {"type": "Lowercase"}},
         {"normalizer": None},
         {"pre_tokenizer": {"type": "Whitespace"}},
