@@ -15,7 +15,7 @@ def describe(bundle: Bundle) -> dict[str, Json]:
     """Task, labels, artefacts, provenance and the reports of the export."""
     manifest = bundle.manifest
     stated = vars(manifest.settings) | {"activation": activation_of(manifest.settings)}
-    settings = {name: value for name, value in stated.items() if value not in (None, ())}
+    settings = {name: value for name, value in stated.items() if value not in (None, (), {})}
     reports = {
         "provenance": manifest.provenance,
         "verification": manifest.verification,

@@ -64,6 +64,8 @@ Json describe(const Bundle& bundle) {
   if (manifest.settings.pooling) record["pooling"] = *manifest.settings.pooling;
   if (manifest.settings.normalize) record["normalize"] = *manifest.settings.normalize;
   if (const auto activation = activation_of(manifest.settings)) record["activation"] = *activation;
+  if (!manifest.settings.prompts.empty()) record["prompts"] = manifest.settings.prompts;
+  if (manifest.settings.default_prompt) record["default_prompt"] = *manifest.settings.default_prompt;
   record["max_length"] = manifest.tokenizer.max_length;
   record["megabytes"] = megabytes(manifest);
   record["artefacts"] = Json::array();
