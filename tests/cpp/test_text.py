@@ -236,11 +236,11 @@ def test_what_is_not_berts_is_refused_in_the_words_of_python(peer: Peer, tmp_pat
 
 def test_all_that_is_wrong_is_told_at_once(peer: Peer, tmp_path: Path) -> None:
     def change(record: Json) -> None:
-        record["normalizer"]["type"], record["decoder"]["type"] = "Lowercase", "BPEDecoder"
+        record["normalizer"]["type"], record["decoder"]["type"] = "Nmt", "BPEDecoder"
         record["pre_tokenizer"] = record["model"]["max_input_chars_per_word"] = None
 
     words = peer.words(changed(tmp_path / "tokenizer.json", change), [{"verb": "facts"}])
-    for part in ("Lowercase", "BPEDecoder", "pre_tokenizer is null", "max_input_chars_per_word is null"):
+    for part in ("Nmt", "BPEDecoder", "pre_tokenizer is null", "max_input_chars_per_word is null"):
         assert part in words
 
 
