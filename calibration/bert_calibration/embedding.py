@@ -11,6 +11,7 @@ from bert_calibration.edit import CONTRIB, Editor
 from bert_calibration.int8_weights import quantized
 
 _FUSED = "EmbedLayerNormalization"
+_POSITION_IDS = 8
 
 
 def quantize_embedding(editor: Editor, floats: Collection[ir.Value] = ()) -> int:
@@ -49,18 +50,28 @@ def stored(editor: Editor, table: ir.Value, half: bool = False) -> tuple[ir.Valu
 
 
 def _normalized(editor: Editor, node: ir.Node, words: ir.Value) -> ir.Value:
-    """What EmbedLayerNormalization makes of the words: types and positions added, then LayerNorm."""
-    ids, types, _, positions, type_table, gamma, beta = node.inputs[:7]
+    """What EmbedLayerNormalization makes of the words: positions and, where the model has them, types added, then
+    LayerNorm."""
+    _, types, _, positions, type_table, gamma, beta = node.inputs[:7]
     assert positions is not None
     place = str(positions.name).removesuffix(".weight")
-    start, one = (editor.constant(f"index_{i}", np.array([i], dtype=np.int64)) for i in (0, 1))
-    length = editor.add(node, "Shape", [ids], place, start=1, end=2)
-    first = editor.add(node, "Slice", [positions, start, length, start, one], place)
-    kinds = editor.add(node, "Gather", [type_table, types], str(type_table.name if type_table else ""), axis=0)
-    rest = editor.add(node, "Add", [kinds, first], place)
+    rest = _positions(editor, node, positions, place)
+    if types is not None and type_table is not None:
+        kinds = editor.add(node, "Gather", [type_table, types], str(type_table.name), axis=0)
+        rest = editor.add(node, "Add", [kinds, rest], place)
     epsilon = node.attributes.get_float("epsilon", 1e-12)
     norm = ir.node("SkipLayerNormalization", [words, rest, gamma, beta], {"epsilon": epsilon}, domain=CONTRIB)
     return editor.add_node(node, norm, str(gamma.name if gamma else "").removesuffix(".weight"))[0]
+
+
+def _positions(editor: Editor, node: ir.Node, table: ir.Value, place: str) -> ir.Value:
+    """The rows of the position table: (batch, sequence, hidden) at the node's `position_ids`, or without these the
+    first ones, (sequence, hidden)."""
+    if len(node.inputs) > _POSITION_IDS and node.inputs[_POSITION_IDS] is not None:
+        return editor.add(node, "Gather", [table, node.inputs[_POSITION_IDS]], place, axis=0)
+    start, one = (editor.constant(f"index_{i}", np.array([i], dtype=np.int64)) for i in (0, 1))
+    length = editor.add(node, "Shape", [node.inputs[0]], place, start=1, end=2)
+    return editor.add(node, "Slice", [table, start, length, start, one], place)
 
 
 def _readers(graph: ir.Graph) -> Iterator[tuple[ir.Node, ir.Value, ir.Value]]:
