@@ -172,7 +172,10 @@ def test_a_failed_gate_exits_with_1(run: Callable[..., Outcome], monkeypatch: py
         (["--model", "./nowhere"], "'./nowhere' is no directory; expected a checkpoint's directory or a hub id"),
         (["--model", __file__], "is a file; expected a directory with config.json: give the directory it lies in"),
         (["--model", "m", "--max-length", "long"], "argument --max-length: got 'long', expected a whole number"),
-        (["--model", "m", "--pooling", "max"], "argument --pooling: got 'max', expected one of mean, cls, pooler"),
+        (
+            ["--model", "m", "--pooling", "median"],
+            "argument --pooling: got 'median', expected one of mean, cls, pooler",
+        ),
         (["--modle", "m"], "unknown: --modle (did you mean --model?)"),
         (["m", "--push-to-hub", "no id"], "--push-to-hub is 'no id', expected ORG/NAME"),
         (["m", "--private"], "--private and --push-branch belong to --push-to-hub"),

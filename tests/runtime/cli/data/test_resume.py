@@ -18,7 +18,7 @@ from bert_runtime.cli.data.checkpoint import Checkpoint, Mark
 parquet = pytest.importorskip("pyarrow.parquet")
 
 BUNDLE = Path(__file__).parents[3] / "golden/v1/text-classification"
-COUNT = 12_000
+COUNT = 20_000
 SLOW = ("--max-batch-size", "2", "--threads", "1", "--mode", "latency")
 """Flags that make a run long enough to be killed in its middle."""
 
@@ -51,7 +51,7 @@ def kill_in_the_middle(process: subprocess.Popen[bytes], folder: Path, rng: rand
         if path is not None and path.stat().st_mtime_ns != before:
             break
         time.sleep(0.01)
-    time.sleep(rng.random() * 0.7)
+    time.sleep(rng.random() * 0.15)
     process.kill()
     process.communicate()
 
