@@ -33,6 +33,15 @@ def pack_sequences(model: ir.Model, tensors: SequencePacking, reads: Reads) -> i
     return apart
 
 
+def _width(graph: ir.Graph) -> int:
+    """How many numbers the last layer gives for a token: embeddings may be narrower, as ELECTRA's are."""
+    norm = [node for node in graph if node.op_type == "LayerNormalization"][-1]
+    scale = norm.inputs[1]
+    assert scale is not None
+    assert scale.const_value is not None
+    return int(scale.const_value.shape.numpy()[0])
+
+
 class _Rewriting:
     """The graph, and its inputs by name, old and new."""
 
@@ -44,9 +53,8 @@ class _Rewriting:
             if spec.name not in self.values:
                 shape, kind = ir.Shape(spec.axes), ir.TensorType(ir.DataType.INT64)
                 self.values[spec.name] = ir.Value(name=spec.name, shape=shape, type=kind)
-        table = next(value for name, value in graph.initializers.items() if name.endswith(POSITION_TABLE))
-        assert table.const_value is not None
-        self.table, self.hidden = table, int(table.const_value.shape.numpy()[1])
+        self.table = next(value for name, value in graph.initializers.items() if name.endswith(POSITION_TABLE))
+        self.hidden = _width(graph)
 
     def run(self) -> int:
         """See `pack_sequences`."""

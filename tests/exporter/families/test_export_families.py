@@ -22,6 +22,7 @@ QUICK = {
     ("roberta", "fill-mask"): ("cpu",),
     ("mpnet", "text-classification"): ("cpu", "portable"),
     ("electra", "question-answering"): ("cpu",),
+    ("electra", "text-classification"): ("openvino",),  # embeddings narrower than its layers
     ("roberta", "feature-extraction"): ("openvino",),
 }
 """(family, task) -> targets, of the fast suite: those that differ most."""
