@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bert_export.errors import GateError
 from bert_export.tolerances import TOLERANCES
 from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.backends.select import start
@@ -17,7 +18,7 @@ from bert_runtime.canaries_json import NAME, render
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BertError
 from bert_runtime.generation.session import GenerationSession
-from bert_runtime.manifest import Artefact, Contents, ModelRecord
+from bert_runtime.manifest import RIGHT_PADDED, Artefact, Contents, ModelRecord
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
@@ -48,6 +49,23 @@ def with_canaries(
     return dataclasses.replace(contents, verification=verification), {**files, NAME: render(canaries)}
 
 
+def check_parity(contents: Contents) -> None:
+    """Refuse what the parity gate has not asked: the canaries went through a session, in a batch of mixed lengths.
+
+    Raises:
+        GateError: an artefact in single precision is further from torch there than it is alone.
+    """
+    most = ROOM * TOLERANCES["fp32"].absolute
+    stated = contents.verification.get("canaries", [])
+    wrong = [each for each in stated if each["precision"] == "fp32" and not each["max_difference"] <= most]
+    if wrong:
+        found = ", ".join(f"{each['target']} {each['max_difference'] / ROOM:.1e}" for each in wrong)
+        raise GateError(
+            f"in a session, artefacts in fp32 differ from torch by more than alone: {found}, expected at most "
+            f"{TOLERANCES['fp32']}. No bundle was written; report it with the checkpoint's configuration"
+        )
+
+
 def _agreement(
     artefact: Artefact,
     record: ModelRecord,
@@ -61,6 +79,8 @@ def _agreement(
     try:
         loaded = LoadedArtefact.of(artefact, start(file.parent, artefact, available_cpus()))
     except BertError:
+        if artefact.mask != RIGHT_PADDED:
+            raise
         return None
     if task.is_autoregressive:
         session: Session[Any, Any] = GenerationSession(record, text, loaded, Schedule())

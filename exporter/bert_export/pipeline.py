@@ -12,7 +12,7 @@ from bert_export import checkpoint as checkpoints
 from bert_export import demo
 from bert_export.artefacts import contents_of, make, text_of
 from bert_export.bundle_writer import check_output, write
-from bert_export.canaries import with_canaries
+from bert_export.canaries import check_parity, with_canaries
 from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
 from bert_export.context import ExportContext
 from bert_export.cross_kv_graph import write_cross_kv_graph
@@ -73,6 +73,7 @@ def export_checkpoint(options: ExportOptions, stages: Stages) -> ExportReport:
         with stages.stage("verify"):
             canaries = canaries_of(checkpoint, context.reference, options.plain)
             contents, files = with_canaries(contents, files, canaries, text_of(checkpoint))
+            check_parity(contents)
         with stages.stage("write"):
             bundle = write(output, contents, files, options.force)
     profiles = {each.artefact.target: each.profile for each in made if each.profile is not None}

@@ -168,6 +168,13 @@ def test_two_artefacts_of_a_target_share_the_wider_bound() -> None:
     assert not Bound("cpu", "fp32", 6, 1e-4).holds(Agreement(6, 6, math.inf))
 
 
+def test_a_bound_below_all_answers_is_not_called_torchs() -> None:
+    bound = Bound("cpu", "int8", 4, 0.5)
+    assert bound.verdict(Agreement(6, 6, 0.1)).startswith("answers as torch did: largest difference 1.0e-01")
+    assert bound.verdict(Agreement(6, 4, 0.1)).startswith("answers as where it was exported: ")
+    assert bound.verdict(Agreement(6, 3, 0.1)).startswith("does not answer as torch did: ")
+
+
 def packed(numbers: bytes) -> str:
     return base64.b64encode(zlib.compress(numbers)).decode()
 

@@ -143,13 +143,14 @@ Json asked(const AnySession& session, const std::vector<Canary>& canaries, const
   const std::int64_t same = same_answers(session, canaries);
   const std::string counted = "same answers " + std::to_string(same) + " of " + std::to_string(canaries.size());
   const bool holds = same >= bound.same_answers;
+  const bool all = same == static_cast<std::int64_t>(canaries.size());
+  const std::string as_whom = all ? "answers as torch did: " : "answers as where it was exported: ";
   const std::string expected = "; expected " + std::to_string(bound.same_answers) + ", as where it was exported";
-  return {
-      {"target", target},
-      {"precision", bound.precision},
-      {"holds", holds},
-      {"same_answers", same},
-      {"verdict", holds ? "answers as torch did: " + counted : "does not answer as torch did: " + counted + expected}};
+  return {{"target", target},
+          {"precision", bound.precision},
+          {"holds", holds},
+          {"same_answers", same},
+          {"verdict", holds ? as_whom + counted : "does not answer as torch did: " + counted + expected}};
 }
 
 std::vector<std::string> targets_of(const Manifest& manifest) {

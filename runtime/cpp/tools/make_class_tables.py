@@ -15,7 +15,7 @@ from pathlib import Path
 
 import graphemes
 import tokenizers
-from make_unicode_tables import BLOCK, CODE_POINTS, HANGUL, array, changed, mapped, mappings, words_around
+from make_unicode_tables import BLOCK, CODE_POINTS, HANGUL, array, changed, mapped, mappings, put, words_around
 from tokenizers import Regex
 from tokenizers.normalizers import NFC, NFD, NFKC, NFKD, StripAccents
 from tokenizers.pre_tokenizers import Digits, Punctuation, Split, Whitespace, WhitespaceSplit
@@ -151,14 +151,7 @@ def written() -> str:
 
 def main() -> int:
     """Write or compare; 1 when they differ."""
-    content = written()
-    if "--check" not in sys.argv[1:]:
-        OUTPUT.write_text(content, encoding="ascii")
-        return 0
-    if OUTPUT.read_text(encoding="ascii") == content:
-        return 0
-    print(f"{OUTPUT.name} differs from what tokenizers {tokenizers.__version__} does; run {Path(__file__).name}")
-    return 1
+    return put(OUTPUT, written(), "--check" in sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -231,13 +231,17 @@ def main() -> int:
     """Write or compare; 1 when they differ."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--check", action="store_true", help="compare the file with the library instead of writing it")
-    content = written(ask())
-    if not flags.parse_args().check:
-        OUTPUT.write_text(content, encoding="ascii")
+    return put(OUTPUT, written(ask()), flags.parse_args().check)
+
+
+def put(path: Path, content: str, is_check: bool) -> int:
+    """Write a table, or only compare it with what is there; 1 when they differ."""
+    if not is_check:
+        path.write_text(content, encoding="ascii")
         return 0
-    if OUTPUT.read_text(encoding="ascii") == content:
+    if path.read_text(encoding="ascii") == content:
         return 0
-    print(f"{OUTPUT.name} differs from what tokenizers {tokenizers.__version__} does; run {Path(__file__).name}")
+    print(f"{path.name} differs from what tokenizers {tokenizers.__version__} does; run {Path(sys.argv[0]).name}")
     return 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import transformers
 from tests.bundles import write_bundle
 from tests.exporter.conftest import SourceBundle, TinyBundle, TinyCheckpoint, fast_for
 
+from bert_export.errors import GateError
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_runtime import bundle as bundles
-from bert_runtime.canaries import agreement, bound_of
+from bert_runtime.canaries import Agreement, agreement, bound_of
 from bert_runtime.canaries_json import NAME, bounds_of, read
 from bert_runtime.errors import BackendError
 from bert_runtime.loading import load, start_session
@@ -93,3 +95,17 @@ def test_a_damaged_weight_is_found(tiny_bundle: TinyBundle, tmp_path: Path) -> N
 
 def test_a_decoder_that_reads_an_encoder_has_none(source_bundle: SourceBundle) -> None:
     assert NAME not in bundles.read(source_bundle(False).bundle).manifest.files
+
+
+def test_an_artefact_that_is_further_off_in_a_session_is_refused(
+    tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def off(session: Any, canaries: Any) -> Agreement:
+        found = agreement(session, canaries)
+        return replace(found, max_difference=found.max_difference + 1e-3)
+
+    monkeypatch.setattr("bert_export.canaries.agreement", off)
+    model = str(tiny_checkpoint("text-classification", {}))
+    with pytest.raises(GateError, match=r"differ from torch by more than alone: cpu 1\.0e-03"):
+        export(ExportOptions(model=model, output=tmp_path / "bundle", targets=("cpu",)))
+    assert not (tmp_path / "bundle").exists()
