@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, BinaryIO
 
 from bert_runtime.cli.data.fixed_columns import FixedColumns
-from bert_runtime.cli.data.row_writer import Passed
+from bert_runtime.cli.data.row_writer import ColumnWriter, Passed
 from bert_runtime.errors import InputError, ItemError, Problem
 from bert_runtime.record_writers import to_json
 from bert_runtime.table.arrow import arrow_array, arrow_type
@@ -25,13 +25,13 @@ Schema = Callable[[], Any]
 """Arrow's schema of the input; None where it is text."""
 
 
-class ArrowWriter:
+class ArrowWriter(ColumnWriter):
     """See RowWriter: the bytes are those of an Arrow IPC stream without its end, which may be missing."""
 
     def __init__(self, layout: Layout, passed: Passed, schema: Schema) -> None:
         """`passed` and `schema` are asked when the first row comes."""
-        self._layout, self._passed, self._input = layout, passed, schema
-        self._columns: FixedColumns | None = None
+        super().__init__(layout, passed)
+        self._input = schema
         self._schema: Any = None
         self._stream: Any = None
         self._sink = io.BytesIO()
@@ -39,24 +39,11 @@ class ArrowWriter:
 
     def text(self, row: Row, answer: Any) -> bytes:
         """See RowWriter."""
-        self._columns = self._columns or FixedColumns(self._layout, self._passed())
+        columns = self._begun()
         if self._schema is not None and not isinstance(answer, ItemError):
             self._check(row)
-        self._columns.take(row, answer)
-        return self._written() if len(self._columns.waiting) >= ROWS else b""
-
-    def settled(self) -> bytes | None:
-        """See RowWriter."""
-        return self._written() if self._columns is not None and self._columns.waiting else b""
-
-    def rest(self) -> bytes:
-        """See RowWriter."""
-        self._columns = self._columns or FixedColumns(self._layout, self._passed())
-        return self._written()
-
-    def kept(self) -> bytes:
-        """See RowWriter."""
-        return self.settled() or b""
+        columns.take(row, answer)
+        return self._written() if len(columns.waiting) >= ROWS else b""
 
     def resume(self, written: BinaryIO) -> None:
         """See RowWriter."""

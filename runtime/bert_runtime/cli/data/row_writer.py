@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Protocol
 
@@ -76,19 +77,13 @@ class FlatJsonWriter:
         """See RowWriter."""
 
 
-class FlatCsvWriter:
-    """A header, then a row of cells: text as it is, lists and objects as JSON, nothing for a null."""
+class ColumnWriter(ABC):
+    """What the formats with the same columns in every row share: rows wait until their columns are known."""
 
-    def __init__(self, layout: Layout, passed: Passed, separator: str) -> None:
+    def __init__(self, layout: Layout, passed: Passed) -> None:
         """`passed` is asked when the first row comes."""
-        self._layout, self._passed, self._separator = layout, passed, separator
+        self._layout, self._passed = layout, passed
         self._columns: FixedColumns | None = None
-
-    def text(self, row: Row, answer: Any) -> bytes:
-        """See RowWriter."""
-        self._columns = self._columns or FixedColumns(self._layout, self._passed())
-        self._columns.take(row, answer)
-        return b"" if self._columns.slots is None else self._written()
 
     def settled(self) -> bytes | None:
         """See RowWriter."""
@@ -96,12 +91,36 @@ class FlatCsvWriter:
 
     def rest(self) -> bytes:
         """See RowWriter."""
-        self._columns = self._columns or FixedColumns(self._layout, self._passed())
+        self._begun()
         return self._written()
 
     def kept(self) -> bytes:
         """See RowWriter."""
         return self.settled() or b""
+
+    def _begun(self) -> FixedColumns:
+        """The columns, as far as they are known."""
+        self._columns = self._columns or FixedColumns(self._layout, self._passed())
+        return self._columns
+
+    @abstractmethod
+    def _written(self) -> bytes:
+        """The rows that wait, once their columns are decided."""
+
+
+class FlatCsvWriter(ColumnWriter):
+    """A header, then a row of cells: text as it is, lists and objects as JSON, nothing for a null."""
+
+    def __init__(self, layout: Layout, passed: Passed, separator: str) -> None:
+        """`passed` is asked when the first row comes."""
+        super().__init__(layout, passed)
+        self._separator = separator
+
+    def text(self, row: Row, answer: Any) -> bytes:
+        """See RowWriter."""
+        columns = self._begun()
+        columns.take(row, answer)
+        return b"" if columns.slots is None else self._written()
 
     def resume(self, written: BinaryIO) -> None:
         """See RowWriter."""
