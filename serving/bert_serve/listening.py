@@ -28,18 +28,26 @@ _DROP = struct.pack("HBBI", 0x06, 0, 0, 0)
 """A program of the Berkeley packet filter: return 0, the bytes of a packet that are let through."""
 
 
-def refuse_new(listening: socket.socket) -> None:
+def refuse_new(listening: socket.socket) -> bool:
     """Let the system accept no more connections, in any process that shares the socket; those that it has accepted can
     still be taken. A client that connects now tries again, and finds the socket closed. Without this, one that connects
-    between the last look and the close would be accepted and then reset. Elsewhere than on Linux nothing is done."""
+    between the last look and the close would be accepted and then reset.
+
+    False where the system knows no such filter, or lets only a privileged user set one: the time for such a connection
+    is short, and a close must not fail for it.
+    """
     if sys.platform != "linux":
-        return
+        return False
     program = ctypes.create_string_buffer(_DROP, len(_DROP))
-    listening.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
+    except OSError:
+        return False
+    return True
 
 
 def accept_again(listening: socket.socket) -> None:
     """Undo `refuse_new`: a process of several has ended by itself."""
     if sys.platform == "linux":
-        with contextlib.suppress(FileNotFoundError):  # nothing was refused
+        with contextlib.suppress(OSError):  # nothing was refused
             listening.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
