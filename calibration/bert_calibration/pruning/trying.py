@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from bert_calibration.accuracy import AccuracyConstraint, Drop
+from bert_calibration.accuracy import Drop
 from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.batches import Batch, batches_of
 from bert_calibration.config import QuantizationConfig
@@ -64,7 +65,7 @@ class Pruner:
     evidence: Evidence
     folder: Path
 
-    @property
+    @cached_property
     def batches(self) -> list[Batch]:
         """The texts that weights are fitted to."""
         return batches_of(self.baseline.rows(self.evidence.calibration), self.baseline.text.pad_id)
@@ -80,12 +81,11 @@ class Pruner:
         """Whether the engine of the target runs on this machine."""
         return not find_target(self.baseline.artefact.target).is_on_gpu
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         """The mean length of the texts."""
-        batches = self.batches
-        rows = sum(batch.tokens.reshape(-1, batch.tokens.shape[-1]).shape[0] for batch in batches)
-        return max(1, round(sum(int(batch.tokens.sum()) for batch in batches) / rows))
+        rows = sum(batch.tokens.reshape(-1, batch.tokens.shape[-1]).shape[0] for batch in self.batches)
+        return max(1, round(sum(int(batch.tokens.sum()) for batch in self.batches) / rows))
 
     @contextmanager
     def timing(self) -> Iterator[Timer]:
@@ -99,11 +99,11 @@ class Pruner:
         ]
         names = [spec.name for spec in self.baseline.artefact.outputs]
         with ExitStack() as closing:
-            whole = start(*self._converted(self.baseline.graph(), "whole"), available_cpus())
+            whole = start(*self.converted(self.baseline.graph(), "whole"), available_cpus())
             closing.callback(whole.close)
             yield Timer(self, whole, feeds, names)
 
-    def _converted(self, graph: ir.Model, name: str) -> tuple[Path, Artefact]:
+    def converted(self, graph: ir.Model, name: str) -> tuple[Path, Artefact]:
         """A graph in the precision, with ranges of no meaning: for the time alone."""
         artefact = self.baseline.artefact
         if self.precision == "int8":
@@ -176,7 +176,7 @@ class Timer:
 
     def ratio(self, graph: ir.Model) -> float:
         """How long a sliced fp32 graph takes once it is converted, as a share of the whole network's time."""
-        _, artefact = self.pruner._converted(graph, "timed")
+        _, artefact = self.pruner.converted(graph, "timed")
         return 1.0 / self.speed(artefact)
 
     def speed(self, artefact: Artefact) -> float:
@@ -205,6 +205,3 @@ def _some(batches: Sequence[Batch], number: int) -> list[Batch]:
     """At most so many, evenly over all lengths."""
     step = max(1, len(batches) // number)
     return list(batches[step // 2 :: step][:number])
-
-
-__all__ = ["AccuracyConstraint", "Pruner", "Timer", "ranged"]
