@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bert_runtime.tasks import find_task
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 FOLDER = Path(__file__).parent / "runtime/graphs"
 OPSET = 20

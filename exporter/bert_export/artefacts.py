@@ -47,7 +47,8 @@ from bert_runtime.errors import InputError
 from bert_runtime.manifest import Artefact, Contents, ModelRecord
 from bert_runtime.schedule import collate
 from bert_runtime.targets import find_target
-from bert_runtime.tasks.task import Features, expand
+from bert_runtime.tasks.task import Features
+from bert_runtime.tasks.tensors import expand
 from bert_runtime.text import TextEncoder
 
 

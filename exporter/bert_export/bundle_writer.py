@@ -16,7 +16,7 @@ from typing import BinaryIO
 from bert_calibration.owned_folder import locked, owned_folder
 from bert_export import card
 from bert_export.errors import OptionError
-from bert_runtime import bundle, manifest_json
+from bert_runtime import bundle, format_words, manifest_json
 from bert_runtime.errors import BundleError
 from bert_runtime.manifest import FORMAT, Contents, FileRecord
 
@@ -118,9 +118,9 @@ def _is_bundle(path: Path) -> bool:
 
 def _checked(files: Mapping[str, bytes | Path]) -> Mapping[str, bytes | Path]:
     """The same files, once no name can leave the directory that they are written to."""
-    wrong = [name for name in files if not manifest_json.FILE_NAME.fullmatch(name)]
+    wrong = [name for name in files if not format_words.FILE_NAME.fullmatch(name)]
     if wrong:
-        raise BundleError(f"the file names {wrong} break BUNDLE.md, expected {manifest_json.PLAIN_NAME}")
+        raise BundleError(f"the file names {wrong} break BUNDLE.md, expected {format_words.PLAIN_NAME}")
     return files
 
 

@@ -24,7 +24,8 @@ from bert_runtime.schedule import BatchLimits, collate, plan, split
 from bert_runtime.sequence_packing import WIDTH, pack, plan_packed, unpack
 from bert_runtime.targets import find_target
 from bert_runtime.tasks.feature_extraction import PLAIN_POOLINGS
-from bert_runtime.tasks.task import TYPES, Features, Outputs, Reads, with_own_width, without_types
+from bert_runtime.tasks.task import Features, Outputs, Reads
+from bert_runtime.tasks.tensors import TYPES, with_own_width, without_types
 
 if TYPE_CHECKING:
     from bert_runtime.backends.engine import Engine

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bert_runtime.errors import Problem
-from bert_runtime.tasks.task import TYPES
+from bert_runtime.tasks.tensors import TYPES
 
 if TYPE_CHECKING:
     from bert_runtime.manifest import Artefact, Contents, Manifest

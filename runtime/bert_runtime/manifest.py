@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bert_runtime.format_version import FIRST, NEWEST, version_needed
-from bert_runtime.tasks.task import HeadSettings, TensorSpec
+from bert_runtime.tasks.task import HeadSettings
+from bert_runtime.tasks.tensors import TensorSpec
 from bert_runtime.text import TokenizerRecord
 
 FORMAT = "bert-export-bundle"

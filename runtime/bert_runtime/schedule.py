@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from bert_runtime.errors import InputError
 from bert_runtime.fields import Range, settle
-from bert_runtime.tasks.task import Features, IntArray, Outputs, TensorSpec
+from bert_runtime.tasks.task import Features, IntArray, Outputs
+from bert_runtime.tasks.tensors import TensorSpec
 
 SLACK = 16
 """Tokens of padding in a batch that are always fine: a batch more would cost as much."""

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bert_runtime.schedule import BatchLimits, width
-from bert_runtime.tasks.task import TYPES, Features, IntArray, Outputs, TensorSpec
+from bert_runtime.tasks.task import Features, IntArray, Outputs
+from bert_runtime.tasks.tensors import TYPES, TensorSpec
 
 WIDTH = 256
 """Tokens of a row, unless a text has more: attention costs the more the wider a row is, and little is left over where a

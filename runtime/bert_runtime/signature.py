@@ -9,16 +9,8 @@ from bert_runtime.errors import Problem, prefixed
 from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
 from bert_runtime.tasks.activation import activation_of, misfit
-from bert_runtime.tasks.task import (
-    REQUEST_AXES,
-    TYPES,
-    HeadSettings,
-    Task,
-    TensorSpec,
-    expand,
-    with_own_width,
-    without_types,
-)
+from bert_runtime.tasks.task import HeadSettings, Task
+from bert_runtime.tasks.tensors import REQUEST_AXES, TYPES, TensorSpec, expand, with_own_width, without_types
 
 _MAY_BE_ABSENT = frozenset({"activation", "prompts", "default_prompt"})
 """Settings with a default."""

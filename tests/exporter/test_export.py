@@ -30,7 +30,8 @@ from bert_export.report import ExportReport
 from bert_export.verify.answers import same_answer
 from bert_runtime.schedule import split
 from bert_runtime.tasks import TASKS, find_task
-from bert_runtime.tasks.task import Features, Task, TensorSpec
+from bert_runtime.tasks.task import Features, Task
+from bert_runtime.tasks.tensors import TensorSpec
 
 # Tasks that go from token to token have test_export_decoder.py.
 NAMES = [task.name for task in TASKS if not task.is_autoregressive]

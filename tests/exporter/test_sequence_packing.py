@@ -17,7 +17,8 @@ from bert_export.passes import pack_sequences
 from bert_export.progress import Stages
 from bert_export.requantize import requantize
 from bert_runtime import bundle as bundles
-from bert_runtime.tasks.task import Reads, SequencePacking
+from bert_runtime.tasks.task import Reads
+from bert_runtime.tasks.tensors import SequencePacking
 
 NAME = "model.sequence_packing.onnx"
 Options = bert_runtime.Options

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bert_runtime.errors import InputError
 from bert_runtime.schedule import BatchLimits, collate, plan, split, width
-from bert_runtime.tasks.task import Features, TensorSpec
+from bert_runtime.tasks.task import Features
+from bert_runtime.tasks.tensors import TensorSpec
 
 PAD = 9
 SEQUENCE = TensorSpec("tokens", "float32", ("batch", "sequence"))

@@ -17,7 +17,8 @@ from bert_runtime.options import Options
 from bert_runtime.schedule import BatchLimits, plan, width
 from bert_runtime.sequence_packing import WIDTH, fill, fullest, pack, plan_packed, unpack
 from bert_runtime.tasks import TASKS, find_task
-from bert_runtime.tasks.task import Features, TensorSpec
+from bert_runtime.tasks.task import Features
+from bert_runtime.tasks.tensors import TensorSpec
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 SHARED = GOLDEN / "text-classification-sequence-packing"

@@ -13,7 +13,7 @@ from bert_calibration.pruning.stages import Part
 from bert_calibration.pruning.walk import Curve, apply, half_of
 from bert_calibration.pruning.widths import Kind
 from bert_calibration.quality.divergence import Divergence
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 LEAST = 1e-9
 

@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any
 
 from bert_runtime.tasks import TASKS
-from bert_runtime.tasks.task import Task, TensorSpec, without_types
+from bert_runtime.tasks.task import Task
+from bert_runtime.tasks.tensors import TensorSpec, without_types
 
 AnyTask = Task[Any, Any, Any]
 

@@ -16,7 +16,8 @@ from onnx_ir.passes import common
 from bert_export.passes.constants import integers, produced_by, scalar, vector
 from bert_export.passes.optional_positions import POSITION_TABLE
 from bert_export.passes.pack_positions import Places, count_after_padding, relative_biases
-from bert_runtime.tasks.task import Reads, SequencePacking
+from bert_runtime.tasks.task import Reads
+from bert_runtime.tasks.tensors import SequencePacking
 
 NAME = "sequence_packing"
 

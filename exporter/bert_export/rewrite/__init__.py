@@ -17,7 +17,8 @@ from bert_export.rewrite.first_token import FirstTokenBackbone
 from bert_export.rewrite.masked_positions import MaskedPositionsBackbone
 from bert_export.rewrite.pooling import SentenceEmbedding, dense_layers, outputs_of
 from bert_export.rewrite.vocabulary import MaskedLanguageModel
-from bert_runtime.tasks.task import HeadSettings, Reads, Task, TensorSpec, expand
+from bert_runtime.tasks.task import HeadSettings, Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec, expand
 
 BACKBONES: dict[Reads, type[Backbone]] = {
     Reads.ALL_TOKENS: Backbone,

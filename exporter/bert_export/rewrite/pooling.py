@@ -15,7 +15,8 @@ from bert_export.errors import OptionError
 from bert_export.families import find_family
 from bert_export.families.family import DENSE_LAYERS
 from bert_export.rewrite.backbone import Backbone
-from bert_runtime.tasks.task import HeadSettings, Task, TensorSpec, with_own_width
+from bert_runtime.tasks.task import HeadSettings, Task
+from bert_runtime.tasks.tensors import TensorSpec, with_own_width
 
 
 @dataclass(frozen=True)

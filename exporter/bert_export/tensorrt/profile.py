@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from bert_export.errors import OptionError
 from bert_runtime.manifest import Graph
-from bert_runtime.tasks.task import REQUEST_AXES, Features, TensorSpec
+from bert_runtime.tasks.task import Features
+from bert_runtime.tasks.tensors import REQUEST_AXES, TensorSpec
 
 EMPTY_ALLOWED = frozenset({"past"})
 """Axes that may have no element: a cache before the first token."""

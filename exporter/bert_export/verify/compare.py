@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bert_export.tolerances import Tolerance
-from bert_runtime.tasks.task import IntArray, TensorSpec
+from bert_runtime.tasks.task import IntArray
+from bert_runtime.tasks.tensors import TensorSpec
 
 Outputs = Mapping[str, np.ndarray[Any, Any]]
 

@@ -16,7 +16,7 @@ from bert_export.verify.report import ArtefactUnderTest, Check
 from bert_export.verify.sources import source_feeds, with_sources
 from bert_export.verify.sweep import Limits, cases
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 Floats = NDArray[np.float32]
 Feeds = Mapping[str, NDArray[Any]]

@@ -17,7 +17,8 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from bert_export.families import find_family
 from bert_export.rewrite.pooling import SentenceEmbedding, dense_layers, outputs_of
-from bert_runtime.tasks.task import TYPES, HeadSettings, IntArray, Task, TensorSpec
+from bert_runtime.tasks.task import HeadSettings, IntArray, Task
+from bert_runtime.tasks.tensors import TYPES, TensorSpec
 
 if TYPE_CHECKING:
     from bert_export.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from bert_runtime import strict_json
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.fields import settle
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 POINTS = ("min", "opt", "max")
 

@@ -8,7 +8,7 @@ from bert_runtime.bundle import Bundle
 from bert_runtime.manifest import Artefact
 from bert_runtime.record_writers import Json, to_json
 from bert_runtime.tasks.activation import activation_of
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 
 def describe(bundle: Bundle) -> dict[str, Json]:

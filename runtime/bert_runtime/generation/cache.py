@@ -11,7 +11,8 @@ import numpy as np
 from bert_runtime.backends.engine import Array
 from bert_runtime.errors import BackendError
 from bert_runtime.manifest import Artefact
-from bert_runtime.tasks.task import IntArray, TensorSpec
+from bert_runtime.tasks.task import IntArray
+from bert_runtime.tasks.tensors import TensorSpec
 
 
 @dataclass

@@ -12,18 +12,8 @@ from bert_runtime.errors import BundleError, InputError, Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite
-from bert_runtime.tasks.task import (
-    Encoded,
-    Features,
-    FloatArray,
-    Head,
-    HeadSettings,
-    IntArray,
-    Outputs,
-    Reads,
-    Task,
-    TensorSpec,
-)
+from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, IntArray, Outputs, Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec
 from bert_runtime.text import TextEncoder
 
 Vector = NDArray[np.float64]

@@ -20,7 +20,8 @@ from bert_runtime.tasks.mask_tokens import (
 )
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
-from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
+from bert_runtime.tasks.task import Encoded, Features, Head, HeadSettings, Outputs, Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec
 from bert_runtime.text import Pieces, TextEncoder
 
 

@@ -11,7 +11,8 @@ from bert_runtime.errors import BackendError, Problem
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite, softmax, top
-from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs, Reads, Task, TensorSpec
+from bert_runtime.tasks.task import Encoded, Features, Head, IntArray, Outputs, Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec
 from bert_runtime.text import Row, TextEncoder
 
 

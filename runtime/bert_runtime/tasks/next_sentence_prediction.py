@@ -9,7 +9,8 @@ from bert_runtime.errors import BackendError
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.scores import finite, softmax
-from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, Outputs, Reads, Task, TensorSpec
+from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, Outputs, Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec
 
 
 @dataclass(frozen=True)

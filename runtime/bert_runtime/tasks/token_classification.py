@@ -13,7 +13,8 @@ from bert_runtime.tasks.labels import labelled_logits, require_labels
 from bert_runtime.tasks.request import Request
 from bert_runtime.tasks.result import Result
 from bert_runtime.tasks.tag_scheme import read_tags, remarks
-from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, Outputs, Reads, Task, TensorSpec
+from bert_runtime.tasks.task import Encoded, Features, FloatArray, Head, HeadSettings, Outputs, Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec
 from bert_runtime.text import Pieces, TextEncoder
 
 NAME = "token-classification"

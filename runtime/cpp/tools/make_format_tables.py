@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from bert_runtime import (
     bundle,
     format_version,
+    format_words,
     lines,
     manifest,
     manifest_json,
@@ -33,7 +34,8 @@ from bert_runtime.schedule import BatchLimits
 from bert_runtime.table import column_map
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
 from bert_runtime.tasks import TASKS
-from bert_runtime.tasks.task import REQUEST_AXES, CrossAttention, Task, TensorSpec
+from bert_runtime.tasks.task import Task
+from bert_runtime.tasks.tensors import REQUEST_AXES, CrossAttention, TensorSpec
 from bert_runtime.tasks.text_generation import request as generation
 from bert_runtime.tokenizer_parts import limits as tokenizer_limits
 
@@ -58,14 +60,14 @@ namespace bert_runtime {
 WORDS_END = "\n\n}  // namespace bert_runtime\n"
 WORDS: Mapping[str, Sequence[str]] = {
     "kPrecisions": PRECISIONS,
-    "kMasks": manifest_json.MASKS,
-    "kDtypes": manifest_json.DTYPES,
-    "kProblemTypeNames": manifest_json.PROBLEM_TYPES,
-    "kPoolingNames": manifest_json.POOLINGS,
+    "kMasks": format_words.MASKS,
+    "kDtypes": format_words.DTYPES,
+    "kProblemTypeNames": format_words.PROBLEM_TYPES,
+    "kPoolingNames": format_words.POOLINGS,
     "kFirstPoolings": format_version.FIRST_POOLINGS,
-    "kSpecialNames": manifest_json.SPECIAL,
-    "kActivationNames": manifest_json.ACTIVATIONS,
-    "kTruncationSides": manifest_json.TRUNCATION_SIDES,
+    "kSpecialNames": format_words.SPECIAL,
+    "kActivationNames": format_words.ACTIVATIONS,
+    "kTruncationSides": format_words.TRUNCATION_SIDES,
     "kRequestAxes": sorted(REQUEST_AXES),
 }
 
@@ -92,8 +94,8 @@ LIMITS: Sequence[tuple[str, str, float, str]] = (
     (INTEGER, "kMaxTokenizerBytes", bundle.MAX_TOKENIZER_BYTES, "Of a vocabulary of ten million tokens."),
     (INTEGER, "kMaxOtherBytes", bundle.MAX_OTHER_BYTES, "Of a file that neither an artefact nor the tokenizer names."),
     (INTEGER, "kMaxBundleBytes", bundle.MAX_BUNDLE_BYTES, "Of all files together."),
-    (SIZE, "kMostArtefacts", manifest_json.MOST_ARTEFACTS, ""),
-    (SIZE, "kMostFiles", manifest_json.MOST_FILES, ""),
+    (SIZE, "kMostArtefacts", format_words.MOST_ARTEFACTS, ""),
+    (SIZE, "kMostFiles", format_words.MOST_FILES, ""),
     (INTEGER, "kMaxGraphBytes", onnx_file.MAX_BYTES, "What a protocol buffer can be."),
     (SIZE, "kMostShown", tokenizer_limits.MOST_SHOWN, "Problems of a tokenizer.json that are told."),
     (SIZE, "kMostTemplateTokens", tokenizer_limits.MOST_TEMPLATE_TOKENS, ""),

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from bert_runtime.manifest import ModelRecord
-from bert_runtime.tasks.task import REQUEST_AXES, TensorSpec
+from bert_runtime.tasks.tensors import REQUEST_AXES, TensorSpec
 from bert_runtime.version import __version__
 from bert_serve.body import read_object
 from bert_serve.call import Answer, Call, encode, json_answer

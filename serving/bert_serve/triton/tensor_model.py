@@ -9,7 +9,7 @@ from bert_runtime import onnx_file
 from bert_runtime.bundle import Bundle
 from bert_runtime.manifest import RIGHT_PADDED, Artefact
 from bert_runtime.targets import BY_NAME, OPENVINO, TENSORRT, Target
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 from bert_serve.triton.config import Accelerator, ModelConfig, TensorConfig
 
 LABELS = "labels.txt"

@@ -19,7 +19,7 @@ from bert_export.tensorrt.engine_gate import check_engine
 from bert_export.tensorrt.plain_graph import check_plain
 from bert_export.tensorrt.profile import Bounds, Profile, Shapes
 from bert_runtime.manifest import Artefact
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 SHAPES = {"x": Shapes((1, 8), (2, 8), (4, 8))}
 MATRIX = np.eye(8, dtype=np.float32)

@@ -16,7 +16,8 @@ from bert_export.tensorrt.profile import Bounds, parse_profile, profile_of, shap
 from bert_export.tensorrt.profile_file import onnxruntime_options, render, trtexec_line
 from bert_runtime.manifest import Artefact, Graph
 from bert_runtime.tasks import find_task
-from bert_runtime.tasks.task import Features, TensorSpec, expand
+from bert_runtime.tasks.task import Features
+from bert_runtime.tasks.tensors import TensorSpec, expand
 
 SCHEMA = Path(__file__).parents[3] / "runtime" / "profile.schema.json"
 IDS = find_task("qa").inputs()

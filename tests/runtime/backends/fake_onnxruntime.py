@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bert_runtime.backends.engine import Array
 from bert_runtime.manifest import Artefact
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 CUDA, TENSORRT, CPU = "CUDAExecutionProvider", "TensorrtExecutionProvider", "CPUExecutionProvider"
 AXES = ("batch", "sequence")

@@ -31,7 +31,7 @@ from bert_runtime.backends.cuda_graphs import CapturedGraph, CudaGraphs
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.errors import BackendError, InputError
 from bert_runtime.manifest import Artefact
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 if TYPE_CHECKING or is_exporter_there():
     from onnx import helper

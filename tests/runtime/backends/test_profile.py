@@ -11,7 +11,7 @@ from tests.runtime.backends.conftest import GOLDEN
 from bert_runtime.backends.profile import Profile, axis_sizes, copy_into, crop, pad, read_profile
 from bert_runtime.errors import BackendError, BundleError, InputError
 from bert_runtime.loading import load
-from bert_runtime.tasks.task import TensorSpec
+from bert_runtime.tasks.tensors import TensorSpec
 
 PROFILE = Profile({"batch": (2, 4, 8), "sequence": (4, 16, 32), "past": (1, 2, 3)})
 INPUTS = (TensorSpec("input_ids", "int64", ("batch", "sequence")), TensorSpec("cache", "float32", ("batch", "past")))

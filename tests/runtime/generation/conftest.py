@@ -17,7 +17,8 @@ from bert_runtime.backends.engine import Array, LoadedArtefact
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.schedule import Schedule
-from bert_runtime.tasks.task import HeadSettings, expand
+from bert_runtime.tasks.task import HeadSettings
+from bert_runtime.tasks.tensors import expand
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
 from bert_runtime.text import TextEncoder, TokenizerRecord
 

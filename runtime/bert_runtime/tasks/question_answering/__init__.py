@@ -5,7 +5,8 @@ from __future__ import annotations
 from bert_runtime.tasks.question_answering.examples import EXAMPLES
 from bert_runtime.tasks.question_answering.head import QuestionAnsweringEncoded, QuestionAnsweringHead
 from bert_runtime.tasks.question_answering.request import Answer, QuestionAnsweringRequest, QuestionAnsweringResult
-from bert_runtime.tasks.task import Reads, Task, TensorSpec
+from bert_runtime.tasks.task import Reads, Task
+from bert_runtime.tasks.tensors import TensorSpec
 
 __all__ = [
     "QUESTION_ANSWERING",

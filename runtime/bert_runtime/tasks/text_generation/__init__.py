@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bert_runtime.tasks.task import CrossAttention, Reads, Task, TensorSpec
+from bert_runtime.tasks.task import Reads, Task
+from bert_runtime.tasks.tensors import CrossAttention, TensorSpec
 from bert_runtime.tasks.text_generation.encoder_states import EncoderStates
 from bert_runtime.tasks.text_generation.examples import EXAMPLES
 from bert_runtime.tasks.text_generation.head import (
