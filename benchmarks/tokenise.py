@@ -27,7 +27,8 @@ from tokenizers import Tokenizer
 
 from benchmarks.results import save
 from benchmarks.table import LIBRARY
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "build" / "cpp" / "tests" / "tokenizer_speed"

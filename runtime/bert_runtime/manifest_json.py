@@ -13,7 +13,7 @@ from bert_runtime.manifest import FORMAT, OLDEST, VERSION, Artefact, Manifest
 from bert_runtime.manifest_consistency import contradictions
 from bert_runtime.manifest_records import read_manifest
 from bert_runtime.tasks.task import HeadSettings
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 NAME = "manifest.json"
 MAX_BYTES = 16 * 2**20

@@ -25,7 +25,7 @@ from bert_runtime.manifest import FORMAT, OLDEST, VERSION, Artefact, FileRecord,
 from bert_runtime.targets import BY_NAME, PRECISIONS
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.tensors import TensorSpec
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 _ONNX_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,121}[A-Za-z0-9])?\.onnx")
 _AXIS = re.compile(r"[a-z][a-z0-9_]{0,63}")

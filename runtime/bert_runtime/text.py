@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +14,9 @@ from bert_runtime.errors import BundleError, InputError, Problem, within
 from bert_runtime.lower_case import lower_case, original_offsets
 from bert_runtime.template import read_template
 from bert_runtime.tokenizer_json import failure, loading, read
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class TokenizerRecord:
-    """What a manifest says of the tokenizer.
-
-    Attributes:
-        file: the name of its tokenizer.json in the bundle.
-        max_length: the longest sequence that the model takes, special tokens included.
-        pad_id: the id that stands for padding.
-        mask_id: the id of the mask token; None where there is none.
-        truncation_side: which end of a text is cut, right or left; of two texts that of the longer one.
-        pair_type_ids: the token types of the first text and of the second: (0, 1), or (0, 0) where all tokens
-            have the same type.
-        lower_case: whether a text is lower-cased, special tokens in it included, before the tokenizer reads it.
-        special_tokens: what the tokenizer calls them: cls, mask, pad, sep or unk -> the token; empty for BERT's names.
-    """
-
-    file: str
-    max_length: int
-    pad_id: int
-    mask_id: int | None
-    truncation_side: str = "right"
-    pair_type_ids: tuple[int, int] = (0, 1)
-    lower_case: bool = False
-    special_tokens: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,7 +83,9 @@ class TextEncoder:
         self._single, self._pair = (
             [np.array(ids, np.int64) for ids in groups] for groups in (self.template.single, self.template.pair)
         )
-        self._raise_problems()
+        contradictions = record.contradictions(tokenizer, self.max_length - self.room(pair=True))
+        if contradictions:
+            raise BundleError("; ".join(contradictions) + "; export the bundle again", contradictions)
         self.mask_token = "" if record.mask_id is None else self.token(record.mask_id)
 
     @classmethod
@@ -245,37 +222,3 @@ class TextEncoder:
 
     def _cut(self, pieces: Pieces, keep: int) -> Pieces:
         return pieces[:keep] if self.record.truncation_side == "right" else pieces[max(0, len(pieces) - keep) :]
-
-    def _raise_problems(self) -> None:
-        problems = []
-        least = self.max_length - self.room(pair=True)
-        if self.max_length < least:
-            problems.append(
-                Problem(
-                    "out-of-range",
-                    "tokenizer.max_length",
-                    f"max_length is {self.max_length}, expected at least {least}: a pair's special tokens",
-                )
-            )
-        for name, token_id in (("pad_id", self.pad_id), ("mask_id", self.mask_id)):
-            if token_id is not None and self._tokenizer.id_to_token(token_id) is None:
-                problems.append(
-                    Problem(
-                        "not-in-vocabulary",
-                        f"tokenizer.{name}",
-                        f"the manifest's {name} is {token_id}, expected the id of a token of the tokenizer",
-                    )
-                )
-        ids = {"pad": self.pad_id, "mask": self.mask_id}
-        for name, token in sorted(self.record.special_tokens.items()):
-            found = self._tokenizer.token_to_id(token)
-            if found is None or found != ids.get(name, found):
-                problems.append(
-                    Problem(
-                        "not-in-vocabulary",
-                        f"tokenizer.special_tokens.{name}",
-                        f"the manifest calls {name} {token!r:.60}, expected what the tokenizer calls it",
-                    )
-                )
-        if problems:
-            raise BundleError("; ".join(problems) + "; export the bundle again", problems)

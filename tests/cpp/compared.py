@@ -15,7 +15,7 @@ from tests.cpp.test_tokenizer import expected, in_bytes
 from tests.tokenizer_files import Json
 from tokenizers import Tokenizer
 
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 SEED = 20261201
 TOKENS = ("<mask>", "</s>", "[MASK]", "  ", "'ll", "12", "\r\n", "▁", "\u00a0", "'S")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.tokenizer_files import Json, record_of
 
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 
 @dataclass(frozen=True)

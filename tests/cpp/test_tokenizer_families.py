@@ -17,7 +17,8 @@ from tests.cpp.strings import all_code_points, mixtures
 from tests.tokenizer_files import record_of
 from tokenizers import Tokenizer
 
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -18,7 +18,8 @@ from tests.faults import faults_of
 from tests.tokenizer_files import Json
 
 from bert_runtime.errors import BertError, BundleError
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 SEED = 20261201
 KINDS = (

@@ -14,7 +14,7 @@ from tests.without_exporter import skip_without_exporter
 from bert_runtime.manifest import VERSION, Artefact, Manifest
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import HeadSettings
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 GOLDEN = Path(__file__).parents[1] / "golden/v1/text-classification"
 GRAPHS = Path(__file__).parent / "graphs"

@@ -15,7 +15,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from tokenizers.processors import PostProcessor
 
 from bert_runtime.errors import BundleError, InputError
-from bert_runtime.text import Pieces, TextEncoder, TokenizerRecord
+from bert_runtime.text import Pieces, TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "cafe", "play", "##ing", "😀", "日", "##s", "!")
 IDS = {word: i for i, word in enumerate(WORDS)}

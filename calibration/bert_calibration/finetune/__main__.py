@@ -36,7 +36,8 @@ from bert_runtime import bundle
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import HeadSettings, Task
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 LEARNED_FILE = "learned_ranges.json"
 WEIGHTS = (".safetensors", ".bin", ".pt")

@@ -10,13 +10,14 @@ from bert_export.checkpoint.activation import read_activation
 from bert_export.checkpoint.findings import Findings
 from bert_export.checkpoint.printable import listed
 from bert_export.checkpoint.sentence import SentenceSettings
+from bert_runtime.format_words import PROBLEM_TYPES
 from bert_runtime.tasks.feature_extraction import POOLINGS
 from bert_runtime.tasks.task import HeadSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+
 INFERRED = "single_label_classification"
 """Where config.json has none. transformers trains one label as a regression, and writes that down; see `activation`."""
 

@@ -15,7 +15,7 @@ from bert_export.tuning.candidate import Candidate, CandidatePlan, CandidateSour
 from bert_export.tuning.evaluation import CandidateBuilder, DropError, Evaluator
 from bert_runtime.manifest import Contents
 from bert_runtime.tasks.task import HeadSettings
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 NOTHING = Contents(
     task="text-classification",

@@ -16,7 +16,7 @@ from bert_export.tuning.trials import Workload, run_final, run_trials
 from bert_export.tuning.workload import Requests
 from bert_runtime.manifest import Contents
 from bert_runtime.tasks.task import HeadSettings
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 NOTHING = Contents(
     task="text-classification",

@@ -20,7 +20,8 @@ from bert_runtime.schedule import Schedule
 from bert_runtime.tasks.task import HeadSettings
 from bert_runtime.tasks.tensors import expand
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 if TYPE_CHECKING or is_exporter_there():
     import torch

@@ -21,7 +21,8 @@ from bert_runtime.tasks.next_sentence_prediction import NEXT_SENTENCE_PREDICTION
 from bert_runtime.tasks.pretraining import PRETRAINING
 from bert_runtime.tasks.task import Features, HeadSettings, Outputs, Task
 from bert_runtime.tasks.text_generation import TEXT_GENERATION
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 CASES = Path(__file__).parents[2] / "cases"
 TASKS: tuple[Task[Any, Any, Any], ...] = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bert_export.checkpoint.tokenizer.consistency import NORMALIZER_FIELDS
 from bert_export.checkpoint.tokenizer.own import VERBATIM_CLASSES
 from bert_export.checkpoint.tokenizer.special import Special
-from bert_runtime.text import TokenizerRecord
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 if TYPE_CHECKING:
     from transformers import TokenizersBackend

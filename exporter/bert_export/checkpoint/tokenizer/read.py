@@ -28,7 +28,8 @@ from bert_export.checkpoint.tokenizer.sentence import SentenceText, read_sentenc
 from bert_export.checkpoint.tokenizer.special import Special, find_special
 from bert_export.errors import CheckpointError
 from bert_runtime.errors import BundleError
-from bert_runtime.text import TextEncoder, TokenizerRecord
+from bert_runtime.text import TextEncoder
+from bert_runtime.tokenizer_record import TokenizerRecord
 
 if TYPE_CHECKING:
     from transformers import TokenizersBackend
