@@ -29,8 +29,8 @@ from benchmarks.accuracy_heads import HEADS, VARIANTS, MeasuredHead, Variant, sa
 from benchmarks.results import save
 from bert_calibration.quality import Measure, agreement, difference, measure_of, qualities
 from bert_calibration.samples import Samples, read_samples
-from bert_export.artefacts import text_of
 from bert_export.checkpoint import CheckpointLocation, LoadOptions, load
+from bert_export.contents import text_of
 from bert_export.demo import demo_checkpoint
 from bert_export.precision.emulate import emulated
 from bert_runtime.backends.onnxruntime import OnnxRuntimeEngine

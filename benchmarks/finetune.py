@@ -35,8 +35,8 @@ from bert_calibration.quality import Quality, measure_of, qualities
 from bert_calibration.quantize import quantize
 from bert_calibration.ranges import Ranges, ranges_of
 from bert_calibration.samples import Samples, read_samples
-from bert_export.artefacts import text_of
 from bert_export.checkpoint import Checkpoint, LoadOptions, load
+from bert_export.contents import text_of
 from bert_export.demo import demo_checkpoint
 from bert_runtime import TEXT_CLASSIFICATION, bundle
 from bert_runtime.cpus import available_cpus

@@ -10,10 +10,11 @@ import onnx_ir as ir
 from bert_calibration.owned_folder import scratch_folder
 from bert_export import checkpoint as checkpoints
 from bert_export import demo
-from bert_export.artefacts import contents_of, make, text_of
+from bert_export.artefacts import make
 from bert_export.bundle_writer import check_output, write
 from bert_export.canaries import check_parity, with_canaries
 from bert_export.checkpoint import Checkpoint, CheckpointLocation, LoadOptions
+from bert_export.contents import contents_of, text_of
 from bert_export.context import ExportContext
 from bert_export.cross_kv_graph import write_cross_kv_graph
 from bert_export.errors import OptionError

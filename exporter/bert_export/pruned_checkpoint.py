@@ -11,8 +11,9 @@ import torch
 from bert_calibration.baseline import BaselineArtefact
 from bert_calibration.pruning.walk import Masks
 from bert_calibration.quantize import check_task
-from bert_export.artefacts import make, record_of, text_of
+from bert_export.artefacts import make
 from bert_export.checkpoint import Checkpoint
+from bert_export.contents import record_of, text_of
 from bert_export.context import ExportContext
 from bert_export.errors import GateError, OptionError
 from bert_export.options import ExportOptions, Variant

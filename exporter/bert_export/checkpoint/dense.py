@@ -13,7 +13,7 @@ from torch import nn
 from bert_export.checkpoint.findings import Findings, read_object, reading
 from bert_export.checkpoint.keys import account, shown
 from bert_export.checkpoint.printable import listed
-from bert_export.checkpoint.sentence import DENSE
+from bert_export.checkpoint.sentence_files import DENSE
 from bert_export.checkpoint.weights import find_weights, read_header
 from bert_export.errors import CheckpointError
 

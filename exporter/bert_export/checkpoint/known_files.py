@@ -5,7 +5,7 @@ from __future__ import annotations
 from bert_export.checkpoint.adapter_keys import ADAPTER_CONFIG
 from bert_export.checkpoint.config_keys import CONFIG
 from bert_export.checkpoint.keys import KnownFile
-from bert_export.checkpoint.sentence import DENSE, LIBRARY, MODULES, NORMALIZE, POOLING
+from bert_export.checkpoint.sentence_files import DENSE, LIBRARY, MODULES, NORMALIZE, POOLING
 from bert_export.checkpoint.tokenizer.keys import TOKENIZER_FILES
 
 KNOWN_FILES: tuple[KnownFile, ...] = (

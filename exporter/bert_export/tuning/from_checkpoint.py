@@ -9,7 +9,8 @@ from pathlib import Path
 import onnx_ir as ir
 
 from bert_export.applicability import FLAG
-from bert_export.artefacts import contents_of, make, record_of, text_of
+from bert_export.artefacts import make
+from bert_export.contents import contents_of, record_of, text_of
 from bert_export.context import ExportContext
 from bert_export.errors import OptionError
 from bert_export.options import ExportOptions, Variant

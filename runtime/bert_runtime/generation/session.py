@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import overload
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.errors import InputError, ItemError, Problem, item_error
 from bert_runtime.feeds import Feeds
-from bert_runtime.fields import expected, mistakes
 from bert_runtime.generation import loop
+from bert_runtime.generation.arguments import Prompts, Source, SourceList, check_types, request_of, sources_of
 from bert_runtime.generation.batches import Extent, lanes, plan, size
 from bert_runtime.generation.decoder import Decoder
 from bert_runtime.generation.flow import Flow, Growth
@@ -32,10 +32,6 @@ from bert_runtime.tasks.text_generation import (
     TextGenerationResult,
 )
 from bert_runtime.text import TextEncoder
-
-Prompts = list[str] | tuple[str, ...]
-Source = str | EncoderStates
-SourceList = list[str] | list[EncoderStates] | tuple[Source, ...]
 
 
 class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
@@ -79,21 +75,22 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
         Args:
             prompts: one text, or a list of them.
             settings: how to go on; the same for all prompts.
-            source: for a decoder that reads an encoder, what it reads: one for a prompt, a list for a list of prompts.
+            encoder_text: for a decoder that reads an encoder, what it reads: one for a prompt, a list for a list of
+                prompts.
 
         Raises:
             InputError: a prompt cannot be continued as the settings ask, with every problem and its index.
             BackendError: the engine failed.
         """
-        _check_types(prompts, settings)
+        check_types(prompts, settings)
         if isinstance(prompts, str):
             if isinstance(encoder_text, list | tuple):
                 raise InputError(
                     f"encoder_text is a {type(encoder_text).__name__} for one prompt, expected a text or EncoderStates"
                 )
-            return self(_request(prompts, settings, encoder_text))
-        sources = _sources(len(prompts), encoder_text)
-        requests = [_request(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True)]
+            return self(request_of(prompts, settings, encoder_text))
+        sources = sources_of(len(prompts), encoder_text)
+        requests = [request_of(prompt, settings, own) for prompt, own in zip(prompts, sources, strict=True)]
         return tuple(self.predict(requests))
 
     def stream(self, request: TextGenerationRequest | Mapping[str, object] | str) -> Iterator[str]:
@@ -227,15 +224,6 @@ def is_single(settings: GenerationSettings) -> bool:
     return lanes(settings) == 1
 
 
-def _check_types(prompts: object, settings: object) -> None:
-    """Raises InputError: what `generate` cannot read."""
-    problems = mistakes("settings", settings, GenerationSettings | None)
-    if not isinstance(prompts, str | list | tuple):
-        problems.append(expected("prompts", prompts, "a text or a list of them"))
-    if problems:
-        raise InputError(problems)
-
-
 def _prompt(encoded: Encoded) -> Prompt:
     assert isinstance(encoded, Prompt)  # what this session's own head made
     return encoded
@@ -243,19 +231,3 @@ def _prompt(encoded: Encoded) -> Prompt:
 
 def _extent(request: TextGenerationRequest, prompt: Prompt) -> Extent:
     return Extent(request, len(prompt.ids), prompt.source_length)
-
-
-def _request(prompt: str, settings: GenerationSettings | None, source: Source | None) -> TextGenerationRequest:
-    given = settings or GenerationSettings()
-    names = [field.name for field in fields(GenerationSettings)]
-    return TextGenerationRequest(prompt, source, **{name: getattr(given, name) for name in names})
-
-
-def _sources(count: int, source: Source | SourceList | None) -> Sequence[Source | None]:
-    """One source for each of `count` prompts."""
-    if source is None:
-        return [None] * count
-    if not isinstance(source, list | tuple) or len(source) != count:
-        got = f"{len(source)} entries" if isinstance(source, list | tuple) else "no list"
-        raise InputError(f"encoder_text is {got} for {count} prompts, expected a list with one for each")
-    return source
