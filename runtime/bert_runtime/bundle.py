@@ -12,10 +12,11 @@ from typing import Any
 
 from bert_runtime import manifest_json, onnx_file
 from bert_runtime.errors import BertError, BundleError, Problem, prefixed, within
+from bert_runtime.graph_signature import graph_problems
 from bert_runtime.manifest import FileRecord, Manifest
 from bert_runtime.manifest_json import NAME, raise_problems
 from bert_runtime.onnx_file import OnnxFile
-from bert_runtime.signature import graph_problems, task_problems
+from bert_runtime.signature import task_problems
 from bert_runtime.tasks import find_task
 from bert_runtime.tasks.task import Task
 

@@ -1,13 +1,12 @@
-"""Whether a manifest, its task and its graphs speak of the same tensors: found out without an engine."""
+"""Whether a manifest and its task speak of the same tensors, settings and sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from bert_runtime.errors import Problem, prefixed
-from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
-from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
+from bert_runtime.manifest import Artefact, Manifest
 from bert_runtime.tasks.activation import activation_of, misfit
 from bert_runtime.tasks.task import HeadSettings, Task
 from bert_runtime.tasks.tensors import REQUEST_AXES, TYPES, TensorSpec, expand, with_own_width, without_types
@@ -36,24 +35,6 @@ def task_problems(manifest: Manifest, task: Task[Any, Any, Any]) -> Iterator[str
             f"settings.labels has {labels} names, expected sizes.labels of them: {manifest.sizes.get('labels')}",
         )
     yield from _size_problems(manifest)
-
-
-def graph_problems(artefact: Artefact, graph: Graph, found: OnnxFile, manifest: Manifest) -> Iterator[str]:
-    """Where a graph's ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data."""
-    if "EPContext" in found.operators:
-        yield Problem(
-            "forbidden-operator",
-            "graph",
-            "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only",
-        )
-    if found.opset != artefact.opset:
-        yield Problem("wrong-signature", "opset", f"has opset {found.opset}, expected the manifest's {artefact.opset}")
-    yield from _external_problems(graph, found, manifest.files)
-    # An initializer that is also an input is a default value: the graph may keep it to itself.
-    declared = {spec.name for spec in graph.inputs}
-    inputs = [tensor for tensor in found.inputs if tensor.name in declared or tensor.name not in found.initializers]
-    yield from _tensor_problems("inputs", graph.inputs, inputs, manifest.sizes)
-    yield from _tensor_problems("outputs", graph.outputs, found.outputs, manifest.sizes)
 
 
 def _signature_problems(artefact: Artefact, task: Task[Any, Any, Any], layers: int | None) -> Iterator[str]:
@@ -182,74 +163,6 @@ def _size_problems(manifest: Manifest) -> Iterator[str]:
             f"sizes.{axis}",
             f"sizes.{axis} is given, expected no size for an axis that changes with the request",
         )
-
-
-def _external_problems(graph: Graph, found: OnnxFile, files: Mapping[str, FileRecord]) -> Iterator[str]:
-    allowed = ", ".join(graph.data) or "none"
-    used = set()
-    for external in found.external:
-        used.add(external.location)
-        if external.location not in graph.data:
-            where = f"the external data of tensor {external.tensor!r:.80} lies in {external.location!r:.80}"
-            yield Problem(
-                "unlisted-file",
-                graph.file,
-                f"{where}, expected only the files that the manifest lists under data: {allowed}",
-            )
-            continue
-        size = files[external.location].size
-        end = external.offset + (external.length or 0)
-        if end > size:
-            yield Problem(
-                "out-of-range",
-                external.location,
-                f"tensor {external.tensor!r:.80} ends at byte {end} of {external.location}, expected at most {size}",
-            )
-    for name in sorted(set(graph.data) - used):
-        yield Problem(
-            "unused-file",
-            name,
-            f"no tensor lies in {name}, expected one in every file that the manifest lists under data",
-        )
-
-
-def _tensor_problems(
-    kind: str, specs: Iterable[TensorSpec], tensors: Iterable[GraphTensor], sizes: Mapping[str, int]
-) -> Iterator[str]:
-    declared, found = {spec.name: spec for spec in specs}, {tensor.name: tensor for tensor in tensors}
-    if declared.keys() != found.keys():
-        names = (
-            f"{', '.join(sorted(found)) or 'none'}, expected the manifest's: {', '.join(sorted(declared)) or 'none'}"
-        )
-        yield Problem("wrong-signature", kind, f"the graph's {kind} are {names}")
-    for name in sorted(declared.keys() & found.keys()):
-        spec, tensor = declared[name], found[name]
-        if tensor.dtype != spec.dtype:
-            yield Problem(
-                "wrong-signature",
-                name,
-                f"{name!r} is of type {tensor.dtype or 'unknown'} in the graph, expected the manifest's {spec.dtype}",
-            )
-        if tensor.shape is not None:
-            yield from _shape_problems(spec, tensor.shape, sizes)
-
-
-def _shape_problems(spec: TensorSpec, shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> Iterator[str]:
-    if len(shape) != len(spec.axes):
-        yield Problem(
-            "wrong-signature",
-            spec.name,
-            f"{spec.name!r} has {len(shape)} axes in the graph, expected the manifest's: {', '.join(spec.axes)}",
-        )
-        return
-    for axis, size in zip(spec.axes, shape, strict=True):
-        if isinstance(size, int) and size != sizes.get(axis):
-            expected = sizes.get(axis, "a size that changes with the request")
-            yield Problem(
-                "wrong-signature",
-                spec.name,
-                f"the axis {axis} of {spec.name!r} is {size} in the graph, expected {expected}",
-            )
 
 
 def _tensors(specs: tuple[TensorSpec, ...]) -> str:

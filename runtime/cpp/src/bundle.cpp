@@ -13,6 +13,7 @@
 #include "bert_runtime/tasks/tasks.h"
 #include "files.h"
 #include "format_limits.h"
+#include "graph_signature.h"
 #include "in_json.h"
 #include "manifest_json.h"
 #include "onnx_file.h"
