@@ -89,7 +89,7 @@ def test_two_packages_that_share_one_directory_are_refused_with_the_way_out(tmp_
         (folder / "METADATA").write_text(DISTRIBUTION.format(name=name), encoding="utf-8")
     message = python(f"sys.path.insert(0, {str(tmp_path)!r})\n{ENGINE}", str(GOLDEN))
 
-    assert message.startswith("onnxruntime and onnxruntime-gpu are both installed and share one import directory")
+    assert message.startswith("onnxruntime and onnxruntime-gpu are both installed in one folder, where they overwrite")
     assert "pip uninstall onnxruntime onnxruntime-gpu" in message
 
 

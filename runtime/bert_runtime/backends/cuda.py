@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from bert_runtime import onnx_file
 from bert_runtime.backends.cuda_graphs import NO_GRAPH, CudaGraphs, run_options
 from bert_runtime.backends.engine import Array, Engine
-from bert_runtime.backends.gpu_session import open_gpu_session, provider_of
+from bert_runtime.backends.gpu_session import open_gpu_session, preload, provider_of
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime, refusals
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
 from bert_runtime.errors import BackendError
+from bert_runtime.machine.system import Probe, this_system
 from bert_runtime.manifest import RIGHT_PADDED, Artefact
 from bert_runtime.targets import CUDA
 
@@ -45,6 +46,7 @@ class CudaEngine(OrtEngine):
         onnxruntime = import_onnxruntime()
         self._artefact, self._options = artefact, options.gpu
         self._check_graphs(directory)
+        preload(this_system(Probe(driver=lambda: None)), CUDA)
         name = provider_of(CUDA)
         providers = [(name, cuda_options(options.gpu))]
         session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
@@ -108,5 +110,6 @@ def cuda_options(gpu: GpuOptions) -> dict[str, Any]:
         "device_id": str(gpu.device),
         "arena_extend_strategy": gpu.arena,
         **({} if gpu.memory_limit is None else {"gpu_mem_limit": str(gpu.memory_limit)}),
+        "use_tf32": "1" if gpu.tf32 else "0",
         **({"enable_cuda_graph": "1"} if gpu.graphs else {}),
     }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bert_runtime.backends.assignment import RECORD, check_assignment
 from bert_runtime.backends.onnxruntime import first_line, session_options
 from bert_runtime.errors import BackendError
+from bert_runtime.machine.driver import LIBRARY as DRIVER
+from bert_runtime.machine.system import System
 from bert_runtime.targets import Target
 
 CPU = "CPUExecutionProvider"
@@ -42,7 +42,6 @@ def open_gpu_session(module: Any, model: Path, providers: Sequence[Provider], th
             f"onnxruntime {module.__version__} has no {wanted}, only {', '.join(module.get_available_providers())}; "
             "run `pip uninstall onnxruntime`, then `pip install 'bert-export[gpu]'`"
         )
-    _preload_wheels(module)
     options = session_options(module, threads)
     options.add_session_config_entry(RECORD, "1")
     try:
@@ -55,27 +54,32 @@ def open_gpu_session(module: Any, model: Path, providers: Sequence[Provider], th
     return session
 
 
-def _preload_wheels(module: Any) -> None:
-    """Let onnxruntime open the libraries of NVIDIA's wheels, which lie where the dynamic loader does not look.
+def preload(system: System, target: Target) -> None:
+    """Open the libraries that the target's provider is linked to and those that it opens later, where `system` found
+    them: a provider finds by name what is open already, also in folders where the dynamic loader does not look.
 
-    It prints what it does not find to standard output, where answers go: that is logged instead.
-    """
-    if not hasattr(module, "preload_dlls"):  # before 1.21
-        return
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        module.preload_dlls()
-    if printed.getvalue():
-        _log.info("onnxruntime.preload_dlls: %s", printed.getvalue().strip())
-
-
-def preload(libraries: Iterable[Path]) -> None:
-    """Open shared libraries for the whole process, so that a provider linked to them finds them by name.
+    NVIDIA's libraries are linked to one another: what cannot be opened is tried again after the others.
 
     Raises:
-        BackendError: one of them cannot be loaded.
+        BackendError: one of those that the provider is linked to cannot be opened.
     """
+    assert target.provider is not None
+    needs = system.needs.get(target.name, ())
+    failures = _opened([file for file in system.files((*needs, *target.provider.opened_late)) if file.name != DRIVER])
+    needed = set(system.files(needs))
+    faults = [f"{file} cannot be loaded: {why}" for file, why in failures.items() if file in needed]
+    if faults:
+        raise BackendError(f"{'; '.join(faults)}; {_CURE}")
+    for file, why in failures.items():
+        _log.warning("%s cannot be loaded: %s", file, why)
+
+
+def _opened(libraries: Sequence[Path]) -> dict[Path, str]:
+    """Those that cannot be opened, with the reason, once as many are as can be."""
+    failures: dict[Path, str] = {}
     for library in libraries:
         try:
             ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
         except OSError as error:
-            raise BackendError(f"{library} cannot be loaded: {error}; {_CURE}") from error
+            failures[library] = str(error)
+    return failures if len(failures) in (0, len(libraries)) else _opened(list(failures))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bert_runtime.backends.engine import Array, Engine
 from bert_runtime.backends.options import EngineOptions
 from bert_runtime.errors import BackendError, BundleError, Problem
+from bert_runtime.machine.packages import onnxruntime_packages
 from bert_runtime.machine.requirements import CONFLICT, known_faults
 from bert_runtime.manifest import Artefact
 from bert_runtime.process import Process
@@ -25,20 +26,10 @@ TELEMETRY = "ORT_DISABLE_TELEMETRY"
 """What ONNX Runtime reads when it starts: packages of 1.31 keep a number for the device and a database of events in the
 home directory, to report their use to their makers. `disable_telemetry_events` comes too late for either."""
 
-_PACKAGES = ("onnxruntime", "onnxruntime-gpu")
-
 
 def installed_packages() -> list[str]:
-    """Which of the packages that provide `import onnxruntime` are installed: exactly one should be."""
-    return [name for name in _PACKAGES if _is_installed(name)]
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    """Which of the packages that provide `import onnxruntime` lie in the folder that it takes: exactly one should."""
+    return [*onnxruntime_packages([folder for folder in sys.path if folder])]
 
 
 def import_onnxruntime() -> Any:

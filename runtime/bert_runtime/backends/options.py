@@ -26,6 +26,8 @@ class GpuOptions:
         arena: how the arena grows: by powers of two, or by no more than what is asked for.
         graphs: (batch, sequence) sizes that are captured as CUDA graphs; a batch runs, padded, in the smallest that it
             fits, and without a graph if there is none. One batch runs at a time then.
+        tf32: whether products of fp32 artefacts may round their inputs to TF32, with 10 bits of mantissa; faster, and
+            less exact than the parity gate says.
         profile: the sizes that a TensorRT engine is built for; None takes those that the session's batches can have.
 
     Raises:
@@ -37,6 +39,7 @@ class GpuOptions:
     arena: Arena = "kNextPowerOfTwo"
     graphs: tuple[tuple[Annotated[int, Range(1)], Annotated[int, Range(1)]], ...] = ()
     profile: Profile | None = None
+    tf32: bool = False
 
     def __post_init__(self) -> None:
         problems = settle(self, "gpu.")

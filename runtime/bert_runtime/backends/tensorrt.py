@@ -72,8 +72,9 @@ class TensorRtEngine(OrtEngine):
         onnxruntime = import_onnxruntime()
         self._artefact, self._profile = artefact, options.gpu.profile
         system = this_system()
-        libraries = [system.libraries[name] for name in _libraries(system)]
-        preload(libraries)
+        preload(system, TENSORRT)
+        preload(system, CUDA)  # what TensorRT leaves to it
+        libraries = system.files(_libraries(system))
         folder = None
         if options.cache is not None:
             files = [directory / name for name in (artefact.file, *artefact.data)]

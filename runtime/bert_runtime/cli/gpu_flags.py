@@ -18,6 +18,7 @@ USED_BY = {
     "device": _GPU,
     "gpu_memory": _GPU,
     "gpu_arena": _GPU,
+    "gpu_tf32": tuple(target.name for target in GPU_TARGETS if target.has_cuda_graphs),
     "cuda_graphs": tuple(target.name for target in GPU_TARGETS if target.has_cuda_graphs),
     "gpu_profile": tuple(target.name for target in GPU_TARGETS if target.has_profile),
 }
@@ -44,6 +45,12 @@ def add_gpu_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--gpu-arena", choices=ARENAS, help="grow it by powers of two (default), or by no more than what is asked for"
+    )
+    group.add_argument(
+        "--gpu-tf32",
+        action="store_const",
+        const=True,
+        help="cuda: let products of an fp32 artefact round to TF32: faster, and less exact than was proven",
     )
     group.add_argument(
         "--cuda-graphs",
@@ -73,6 +80,7 @@ def gpu_options(parsed: argparse.Namespace) -> GpuOptions:
         device=usual.device if parsed.device is None else parsed.device,
         memory_limit=parsed.gpu_memory,
         arena=parsed.gpu_arena or usual.arena,
+        tf32=bool(parsed.gpu_tf32),
         graphs=tuple(parsed.cuda_graphs or ()),
         profile=None if parsed.gpu_profile is None else read_profile(parsed.gpu_profile),
     )

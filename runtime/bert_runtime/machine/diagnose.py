@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from bert_runtime.machine.attention import slow_attention
 from bert_runtime.machine.driver import LIBRARY
 from bert_runtime.machine.finding import Finding, Level
 from bert_runtime.machine.requirements import known_faults, missing_requirements
@@ -52,6 +53,7 @@ def _gpu(system: System) -> Iterator[Finding]:
         return
     for target in GPU_TARGETS:
         yield from missing_requirements(system, target.name)
+    yield from slow_attention(system)
 
 
 def _cpu(system: System) -> Iterator[Finding]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from bert_runtime.machine.driver import LIBRARY
+from bert_runtime.machine.driver import LIBRARY, Gpu
 from bert_runtime.machine.finding import Finding, Level
 from bert_runtime.machine.system import System
-from bert_runtime.targets import Target, find_target
+from bert_runtime.targets import GPU_TARGETS, Target, find_target
 
 CONFLICT = Finding(
     Level.FAULT,
-    "onnxruntime and onnxruntime-gpu are both installed and share one import directory, expected one of them",
+    "onnxruntime and onnxruntime-gpu are both installed in one folder, where they overwrite each other's files, "
+    "expected one of them",
     "run `pip uninstall onnxruntime onnxruntime-gpu`, then `pip install 'bert-export[cpu]'` (or [gpu])",
 )
 SAFE_ONNXRUNTIME = (1, 28)
@@ -72,10 +73,15 @@ def _of_gpu(system: System, target: Target) -> Iterator[Finding]:
         yield from _gpu(system, None)
         return
     yield from _provider(system, target.name)
-    yield from _gpu(system, _cuda_major(system, target.name))
+    cuda = _cuda_major(system, target.name)
+    yield from _gpu(system, cuda)
     gpus, oldest = system.driver.gpus if system.driver else (), provider.oldest_capability
     if gpus and oldest is not None and gpus[0].capability < oldest:
         yield _too_old(system, provider.oldest_reason, oldest)
+    elif gpus and gpus[0].capability >= _OLDEST.get(cuda or 0, (0, 0)):
+        code = system.code.get(target.name)
+        if code is not None and not code.runs_on(gpus[0].capability):
+            yield _no_code(system, target, gpus[0])
 
 
 def _has_gpu(system: System) -> bool:
@@ -179,6 +185,19 @@ def _too_old(system: System, what: str, oldest: tuple[int, int]) -> Finding:
     got = f"{gpu.name} has the compute capability {gpu.capability[0]}.{gpu.capability[1]}" if gpu else "no GPU"
     return Finding(
         Level.NOTE, f"{got}, expected {oldest[0]}.{oldest[1]} at least for {what}", "use a newer GPU, or another target"
+    )
+
+
+def _no_code(system: System, target: Target, gpu: Gpu) -> Finding:
+    """A provider that would load, and fail in its first kernel."""
+    major, minor = gpu.capability
+    others = [name for name in (each.name for each in GPU_TARGETS) if name != target.name]
+    version = system.packages.get("onnxruntime-gpu", "")
+    return Finding(
+        Level.FAULT,
+        f"onnxruntime-gpu {version} has code for the compute capabilities {system.code[target.name]}, expected "
+        f"{major}.{minor}, which {gpu.name} has",
+        f"install an onnxruntime-gpu that is built for {major}.{minor}, or name the target {' or '.join(others)}",
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,22 +13,11 @@ from bert_runtime.cpus import affinity, cpu_quota, memory_limit
 from bert_runtime.machine.cpu import Cpu, parse_cpuinfo
 from bert_runtime.machine.driver import LIBRARY, Driver, read_driver
 from bert_runtime.machine.elf import needed
+from bert_runtime.machine.fatbin import GpuCode, gpu_code
 from bert_runtime.machine.libraries import Libraries
+from bert_runtime.machine.packages import installed, onnxruntime_folder
 from bert_runtime.targets import GPU_TARGETS, TARGETS
 
-PACKAGES = (
-    "bert-export",
-    "numpy",
-    "tokenizers",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "openvino",
-    "tensorrt",
-    "tensorrt-cu12",
-    "tensorrt-cu13",
-    "rich",
-    "torch",
-)
 MODULES = tuple(dict.fromkeys(target.module for target in TARGETS))
 """The Python modules of engines."""
 
@@ -52,11 +40,13 @@ class System:
     """What a machine has.
 
     Attributes:
-        packages: those of PACKAGES that are installed -> their version.
+        packages: those of `packages.PACKAGES` that are installed, and of onnxruntime's those that `import` takes ->
+            their version.
         modules: which of MODULES Python finds.
         needs: a GPU target that ONNX Runtime's package has a provider for -> the libraries that it is linked to, but
             for those that every system has.
-        libraries: each of these, and the driver's, that is here -> its file.
+        libraries: each of these, of those that the provider opens later, and the driver's, that is here -> its file.
+        code: such a target -> the GPUs that its provider has code for; none where that cannot be read.
         driver: None where the driver's library is not here.
         nvidia_hardware: whether the PCI bus or the kernel shows an NVIDIA device, with or without a driver.
         environment: the process's variables.
@@ -66,6 +56,7 @@ class System:
     modules: frozenset[str] = frozenset()
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     libraries: Mapping[str, Path] = field(default_factory=dict)
+    code: Mapping[str, GpuCode] = field(default_factory=dict)
     driver: Driver | None = None
     nvidia_hardware: bool = False
     cpu: Cpu = field(default_factory=lambda: Cpu("unknown", ()))
@@ -75,6 +66,10 @@ class System:
     def missing(self, target: str) -> tuple[str, ...]:
         """The libraries that the target's provider is linked to and that are nowhere, in order."""
         return tuple(name for name in self.needs.get(target, ()) if name not in self.libraries)
+
+    def files(self, names: Iterable[str]) -> tuple[Path, ...]:
+        """The files of those of these libraries that are here, once each, in order."""
+        return tuple(self.libraries[name] for name in dict.fromkeys(names) if name in self.libraries)
 
 
 def is_importable(module: str) -> bool:
@@ -101,14 +96,18 @@ def this_system(probe: Probe | None = None) -> System:
     probe = probe or Probe()
     root, folders = probe.root, [Path(folder) for folder in probe.path if folder]
     libraries = Libraries(root, folders, probe.environment)
-    needs = dict(_provider_needs(folders))
-    names = {LIBRARY, *(name for linked in needs.values() for name in linked)}
+    providers = _provider_libraries(folders)
+    needs = {target: _needs(file) for target, file in providers.items()}
+    late = [name for target in GPU_TARGETS if target.provider for name in target.provider.opened_late]
+    names = {LIBRARY, *(name for linked in needs.values() for name in linked), *(late if needs else ())}
+    driver = probe.driver()
     return System(
-        packages=_packages(probe.path),
+        packages=installed([folder for folder in probe.path if folder]),
         modules=frozenset(name for name in MODULES if probe.importable(name)),
         needs=needs,
         libraries={name: found for name in sorted(names) if (found := libraries.find(name)) is not None},
-        driver=probe.driver(),
+        code=_code(providers) if driver else {},
+        driver=driver,
         nvidia_hardware=_has_nvidia_hardware(root),
         cpu=parse_cpuinfo(_text(root / "proc/cpuinfo")),
         limits=_limits(root),
@@ -116,23 +115,21 @@ def this_system(probe: Probe | None = None) -> System:
     )
 
 
-def _packages(path: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in PACKAGES:
-        distribution = next(iter(importlib.metadata.distributions(name=name, path=list(path))), None)
-        if distribution is not None:
-            found[name] = distribution.version
-    return found
+def _provider_libraries(folders: Sequence[Path]) -> dict[str, Path]:
+    """GPU target -> the library of its provider, in the package that `import onnxruntime` takes."""
+    package = onnxruntime_folder(folders)
+    if package is None:
+        return {}
+    files = {target.name: package / "capi" / target.provider.library for target in GPU_TARGETS if target.provider}
+    return {target: file for target, file in files.items() if file.is_file()}
 
 
-def _provider_needs(folders: Sequence[Path]) -> Mapping[str, tuple[str, ...]]:
-    needs: dict[str, tuple[str, ...]] = {}
-    for target in GPU_TARGETS:
-        library = target.provider.library if target.provider else ""
-        files = [file for folder in folders if (file := folder / "onnxruntime/capi" / library).is_file()]
-        if files:
-            needs[target.name] = tuple(name for name in needed(files[0]) if not name.startswith(_OF_EVERY_SYSTEM))
-    return needs
+def _needs(provider: Path) -> tuple[str, ...]:
+    return tuple(name for name in needed(provider) if not name.startswith(_OF_EVERY_SYSTEM))
+
+
+def _code(providers: Mapping[str, Path]) -> dict[str, GpuCode]:
+    return {target: code for target, file in providers.items() if (code := gpu_code(file)) is not None}
 
 
 def _has_nvidia_hardware(root: Path) -> bool:

@@ -21,7 +21,8 @@ CUDA = Target(
     auto_rank=1,
     operators=Operators.FUSED,
     auto_for=("fp16",),
-    provider=Provider("CUDAExecutionProvider", "libonnxruntime_providers_cuda.so"),
+    # cuDNN's attention; without it, ONNX Runtime takes slower kernels and says nothing.
+    provider=Provider("CUDAExecutionProvider", "libonnxruntime_providers_cuda.so", opened_late=("libcudnn.so.9",)),
     has_right_padded_artefact=True,
     has_cuda_graphs=True,
     streams=2,  # the GPU is busy with one batch while the next is copied

@@ -38,12 +38,15 @@ class Provider:
         oldest_capability: the oldest compute capability that the provider supports by itself; None where CUDA's own
             limit is the only one.
         oldest_reason: what sets that limit, for people.
+        opened_late: libraries that the provider is not linked to, and opens by name when it first needs them; it does
+            without them where they are nowhere.
     """
 
     name: str
     library: str
     oldest_capability: tuple[int, int] | None = None
     oldest_reason: str = ""
+    opened_late: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -156,17 +156,12 @@ class FakeOnnxRuntime:
         self.parts: list[Part] | None = None
         self.made: list[str] | None = None
         self.failure: Exception | None = None
-        self.preloaded = 0
         self.providers: list[tuple[str, dict[str, str]]] = []
         self.options = self.SessionOptions()
         self.session: Any = None
 
     def get_available_providers(self) -> list[str]:
         return self.available
-
-    def preload_dlls(self) -> None:
-        self.preloaded += 1
-        print("Failed to load libcufft.so.12")  # the real one prints, too
 
     def InferenceSession(  # noqa: N802 - onnxruntime's name
         self,

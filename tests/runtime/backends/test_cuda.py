@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +25,7 @@ from tests.runtime.backends.fake_onnxruntime import (
     feeds,
     network,
 )
+from tests.runtime.machine.conftest import Tree
 from tests.without_exporter import is_exporter_there
 
 from bert_runtime.backends import cuda
@@ -30,6 +34,7 @@ from bert_runtime.backends.cuda import CudaEngine
 from bert_runtime.backends.cuda_graphs import CapturedGraph, CudaGraphs
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.errors import BackendError, InputError
+from bert_runtime.machine.system import this_system
 from bert_runtime.manifest import Artefact
 from bert_runtime.tasks.tensors import TensorSpec
 
@@ -60,18 +65,68 @@ def assert_right(running: CudaEngine, batch: int, sequence: int, seed: int = 0) 
 def test_the_provider_gets_the_options_of_the_gpu(fake: FakeOnnxRuntime) -> None:
     engine(GpuOptions(device=1, memory_limit=1 << 30, arena="kSameAsRequested"))
     assert fake.providers == [
-        (CUDA, {"device_id": "1", "arena_extend_strategy": "kSameAsRequested", "gpu_mem_limit": "1073741824"}),
+        (
+            CUDA,
+            {
+                "device_id": "1",
+                "arena_extend_strategy": "kSameAsRequested",
+                "gpu_mem_limit": "1073741824",
+                "use_tf32": "0",
+            },
+        ),
         (CPU, {}),
     ]
     assert fake.options.entries == {"session.record_ep_graph_assignment_info": "1"}
 
 
-def test_the_libraries_of_wheels_are_opened_first_and_nothing_is_printed(
-    fake: FakeOnnxRuntime, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("tf32", [False, True])
+def test_single_precision_is_single_unless_tf32_is_asked_for(tf32: bool, fake: FakeOnnxRuntime) -> None:
+    """The provider rounds products to 10 bits of mantissa by default, which the parity gate's 1e-4 does not allow."""
+    engine(GpuOptions(tf32=tf32))
+    assert fake.providers[0][1]["use_tf32"] == str(int(tf32))
+
+
+def compiled(library: Path, *linked: Path) -> Path:
+    """A real shared library, linked to others by their names alone."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler is here")
+    library.parent.mkdir(parents=True, exist_ok=True)
+    options = ["-shared", "-Wl,--no-as-needed", f"-Wl,-soname,{library.name}", "-xc", "/dev/null", "-xnone"]
+    subprocess.run([compiler, *options, "-o", str(library), *map(str, linked)], check=True)
+    return library
+
+
+def test_libraries_are_opened_from_every_folder_where_the_doctor_finds_them(
+    fake: FakeOnnxRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """NVIDIA's wheels in another folder than onnxruntime's, in an order that the linker's list does not give."""
+    tree = Tree(tmp_path, tmp_path / "site")
+    later = compiled(tmp_path / "other/nvidia/cu13/lib/libbert_later.so.13")
+    first = compiled(tmp_path / "other/nvidia/cublas/lib/libbert_first.so.13", later)
+    late = compiled(tmp_path / "other/nvidia/cudnn/lib/libcudnn.so.9")
+    tree.provider("cuda", (first.name, later.name, "libcuda.so.1"))
+    system = this_system(tree.probe(path=("site", "other")))
+    assert system.missing("cuda") == ("libcuda.so.1",)
+    monkeypatch.setattr(cuda, "this_system", lambda _: system)
+    with pytest.raises(OSError, match="libbert_first"):
+        ctypes.CDLL(first.name)
     engine()
-    assert fake.preloaded == 1
-    assert capsys.readouterr().out == ""
+    for library in (first, later, late):
+        ctypes.CDLL(library.name)  # by name: it is open
+
+
+def test_a_library_that_cannot_be_opened_is_named(
+    fake: FakeOnnxRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tree = Tree(tmp_path, tmp_path / "site")
+    broken = tree.write("site/nvidia/cu13/lib/libcublas.so.13", b"no library")
+    tree.write("site/nvidia/cudnn/lib/libcudnn.so.9", b"nor this, which the provider does without")
+    tree.provider("cuda", (broken.name,))
+    monkeypatch.setattr(cuda, "this_system", lambda _: this_system(tree.probe()))
+    with pytest.raises(BackendError, match=f"{broken} cannot be loaded: .*; run `bert-doctor`") as error:
+        engine()
+    assert "libcudnn" not in str(error.value)
 
 
 def test_answers_are_those_of_the_network(fake: FakeOnnxRuntime) -> None:

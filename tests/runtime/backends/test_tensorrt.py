@@ -41,8 +41,7 @@ def server(folder: Path) -> System:
     source, library = folder / "nvinfer.c", folder / "libnvinfer.so.10"
     source.write_text("int getInferLibVersion(void) { return 101303; }\n", encoding="utf-8")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-    libraries = {**GPU_SERVER.libraries, "libnvinfer.so.10": library, "libnvonnxparser.so.10": library}
-    return replace(GPU_SERVER, libraries=libraries)
+    return replace(GPU_SERVER, libraries=dict.fromkeys(GPU_SERVER.libraries, library))
 
 
 def engine(folder: Path, cache: Path | None = None, gpu: GpuOptions | None = None) -> TensorRtEngine:

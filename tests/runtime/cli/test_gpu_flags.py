@@ -43,10 +43,9 @@ def test_without_flags_the_options_are_the_usual() -> None:
 
 def test_each_flag_is_its_field(profile: Path) -> None:
     flags = ["--device", "1", "--gpu-memory", "8G", "--gpu-arena", "kSameAsRequested"]
-    expected = GpuOptions(
-        1, 8 << 30, "kSameAsRequested", ((1, 128), (8, 32)), Profile({"batch": (1, 2, 4), "sequence": (1, 16, 32)})
-    )
-    assert told(*flags, "--cuda-graphs", "1x128", "8x32", "--gpu-profile", str(profile)) == expected
+    profiled = Profile({"batch": (1, 2, 4), "sequence": (1, 16, 32)})
+    expected = GpuOptions(1, 8 << 30, "kSameAsRequested", ((1, 128), (8, 32)), profiled, tf32=True)
+    assert told("--gpu-tf32", *flags, "--cuda-graphs", "1x128", "8x32", "--gpu-profile", str(profile)) == expected
 
 
 @pytest.mark.parametrize(("text", "size"), [("1000", 1000), ("3K", 3 << 10), ("512M", 512 << 20), ("2G", 2 << 30)])

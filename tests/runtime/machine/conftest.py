@@ -11,6 +11,7 @@ import pytest
 
 from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.driver import LIBRARY, Driver, Gpu
+from bert_runtime.machine.fatbin import GpuCode
 from bert_runtime.machine.system import Limits, Probe, System
 from bert_runtime.targets import BY_NAME
 
@@ -33,6 +34,7 @@ GPU_SERVER = replace(
     packages={"onnxruntime-gpu": "1.31.1", "openvino": "2026.4.1", "tensorrt-cu13": "10.13.3"},
     needs={"cuda": CUDA_NEEDS, "tensorrt": TENSORRT_NEEDS},
     libraries={name: Path("/lib") / name for name in (*CUDA_NEEDS, *TENSORRT_NEEDS)},
+    code={"cuda": GpuCode(frozenset({(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (12, 0)}))},
     driver=Driver((13, 0), (H100,)),
     nvidia_hardware=True,
 )
@@ -64,6 +66,25 @@ def elf(needed: Sequence[str]) -> bytes:
     return start + loaded + described + dynamic + strings
 
 
+def fatbin(*entries: tuple[int, int], padding: int = 24) -> bytes:
+    """A 64 bit ELF library with GPU code: kind (1 PTX, 2 machine code) and architecture of each entry, in containers of
+    one entry with zeros between them, as nvcc writes them."""
+    code = b""
+    for kind, architecture in entries:
+        entry = struct.pack("<HHIQ12xI32x", kind, 0x101, 64, 8, architecture) + b"kernels!"
+        code += struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(entry)) + entry + bytes(padding)
+    names = b"\0.nv_fatbin\0.shstrtab\0"
+    header, section = 64, 64
+    names_at, code_at = header, header + len(names) + -len(names) % 8
+    table_at = code_at + len(code)
+    table = bytes(section)
+    for name, offset, size in ((1, code_at, len(code)), (12, names_at, len(names))):
+        table += struct.pack("<IIQQQQIIQQ", name, 1, 0, 0, offset, size, 0, 0, 8, 0)
+    identity = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    start = identity + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 0, table_at, 0, header, 0, 0, section, 3, 2)
+    return start + names + bytes(-len(names) % 8) + code + table
+
+
 @dataclass(frozen=True)
 class Tree:
     """The root of a made-up machine and its site-packages."""
@@ -78,9 +99,9 @@ class Tree:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return file
 
-    def install(self, name: str, version: str) -> None:
+    def install(self, name: str, version: str, site: str = "site") -> None:
         """A Python package, as its metadata tells."""
-        folder = self.site / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder = self.root / site / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir(parents=True)
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         (folder / "METADATA").write_text(metadata, encoding="utf-8")
@@ -89,6 +110,7 @@ class Tree:
         """ONNX Runtime's library for a target, linked to these."""
         provider = BY_NAME[target].provider
         assert provider is not None
+        self.write("site/onnxruntime/__init__.py")
         self.write(f"site/onnxruntime/capi/{provider.library}", elf([*needed, "libc.so.6"]))
 
     def probe(
@@ -96,9 +118,11 @@ class Tree:
         environment: dict[str, str] | None = None,
         driver: Callable[[], Driver | None] = lambda: None,
         modules: Sequence[str] = ("onnxruntime",),
+        path: Sequence[str] = ("site",),
     ) -> Probe:
         """Where the machine is read from."""
-        return Probe(self.root, (str(self.site),), environment or {}, modules.__contains__, driver)
+        folders = tuple(str(self.root / folder) for folder in path)
+        return Probe(self.root, folders, environment or {}, modules.__contains__, driver)
 
 
 @pytest.fixture

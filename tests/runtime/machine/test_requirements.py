@@ -10,6 +10,7 @@ from tests.runtime.machine.conftest import GPU_SERVER, H100, LAPTOP, without
 from bert_runtime.machine.cpu import Cpu
 from bert_runtime.machine.diagnose import diagnose
 from bert_runtime.machine.driver import LIBRARY, Driver
+from bert_runtime.machine.fatbin import GpuCode
 from bert_runtime.machine.finding import Finding, Level
 from bert_runtime.machine.requirements import missing_requirements
 from bert_runtime.machine.system import Limits, System
@@ -21,6 +22,8 @@ NO_DRIVER = replace(without(GPU_SERVER, LIBRARY), driver=None)
 NO_DEVICE = replace(GPU_SERVER, driver=Driver((13, 0), problem="cuInit gives CUDA_ERROR_NO_DEVICE (100)"))
 HIDDEN = replace(NO_DEVICE, environment={"CUDA_VISIBLE_DEVICES": ""})
 BOTH = replace(LAPTOP, packages={"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.1"})
+BLACKWELL = replace(GPU_SERVER, driver=Driver((13, 0), (replace(H100, name="NVIDIA B200", capability=(10, 0)),)))
+OLD_CUDNN = replace(GPU_SERVER, packages={**GPU_SERVER.packages, "nvidia-cudnn-cu13": "9.2.1.18"})
 NONE = replace(LAPTOP, packages={}, modules=frozenset({"openvino"}))
 TENSORRT_11 = replace(
     without(GPU_SERVER, "libnvinfer.so.10", "libnvonnxparser.so.10"),
@@ -52,7 +55,7 @@ def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
 @pytest.mark.parametrize(
     ("system", "what", "fix"),
     [
-        (BOTH, "are both installed and share one import directory", "pip uninstall onnxruntime onnxruntime-gpu"),
+        (BOTH, "are both installed in one folder", "pip uninstall onnxruntime onnxruntime-gpu"),
         (NONE, "onnxruntime is not installed", "pip install 'bert-export[cpu]'"),
         (TENSORRT_11, "tensorrt 11.0.0, tensorrt-cu13 11.0.0 cannot be loaded", "pip install 'tensorrt-cu13>=10,<11'"),
         (TENSORRT_11, "linked to libnvinfer.so.10: expected TensorRT 10", "pip uninstall tensorrt tensorrt-cu13"),
@@ -78,6 +81,11 @@ def test_nothing_is_wrong_with_a_whole_machine(system: System) -> None:
             "onnxruntime 1.27.0 has known faults in loading",
             "pip install 'onnxruntime>=1.28'",
         ),
+        (
+            BLACKWELL,
+            "onnxruntime-gpu 1.31.1 has code for the compute capabilities 7.5, 8.0, 8.6, 8.9, 9.0, 12.0, expected 10.0",
+            "install an onnxruntime-gpu that is built for 10.0, or name the target tensorrt",
+        ),
         (LITTLE, "the cgroup limits memory to 512 MB", "docker run --memory"),
     ],
 )
@@ -92,7 +100,7 @@ def test_a_fault_is_named_with_its_fix(system: System, what: str, fix: str) -> N
     [
         (BOTH, "cpu"), (BOTH, "portable"), (BOTH, "cuda"), (BOTH, "tensorrt"), (NONE, "cpu"), (NONE, "cuda"),
         (LAPTOP, "cuda"), (LAPTOP, "tensorrt"), (TENSORRT_11, "tensorrt"), (NO_CUDNN, "tensorrt"),
-        (NO_TOOLKIT, "cuda"), (NO_TOOLKIT, "tensorrt"), (OLD_DRIVER, "cuda"), (OLD_GPU, "cuda"),
+        (NO_TOOLKIT, "cuda"), (NO_TOOLKIT, "tensorrt"), (OLD_DRIVER, "cuda"), (OLD_GPU, "cuda"), (BLACKWELL, "cuda"),
         (OLD_GPU, "tensorrt"), (NO_DRIVER, "cuda"), (HIDDEN, "cuda"), (WRONG_HOST, "tensorrt"),
         (replace(LAPTOP, modules=frozenset({"onnxruntime"})), "openvino"),
     ],
@@ -108,6 +116,46 @@ def test_a_target_that_lacks_something_does_not_run(system: System, target: str)
 )
 def test_a_fault_of_one_target_is_none_of_another(system: System, target: str) -> None:
     assert missing_requirements(system, target) == ()
+
+
+@pytest.mark.parametrize(
+    ("capability", "runs"),
+    [
+        ((7, 5), True),
+        ((8, 7), True),
+        ((9, 0), True),
+        ((10, 0), False),
+        ((11, 0), False),
+        ((12, 1), True),
+        ((7, 0), False),
+    ],
+)
+def test_machine_code_runs_on_later_minor_versions_alone(capability: tuple[int, int], runs: bool) -> None:
+    assert GPU_SERVER.code["cuda"].runs_on(capability) is runs
+
+
+def test_a_driver_compiles_ptx_for_later_gpus() -> None:
+    code = GpuCode(frozenset({(8, 0)}), frozenset({(9, 0)}))
+    assert [code.runs_on(gpu) for gpu in ((8, 9), (9, 0), (10, 0), (7, 5))] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("system", "what"),
+    [
+        (NO_CUDNN, "libcudnn.so.9: not found, expected cuDNN 9.3 at least, whose attention kernel"),
+        (OLD_CUDNN, "cuDNN 9.2 is here, expected cuDNN 9.3 at least"),
+    ],
+)
+def test_attention_without_its_fast_kernel_is_a_note(system: System, what: str) -> None:
+    """ONNX Runtime opens cuDNN late and does without it: no library is missing, and nothing is said."""
+    assert any(what in finding.what and "nvidia-cudnn-cu13>=9.3" in finding.fix for finding in diagnose(system))
+    assert missing_requirements(system, "cuda") == ()
+
+
+def test_a_gpu_with_fused_kernels_needs_no_cudnn() -> None:
+    ada = replace(NO_CUDNN, driver=Driver((13, 0), (replace(H100, name="NVIDIA L40S", capability=(8, 9)),)))
+    assert not any("attention" in finding.what for finding in diagnose(ada))
+    assert not any("attention" in finding.what for finding in diagnose(GPU_SERVER))
 
 
 def test_an_old_gpu_is_no_fault_of_the_user() -> None:

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.runtime.machine.conftest import CUDA_NEEDS, TENSORRT_NEEDS, Tree, elf
+from tests.runtime.machine.conftest import CUDA_NEEDS, TENSORRT_NEEDS, Tree, elf, fatbin
 
 from bert_runtime.machine.elf import needed
+from bert_runtime.machine.fatbin import GpuCode, gpu_code
+from bert_runtime.machine.requirements import CONFLICT, missing_requirements
 from bert_runtime.machine.system import this_system
 
 CPUINFO = """\
@@ -41,6 +43,42 @@ def test_packages_and_what_their_providers_are_linked_to(tree: Tree) -> None:
     assert system.missing("cuda") == CUDA_NEEDS
 
 
+def test_packages_in_two_folders_are_that_of_the_first(tree: Tree) -> None:
+    """A base image with onnxruntime, and `pip --target` with onnxruntime-gpu: `import` takes the first folder."""
+    tree.install("onnxruntime", "1.31.1", "base")
+    tree.install("onnxruntime-gpu", "1.31.1")
+    tree.provider("cuda", CUDA_NEEDS)
+    tree.write("base/onnxruntime/__init__.py")
+    ours, theirs = this_system(tree.probe(path=("site", "base"))), this_system(tree.probe(path=("base", "site")))
+    assert (list(ours.packages), list(ours.needs)) == (["onnxruntime-gpu"], ["cuda"])
+    assert (list(theirs.packages), list(theirs.needs)) == (["onnxruntime"], [])
+    assert CONFLICT not in missing_requirements(ours, "cpu")
+
+
+def test_packages_in_one_folder_are_in_conflict(tree: Tree) -> None:
+    tree.install("onnxruntime", "1.31.1")
+    tree.install("onnxruntime-gpu", "1.31.1")
+    assert missing_requirements(this_system(tree.probe()), "cpu") == (CONFLICT,)
+
+
+def test_the_gpus_that_a_provider_has_code_for_are_read_from_its_file(tree: Tree) -> None:
+    library = tree.write("x.so", fatbin((2, 75), (2, 90), (1, 90), (2, 120), (2, 90)))
+    assert gpu_code(library) == GpuCode(frozenset({(7, 5), (9, 0), (12, 0)}), frozenset({(9, 0)}))
+
+
+@pytest.mark.parametrize("length", [0, 5, 64, 90, 120, 300])
+def test_code_that_is_cut_off_is_none(tree: Tree, length: int) -> None:
+    whole = fatbin((2, 75), (2, 90))
+    assert gpu_code(tree.write("x.so", whole[:length])) is None
+    assert gpu_code(tree.write("x.so", whole)) is not None
+
+
+def test_a_library_without_kernels_has_no_code() -> None:
+    import _ctypes
+
+    assert gpu_code(Path(_ctypes.__file__)) is None
+
+
 def test_a_library_is_found_wherever_it_may_lie(tree: Tree) -> None:
     tree.provider("cuda", CUDA_NEEDS)
     tree.write("site/nvidia/cu13/lib/libcublas.so.13")
@@ -52,6 +90,7 @@ def test_a_library_is_found_wherever_it_may_lie(tree: Tree) -> None:
     own = tree.write("own/libcurand.so.10").parent
     system = this_system(tree.probe({"LD_LIBRARY_PATH": f"/nowhere::{own}"}))
     assert system.missing("cuda") == ("libcuda.so.1",)
+    assert "libcudnn.so.9" not in system.libraries
     assert system.libraries["libcurand.so.10"] == own / "libcurand.so.10"
     assert system.libraries["libcudart.so.13"] == tree.root / "opt/cuda/libcudart.so.13"
 
