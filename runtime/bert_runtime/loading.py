@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from bert_runtime import bundle as bundles
-from bert_runtime import canaries_json
 from bert_runtime.backends.by_mask import EngineByMask
 from bert_runtime.backends.engine import Engine, LoadedArtefact, PackedEngine
 from bert_runtime.backends.on_demand import EngineOnDemand
 from bert_runtime.backends.options import EngineOptions
-from bert_runtime.backends.profile import Profile, profile_file, read_profile
 from bert_runtime.backends.select import Choice, select
-from bert_runtime.canaries import agreement, bound_of
+from bert_runtime.compiled import compiled_folder, default_profile
 from bert_runtime.errors import BackendError, BundleError, InputError, Problem
 from bert_runtime.fields import expected, mistakes
 from bert_runtime.generation.encoder import Encoder
@@ -26,6 +24,7 @@ from bert_runtime.generation.sources import Sources
 from bert_runtime.hub import located
 from bert_runtime.manifest import Artefact
 from bert_runtime.options import Options
+from bert_runtime.proving import check_canaries, check_first_answer
 from bert_runtime.schedule import Schedule
 from bert_runtime.session import Session
 from bert_runtime.targets import AUTO, BY_NAME
@@ -40,8 +39,8 @@ RequestT = TypeVar("RequestT", bound=Request)
 EncodedT = TypeVar("EncodedT", bound=Encoded)
 ResultT = TypeVar("ResultT")
 
-_CHOICES = 16
-"""The most choices of a question that a TensorRT engine is built for where no profile is given."""
+Prove: TypeAlias = Callable[[bundles.Bundle, Session[Any, Any]], None]
+"""What raises a BackendError for a session that does not answer as it should."""
 
 Verify: TypeAlias = Literal["canaries"] | None
 """What `load` does with a session before it gives it away."""
@@ -101,23 +100,17 @@ def load(
         message = f"{path}: the bundle's task is {bundle.manifest.task}, expected {wanted.name}"
         raise BundleError(Problem("wrong-task", "task", message))
     session = start_session(bundle, options or Options())
-    if verify is not None:
-        _verify(bundle, session)
-    return session
+    return session if verify is None else _proven(session, check_canaries, bundle)
 
 
-def _verify(bundle: bundles.Bundle, session: Session[Any, Any]) -> None:
-    """Ask the canaries; a session that does not answer as it should is closed."""
+def _proven(session: Session[Any, Any], prove: Prove, bundle: bundles.Bundle) -> Session[Any, Any]:
+    """The session; one that does not answer as it should is closed."""
     try:
-        held, bound = canaries_json.read(bundle), bound_of(canaries_json.bounds_of(bundle), session.artefact.target)
-        found = agreement(session, held)
-        if bound is not None and not bound.holds(found):
-            name = f"{session.artefact.target} {session.artefact.precision} on {session.engine.name}"
-            advice = "run bert-doctor on the bundle to see which of its artefacts do, or export it again here"
-            raise BackendError(f"{bundle.directory}: {name} {bound.verdict(found)}; {advice}")
+        prove(bundle, session)
     except BaseException:
         session.close()
         raise
+    return session
 
 
 def _wanted(path: object, task: object, options: object, verify: object) -> Task[Any, Any, Any] | None:
@@ -155,12 +148,27 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
         )
     record = bundle.manifest.tokenizer
     text = TextEncoder.from_file(bundle.directory / record.file, record)
-    choice, loaded = _start(bundle, choice, options)
+    while True:
+        try:
+            session = _session(bundle, choice, text, options)
+            return _proven(session, check_first_answer, bundle) if session.is_on_gpu else session
+        except BackendError as error:
+            if choice.fallback is None:
+                raise
+            failure = f"{choice.active_target} could not be started: {error}"
+            other = choice.fallback
+            warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=3)  # the caller of `load`
+            choice = replace(other, reason=f"{other.reason}; {failure}")
+
+
+def _session(bundle: bundles.Bundle, choice: Choice, text: TextEncoder, options: Options) -> Session[Any, Any]:
+    """What answers with the artefact of the choice."""
+    loaded = _start(bundle, choice, options)
     _log.info("%s runs on %s (%s): %s", bundle.directory, loaded.active_target, loaded.engine.name, loaded.reason)
     target, layout = BY_NAME[loaded.active_target], options.thread_layout(loaded.active_target)
     limits = options.batch_limits
     if target.has_profile:  # the engine takes no more rows than it is built for
-        most = _profile(bundle, loaded.artefact, options).axes.get("batch", (1, 1, limits.max_batch_size))[2]
+        most = default_profile(bundle, loaded.artefact, options).axes.get("batch", (1, 1, limits.max_batch_size))[2]
         limits = replace(limits, max_batch_size=min(limits.max_batch_size, most))
     if limits.pad_to_multiple_of is None:
         multiple = target.pad_to_multiple_of
@@ -172,23 +180,14 @@ def start_session(bundle: bundles.Bundle, options: Options) -> Session[Any, Any]
     return Session(bundle.manifest, task, text, loaded, schedule)
 
 
-def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> tuple[Choice, LoadedArtefact]:
-    """The engine of the choice, or with `auto` of the next one where a GPU's cannot be started after all."""
-    try:
-        packed = _packed_engine(bundle, choice, options)
-        if packed is None:
-            engine = _engine(bundle, choice, options)
-        else:
-            engine = EngineOnDemand(packed.engine.name, lambda: _engine(bundle, choice, options))
-    except BackendError as error:
-        if choice.fallback is None:
-            raise
-        failure = f"{choice.active_target} could not be started: {error}"
-        other = choice.fallback
-        warnings.warn(f"{failure}; {other.active_target} runs instead", stacklevel=4)  # the caller of `load`
-        return _start(bundle, replace(other, reason=f"{other.reason}; {failure}"), options)
+def _start(bundle: bundles.Bundle, choice: Choice, options: Options) -> LoadedArtefact:
+    packed = _packed_engine(bundle, choice, options)
+    if packed is None:
+        engine = _engine(bundle, choice, options)
+    else:
+        engine = EngineOnDemand(packed.engine.name, lambda: _engine(bundle, choice, options))
     artefact, target, reason = choice.artefact, choice.active_target, choice.reason
-    return choice, LoadedArtefact(artefact, engine, target, reason, choice.right_padded, packed)
+    return LoadedArtefact(artefact, engine, target, reason, choice.right_padded, packed)
 
 
 def _packed_engine(bundle: bundles.Bundle, choice: Choice, options: Options) -> PackedEngine | None:
@@ -226,36 +225,7 @@ def _sources(bundle: bundles.Bundle, choice: Choice, options: Options) -> Source
 
 
 def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, options: Options) -> EngineOptions:
-    cache = None if options.cache is None else _compiled_folder(bundle, artefact, Path(options.cache))
-    gpu = replace(options.gpu, profile=_profile(bundle, choice.artefact, options))
+    cache = compiled_folder(bundle, artefact, BY_NAME[choice.active_target], options.cache)
+    gpu = replace(options.gpu, profile=default_profile(bundle, choice.artefact, options))
     layout = options.thread_layout(choice.active_target)
     return EngineOptions(layout.threads, cache, gpu, spins=options.mode != "serving")
-
-
-def _profile(bundle: bundles.Bundle, artefact: Artefact, options: Options) -> Profile:
-    """The sizes that are asked for, else those of the bundle, else those that a session's own batches can have: most
-    likely is a small batch of a text's usual length."""
-    name = profile_file(artefact.target)
-    if options.gpu.profile is not None:
-        return options.gpu.profile
-    if name in bundle.manifest.files:
-        return read_profile(bundle.directory / name)
-    rows, length = options.batch_limits.max_batch_size, bundle.manifest.tokenizer.max_length
-    return Profile(
-        {
-            "batch": (1, min(8, rows), rows),
-            "choices": (1, 4, _CHOICES),
-            "sequence": (1, min(128, length), length),
-            "masks": (1, min(8, length), length),
-        }
-    )
-
-
-def _compiled_folder(bundle: bundles.Bundle, artefact: Artefact, cache: Path) -> Path:
-    """Where an engine keeps what it made of this artefact: a folder for each content of its files."""
-    if cache.resolve().is_relative_to(bundle.directory):
-        raise InputError(
-            f"cache: {cache} lies in the bundle, which holds only what its manifest lists; name a directory elsewhere"
-        )
-    digests = [bundle.manifest.files[name].sha256 for name in (artefact.file, *artefact.data)]
-    return cache / hashlib.sha256(" ".join(digests).encode()).hexdigest()

@@ -17,6 +17,7 @@ from bert_runtime.manifest import ModelRecord
 from bert_runtime.schedule import Schedule, collate, plan, split, width
 from bert_runtime.sequence_packing import Row, fullest, pack, plan_packed, unpack
 from bert_runtime.streams import Streams
+from bert_runtime.targets import BY_NAME
 from bert_runtime.tasks.task import Features, Outputs
 from bert_runtime.text import TextEncoder
 
@@ -48,6 +49,11 @@ class Model:
         self.batch_limits = schedule.limits
         self.concurrency = max(schedule.concurrency, schedule.streams)
         self._streams = Streams(schedule.streams)
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether its engine computes on a GPU."""
+        return BY_NAME[self.active_target].is_on_gpu
 
     def run(self, arrays: Feeds) -> dict[str, NDArray[np.float32]]:
         """The raw level: the graph's inputs by name, with the dtypes and axes that the manifest names, to its outputs.

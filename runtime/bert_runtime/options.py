@@ -28,7 +28,9 @@ class Options:
         threads: the CPUs to use; None takes those that affinity and cgroup leave this process.
         batch_limits: the size of the batches that `predict` makes.
         cache: a directory where an engine that compiles its graph keeps the result, so that the next load is faster;
-            None keeps nothing. Its files are loaded without a check: let no other user write to it.
+            None: what takes minutes to build, TensorRT's engines, is kept in `bert-export/engines` of the user's own
+            cache ($XDG_CACHE_HOME, else ~/.cache), and nothing else is. Its files are loaded without a check: let no
+            other user write to it.
         encoder: for a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as
             `auto` does. Without it, requests bring EncoderStates.
         gpu: options of engines on a GPU.

@@ -78,14 +78,14 @@ class LoadedArtefact:
         return cls(artefact, engine, artefact.target, "the engine was given")
 
 
-def make_cache(folder: Path) -> None:
-    """The folder where an engine keeps what it compiles.
+def make_cache(folder: Path, mode: int = 0o777) -> None:
+    """Make the folder where an engine keeps what it compiles; `mode` is its own, less what the umask takes.
 
     Raises:
         BackendError: it cannot be made.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         raise BackendError(
             f"cache: {folder} cannot be made ({error.strerror}); name a directory that can be written to"

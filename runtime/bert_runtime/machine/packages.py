@@ -28,7 +28,7 @@ ONNXRUNTIME = ("onnxruntime", "onnxruntime-gpu")
 def installed(path: Sequence[str]) -> dict[str, str]:
     """Those of PACKAGES in the folders of `path`, and onnxruntime's as `import` takes them -> their versions."""
     found = {name: version for name in PACKAGES if (version := _version(name, path)) is not None}
-    return found | onnxruntime_packages(path)
+    return {**found, **onnxruntime_packages(path)}
 
 
 def onnxruntime_packages(path: Sequence[str]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.bundles import with_canaries
 from tests.runtime.backends.conftest import Retarget
 from tests.runtime.machine.conftest import GPU_SERVER, LAPTOP, without
 
@@ -19,12 +20,15 @@ from bert_runtime.backends.engine import Array
 from bert_runtime.backends.options import EngineOptions
 from bert_runtime.backends.profile import Profile
 from bert_runtime.bundle import read
+from bert_runtime.canaries import Canary, Sample
+from bert_runtime.canaries_json import render
 from bert_runtime.errors import BackendError
 from bert_runtime.loading import load
 from bert_runtime.machine.driver import LIBRARY, read_driver
 from bert_runtime.machine.system import Probe, System
 from bert_runtime.manifest import Artefact
 from bert_runtime.options import Options
+from bert_runtime.record_writers import to_json
 from bert_runtime.schedule import BatchLimits
 
 TASK = "text-classification"
@@ -58,7 +62,8 @@ def refusing(directory: Path, artefact: Artefact, options: EngineOptions) -> Sta
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user cache"))
     monkeypatch.setattr(select, "ENGINES", {**select.ENGINES, "tensorrt": Started, "cuda": Started})
     return monkeypatch
 
@@ -134,6 +139,85 @@ def test_auto_ends_on_the_cpu_where_no_gpu_engine_can_be_started(
         session = load(retarget(TASK, "cpu:fp32", "cuda:fp16", "tensorrt:fp16"))
     assert len(caught) == 2
     assert (session.active_target, session.engine.name.split()[0]) == ("cpu", "onnxruntime")
+
+
+class FailsInItsFirstRun(Started):
+    """As a provider without code for the GPU does: its session opens."""
+
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        raise BackendError("no kernel image is available for execution on the device")
+
+
+class AnswersNothing(Started):
+    """Its numbers are none."""
+
+    def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        return {name: values * np.nan for name, values in super().run(feeds, fetch).items()}
+
+
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [(FailsInItsFirstRun, "no kernel image"), (AnswersNothing, "answers a small batch with logits not")],
+)
+def test_auto_goes_on_where_a_gpu_engine_starts_and_does_not_answer(
+    engine: type[Started], why: str, machine: pytest.MonkeyPatch, retarget: Retarget
+) -> None:
+    on(machine, GPU_SERVER)
+    machine.setattr(select, "ENGINES", {**select.ENGINES, "cuda": engine})
+    with pytest.warns(UserWarning, match=f"cuda could not be started: .*{why}.*; cpu runs instead") as caught:
+        session = load(retarget(TASK, "cpu:fp32", "cuda:fp16"))
+    assert caught[0].filename == __file__
+    assert session.active_target == "cpu"
+    assert why in session.reason
+
+
+def test_a_gpu_engine_that_answers_the_canaries_wrongly_is_not_taken(
+    machine: pytest.MonkeyPatch, retarget: Retarget, tmp_path: Path
+) -> None:
+    """A kernel may run and be wrong: `Started` says zeros to everything, which is no failure without canaries."""
+    bundle = retarget(TASK, "cpu:fp32", "cuda:fp16")
+    with load(bundle, options=Options("cpu")) as session:
+        request = {"text": "a good film"}
+        rows = session.prepare(request).encoded.features
+        outputs = tuple({name: Sample.of(own[name]) for name in own} for own in session.run_rows(rows))
+        answer = to_json(session(request))
+        assert isinstance(answer, dict)
+        canary = Canary(request, answer, outputs)
+    bounds = [{"target": name, "precision": kind, "same_answers": 1, "max_difference": 0.05}
+              for name, kind in (("cpu", "fp32"), ("cuda", "fp16"))]  # fmt: skip
+    checked = with_canaries(bundle, tmp_path / "checked", render([canary]), *bounds)
+    on(machine, GPU_SERVER)
+    with pytest.warns(UserWarning, match="cuda could not be started: .* does not answer as torch did"):
+        assert load(checked).active_target == "cpu"
+    with pytest.raises(BackendError, match="cuda fp16 on a GPU does not answer as torch did"):
+        load(checked, options=Options("cuda"))
+
+
+def test_engines_that_take_minutes_to_build_are_kept_in_the_users_own_cache(
+    machine: pytest.MonkeyPatch, retarget: Retarget, tmp_path: Path
+) -> None:
+    on(machine, GPU_SERVER)
+    bundle = retarget(TASK, *ALL)
+    caches = {}
+    for target in ("tensorrt", "cuda"):
+        with load(bundle, options=Options(target)) as session:
+            assert isinstance(session.engine, Started)
+            caches[target] = session.engine.options.cache
+    assert caches["tensorrt"] is not None
+    assert caches["tensorrt"].parent == tmp_path / "user cache/bert-export/engines"
+    assert caches["tensorrt"].parent.stat().st_mode & 0o777 == 0o700
+    assert caches["cuda"] is None
+
+
+def test_a_cache_that_others_may_write_to_is_not_used(
+    machine: pytest.MonkeyPatch, retarget: Retarget, tmp_path: Path
+) -> None:
+    on(machine, GPU_SERVER)
+    folder = tmp_path / "user cache/bert-export/engines"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.warns(UserWarning, match="tensorrt could not be started: cache: .* others may write to it"):
+        assert load(retarget(TASK, *ALL)).active_target == "cuda"
 
 
 @pytest.mark.parametrize("target", ["cuda", "tensorrt"])
