@@ -228,4 +228,4 @@ def _engine_options(bundle: bundles.Bundle, choice: Choice, artefact: Artefact, 
     cache = compiled_folder(bundle, artefact, BY_NAME[choice.active_target], options.cache)
     gpu = replace(options.gpu, profile=default_profile(bundle, choice.artefact, options))
     layout = options.thread_layout(choice.active_target)
-    return EngineOptions(layout.threads, cache, gpu, spins=options.mode != "serving")
+    return EngineOptions(layout.threads, cache, gpu, layout.concurrency)

@@ -37,7 +37,8 @@ class Options:
         mode: latency: one run at a time takes all threads, so that each answer is soon there; throughput: `predict`
             runs several batches at once, each with a part of the threads, and reads far ahead, so that the whole is
             soon done, and where the artefact has a graph for it texts share rows; serving: several threads call the
-            session at once, as those of `bert_runtime.serving` do, and share the engine's; auto is latency.
+            session at once, as those of `bert_runtime.serving` do: a run that is alone takes all threads, and one that
+            fills the CPUs takes one (ONNX Runtime then keeps its matrices twice); auto is latency.
         revision: of a bundle that is named by its repository on the hub: a branch, tag or commit. An encoder of the hub
             is named with its own, as in `org/name@revision`.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bert_runtime.backends.by_load import EngineByLoad
 from bert_runtime.backends.engine import Array, Engine
 from bert_runtime.backends.options import EngineOptions
 from bert_runtime.errors import BackendError, BundleError, Problem
@@ -131,7 +132,11 @@ class OrtEngine:
 
 def start(directory: Path, artefact: Artefact, options: EngineOptions) -> Engine:
     """The engine of an artefact in the bundle at `directory`, loaded."""
-    return OnnxRuntimeEngine(directory / artefact.file, options.threads, options.spins)
+    file = directory / artefact.file
+    if options.concurrency == 1:
+        return OnnxRuntimeEngine(file, options.threads)
+    wide = OnnxRuntimeEngine(file, options.threads, spins=False)
+    return EngineByLoad(wide, OnnxRuntimeEngine(file, 1), options.concurrency)
 
 
 class OnnxRuntimeEngine(OrtEngine):

@@ -50,9 +50,9 @@ class GpuOptions:
 @dataclass(frozen=True)
 class EngineOptions:
     """The threads of one call, the folder for compiled artefacts (None keeps nothing), and the options of a GPU.
-    `spins`: whether threads that wait for work keep their CPU busy, which is fastest where one call runs at a time."""
+    `concurrency`: how many callers there may be at once; threads that wait keep their CPU busy only where it is 1."""
 
     threads: int
     cache: Path | None = None
     gpu: GpuOptions = field(default_factory=GpuOptions)
-    spins: bool = True
+    concurrency: int = 1

@@ -77,10 +77,11 @@ class RowQueue:
     def take(self, tokens: int) -> list[QueuedRow]:
         """The next batch of at most `tokens` tokens, padding included; a row of more is one alone. At least one row."""
         oldest = self._oldest()
-        low = bisect_left(self._by_shape, (oldest.shape, oldest.order))
-        low, high = self._neighbours(low, min(tokens, self._limits.max_batch_tokens))
-        batch = [row for _, _, row in self._by_shape[low:high]]
-        del self._by_shape[low:high]
+        at = bisect_left(self._by_shape, (oldest.shape, oldest.order))
+        places = self._neighbours(at, min(tokens, self._limits.max_batch_tokens))
+        batch = [self._by_shape[place][2] for place in places]
+        for place in sorted(places, reverse=True):
+            del self._by_shape[place]
         for row in batch:
             row.is_taken = True
             self.tokens -= row.size
@@ -98,30 +99,43 @@ class RowQueue:
             heapq.heappop(self._by_age)
         return heapq.heappop(self._by_age)
 
-    def _neighbours(self, first: int, tokens: int) -> tuple[int, int]:
-        """The slice of rows by shape around the row at `first` that makes one batch: row by row, the one that brings
-        less padding."""
-        low, high, rows = first, first + 1, self._by_shape
+    def _neighbours(self, first: int, tokens: int) -> list[int]:
+        """The places by shape of the rows that make one batch with the row at `first`: one after another, the one that
+        brings less padding. Rows that came later than a batch's tokens after it leave their turn to others."""
+        rows, last = self._by_shape, self._by_shape[first][1][0] + self._limits.max_batch_tokens
+        places, round_rows = [first], 1
         widest = own = rows[first][2].size
-        counts: dict[int, tuple[int, int]] = {1: (low, high)}  # rows -> slice; read where numbers of tokens are round
-        while high - low < self._limits.max_batch_size:
-            shorter = rows[low - 1][2] if low and rows[low - 1][0][0] == rows[first][0][0] else None
-            longer = rows[high][2] if high < len(rows) and rows[high][0][0] == rows[first][0][0] else None
-            if shorter is None and longer is None:
+        near = {step: self._next(first, step, last) for step in (-1, 1)}
+        while len(places) < self._limits.max_batch_size:
+            brought = {
+                step: max(widest - rows[place][2].size, (rows[place][2].size - widest) * len(places))
+                for step, place in near.items()
+                if place is not None
+            }
+            if not brought:
                 break
-            count = high - low
-            takes_shorter = longer is None or (
-                shorter is not None and widest - shorter.size <= (longer.size - widest) * count
-            )
-            row = shorter if takes_shorter else longer
-            assert row is not None  # one of the two is there
-            if not self._fits(count + 1, max(widest, row.size), own + row.size, tokens):
+            step = min(brought, key=lambda step: (brought[step], step))
+            place = near[step]
+            assert place is not None  # it brings padding
+            size = rows[place][2].size
+            if not self._fits(len(places) + 1, max(widest, size), own + size, tokens):
                 break
-            widest, own = max(widest, row.size), own + row.size
-            low, high = (low - 1, high) if takes_shorter else (low, high + 1)
-            if self._limits.is_coarse and is_round((high - low) * widest):
-                counts[high - low] = low, high
-        return counts[max(counts)] if self._limits.is_coarse else (low, high)
+            places.append(place)
+            near[step] = self._next(place, step, last)
+            widest, own = max(widest, size), own + size
+            if is_round(len(places) * widest):
+                round_rows = len(places)
+        return places[:round_rows] if self._limits.is_coarse else places
+
+    def _next(self, place: int, step: int, last: int) -> int | None:
+        """The next place by shape, in steps of 1 or -1, of a row with as many choices that came by the turn `last`."""
+        rows, choices = self._by_shape, self._by_shape[place][0][0]
+        place += step
+        while 0 <= place < len(rows) and rows[place][0][0] == choices:
+            if rows[place][1][0] <= last:
+                return place
+            place += step
+        return None
 
     def _fits(self, rows: int, widest: int, own: int, tokens: int) -> bool:
         whole = rows * widest

@@ -96,3 +96,15 @@ def test_a_request_of_many_rows_lets_a_later_short_one_through() -> None:
     assert queue.take(512)[0].job is long
     queue.add(short, (features((10,)),))
     assert [queue.take(512)[0].job for _ in range(2)] == [long, short]
+
+
+def test_a_row_that_came_a_batch_of_tokens_later_leaves_the_oldest_its_turn() -> None:
+    queue, old, later = RowQueue(BatchLimits(64)), [job() for _ in range(7)], [job(), job()]
+    for each in old:
+        queue.add(each, (features((20,)),))
+    assert [row.job for row in queue.take(64)] == old[:3]
+    queue.add(later[0], (features((20,)),))  # 60 tokens after the oldest that waits
+    assert [row.job for row in queue.take(64)] == old[3:6]
+    queue.add(later[1], (features((20,)),))  # 120 tokens
+    assert [row.job for row in queue.take(64)] == [old[6], later[0]]
+    assert [row.job for row in queue.take(64)] == [later[1]]
