@@ -124,7 +124,7 @@ test-sdist: $(VENV)/.installed-dev  ## the source distribution: built, installed
 RAY := .venv-ray/bin/python
 test-ray: pyproject.toml constraints.txt  ## bulk work on a real local Ray
 	$(PYTHON) -m venv .venv-ray
-	$(RAY) -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,data,ray]' pytest onnx psutil
+	$(RAY) -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,data,ray]' pytest onnx
 	$(RAY) -m pytest -p no:cacheprovider tests/runtime/ray
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.

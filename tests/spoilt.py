@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from tests.bundles import write_bundle
-from tests.without_exporter import skip_without_exporter
 
 from bert_runtime import bundle as bundles
 
@@ -26,8 +26,7 @@ DATA = "model.onnx.data"
 
 def spoil(name: str, output: Path) -> Path:
     """A copy of the golden bundle `name` at `output`, with another table of embeddings in each of its graphs."""
-    skip_without_exporter()
-    import onnx
+    onnx = pytest.importorskip("onnx")
 
     golden = bundles.read(GOLDEN / name)
     tokenizer = json.loads((golden.directory / "tokenizer.json").read_text(encoding="utf-8"))

@@ -130,7 +130,7 @@ class _Run:
         """The flag that may be missing."""
         files = self._files
         if not files.is_flat and not files.allow_extra and any(each.code == "unknown-field" for each in error.faults):
-            return "; --allow-extra leaves other fields alone"
+            return "; --allow-extra leaves other fields alone, and --text-column or --column passes them on"
         if files.is_flat and any(each.code == "missing-field" for each in error.faults):
             return "; --text-column or --column names the column that holds it"
         is_guess = files.input == "-" and files.input_format is None and row.number == 1

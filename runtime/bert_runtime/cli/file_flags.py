@@ -18,9 +18,9 @@ Parquet and Arrow IPC (.arrow, .feather) need the extra data. Texts may be packe
 folder, a glob, or a URL of fsspec such as s3://. A blank line keeps its row. An output file appears under its name
 once it is whole, in place of an older one; after a failure, what was answered is in FILE.part, and --resume goes on."""
 COLUMNS = """\
-With any of these flags, and with TSV, Parquet or Arrow, a row is flat: the columns that no field takes are passed on,
-the answer's follow (label, score; vectors, entities and answers as one column), those of a bad row come last. A column
-that both have is passed on as input_NAME."""
+In CSV, TSV, Parquet and Arrow, and in JSON Lines with any of these flags, a row is flat: the columns that no field
+takes are passed on, the answer's follow (label, score; vectors, entities and answers as one column), those of a bad row
+come last. A column that both have is passed on as input_NAME. One that is almost an optional field is refused."""
 
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +32,8 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--input-format", choices=formats, help=extension)
     files.add_argument("--output-format", choices=formats, help=extension)
     files.add_argument("--resume", action="store_true", help="go on after the last checkpoint of the same run, if any")
-    files.add_argument("--with-input", action="store_true", help="repeat each line's own fields as `request`")
-    files.add_argument("--allow-extra", action="store_true", help="leave fields alone that the task does not know")
+    files.add_argument("--with-input", action="store_true", help="repeat each line's own fields as `request`, in JSON")
+    files.add_argument("--allow-extra", action="store_true", help="refuse no field that the task does not know")
     files.add_argument(
         "--errors",
         choices=ERRORS,

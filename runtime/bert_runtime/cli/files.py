@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert_runtime.cli.data.formats import TABLES, Format, format_of
+from bert_runtime.cli.data.formats import CELLS, OBJECTS, Format, format_of
 from bert_runtime.cli.data.places import STANDARD, find_places, is_remote
 from bert_runtime.cli.output_file import part_of
 from bert_runtime.cli.standard_streams import IS_OUTPUT
@@ -70,9 +70,11 @@ class Files:
 
     @property
     def is_flat(self) -> bool:
-        """Whether rows have flat columns: where a flag names some, or a format has nothing else."""
-        named = self.engine == "ray" or self.text_column is not None or self.column or self.columns
-        return bool(named) or any(each.name in TABLES for each in (self.input_kind, self.output_kind))
+        """Whether rows have flat columns: those of tables have, and those of JSON Lines where a flag names some."""
+        if self.engine == "ray" or self.text_column is not None or self.column or self.columns:
+            return True
+        objects = OBJECTS | CELLS if self.with_input else OBJECTS
+        return any(each.name not in objects for each in (self.input_kind, self.output_kind))
 
     @property
     def input_kind(self) -> Format:
@@ -97,8 +99,9 @@ class Files:
             yield "--resume needs an input that can be read again, expected files"
 
     def _output_problems(self) -> Iterator[str]:
-        if Path(self.output).is_dir():
-            yield f"--output {self.output} is a directory, expected a file"
+        if self.output.endswith("/") or Path(self.output).is_dir():
+            hint = "the local engine writes one file, and --engine ray a folder of parts"
+            yield f"--output {self.output} is a directory, expected a file: {hint}"
             return
         _ = self.output_kind
         if self.resume and (self.output in IS_OUTPUT or is_remote(self.output)):

@@ -11,7 +11,7 @@ from typing import Any
 
 from bert_runtime.errors import InputError, Problem
 from bert_runtime.field_text import flag_of
-from bert_runtime.nearest import nearest
+from bert_runtime.nearest import misspelt, nearest
 from bert_runtime.tasks.request import Request
 
 REPORTED = 20
@@ -27,7 +27,8 @@ class ColumnMap:
         named: field -> column, where flags say so; every other field is in the column of its own name.
         defaults: fields for rows that lack them.
         is_flat: whether what no field takes is passed on to the output; else only the task's fields are known.
-        allow_extra: where rows are not flat, whether other fields are ignored instead of refused.
+        allow_extra: whether other fields are ignored instead of refused; where rows are flat, those alone are refused
+            that look like a misspelt field.
         wanted: the columns of the input that are passed on, in this order; None: all that no field takes.
     """
 
@@ -76,6 +77,24 @@ class ColumnMap:
             return tuple(name for name in self.wanted if name in columns)
         return tuple(name for name in columns if name not in self.columns)
 
+    def misspelt(self, columns: Collection[str]) -> list[str]:
+        """Columns that look like an optional field which no column holds: passed on, they would change answers in
+        silence. One that `wanted` names is meant."""
+        if not self.is_flat or self.allow_extra:
+            return []
+        free = [field for field in self.fields if field not in self.required and self._column(field) not in columns]
+        meant = {name: misspelt(name, free) for name in columns if name not in self.columns}
+        return [
+            Problem(
+                "unknown-field",
+                name,
+                f"the column {name!r} is almost the field {field!r}, which no column holds; say --column "
+                f"{field}={name}, or name it in --columns to pass it on",
+            )
+            for name, field in meant.items()
+            if field is not None and name not in (self.wanted or ())
+        ]
+
     def problems(self, columns: Sequence[str]) -> list[str]:
         """What keeps every row of a file with these columns from being a request."""
         problems: list[str] = [
@@ -91,6 +110,7 @@ class ColumnMap:
             for name in self.wanted or ()
             if name not in columns
         ]
+        problems += self.misspelt(columns)
         strange = [] if self.is_flat or self.allow_extra else [name for name in columns if name not in self.fields]
         if strange:
             told = ", ".join(f"{name!r}{nearest(name, self.fields)}" for name in strange[:REPORTED])

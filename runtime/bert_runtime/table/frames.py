@@ -107,7 +107,7 @@ class TablePlan:
         self.layout = Layout(answer_columns(session), asked.output or None, faults)
         pairs = [f"{field}={column}" for field, column in asked.columns.items()]
         named = named_columns(session.task, asked.text, pairs)
-        self.columns = ColumnMap(session.task.request, named, asked.defaults, True, True, self.layout.wanted)
+        self.columns = ColumnMap(session.task.request, named, asked.defaults, True, False, self.layout.wanted)
 
     def slots(self, names: Sequence[str]) -> tuple[Slot, ...]:
         """The result's columns for a table with these."""

@@ -160,7 +160,7 @@ def test_lines_of_a_pipe_are_answered_as_they_come(classification: Path, kind: s
         for burst in (1, 1, 3, 1):  # each waits for its answers before the next is written
             process.stdin.write((b"a film\n" if kind == "csv" else b'{"text": "a film"}\n') * burst)
             process.stdin.flush()
-            assert all(read_line(process)["labels"] for _ in range(burst))
+            assert all(read_line(process)["label" if kind == "csv" else "labels"] for _ in range(burst))
         process.stdin.close()
         assert process.wait(timeout=20) == 0
 
@@ -203,7 +203,7 @@ def test_an_answer_that_cannot_be_written_is_its_own_lines_error(
         return {"labels": [float("nan")]} if len(answers) == 2 else to_json(answer)
 
     monkeypatch.setattr(object_writer, "to_json", broken)
-    ran = run(classification, "--input", path, "--output", output, "--errors", "skip")
+    ran = run(classification, "--input", path, "--output", output, "--errors", "skip", "--with-input")
     assert ran.code == SOME_SKIPPED
     lines = output.read_text("utf-8").splitlines()[-3:]
     assert ["Out of range float values are not JSON" in line for line in lines] == [False, True, False]
@@ -296,7 +296,8 @@ def test_an_interrupt_ends_without_a_traceback_and_keeps_what_was_answered(
         (("--input", "none.jsonl"), "--input none.jsonl does not exist"),
         (("--input", "."), "--input . holds no data files"),
         (("--input", "*.jsonl"), "--input *.jsonl holds no data files"),
-        (("--input", "-", "--output", "."), "--output . is a directory"),
+        (("--input", "-", "--output", "."), "--output . is a directory, expected a file: the local engine writes one"),
+        (("--input", "-", "--output", "out/"), "--output out/ is a directory, expected a file"),
         (("--input", "-", "--output", "none/out.jsonl"), "a directory that does not exist"),
         (("--input", "-", "--output", "out.parquet.gz"), "parquet inside .gz, expected parquet alone"),
         (("--input", "-", "--resume"), "--resume needs an output beside which a checkpoint lies"),

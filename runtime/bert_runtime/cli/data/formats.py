@@ -23,8 +23,11 @@ COMPRESSIONS: Mapping[str, str] = {".gz": "gzip", ".zst": "zstd"}
 TEXT = frozenset({"jsonl", "csv", "tsv"})
 """The formats that are lines of text; the others are read and written with pyarrow."""
 
-TABLES = frozenset(FORMATS) - {"jsonl", "csv"}
-"""The formats whose rows are always flat."""
+OBJECTS = frozenset({"jsonl"})
+"""The formats whose rows hold the task's own JSON unless a flag names columns; those of the others are flat."""
+
+CELLS = frozenset({"csv"})
+"""The formats that hold the task's own JSON in their cells where it is asked for by `--with-input`."""
 
 _HINTS = {
     ".xlsx": "; save it as CSV in UTF-8",

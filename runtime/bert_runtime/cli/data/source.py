@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from io import BufferedReader
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from bert_runtime.cli.data.arrow_files import ArrowFile, opened_arrow, same_schema
 from bert_runtime.cli.data.compression import unpacked
+from bert_runtime.cli.data.encodings import buffered, in_utf8
 from bert_runtime.cli.data.formats import TEXT, Format, format_of
 from bert_runtime.cli.data.places import STANDARD, Place, named_errors
 from bert_runtime.cli.data.text_rows import csv_file_rows, json_rows
@@ -88,13 +88,11 @@ class Source:
                 yield self._arrow(file, size, skip)
             return
         self._position = lambda: _position(raw)
-        with unpacked(raw, file_format.compression) as stream:
+        with unpacked(raw, file_format.compression) as stream, in_utf8(buffered(stream)) as text:
             if file_format.name == "jsonl":
-                yield json_rows(stream, self.columns), 0
+                yield json_rows(text, self.columns), 0
             else:
-                buffered = stream if hasattr(stream, "peek") else BufferedReader(cast(Any, stream))
-                separator = _SEPARATORS.get(file_format.name)
-                yield csv_file_rows(cast(BufferedReader, buffered), self.columns, separator, self._told), 0
+                yield csv_file_rows(text, self.columns, _SEPARATORS.get(file_format.name), self._told), 0
 
     def _arrow(self, file: ArrowFile, size: int, skip: int) -> tuple[Iterator[Row], int]:
         check_schema(file.schema, self.columns)

@@ -17,17 +17,28 @@ SEPARATORS = (",", ";", "\t", "|")
 
 _PEEK = 2**16
 
+_MOST_SHAPES = 1024
+"""How many sets of fields of JSON Lines are remembered."""
+
 Told = Callable[[Sequence[str]], None]
 """Told the columns of a file that are passed on, once they are known."""
 
 
 def json_rows(stream: BinaryIO, columns: ColumnMap) -> Iterator[Row]:
     """The rows of JSON Lines; a blank line is a BlankError."""
+    judged: dict[tuple[str, ...], InputError | None] = {}
     for line in json_lines(stream, keep_blank=True):
         if isinstance(line.content, InputError):
             yield Row(line.number, line.content, {})
-        else:
-            yield Row(line.number, *columns.split(line.content))
+            continue
+        names = tuple(line.content)
+        if names not in judged:
+            if len(judged) >= _MOST_SHAPES:
+                judged.clear()
+            found = columns.misspelt(names)
+            judged[names] = InputError(found) if found else None
+        content, rest = columns.split(line.content)
+        yield Row(line.number, judged[names] or content, rest)
 
 
 def csv_file_rows(stream: BufferedReader, columns: ColumnMap, separator: str | None, told: Told) -> Iterator[Row]:

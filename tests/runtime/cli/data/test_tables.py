@@ -258,6 +258,92 @@ def test_a_folder_and_a_glob_are_read_in_the_order_of_their_names(run: Run, tmp_
     assert [row["id"] for row in read(output)] == ["1"]
 
 
+@pytest.mark.parametrize("name", ["in.csv", "in.tsv", "in.parquet", "in.arrow"])
+def test_a_table_needs_no_flag(run: Run, tmp_path: Path, name: str) -> None:
+    """Columns of the task's own names are read, every other one is passed on, and the output is flat."""
+    rows = [{"id": "7", "question": "who?", "context": "the film", "note": "x"}]
+    output = tmp_path / "out.csv"
+    ran = run(GOLDEN / "question-answering", "--input", write(tmp_path / name, rows), "--output", output)
+    assert (ran.code, ran.err) == (0, "")
+    (row,) = read(output)
+    assert list(row) == ["id", "note", "answers", "no_answer_score", "no_answer_margin", "question_truncated"]
+    assert (row["id"], row["note"], json.loads(row["answers"])[0].keys()) == ("7", "x", ANSWER)
+    classified = write(tmp_path / f"texts{Path(name).suffix}", [{"id": "7", "text": "a good film"}])
+    assert run(CLASSIFICATION, "--input", classified, "--output", output).code == 0
+    assert list(read(output)[0]) == ["id", "label", "score", "truncated"]
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.tsv", "in.jsonl", "in.parquet", "in.arrow"])
+def test_a_column_that_is_almost_an_optional_field_is_named(run: Run, tmp_path: Path, name: str) -> None:
+    for column in ("text_pari", "Text-Pair", "textpair"):
+        path = write(tmp_path / name, [{"id": "1", "text": "a", column: "b"}])
+        flags = ("--input", path, "--output", tmp_path / "out.csv")
+        ran = run(CLASSIFICATION, *flags)
+        assert (ran.code, f"the column '{column}' is almost the field 'text_pair'" in ran.err) == (2, True)
+        assert f"--column text_pair={column}" in ran.err
+        assert run(CLASSIFICATION, *flags, "--column", f"text_pair={column}").code == 0
+        assert "b" not in read(tmp_path / "out.csv")[0].values()
+        for meant in (("--columns", f"{column},label"), ("--allow-extra",)):
+            assert run(CLASSIFICATION, *flags, *meant).code == 0
+            assert read(tmp_path / "out.csv")[0][column] == "b"
+
+
+def test_columns_that_are_no_misspelling_are_passed_on(run: Run, tmp_path: Path) -> None:
+    names = ("text_id", "text_len", "title", "topic", "top", "thread", "source")
+    path = write(tmp_path / "in.csv", [{"text": "a", **dict.fromkeys(names, "x")}])
+    ran = run(CLASSIFICATION, "--input", path)
+    assert (ran.code, list(json.loads(ran.out))) == (0, [*names, "label", "score", "truncated"])
+
+
+def test_json_lines_hold_the_tasks_own_json_and_name_other_fields(run: Run, tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", [{"id": 1, "text": "a"}])
+    ran = run(CLASSIFICATION, "--input", path)
+    assert (ran.code, "unknown field 'id'" in ran.err) == (2, True)
+    assert "--allow-extra leaves other fields alone, and --text-column or --column passes them on" in ran.err
+    ran = run(CLASSIFICATION, "--input", path, "--text-column", "text")
+    assert list(json.loads(ran.out)) == ["id", "label", "score", "truncated"]
+    assert list(json.loads(run(CLASSIFICATION, "--input", path, "--allow-extra").out)) == ["labels", "truncated"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.tsv", "in.csv.gz", "in.jsonl.zst"])
+def test_a_byte_order_mark_tells_the_encoding(run: Run, tmp_path: Path, name: str, encoding: str) -> None:
+    """As Windows saves texts. A row that is broken in UTF-16 spoils no other."""
+    texts = ["a good film", "é 😀", "ॐ\u2028 film"] * 400
+    plain = write(
+        tmp_path / f"plain.{name.partition('.')[2]}", [{"id": f"{i}", "text": t} for i, t in enumerate(texts)]
+    )
+    kind = name.partition(".")[2].split(".")
+    raw = plain.read_bytes()
+    if len(kind) > 1:
+        raw = gzip.decompress(raw) if kind[1] == "gz" else arrow.CompressedInputStream(io.BytesIO(raw), "zstd").read()
+    marked = ("\ufeff" + raw.decode()).encode(encoding)
+    packed = {"gz": gzip.compress, "zst": lambda each: arrow.Codec("zstd").compress(each, asbytes=True)}
+    (tmp_path / name).write_bytes(packed[kind[1]](marked) if len(kind) > 1 else marked)
+    outputs = []
+    for path in (plain, tmp_path / name):
+        ran = run(CLASSIFICATION, "--input", path, "--output", tmp_path / "out.jsonl", "--text-column", "text")
+        assert (ran.code, ran.err) == (0, "")
+        outputs.append((tmp_path / "out.jsonl").read_bytes())
+    assert outputs[0] == outputs[1]
+
+
+def test_utf_16_without_a_byte_order_mark_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes('{"text": "a"}'.encode("utf-16-le"))
+    ran = run(CLASSIFICATION, "--input", tmp_path / "in.jsonl")
+    assert (ran.code, "line 1: byte 2 of the line is NUL, expected text; save the file as UTF-8" in ran.err) == (
+        2,
+        True,
+    )
+
+
+def test_half_a_surrogate_pair_spoils_its_own_row(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("\ufefftext\na\n\ud800\nb\n".encode("utf-16-le", "surrogatepass"))
+    ran = run(CLASSIFICATION, "--input", tmp_path / "in.csv", "--errors", "skip")
+    assert ran.code == SOME_SKIPPED
+    assert [json.loads(line).get("code") for line in ran.out.splitlines()] == [None, "not-utf8", None]
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_the_separator_of_a_csv_is_found_in_its_header(run: Run, tmp_path: Path, separator: str) -> None:
     path = tmp_path / "in.csv"
@@ -313,7 +399,8 @@ def test_without_pyarrow_the_extra_is_named_and_text_works(run: Run, tmp_path: P
         ("a.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-6], "the file is not whole gzip"),
         ("a.csv.zst", b"text", "the file is not whole zstd"),
         ("a.jsonl", b"PAR1\0", "the file is in Parquet"),
-        ("a.csv", "text\na\n".encode("utf-16"), "the file is in UTF-16, expected UTF-8"),
+        ("a.csv", "text\na\n".encode("utf-16")[:-1], "the file in UTF-16 ends within a character"),
+        ("a.csv", "text\na\n".encode("utf-32"), "the file is in UTF-16, expected UTF-8"),
         ("a.tsv", b"id;text\n1;a\n", "the column 'text' is missing; the columns are 'id;text'"),
         ("a.csv", b"id,body\n1,a\n", "say which holds it with --column text=COLUMN"),
     ],
