@@ -36,6 +36,9 @@ from bert_runtime.text import TextEncoder
 SHOWN = 20
 """How many problems of a file are listed; the rest are counted."""
 
+NAMED = 3
+"""How many lines with the same problem are named; the rest are counted."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -212,6 +215,20 @@ def _few(samples: Sequence[Sample]) -> Iterator[str]:
 
 
 def _shown(path: Path, problems: Sequence[str]) -> list[str]:
-    """The first problems with the file's name, and how many more there are."""
-    listed = [f"{path}, {problem}" for problem in problems[:SHOWN]]
-    return listed + ([f"and {len(problems) - SHOWN} problems more"] if len(problems) > SHOWN else [])
+    """The first problems with the file's name, and how many more there are; what several lines have is said once."""
+    lines: dict[str, list[str]] = {}
+    for problem in problems:
+        line, _, what = problem.partition(": ") if problem.startswith("line ") else ("", "", problem)
+        lines.setdefault(what, []).append(line.removeprefix("line "))
+    listed = [f"{path}, {_of_lines(numbers)}{what}" for what, numbers in list(lines.items())[:SHOWN]]
+    return listed + ([f"and {len(lines) - SHOWN} problems more"] if len(lines) > SHOWN else [])
+
+
+def _of_lines(numbers: Sequence[str]) -> str:
+    """Where a problem is: one line, or several."""
+    if not numbers[0]:
+        return ""
+    if len(numbers) == 1:
+        return f"line {numbers[0]}: "
+    more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    return f"lines {', '.join(numbers[:NAMED])}{more}: "

@@ -174,10 +174,20 @@ def test_every_problem_of_every_line_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_so_many_problems_that_nobody_reads_them_are_counted(tmp_path: Path) -> None:
-    problems = problems_of(tmp_path, "text-classification", SENTIMENT, ["{}"] * 50)
+    lines = [{"text": "t", f"key{i}": 1} for i in range(50)]
+    problems = problems_of(tmp_path, "text-classification", SENTIMENT, lines)
 
     assert len(problems) == SHOWN + 1
     assert problems[-1] == "and 30 problems more"
+
+
+def test_what_many_lines_have_is_said_once(tmp_path: Path) -> None:
+    lines = [{"text": "t"}, *[{"context": "c"}] * 50]
+
+    assert problems_of(tmp_path, "text-classification", SENTIMENT, lines) == [
+        f"lines 2, 3, 4 and 47 more: {what}; the fields are text, text_pair, top_k, threshold, activation"
+        for what in ("unknown field 'context'", "missing field 'text'")
+    ]
 
 
 def test_a_pair_needs_two_lines_and_one_score(tmp_path: Path) -> None:
@@ -261,7 +271,4 @@ def test_what_the_head_refuses_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         encode(samples, LengthHead())
 
-    assert [problem.partition(", ")[2] for problem in caught.value.problems] == [
-        "line 2: no digits",
-        "line 4: no digits",
-    ]
+    assert [problem.partition(", ")[2] for problem in caught.value.problems] == ["lines 2, 4: no digits"]

@@ -53,6 +53,7 @@ class Tally:
     wrong: list[Any] = field(default_factory=list)
     gone: int = 0
     refused: int = 0
+    late: int = 0
 
 
 Case = tuple[str, dict[str, Any], list[Any]]
@@ -88,6 +89,8 @@ def client(running: Running, asked: list[Case], seed: int, until: float, tally: 
         content = reply.read()
         if reply.status == 429:
             tally.refused += 1
+        elif reply.status == 504:
+            tally.late += 1  # on CPUs that others use, a deadline may pass: the client is told so
         elif reply.status == 200 and list(flat(json.loads(content))) == expected:
             tally.right += 1
         else:
@@ -122,9 +125,10 @@ def test_minutes_of_mixed_tasks_lose_nothing_and_grow_nothing(start: Start) -> N
         thread.join()
     time.sleep(2)
     end = Use.of(running.process.pid)
-    print(tally.right, "right,", tally.gone, "gone,", tally.refused, "refused;", warm, end)
+    print(tally.right, "right,", tally.gone, "gone,", tally.refused, "refused,", tally.late, "late;", warm, end)
     assert not tally.wrong, tally.wrong[:3]
     assert tally.right > 10 * SECONDS
+    assert tally.late < tally.right / 1000
     assert end.resident < warm.resident * GROWTH
     assert end.threads == warm.threads
     assert end.files <= warm.files
