@@ -15,10 +15,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = FOLDER / f"{head}-{parsed.target}"
         folder.mkdir(parents=True, exist_ok=True)
         measured = _Measured.of(head, folder, parsed)
-        save("pruning", f"{head}-{parsed.target}", available_cpus(), measured.run(parsed.speeds))
+        for found in measured.run(parsed.speeds):  # after each point: a run that is cut short keeps what it has
+            save("pruning", f"{head}-{parsed.target}", available_cpus(), found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +95,8 @@ class _Measured:
         own = qualities(measure_of(original.task, settings), judged.answers, judged.golds or ())[0]
         return cls(pruner, judged, f"{own.metric} {own.value:.4f}", len(given.items))
 
-    def run(self, speeds: Sequence[float]) -> dict[str, Any]:
-        """Every point, and what it took."""
+    def run(self, speeds: Sequence[float]) -> Iterator[dict[str, Any]]:
+        """All points so far, and what they took, after each one."""
         began = time.perf_counter()
         used = time.process_time()
         pruner = self.pruner
@@ -116,9 +118,10 @@ class _Measured:
                 seconds = (time.perf_counter() - before, time.process_time() - cpu)
                 rows.append({**_told(point), **self._times(whole), "seconds": seconds})
                 print(json.dumps({k: v for k, v in rows[-1].items() if k != "layers"}), flush=True)
-        return {
-            "fp32": self.whole, "fit": self.fit, "latency": table.to_json(), "analysis_seconds": analysed, "rows": rows
-        }  # fmt: skip
+                yield {
+                    "fp32": self.whole, "fit": self.fit, "latency": table.to_json(), "analysis_seconds": analysed,
+                    "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "rows": rows,
+                }  # fmt: skip
 
     def _whole(self) -> Artefact:
         """int8 of the whole network, with ranges of its own."""

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from bert_calibration.baseline import BaselineArtefact
 from bert_export.errors import GateError
 from bert_export.tolerances import TOLERANCES
 from bert_runtime.backends.engine import LoadedArtefact
 from bert_runtime.backends.select import start
-from bert_runtime.canaries import Agreement, Bound, Canary, agreement
+from bert_runtime.canaries import Agreement, Bound, Canary, Sample, agreement
 from bert_runtime.canaries_json import NAME, render
 from bert_runtime.cpus import available_cpus
 from bert_runtime.errors import BertError
 from bert_runtime.generation.session import GenerationSession
 from bert_runtime.manifest import RIGHT_PADDED, Artefact, Contents, ModelRecord
-from bert_runtime.schedule import Schedule
+from bert_runtime.record_writers import to_json
+from bert_runtime.schedule import Schedule, collate, split
 from bert_runtime.session import Session
 from bert_runtime.tasks import find_task
 from bert_runtime.text import TextEncoder
@@ -47,6 +49,28 @@ def with_canaries(
             stated.append(dataclasses.asdict(_bound(artefact, found, scale)))
     verification = {**contents.verification, "canaries": stated}
     return dataclasses.replace(contents, verification=verification), {**files, NAME: render(canaries)}
+
+
+def of_network(held: Sequence[Canary], network: BaselineArtefact) -> tuple[Canary, ...]:
+    """The same requests with the outputs and answers of a pruned network in fp32, where no torch computes them: those
+    of the whole network would only measure what pruning changed."""
+    head = network.task.head(network.text, network.record.settings)
+    names = head.fetch(tuple(spec.name for spec in network.artefact.outputs))
+    inputs = [spec.name for spec in network.artefact.inputs]
+    found = []
+    with network.engine() as engine:
+        for canary in held:
+            request = network.task.request.from_record(canary.request)
+            encoded = head.encode(request)
+            rows = []
+            for row in encoded.features:
+                feeds = collate([row], network.text.pad_id)
+                outputs = engine.run({name: feeds[name] for name in inputs}, list(names))
+                rows.append(split(outputs, [row], network.artefact.outputs)[0])
+            answer = to_json(head.decode(request, encoded, rows))
+            assert isinstance(answer, dict)  # every result is a dataclass
+            found.append(Canary(canary.request, answer, tuple({n: Sample.of(row[n]) for n in names} for row in rows)))
+    return tuple(found)
 
 
 def check_parity(contents: Contents) -> None:

@@ -12,7 +12,7 @@ from bert_calibration.accuracy import Accuracy
 from bert_calibration.baseline import BaselineArtefact, MixedPrecision
 from bert_calibration.owned_folder import scratch_folder
 from bert_export.bundle_writer import check_output, graph_file, write
-from bert_export.canaries import with_canaries
+from bert_export.canaries import of_network, with_canaries
 from bert_export.int8 import Int8Report, make_int8, quality_of
 from bert_export.options import ExportOptions, Variant
 from bert_export.progress import Stages
@@ -66,6 +66,8 @@ def requantize(options: ExportOptions, stages: Stages) -> ExportReport:
         text = TextEncoder.from_file(bundle.directory / contents.tokenizer.file, contents.tokenizer)
         with stages.stage("verify"):
             held = canaries_json.read(bundle) if canaries_json.NAME in files else ()
+            if pruned is not None and held:
+                held = of_network(held, sliced(pruned.original, pruned.pruning, folder / "canaries"))
             contents, files = with_canaries(contents, files, held, text)
         with stages.stage("write"):
             written = write(output, contents, files, options.force)

@@ -17,6 +17,14 @@ from bert_runtime.session import Session
 KEPT = 1024
 """Numbers of an output that a canary keeps: of a larger one, such as a vocabulary's logits, equally spaced ones."""
 
+TORCH, PRUNED = "torch", "the pruned network"
+"""Whose answers the canaries of a bundle are."""
+
+
+def oracle_of(provenance: Mapping[str, Any]) -> str:
+    """Of a pruned bundle they are the pruned network's own, in fp32: they say nothing of what pruning changed."""
+    return PRUNED if "pruning" in provenance else TORCH
+
 
 def step(size: int) -> int:
     """Of how many numbers of an output of `size` a sample keeps one."""
@@ -97,16 +105,16 @@ class Bound:
         """Whether an artefact that answers so is the one that was proven."""
         return found.same_answers >= self.same_answers and found.max_difference <= self.max_difference
 
-    def verdict(self, found: Agreement) -> str:
+    def verdict(self, found: Agreement, oracle: str = TORCH) -> str:
         """What was found, and where it is too little, what was expected. An int8 artefact may hold its bound although
-        torch gave another answer to some."""
-        as_whom = "torch did" if found.same_answers == found.cases else "where it was exported"
+        the `oracle` gave another answer to some."""
+        as_whom = f"{oracle} did" if found.same_answers == found.cases else "where it was exported"
         same = f"same answers {found.same_answers} of {found.cases}"
         difference = f"largest difference {found.max_difference:.1e}"
         if self.holds(found):
             return f"answers as {as_whom}: {difference}, {same}"
         least = f"{self.same_answers} of {found.cases} and {self.max_difference:.1e}"
-        return f"does not answer as torch did: {difference}, {same}; expected {least}, as where it was exported"
+        return f"does not answer as {oracle} did: {difference}, {same}; expected {least}, as where it was exported"
 
 
 def bound_of(bounds: Sequence[Bound], target: str) -> Bound | None:

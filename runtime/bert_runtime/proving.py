@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bert_runtime import bundle as bundles
 from bert_runtime import canaries_json
-from bert_runtime.canaries import agreement, bound_of
+from bert_runtime.canaries import agreement, bound_of, oracle_of
 from bert_runtime.errors import BackendError
 from bert_runtime.manifest import Artefact
 from bert_runtime.session import Session
@@ -30,7 +30,8 @@ def check_canaries(bundle: bundles.Bundle, session: Session[Any, Any]) -> None:
     if bound is not None and not bound.holds(found):
         name = f"{session.artefact.target} {session.artefact.precision} on {session.engine.name}"
         advice = "run bert-doctor on the bundle to see which of its artefacts do, or export it again here"
-        raise BackendError(f"{bundle.directory}: {name} {bound.verdict(found)}; {advice}")
+        verdict = bound.verdict(found, oracle_of(bundle.manifest.provenance))
+        raise BackendError(f"{bundle.directory}: {name} {verdict}; {advice}")
 
 
 def check_first_answer(bundle: bundles.Bundle, session: Session[Any, Any]) -> None:

@@ -21,7 +21,9 @@ from bert_export.exporting import export
 from bert_export.options import ExportOptions
 from bert_export.report import ExportReport
 from bert_runtime import bundle as bundles
+from bert_runtime import canaries_json
 from bert_runtime.cli import main as run
+from bert_runtime.cli.canary_report import ask_canaries
 from bert_runtime.errors import BertError
 from bert_runtime.tasks import TASKS
 
@@ -191,6 +193,22 @@ def test_a_bundle_says_what_is_left(made: Callable[..., ExportReport], capsys: p
     assert "## Layers" in card
     assert "cpu, pruned" in card
     assert (report.bundle / "pruning.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("source", ["bundle", "checkpoint"])
+def test_canaries_are_those_of_the_pruned_network(
+    made: Callable[..., ExportReport], tiny_checkpoint: TinyCheckpoint, source: str
+) -> None:
+    """Torch of the whole network would only measure what pruning changed, and hide what an engine gets wrong."""
+    given: dict[str, Any] = {"bundle": None, "model": str(tiny_checkpoint(TASK, {}))} if source == "checkpoint" else {}
+    report = made(speedup=1.2, targets=("cpu", "openvino"), **given)
+    bundle = bundles.read(report.bundle)
+    bounds = canaries_json.bounds_of(bundle)
+    assert [bound.target for bound in bounds] == ["cpu", "openvino"]
+    assert all(bound.max_difference < 1e-3 for bound in bounds)
+    for told in ask_canaries(bundle, {"cpu", "openvino"}):
+        assert told.holds
+        assert told.verdict.startswith("answers as the pruned network did: ")
 
 
 def test_tuning_tries_pruned_networks_when_allowed(

@@ -14,9 +14,6 @@ from bert_runtime.errors import BertError
 SPEEDS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5)
 """What is tried where no speed is asked for, in this order."""
 
-FAILURES = 2
-"""So many speeds in a row that lose too much end the search."""
-
 NEAR = 0.97
 """Of the speed that was asked for, a point must measure so much; else a narrower one is made."""
 
@@ -97,7 +94,11 @@ class Search:
 
 
 def search(budget: Budget, attempt: Try, constraint: AccuracyConstraint, speedup: float | None) -> Search:
-    """The network of the speed that is asked for, or the fastest of SPEEDS that the constraint allows.
+    """The network of the speed that is asked for, or the fastest of SPEEDS before the first that is refused.
+
+    One set of samples judges several networks, each more likely to lose too much than the one before. To keep one that
+    does, the first such network would have to pass: so this fixed sequence keeps a wrong one no more often than a
+    single trial does. The best of all that pass would have as many chances to pass by luck as there are networks.
 
     Raises:
         PruningError: the constraint allows none, or no width is as fast; holds the table of points.
@@ -123,15 +124,14 @@ def search(budget: Budget, attempt: Try, constraint: AccuracyConstraint, speedup
 def _climb(
     budget: Budget, attempt: Try, constraint: AccuracyConstraint, speeds: Sequence[float], tried: list[Trial]
 ) -> None:
-    """Try rising speeds until FAILURES in a row lose too much."""
-    failures = 0
+    """Try rising speeds up to the first that loses too much."""
     for speed in speeds:
         widths = budget.widths(speed)
-        if widths is None or failures == FAILURES:
+        if widths is None:
             return
-        trial = attempt(speed, widths)
-        tried.append(trial)
-        failures = 0 if constraint.allows(trial.point.drop) else failures + 1
+        tried.append(attempt(speed, widths))
+        if not constraint.allows(tried[-1].point.drop):
+            return
 
 
 def _at(budget: Budget, attempt: Try, speed: float, tried: list[Trial]) -> Trial | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bert_runtime import canaries_json
 from bert_runtime.bundle import Bundle
-from bert_runtime.canaries import Bound, Canary, agreement, bound_of
+from bert_runtime.canaries import Bound, Canary, agreement, bound_of, oracle_of
 from bert_runtime.errors import BertError
 from bert_runtime.loading import start_session
 from bert_runtime.machine.finding import Finding, Level
@@ -80,5 +80,5 @@ def _asked(bundle: Bundle, canaries: Sequence[Canary], bound: Bound, options: Op
     except BertError as error:
         return CanaryReport(bound.target, bound.precision, False, f"does not run: {error}")
     difference = found.max_difference if math.isfinite(found.max_difference) else None
-    verdict = bound.verdict(found)
+    verdict = bound.verdict(found, oracle_of(bundle.manifest.provenance))
     return CanaryReport(bound.target, bound.precision, bound.holds(found), verdict, found.same_answers, difference)

@@ -31,10 +31,12 @@ struct Canary {
   Json answer;
 };
 
-/// At least so many answers of a target's artefacts must be torch's.
+/// At least so many answers of a target's artefacts must be the oracle's: torch's, or of a pruned bundle those of the
+/// pruned network in fp32.
 struct Bound {
   std::string precision;
   std::int64_t same_answers = 0;
+  std::string oracle = "torch";
 };
 
 std::string content(const std::filesystem::path& path, std::size_t most) {
@@ -96,10 +98,12 @@ std::optional<Bound> bound_of(const Bundle& bundle, const std::string& target) {
       const std::string own = each.string("target", is_short, "a word");
       const Bound bound{each.string("precision", is_short, "a word"), each.integer("same_answers", 0, kMostCases)};
       if (own != target) continue;
-      found = found ? Bound{bound.precision, std::min(found->same_answers, bound.same_answers)} : bound;
+      found = found ? Bound{bound.precision, std::min(found->same_answers, bound.same_answers), bound.oracle} : bound;
     }
   }
   refuse(problems, kManifestName);
+  const bool is_pruned = manifest.contains("provenance") && manifest["provenance"].contains("pruning");
+  if (found && is_pruned) found->oracle = "the pruned network";
   return found;
 }
 
@@ -144,13 +148,13 @@ Json asked(const AnySession& session, const std::vector<Canary>& canaries, const
   const std::string counted = "same answers " + std::to_string(same) + " of " + std::to_string(canaries.size());
   const bool holds = same >= bound.same_answers;
   const bool all = same == static_cast<std::int64_t>(canaries.size());
-  const std::string as_whom = all ? "answers as torch did: " : "answers as where it was exported: ";
+  const std::string as_whom = "answers as " + (all ? bound.oracle + " did: " : "where it was exported: ");
   const std::string expected = "; expected " + std::to_string(bound.same_answers) + ", as where it was exported";
   return {{"target", target},
           {"precision", bound.precision},
           {"holds", holds},
           {"same_answers", same},
-          {"verdict", holds ? as_whom + counted : "does not answer as torch did: " + counted + expected}};
+          {"verdict", holds ? as_whom + counted : "does not answer as " + bound.oracle + " did: " + counted + expected}};
 }
 
 std::vector<std::string> targets_of(const Manifest& manifest) {

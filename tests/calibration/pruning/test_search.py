@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bert_calibration.accuracy import AccuracyConstraint, Drop
@@ -48,15 +49,23 @@ def attempts(lost: Callable[[float], float], slower: float = 1.0) -> Callable[[f
     return attempt
 
 
-def test_the_fastest_allowed_is_kept_and_two_failures_end_the_search() -> None:
+def test_the_fastest_before_the_first_failure_is_kept() -> None:
     found = search(BUDGET, attempts(lambda speed: 0.0 if speed < 1.7 else 0.1), CONSTRAINT, None)
     assert found.kept.point.asked == 1.6
-    assert [point.asked for point in found.points] == [1.2, 1.4, 1.6, 1.8, 2.0]
+    assert [point.asked for point in found.points] == [1.2, 1.4, 1.6, 1.8]
+    assert search(BUDGET, attempts(lambda _: 0.0), CONSTRAINT, None).kept.point.asked == SPEEDS[-1]
 
 
-def test_one_failure_by_bad_luck_does_not_end_it() -> None:
-    found = search(BUDGET, attempts(lambda speed: 0.1 if speed == 1.4 else 0.0), CONSTRAINT, None)
-    assert found.kept.point.asked == SPEEDS[-1]
+def test_many_trials_keep_a_bad_network_no_more_often_than_one() -> None:
+    """Every network beyond 1.3x loses 0.03 of 0.02, and the samples show that with noise: with each one more that is
+    tried, one more could pass by luck."""
+    rng, wrong, runs = np.random.default_rng(7), 0, 2000
+    alone = sum(0.03 + rng.normal(0, 0.01) <= 0.02 for _ in range(runs))
+    for _ in range(runs):
+        shown = {speed: 0.0 if speed < 1.3 else 0.03 + rng.normal(0, 0.01) for speed in SPEEDS}
+        wrong += search(BUDGET, attempts(shown.__getitem__), CONSTRAINT, None).kept.point.asked > 1.3
+    assert abs(wrong - alone) < 0.03 * runs
+    assert alone > 0.1 * runs, "luck is there to be had"
 
 
 def test_a_network_that_is_slower_than_asked_is_made_narrower() -> None:
@@ -67,10 +76,10 @@ def test_a_network_that_is_slower_than_asked_is_made_narrower() -> None:
 
 def test_a_speed_that_loses_too_much_is_an_error_with_what_slower_ones_lose() -> None:
     with pytest.raises(PruningError) as error:
-        search(BUDGET, attempts(lambda speed: speed / 50), CONSTRAINT, 2.0)
+        search(BUDGET, attempts(lambda speed: (speed - 1) / 40), CONSTRAINT, 2.0)
     assert "no point at 2x keeps the drop within 0.02" in str(error.value)
-    assert [point.asked for point in error.value.points] == [1.2, 1.4, 2.0]
-    assert "2.00x asked (2.00x measured), 50% of the products: drop 0.0400" in str(error.value)
+    assert [point.asked for point in error.value.points] == [1.2, 1.4, 1.6, 1.8, 2.0]
+    assert "2.00x asked (2.00x measured), 50% of the products: drop 0.0250" in str(error.value)
 
 
 def test_nothing_within_the_constraint_is_an_error() -> None:

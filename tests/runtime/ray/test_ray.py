@@ -56,7 +56,10 @@ def expected(source: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    ray.init(num_cpus=4, include_dashboard=False, object_store_memory=2**28, log_to_driver=False)
+    with pytest.MonkeyPatch.context() as patch:
+        # On a busy machine, workers of niceness 15 start too late to be taken.
+        patch.setenv("RAY_worker_niceness", "0")
+        ray.init(num_cpus=4, include_dashboard=False, object_store_memory=2**28, log_to_driver=False)
     yield
     ray.shutdown()
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from bert_runtime.table.extras import parquet, pyarrow
 
-ROWS, BYTES = 65_536, 2**26
-"""A row group of Parquet, and a record batch of Arrow IPC, hold so many at most."""
+ROWS, BYTES = 16_384, 2**24
+"""A row group of Parquet, and a record batch of Arrow IPC, hold so many at most. Arrow's allocator keeps several times
+what they take: with 65,536 rows, the end of a run was the peak of its memory."""
 
 
 def make_whole(appended: Path, target: Any, file_format: str) -> None:
