@@ -196,7 +196,7 @@ def _examples(session: Session[Any, Any]) -> Sequence[Mapping[str, Any]]:
     answerable = []
     for example in session.task.examples_for(session.text):
         try:
-            session._encoded(session._checked(example))
+            session.prepare(example)
         except InputError:
             continue
         answerable.append(example)

@@ -83,7 +83,7 @@ class Session(Model, Generic[RequestT, ResultT]):
             InputError: the request cannot be answered, with every problem.
             BackendError: the engine failed.
         """
-        checked = self._checked(request)
+        checked = self.task.request.of(request)
         return self._answer(checked, self._encoded(checked))
 
     @overload
@@ -128,7 +128,7 @@ class Session(Model, Generic[RequestT, ResultT]):
         Raises:
             InputError: the request cannot be answered, with every problem.
         """
-        checked = self._checked(request)
+        checked = self.task.request.of(request)
         return Prepared(checked, self._encoded(checked))
 
     def run_rows(self, rows: Sequence[Features]) -> list[Outputs]:
@@ -253,7 +253,7 @@ class Session(Model, Generic[RequestT, ResultT]):
 
     def _prepared(self, request: object) -> _Item[RequestT]:
         try:
-            checked = self._checked(request)
+            checked = self.task.request.of(request)
             encoded = self._encoded(checked)
         except Exception as error:
             return item_error(error)
@@ -263,28 +263,6 @@ class Session(Model, Generic[RequestT, ResultT]):
     def _encoded(self, request: RequestT) -> Encoded:
         """The request's rows; raises InputError."""
         return self._head.encode(request)
-
-    def _checked(self, request: object) -> RequestT:
-        if isinstance(request, self.task.request):
-            return request.check()
-        if isinstance(request, Mapping):
-            return self.task.request.from_record(_read(request))
-        if isinstance(request, str):
-            return self.task.request.from_text(request)
-        expected = self.task.request.__name__
-        raise InputError(
-            f"the request is a {type(request).__name__}, expected a {expected} or a mapping with its fields"
-        )
-
-
-def _read(record: Mapping[str, object]) -> dict[str, object]:
-    """The fields of a mapping, whose code is the caller's own and may raise anything."""
-    try:
-        return dict(record)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"the mapping cannot be read ({type(error).__name__}: {error}), expected fields") from error
 
 
 def _tokens(item: _Item[Any]) -> int:

@@ -99,7 +99,7 @@ def test_long_texts_are_not_read_ahead_of_the_memory_for_their_tokens(question_a
     read = itertools.count()
     context = "a film " * 5000
     with load(question_answering, QUESTION_ANSWERING) as session:
-        tokens = sum(row.ids.size for row in session._encoded(QuestionAnsweringRequest("what", context)).features)
+        tokens = session.prepare(QuestionAnsweringRequest("what", context)).encoded.tokens
         next(session.predict(QuestionAnsweringRequest("what", context) for _ in read))
     assert next(read) <= MAX_BUFFERED_TOKENS // tokens + 2 < LOOKAHEAD
 

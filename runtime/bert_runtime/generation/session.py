@@ -100,7 +100,7 @@ class GenerationSession(Session[TextGenerationRequest, TextGenerationResult]):
             InputError: the request cannot be answered, or asks for beams or several texts, which grow side by side.
             BackendError: the engine failed.
         """
-        checked = self._checked(request)
+        checked = self.task.request.of(request)
         if not is_single(checked):
             asked = f"num_beams {checked.num_beams} and num_return_sequences {checked.num_return_sequences}"
             raise InputError(f"streaming with {asked}, expected 1 of both: call the session for whole texts")

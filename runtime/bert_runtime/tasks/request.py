@@ -39,6 +39,24 @@ class Request(Checked):
         return self
 
     @classmethod
+    def of(cls, value: object) -> Self:
+        """What a session was asked, checked: a request of this class, a mapping with its fields, or a text where the
+        request needs just one.
+
+        Raises:
+            InputError: it is none of these, or everything that is wrong with it.
+        """
+        if isinstance(value, cls):
+            return value.check()
+        if isinstance(value, Mapping):
+            return cls.from_record(_read(value))
+        if isinstance(value, str):
+            return cls.from_text(value)
+        raise InputError(
+            f"the request is a {type(value).__name__}, expected a {cls.__name__} or a mapping with its fields"
+        )
+
+    @classmethod
     def from_record(cls, record: Mapping[str, object]) -> Self:
         """The request that a JSON object describes, checked; lists become tuples.
 
@@ -87,3 +105,13 @@ class Request(Checked):
     def required(cls) -> tuple[str, ...]:
         """The fields that have no default."""
         return tuple(field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING)
+
+
+def _read(record: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a mapping, whose code is the caller's own and may raise anything."""
+    try:
+        return dict(record)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"the mapping cannot be read ({type(error).__name__}: {error}), expected fields") from error
