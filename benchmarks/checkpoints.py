@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.workload import SIZES, VOCABULARY, Model
@@ -13,7 +14,18 @@ SEED = 0
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
-def random_checkpoint(model: Model, folder: Path, reads_encoder: bool = False) -> Path:
+def copy_tokenizer(folder: Path) -> None:
+    """Put the demo model's tokenizer beside a model's weights."""
+    for name in TOKENIZER_FILES:
+        shutil.copy(_demo() / name, folder / name)
+
+
+def random_checkpoint(
+    model: Model,
+    folder: Path,
+    reads_encoder: bool = False,
+    put_tokenizer: Callable[[Path], None] = copy_tokenizer,
+) -> Path:
     """A checkpoint of `model` in `folder`, made there unless it is there already; a decoder may read an encoder."""
     if (folder / "model.safetensors").exists():
         return folder
@@ -33,14 +45,8 @@ def random_checkpoint(model: Model, folder: Path, reads_encoder: bool = False) -
     torch.manual_seed(SEED)
     kind = getattr(transformers, find_task(model.task).model_class)
     kind(config).save_pretrained(folder)
-    copy_tokenizer(folder)
+    put_tokenizer(folder)
     return folder
-
-
-def copy_tokenizer(folder: Path) -> None:
-    """Put the demo model's tokenizer beside a model's weights."""
-    for name in TOKENIZER_FILES:
-        shutil.copy(_demo() / name, folder / name)
 
 
 def _demo() -> Path:

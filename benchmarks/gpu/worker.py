@@ -72,10 +72,11 @@ def timed(call: Call, order: Time) -> Times:
 def build(stall: Stall) -> Answer:
     """Make the checkpoint unless it is there; the answer to targets is a bundle with an fp16 artefact for each."""
     from benchmarks.checkpoints import random_checkpoint  # noqa: PLC0415 - torch, in a process of its own
+    from benchmarks.made_up_tokenizer import write_tokenizer  # noqa: PLC0415
     from bert_export.exporting import export  # noqa: PLC0415
     from bert_export.options import ExportOptions  # noqa: PLC0415
 
-    random_checkpoint(stall.model, stall.checkpoint)
+    random_checkpoint(stall.model, stall.checkpoint, put_tokenizer=write_tokenizer)
 
     def answer(targets: tuple[str, ...]) -> None:
         if targets:
