@@ -18,8 +18,8 @@ PACKAGES = ("runtime/bert_runtime", "calibration/bert_calibration", "exporter/be
 OTHER_MEANINGS = {
     ("runtime/bert_runtime/cpus.py", "cpu"): "the cgroup controller",
     ("runtime/bert_runtime/backends/onnxruntime.py", "cpu"): "ONNX Runtime's device of an array",
-    ("runtime/bert_runtime/machine/system.py", "openvino"): "the package",
-    ("runtime/bert_runtime/machine/system.py", "tensorrt"): "the package",
+    ("runtime/bert_runtime/machine/packages.py", "openvino"): "the package",
+    ("runtime/bert_runtime/machine/packages.py", "tensorrt"): "the package",
     ("runtime/bert_runtime/machine/requirements.py", "tensorrt"): "the package",
     ("runtime/bert_runtime/cli/report.py", "cpu"): "the processor's line in a report",
     ("exporter/bert_export/checkpoint/dense.py", "cpu"): "torch's device",

@@ -12,6 +12,7 @@ from bert_export.attention_masks import RIGHT_PADDED_TARGETS
 from bert_export.context import ExportContext, Made
 from bert_export.passes.fusion_gate import Network, check_key_lengths, check_packed, count_fusions
 from bert_export.passes.key_lengths import key_lengths
+from bert_export.passes.key_ranges import key_ranges
 from bert_export.passes.remove_padding import remove_padding
 from bert_export.precision.emulate import emulated
 from bert_export.saving import save
@@ -42,7 +43,9 @@ def by_masks(made: Made, network: Network, context: ExportContext, prove: Prove)
     with context.stages.stage("fuse"):
         graph = ir.load(folder / made.artefact.file)
         check_key_lengths(key_lengths(graph), network)
-        if context.remove_padding:
+        if not context.remove_padding:
+            check_key_lengths(key_ranges(graph), network)
+        else:
             remove_padding(graph)
             check_packed(graph, network)
         ir.save(graph, folder / file)  # the weights stay where they are: in this file, or in that of both

@@ -18,6 +18,10 @@ VERSION, OLDEST = NEWEST, FIRST
 RIGHT_PADDED = "right_padded"
 """The contract of a graph that answers masks of ones, then zeros, and no other mask right."""
 
+KEY_RANGES = "key_ranges"
+"""An input that such a graph may have beside the manifest's, int64 of shape (1,), with 0 as its default: how many
+numbers of where rows begin follow the lengths in its attentions' masks. A GPU without kernels for lengths wants all."""
+
 
 @dataclass(frozen=True)
 class Graph:

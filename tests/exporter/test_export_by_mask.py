@@ -14,7 +14,7 @@ from bert_export import right_padded
 from bert_export.errors import GateError, OptionError
 from bert_export.exporting import export
 from bert_export.options import ExportOptions
-from bert_export.passes.key_lengths import key_lengths
+from bert_export.passes.key_ranges import key_ranges
 from bert_export.verify import padding_removal
 from bert_runtime import bundle as bundles
 from bert_runtime import load
@@ -102,12 +102,12 @@ def test_a_graph_that_answers_right_padded_masks_wrongly_is_no_bundle(
     tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_one_token(model: Any) -> int:
-        count = key_lengths(model)
-        (sums,) = (node for node in model.graph if node.op_type == "ReduceSum")
+        count = key_ranges(model)
+        (sums,) = (node for node in model.graph if str(node.name).endswith("/lengths"))
         sums.op_type = "ReduceMax"
         return count
 
-    monkeypatch.setattr(right_padded, "key_lengths", of_one_token)
+    monkeypatch.setattr(right_padded, "key_ranges", of_one_token)
     with pytest.raises(GateError, match=r"the cuda artefact \(fp32, right_padded masks\) does not answer as torch"):
         export(ExportOptions(model=str(tiny_checkpoint(TASK, {})), targets=("cuda",), output=tmp_path / "b"))
 

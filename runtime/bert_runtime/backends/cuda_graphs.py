@@ -8,14 +8,22 @@ else, each bound for ever to the shapes and the arrays on the device that it was
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bert_runtime.backends.buckets import GRAPH_TOKENS
 from bert_runtime.backends.engine import Array
+from bert_runtime.manifest import KEY_RANGES
+from bert_runtime.targets import CPU
 
 GRAPH_ID = "gpu_graph_id"
+HOST = CPU.name
+"""ONNX Runtime's name of the host is the target's."""
 NO_GRAPH = -1
 """ONNX Runtime's number for a run that is neither recorded nor replayed."""
+
+Size = tuple[int, int]
+Fit = Callable[[int, int], Size]
 
 Shapes = tuple[tuple[str, str, tuple[int, ...]], ...]
 """Name, dtype and shape of every input, by name."""
@@ -64,7 +72,8 @@ class CapturedGraph:
         name, number = self._device
         binding = self._session.io_binding()
         for feed, array in feeds.items():
-            self._inputs[feed] = make.ortvalue_from_numpy(array, name, number)
+            place = (HOST, 0) if feed == KEY_RANGES else (name, number)  # its reader wants it in the host's memory
+            self._inputs[feed] = make.ortvalue_from_numpy(array, *place)
             binding.bind_ortvalue_input(feed, self._inputs[feed])
         for output, value in zip(names, values, strict=True):
             self._outputs[output] = make.ortvalue_from_shape_and_type(value.shape, value.dtype, name, number)
@@ -76,15 +85,21 @@ class CapturedGraph:
 class CudaGraphs:
     """The recordings of one session. Not for several threads at once: neither is a session that records."""
 
-    def __init__(self, module: Any, session: Any, device: tuple[str, int], sizes: Sequence[tuple[int, int]]) -> None:
-        """`sizes` are the (batch, sequence) that may be recorded, as many as there will be graphs."""
+    def __init__(self, module: Any, session: Any, device: tuple[str, int], sizes: Sequence[Size] | Fit) -> None:
+        """`sizes` are the (batch, sequence) that may be recorded, as many as there will be graphs; or what gives one of
+        a few sizes for a batch, of which those of few tokens are recorded."""
         self._module, self._session, self._device = module, session, device
-        self._sizes = sorted(set(sizes), key=lambda pair: (pair[0] * pair[1], pair))
+        self._fit = sizes if callable(sizes) else None
+        listed = () if callable(sizes) else sizes
+        self._sizes = sorted(set(listed), key=lambda pair: (pair[0] * pair[1], pair))
         self._numbers = itertools.count(1)
         self._graphs: dict[Shapes, CapturedGraph] = {}
 
     def bucket(self, batch: int, sequence: int) -> tuple[int, int] | None:
         """The recordable size with the fewest tokens that takes such a batch; None if none does."""
+        if self._fit is not None:
+            rows, width = self._fit(batch, sequence)
+            return (rows, width) if rows * width <= GRAPH_TOKENS else None
         return next((pair for pair in self._sizes if pair[0] >= batch and pair[1] >= sequence), None)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

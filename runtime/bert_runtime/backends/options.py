@@ -24,8 +24,9 @@ class GpuOptions:
         memory_limit: bytes that ONNX Runtime's arena may take for an artefact, of which a target may have two; None
             sets no limit. Libraries take more beside it.
         arena: how the arena grows: by powers of two, or by no more than what is asked for.
-        graphs: (batch, sequence) sizes that are captured as CUDA graphs; a batch runs, padded, in the smallest that it
-            fits, and without a graph if there is none. One batch runs at a time then.
+        graphs: (batch, sequence) sizes that are captured as CUDA graphs when the artefact is loaded; a batch runs,
+            padded, in the smallest that it fits, and without a graph if there is none. None: the sizes that batches are
+            padded to, of few tokens, each when it is first met; (): no graph.
         tf32: whether products of fp32 artefacts may round their inputs to TF32, with 10 bits of mantissa; faster, and
             less exact than the parity gate says.
         profile: the sizes that a TensorRT engine is built for; None takes those that the session's batches can have.
@@ -37,7 +38,7 @@ class GpuOptions:
     device: Annotated[int, Range(0)] = 0
     memory_limit: Annotated[int, Range(1)] | None = None
     arena: Arena = "kNextPowerOfTwo"
-    graphs: tuple[tuple[Annotated[int, Range(1)], Annotated[int, Range(1)]], ...] = ()
+    graphs: tuple[tuple[Annotated[int, Range(1)], Annotated[int, Range(1)]], ...] | None = None
     profile: Profile | None = None
     tf32: bool = False
 

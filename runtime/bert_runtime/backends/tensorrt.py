@@ -6,7 +6,7 @@ import ctypes
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bert_runtime.backends.cuda import cuda_options
 from bert_runtime.backends.engine import Array, Engine, make_cache
 from bert_runtime.backends.gpu_session import open_gpu_session, preload, provider_of
+from bert_runtime.backends.gpu_thread import gpu_thread
 from bert_runtime.backends.onnxruntime import OrtEngine, import_onnxruntime
 from bert_runtime.backends.options import EngineOptions, GpuOptions
 from bert_runtime.backends.profile import axis_sizes, copy_into, crop, pad
@@ -83,26 +84,25 @@ class TensorRtEngine(OrtEngine):
             make_cache(folder)
         own = tensorrt_options(options.gpu, self._profile.shapes(artefact.inputs), folder)
         name = provider_of(TENSORRT)
-        providers = [(name, own), (provider_of(CUDA), cuda_options(options.gpu))]
-        session = open_gpu_session(onnxruntime, directory / artefact.file, providers, options.threads)
+        providers = [(name, own), (provider_of(CUDA), cuda_options(replace(options.gpu, graphs=())))]
+        self._thread = gpu_thread(options.gpu.device)
+        file = directory / artefact.file
+        session = self._thread.call(lambda: open_gpu_session(onnxruntime, file, providers, options.threads))
         super().__init__(session, f"onnxruntime {onnxruntime.__version__} {name} {options.gpu.device}")
 
     def run(self, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See Engine. Feeds below the profile's sizes are padded; above them they are a BackendError."""
         sizes = axis_sizes(feeds, self._artefact.inputs)
-        fitted = self._profile.fit(sizes)
-        if fitted == sizes:
-            return super().run(feeds, fetch)
-        found = super().run(pad(feeds, self._artefact.inputs, fitted), fetch)
+        padded = pad(feeds, self._artefact.inputs, self._profile.fit(sizes))
+        run = super().run
+        found = self._thread.call(lambda: run(padded, fetch))
+        if padded.keys() == feeds.keys() and all(padded[name] is feeds[name] for name in feeds):
+            return found
         axes = {spec.name: spec.axes for spec in self._artefact.outputs}
         return {name: np.ascontiguousarray(crop(value, axes[name], sizes)) for name, value in found.items()}
 
     def run_into(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
         """See Engine."""
-        sizes = axis_sizes(feeds, self._artefact.inputs)
-        if self._profile.fit(sizes) == sizes:
-            super().run_into(feeds, outputs)
-            return
         copy_into(self.run(feeds, list(outputs)), outputs)
 
 

@@ -55,9 +55,10 @@ def add_gpu_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cuda-graphs",
         type=_sizes,
-        nargs="+",
+        nargs="*",
         metavar="BATCHxLENGTH",
-        help="cuda: sizes that are recorded and replayed, as in 1x128 8x128; a batch is padded to the next of them",
+        help="cuda: sizes that are recorded and replayed, as in 1x128 8x128; a batch is padded to the next of them; no "
+        "size: none; default: each size of up to 4096 tokens that is met",
     )
     group.add_argument(
         "--gpu-profile",
@@ -81,7 +82,7 @@ def gpu_options(parsed: argparse.Namespace) -> GpuOptions:
         memory_limit=parsed.gpu_memory,
         arena=parsed.gpu_arena or usual.arena,
         tf32=bool(parsed.gpu_tf32),
-        graphs=tuple(parsed.cuda_graphs or ()),
+        graphs=None if parsed.cuda_graphs is None else tuple(parsed.cuda_graphs),
         profile=None if parsed.gpu_profile is None else read_profile(parsed.gpu_profile),
     )
 

@@ -43,6 +43,28 @@ class Descriptor {
   int number_;
 };
 
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  }
+
+  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+
+  [[nodiscard]] std::string hexadecimal() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context_.get(), digest, &size);
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string text;
+    for (unsigned int i = 0; i < size; ++i) text += {kHex[digest[i] >> 4], kHex[digest[i] & 15]};
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
@@ -74,22 +96,19 @@ std::string read_file(const std::filesystem::path& path, std::size_t most) {
   return content;
 }
 
+std::string sha256_of(std::string_view bytes) {
+  Sha256 digest;
+  digest.add(bytes);
+  return digest.hexadecimal();
+}
+
 std::string sha256_of_file(const std::filesystem::path& path) {
   constexpr std::size_t kChunk = std::size_t{1} << 18;
   const Descriptor file(path);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  Sha256 digest;
   std::vector<char> buffer(kChunk);
-  while (const std::size_t got = file.read(buffer.data(), buffer.size())) {
-    EVP_DigestUpdate(context.get(), buffer.data(), got);
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(context.get(), digest, &size);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) text += {kHex[digest[i] >> 4], kHex[digest[i] & 15]};
-  return text;
+  while (const std::size_t got = file.read(buffer.data(), buffer.size())) digest.add({buffer.data(), got});
+  return digest.hexadecimal();
 }
 
 }  // namespace bert_runtime

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace bert_runtime {
 
@@ -30,6 +31,9 @@ class MappedFile {
 
 /// The first `most` bytes of a file, or all there are. Throws FileError.
 [[nodiscard]] std::string read_file(const std::filesystem::path& path, std::size_t most);
+
+/// The SHA-256 of some bytes, in lower-case hexadecimal.
+[[nodiscard]] std::string sha256_of(std::string_view bytes);
 
 /// The SHA-256 of a file, in lower-case hexadecimal. Throws FileError.
 [[nodiscard]] std::string sha256_of_file(const std::filesystem::path& path);

@@ -16,5 +16,6 @@ inline const std::vector<std::string> kSpecialNames = {"cls", "mask", "pad", "se
 inline const std::vector<std::string> kActivationNames = {"none", "sigmoid", "softmax"};
 inline const std::vector<std::string> kTruncationSides = {"right", "left"};
 inline const std::vector<std::string> kRequestAxes = {"batch", "choices", "masks", "past", "sequence", "source", "sources", "texts", "total"};
+inline const std::vector<std::string> kShapeOperators = {"Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Flatten", "Gather", "Identity", "MemcpyFromHost", "MemcpyToHost", "Mul", "Range", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where"};
 
 }  // namespace bert_runtime

@@ -8,11 +8,14 @@
 #include "backends/early_opening.h"
 #include "backends/onnxruntime.h"
 #include "backends/select.h"
+#include "backends/small_batch.h"
+#include "backends/tensorrt.h"
 #include "bert_runtime/encoder.h"
 #include "bert_runtime/limits.h"
 #include "cpus.h"
 #include "generation/sources.h"
 #include "in_json.h"
+#include "target.h"
 
 namespace bert_runtime {
 namespace {
@@ -35,20 +38,32 @@ std::shared_ptr<const Sources> sources(const Bundle& bundle, const Artefact& art
     own.encoder.reset();
     encoder.emplace(load<FeatureExtraction>(*options.encoder, own));
   }
-  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.cross_kv_graph->file, placement);
+  const Graph& graph = *artefact.cross_kv_graph;
+  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / graph.file, placement);
+  if (placement.is_recorded) prove(*engine, graph.inputs, graph.outputs, bundle.manifest.sizes);
   return std::make_shared<Sources>(*artefact.cross_kv_graph, std::move(engine), bundle.manifest.sizes,
                                    std::move(encoder));
 }
 
+/// The artefact on its engine; on a GPU after it has answered a small batch.
+std::shared_ptr<const Engine> started(const Bundle& bundle, const Artefact& artefact, const Options& options,
+                                      Placement placement) {
+  if (!placement.target.empty() && find_target(placement.target)->has_profile) {
+    placement.provider =
+        tensorrt_options(bundle, artefact, options.batch_limits, options.cache, open_onnxruntime(placement.library));
+  }
+  auto engine = std::make_shared<OnnxRuntimeEngine>(bundle.directory / artefact.file, placement);
+  if (placement.is_recorded) prove(*engine, artefact.inputs, artefact.outputs, bundle.manifest.sizes);
+  return engine;
+}
+
 /// The artefact's engine; with one for right-padded masks beside it, both, of which the other is loaded later.
-std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choice, const Placement& placement) {
-  const auto start = [placement](const std::filesystem::path& file) {
-    return std::make_shared<OnnxRuntimeEngine>(file, placement);
-  };
-  const std::filesystem::path file = bundle.directory / choice.artefact->file;
-  if (!choice.right_padded) return start(file);
-  return std::make_shared<EngineByMask>(start(bundle.directory / choice.right_padded->file),
-                                        [start, file] { return start(file); });
+std::shared_ptr<const Engine> engine_of(const Bundle& bundle, const Choice& choice, const Options& options,
+                                        const Placement& placement) {
+  if (!choice.right_padded) return started(bundle, *choice.artefact, options, placement);
+  return std::make_shared<EngineByMask>(
+      started(bundle, *choice.right_padded, options, placement),
+      [bundle, options, placement, any = *choice.artefact] { return started(bundle, any, options, placement); });
 }
 
 }  // namespace
@@ -80,10 +95,11 @@ SessionParts start(const Bundle& bundle, const Options& options) {
   refuse_needless_encoder(bundle, artefact, options);
   const Placement placement = {.target = options.target == "auto" ? std::string() : artefact.target,
                                .threads = is_bulk ? 1 : threads,
-                               .library = options.onnxruntime};
+                               .library = options.onnxruntime,
+                               .is_recorded = options.target != "auto" && find_target(artefact.target)->is_on_gpu};
   // The graph and the vocabulary take equally long: each on a thread of its own. What is wrong with the text is told first.
   std::future<std::shared_ptr<const Engine>> loading =
-      std::async(std::launch::async, [&] { return engine_of(bundle, choice, placement); });
+      std::async(std::launch::async, [&] { return engine_of(bundle, choice, options, placement); });
   const TokenizerRecord& record = bundle.manifest.tokenizer;
   TextEncoder text = TextEncoder::from_file(bundle.directory / record.file, record);
   std::shared_ptr<const Engine> engine = loading.get();

@@ -30,6 +30,7 @@ from bert_runtime import (
     session,
     strict_json,
 )
+from bert_runtime.backends import assignment
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.table import column_map
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
@@ -69,6 +70,7 @@ WORDS: Mapping[str, Sequence[str]] = {
     "kActivationNames": format_words.ACTIVATIONS,
     "kTruncationSides": format_words.TRUNCATION_SIDES,
     "kRequestAxes": sorted(REQUEST_AXES),
+    "kShapeOperators": sorted(assignment.SMALL),
 }
 
 INTEGER, SIZE, DEPTH, NUMBER = "std::int64_t", "std::size_t", "int", "double"
@@ -163,6 +165,7 @@ def target(value: Target) -> str:
         "module": string(value.module),
         "auto_rank": str(value.auto_rank),
         "is_on_gpu": boolean(value.is_on_gpu),
+        "has_profile": boolean(value.has_profile),
     }
     return struct(fields)
 

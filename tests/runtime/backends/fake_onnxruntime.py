@@ -111,6 +111,10 @@ class Session:
         self._recorded: dict[str, Binding] = {}
         self._busy = threading.Lock()
         self.runs: list[tuple[str, tuple[int, ...]]] = []
+        self.threads: set[int] = set()
+        self.given: list[dict[str, Array]] = []
+        self.overridable: Sequence[TensorSpec] = ()
+        self.fails_to_record = False
 
     def get_providers(self) -> list[str]:
         return self._providers
@@ -121,6 +125,9 @@ class Session:
     def get_outputs(self) -> Sequence[TensorSpec]:
         return OUTPUTS
 
+    def get_overridable_initializers(self) -> Sequence[TensorSpec]:
+        return self.overridable
+
     def io_binding(self) -> Binding:
         return Binding()
 
@@ -128,6 +135,8 @@ class Session:
         number = (options or RunOptions()).entries.get("gpu_graph_id", "0")
         assert not self._graphs or number == "-1", "without a binding, a recording would read arrays that are gone"
         self.runs.append((number, given["input_ids"].shape))
+        self.threads.add(threading.get_ident())
+        self.given.append(dict(given))
         found = network(given)
         return [found[name] for name in names]
 
@@ -136,6 +145,9 @@ class Session:
         try:
             time.sleep(0.0005)  # a GPU takes its time, in which another thread may come
             number = options.entries["gpu_graph_id"]
+            if self.fails_to_record:
+                raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
+            self.threads.add(threading.get_ident())
             self.runs.append((number, binding.inputs["input_ids"].array.shape))
             recorded = self._recorded.setdefault(number, binding)
             given = {name: value.array for name, value in recorded.inputs.items()}
@@ -159,6 +171,9 @@ class FakeOnnxRuntime:
         self.providers: list[tuple[str, dict[str, str]]] = []
         self.options = self.SessionOptions()
         self.session: Any = None
+        self.sessions: list[Session] = []
+        self.overridable: Sequence[TensorSpec] = ()
+        self.fails_to_record = False
 
     def get_available_providers(self) -> list[str]:
         return self.available
@@ -178,5 +193,7 @@ class FakeOnnxRuntime:
         parts = [Part(names[0], "MatMul", "Attention"), Part(CPU, "Shape", "Gather")]
         graphs = any(own.get("enable_cuda_graph") == "1" for _, own in providers)
         made = Session(parts if self.parts is None else self.parts, self.made or names, graphs)
+        made.overridable, made.fails_to_record = self.overridable, self.fails_to_record
+        self.sessions.append(made)
         self.session = made
         return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -33,9 +34,11 @@ from bert_runtime.backends.assignment import RECORD, check_assignment
 from bert_runtime.backends.cuda import CudaEngine
 from bert_runtime.backends.cuda_graphs import CapturedGraph, CudaGraphs
 from bert_runtime.backends.options import EngineOptions, GpuOptions
+from bert_runtime.backends.profile import Profile
 from bert_runtime.errors import BackendError, InputError
-from bert_runtime.machine.system import this_system
-from bert_runtime.manifest import Artefact
+from bert_runtime.machine.driver import Driver, Gpu
+from bert_runtime.machine.system import System, this_system
+from bert_runtime.manifest import KEY_RANGES, Artefact
 from bert_runtime.tasks.tensors import TensorSpec
 
 if TYPE_CHECKING or is_exporter_there():
@@ -72,6 +75,7 @@ def test_the_provider_gets_the_options_of_the_gpu(fake: FakeOnnxRuntime) -> None
                 "arena_extend_strategy": "kSameAsRequested",
                 "gpu_mem_limit": "1073741824",
                 "use_tf32": "0",
+                "enable_cuda_graph": "1",
             },
         ),
         (CPU, {}),
@@ -194,14 +198,99 @@ def test_batches_run_padded_in_the_smallest_recording_that_takes_them(fake: Fake
     for seed, (batch, sequence) in enumerate([(1, 3), (1, 16), (2, 16), (4, 5), (5, 5), (1, 20), (8, 32), (1, 1)]):
         assert_right(running, batch, sequence, seed)
     recorded = {run for run in fake.session.runs if run[0] != "-1"}
-    assert recorded == {("1", (1, 16)), ("2", (4, 16)), ("3", (8, 32))}
+    assert recorded == {("1", (8, 32)), ("2", (1, 16)), ("3", (4, 16))}  # as they were asked for, at load
 
 
 def test_a_batch_outside_every_recording_runs_without_one(fake: FakeOnnxRuntime) -> None:
     running = engine(GRAPHS)
+    before = len(fake.session.runs)
     assert_right(running, 9, 32)
     assert_right(running, 1, 33)
-    assert fake.session.runs == [("-1", (9, 32)), ("-1", (1, 33))]
+    assert fake.session.runs[before:] == [("-1", (16, 32)), ("-1", (1, 64))]
+
+
+def test_sizes_that_are_asked_for_are_recorded_at_load(fake: FakeOnnxRuntime) -> None:
+    """A recording takes in whatever else the process does on the device: before the first request nothing does."""
+    engine(GRAPHS)
+    assert {run for run in fake.session.runs if run[0] != "-1"} == {("1", (8, 32)), ("2", (1, 16)), ("3", (4, 16))}
+
+
+def test_batches_have_few_sizes_and_those_of_few_tokens_are_recorded(fake: FakeOnnxRuntime) -> None:
+    """cuDNN's attention makes a plan, in a third of a second, for each size that it meets, and keeps all of them."""
+    running = engine()
+    random = np.random.default_rng(2)
+    for seed in range(300):
+        assert_right(running, int(random.integers(1, 129)), int(random.integers(1, 513)), seed)
+    shapes = {shape for _, shape in fake.session.runs}
+    assert len(shapes) <= 104
+    assert all(batch * sequence <= 4096 for number, (batch, sequence) in fake.session.runs if number != "-1")
+    assert any(number != "-1" for number, _ in fake.session.runs)
+
+
+def test_a_batch_is_never_longer_than_the_model_reads(fake: FakeOnnxRuntime) -> None:
+    running = engine(GpuOptions(profile=Profile({"batch": (1, 2, 4), "sequence": (1, 16, 50)})))
+    assert_right(running, 1, 40)
+    assert {shape for _, shape in fake.session.runs} == {(1, 50)}
+
+
+def test_without_graphs_the_session_is_not_told_of_any(fake: FakeOnnxRuntime) -> None:
+    running = engine(GpuOptions(graphs=()))
+    assert "enable_cuda_graph" not in fake.providers[0][1]
+    assert_right(running, 1, 3)
+    assert {number for number, _ in fake.session.runs} == {"-1"}
+
+
+def test_all_work_on_a_device_is_done_by_one_thread(fake: FakeOnnxRuntime) -> None:
+    """Recordings are kept by thread, and made of all that the process does on the device: also of other sessions."""
+    engines = [engine(), engine(GpuOptions(graphs=()))]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda seed: assert_right(engines[seed % 2], 1 + seed % 8, 1 + seed % 32, seed), range(100)))
+    (one,) = fake.sessions[0].threads | fake.sessions[1].threads
+    assert one != threading.get_ident()
+
+
+def test_another_device_has_a_thread_of_its_own(fake: FakeOnnxRuntime) -> None:
+    assert_right(engine(), 1, 3)
+    assert_right(engine(GpuOptions(device=1)), 1, 3)
+    assert fake.sessions[0].threads.isdisjoint(fake.sessions[1].threads)
+
+
+@pytest.mark.parametrize("gpu", [GRAPHS, GpuOptions()])
+def test_a_batch_that_cannot_be_recorded_leaves_a_session_without_graphs(
+    gpu: GpuOptions, fake: FakeOnnxRuntime
+) -> None:
+    fake.fails_to_record = True
+
+    def first_answer() -> CudaEngine:
+        running = engine(gpu)
+        assert_right(running, 1, 3)
+        return running
+
+    with pytest.warns(
+        UserWarning, match=r"cannot be recorded as a CUDA graph \(CUDA failure 900.*goes on without"
+    ) as told:
+        running = first_answer()
+    assert_right(running, 4, 9)
+    assert len(told) == 1
+    assert len(fake.sessions) == 2
+    assert "enable_cuda_graph" not in fake.providers[0][1]
+
+
+@pytest.mark.parametrize(
+    ("capability", "cudnn", "asked"), [((9, 0), False, True), ((9, 0), True, False), ((8, 9), False, False)]
+)
+def test_ranges_are_asked_for_where_no_fast_kernel_takes_lengths(
+    capability: tuple[int, int], cudnn: bool, asked: bool, fake: FakeOnnxRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = Driver((13, 0), (Gpu("a GPU", capability, 1 << 30),))
+    system = System(driver=gpu, libraries={"libcudnn.so.9": Path("/lib/libcudnn.so.9")} if cudnn else {})
+    monkeypatch.setattr(cuda, "this_system", lambda _: system)
+    fake.overridable = (TensorSpec(KEY_RANGES, "int64", ("one",)),)
+    assert_right(engine(GpuOptions(graphs=())), 2, 5)
+    assert all((KEY_RANGES in given) is asked for given in fake.session.given)
+    fake.overridable = ()
+    assert_right(engine(GpuOptions(graphs=())), 2, 5)
+    assert not any(KEY_RANGES in given for given in fake.session.given)
 
 
 def test_no_number_is_ever_used_for_two_shapes(fake: FakeOnnxRuntime) -> None:

@@ -25,6 +25,9 @@ struct Options {
   std::optional<std::int64_t> threads = std::nullopt;
   /// The size of the batches that `predict` makes.
   BatchLimits batch_limits = {};
+  /// A directory where an engine that is built for a GPU is kept; nothing takes `bert-export/engines` of the user's own
+  /// cache ($XDG_CACHE_HOME, else ~/.cache). Its files are loaded without a check: let no other user write to it.
+  std::optional<std::filesystem::path> cache = std::nullopt;
   /// For a decoder that reads an encoder: a bundle of feature extraction that reads its sources; it runs as `auto`
   /// does. Without it, requests bring EncoderStates.
   std::optional<std::filesystem::path> encoder = std::nullopt;

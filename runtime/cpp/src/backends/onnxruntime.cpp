@@ -1,16 +1,24 @@
 #include "backends/onnxruntime.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <system_error>
 #include <utility>
 
-#include "backends/providers.h"
+#include "backends/assignment.h"
 #include "backends/status.h"
 #include "bert_runtime/errors.h"
 #include "bert_runtime/limits.h"
+#include "files.h"
 
 namespace bert_runtime {
 namespace {
 
+/// Bytes of the record of one run: a few hundred for each node.
+constexpr std::size_t kMostRecord = std::size_t{1} << 26;
 constexpr const char* kRefused = "onnxruntime could not run the graph: ";
 
 using Values = std::vector<std::shared_ptr<OrtValue>>;
@@ -78,6 +86,16 @@ FloatArray array(const OrtApi& api, const std::string& name, std::shared_ptr<Ort
   return {std::move(shape), {static_cast<const float*>(data), count}, std::move(value)};
 }
 
+/// A folder that nobody else can have made, for the record of a run.
+std::filesystem::path new_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "bert_runtime.XXXXXX").string();
+  if (!::mkdtemp(name.data())) {
+    throw BackendError("no folder can be made in " + std::filesystem::temp_directory_path().string() +
+                       ", where ONNX Runtime keeps the record of a run; let TMPDIR name one that can be written to");
+  }
+  return name;
+}
+
 std::shared_ptr<OrtSession> loaded(const Library& library, const std::filesystem::path& model,
                                    const Placement& placement) {
   const OrtApi& api = *library.api;
@@ -93,7 +111,10 @@ std::shared_ptr<OrtSession> loaded(const Library& library, const std::filesystem
     // A block of memory for each shape that was met, and batches have many.
     check(api, api.DisableMemPattern(options.get()), failure);
   }
-  add_provider(library, options.get(), placement.target);
+  add_provider(library, options.get(), placement.target, placement.provider);
+  if (placement.is_recorded) {
+    check(api, api.EnableProfiling(options.get(), (new_folder() / "run").c_str()), failure);
+  }
   OrtSession* session = nullptr;
   if (OrtStatus* status = api.CreateSession(library.environment, model.c_str(), options.get(), &session)) {
     throw BundleError(Problem("bad-graph", model.filename().string(),
@@ -110,6 +131,7 @@ OnnxRuntimeEngine::OnnxRuntimeEngine(const std::filesystem::path& model, const P
     : library_(open_onnxruntime(placement.library)),
       api_(*library_.api),
       name_("onnxruntime " + library_.version + " " + provider_name(placement.target)),
+      provider_(provider_name(placement.target)),
       session_(loaded(library_, model, placement)) {
   OrtMemoryInfo* memory = nullptr;
   check(api_, api_.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory), kRefused);
@@ -136,6 +158,35 @@ std::vector<FloatArray> OnnxRuntimeEngine::run(std::span<const Input> feeds, std
   std::vector<FloatArray> outputs;
   for (std::size_t i = 0; i < fetch.size(); ++i) outputs.push_back(array(api_, fetch[i], std::move(values[i])));
   return outputs;
+}
+
+void OnnxRuntimeEngine::prove(std::span<const Input> feeds, std::span<const std::string> fetch) const {
+  const std::vector<FloatArray> outputs = run(feeds, fetch);
+  check_assignment(record(), provider_, "load another target, or export the bundle again");
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (std::ranges::all_of(outputs[i].values, [](float value) { return std::isfinite(value); })) continue;
+    throw BackendError(name_ + " answers a small batch with " + fetch[i] +
+                       " not finite, expected numbers; load another target, or export the bundle again");
+  }
+}
+
+std::string OnnxRuntimeEngine::record() const {
+  OrtAllocator* allocator = nullptr;
+  check(api_, api_.GetAllocatorWithDefaultOptions(&allocator), kRefused);
+  char* made = nullptr;
+  check(api_, api_.SessionEndProfiling(session_.get(), allocator, &made), kRefused);
+  const std::filesystem::path file = made;
+  check(api_, api_.AllocatorFree(allocator, made), kRefused);
+  std::string content;
+  try {
+    content = read_file(file, kMostRecord);
+  } catch (const FileError& error) {
+    throw BackendError(file.string() + " cannot be read: " + error.reason +
+                       ", expected ONNX Runtime's record of a run; let TMPDIR name a directory that can be written to");
+  }
+  std::error_code none;
+  std::filesystem::remove_all(file.parent_path(), none);
+  return content;
 }
 
 void OnnxRuntimeEngine::run_into(std::span<const Input> feeds, std::span<const Output> outputs) const {
