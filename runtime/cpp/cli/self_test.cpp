@@ -150,11 +150,12 @@ Json asked(const AnySession& session, const std::vector<Canary>& canaries, const
   const bool all = same == static_cast<std::int64_t>(canaries.size());
   const std::string as_whom = "answers as " + (all ? bound.oracle + " did: " : "where it was exported: ");
   const std::string expected = "; expected " + std::to_string(bound.same_answers) + ", as where it was exported";
-  return {{"target", target},
-          {"precision", bound.precision},
-          {"holds", holds},
-          {"same_answers", same},
-          {"verdict", holds ? as_whom + counted : "does not answer as " + bound.oracle + " did: " + counted + expected}};
+  return {
+      {"target", target},
+      {"precision", bound.precision},
+      {"holds", holds},
+      {"same_answers", same},
+      {"verdict", holds ? as_whom + counted : "does not answer as " + bound.oracle + " did: " + counted + expected}};
 }
 
 std::vector<std::string> targets_of(const Manifest& manifest) {
