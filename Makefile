@@ -30,7 +30,7 @@ SOAK_SECONDS ?= 180
 SANITIZED_TESTS := tests/cpp/test_hostile.py tests/cpp/test_json_text.py tests/cpp/test_bert_run.py tests/cpp/test_encoder_text.py
 
 .PHONY: cpp cpp-toolchain cpp-install cpp-link cpp-sanitize cpp-sanitize-build cpp-two-versions test-cpp ctest-cpp onnxruntime-headers
-.PHONY: browser demo test soak test-slow test-oldest test-newest test-ray test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
+.PHONY: browser demo test soak test-slow test-oldest test-newest test-ray test-engines test-sdist test-runtime-alone test-gpu-wheel lint lint-python lint-cpp
 .PHONY: format docs help bench page accuracy train-demo clean
 .DELETE_ON_ERROR:
 # Two of pip at once would undo each other's work.
@@ -126,6 +126,15 @@ test-ray: pyproject.toml constraints.txt  ## bulk work on a real local Ray
 	$(PYTHON) -m venv .venv-ray
 	$(RAY) -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,data,ray]' pytest onnx
 	$(RAY) -m pytest -p no:cacheprovider tests/runtime/ray
+
+# Engines of others in a virtual environment of their own (.venv-engines): the examples on Daft, Dask, datasets and Spark, which
+# needs Java.
+ENGINES := .venv-engines/bin/python
+test-engines: pyproject.toml constraints.txt  ## the examples of bulk work on Daft, Dask, datasets and Spark
+	$(PYTHON) -m venv .venv-engines
+	$(ENGINES) -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[cpu,data]' pytest daft \
+	  'dask[dataframe]' datasets pyspark
+	$(ENGINES) -m pytest -p no:cacheprovider tests/runtime/engines
 
 # The real onnxruntime-gpu in a virtual environment of its own (.venv-gpu, a download of 260 MB), on a machine without a GPU.
 test-gpu-wheel: $(VENV)/.installed-dev  ## refusals of the real onnxruntime-gpu, without a GPU

@@ -1,11 +1,15 @@
-"""What a billion texts take, from the raw results: `python -m benchmarks.bulk_arithmetic [--check]` writes the table of
-`docs/guides/billion-texts.md`; `--check` compares instead, and ends with 1 where the page differs."""
+"""What a billion texts take, from the raw results: `python -m benchmarks.bulk_arithmetic [--check] [--price 0.05]`.
+
+Writes the table of `docs/guides/billion-texts.md`; `--check` compares instead, and ends with 1 where the page differs.
+`--price`, of an hour of one CPU, prints the table with a column of costs, and writes nothing.
+"""
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +23,6 @@ MARKS = (
     "<!-- end of arithmetic -->",
 )
 TEXTS = 1_000_000_000
-PRICE = 0.0446
-"""US dollars for an hour of a virtual CPU: c7i.large on demand in us-east-1, as listed in January 2025, by two."""
 
 OURS, OTHER = "bert-export, ", "transformers pipeline"
 
@@ -54,9 +56,9 @@ def rates(results: Iterable[Result]) -> Iterator[Rate]:
                 yield Rate(result.machine.name, way.removeprefix(OURS), texts, tokens, result.threads)
 
 
-def table(found: Iterable[Rate]) -> str:
-    """The table of the page."""
-    columns = ["machine", "way", "texts/s", "tokens/s", "core hours", "US dollars"]
+def table(found: Iterable[Rate], price: float | None = None) -> str:
+    """The table of the page; with the `price` of a core hour, what each way costs."""
+    columns = ["machine", "way", "texts/s", "tokens/s", "core hours", *(["cost"] if price else [])]
     rows = [
         [
             rate.machine,
@@ -64,7 +66,7 @@ def table(found: Iterable[Rate]) -> str:
             f"{rate.texts:,.0f}",
             f"{rate.tokens:,.0f}",
             f"{rate.core_hours:,.0f}",
-            f"{rate.core_hours * PRICE:,.0f}",
+            *([f"{rate.core_hours * price:,.0f}"] if price else []),
         ]
         for rate in found
     ]
@@ -80,17 +82,38 @@ def engines(measurements: Mapping[str, Any]) -> Iterator[str]:
     yield from markdown([f"{measurements['texts']:,} texts", "fastest, s", "median, s"], rows)
     yield ""
     yield f"Of these, a run over one text takes {load:.1f} s."
+    ray = measurements.get("ray")
+    if ray:
+        yield ""
+        shown = [
+            [way, f"{statistics.median(found):,.0f}", _median(ray["start"].get(way))]
+            for way, found in ray["ways"].items()
+        ]
+        yield from markdown(["", "rows/s", "start-up, s"], shown)
+        yield ""
+        yield f"An answer takes {ray['bytes_a_row']:.0f} bytes of the object store."
     stream = measurements.get("stream")
     if stream:
         early, late = (stream[name] / 1e6 for name in ("early", "late"))
         yield f"While {stream['rows']:,} rows pass: {early:.0f} MB in the first tenth, {late:.0f} MB afterwards."
 
 
-def main() -> int:
-    """Write or compare the page."""
+def _median(found: Sequence[float] | None) -> str:
+    return f"{statistics.median(found):.1f}" if found else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or compare the page, or print it with costs."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--check", action="store_true")
+    flags.add_argument("--price", type=float)
+    parsed = flags.parse_args(arguments)
+    if parsed.price:
+        print(table(rates(read_all()), parsed.price))
+        return 0
     page = PAGE.read_text(encoding="utf-8")
     made = replaced(page, table(rates(read_all())), MARKS)
-    if "--check" not in sys.argv[1:]:
+    if not parsed.check:
         PAGE.write_text(made, encoding="utf-8")
         return 0
     if made != page:

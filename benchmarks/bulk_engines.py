@@ -1,12 +1,13 @@
 """Bulk work from file to file: `python -m benchmarks.bulk_engines BUNDLE [--texts 4000] [--streamed 1000000]`.
 
-Every way is the command in a process of its own, over the same mixed texts, in turns: JSON Lines to JSON Lines, Parquet
-to Parquet, and with `--ray PYTHON` Parquet through Ray, by an interpreter that has it. `--checkpoint DIR` adds the
-pipeline of transformers in batches of 8 over the same texts. The seconds are those of the whole process, loading among
-them; `load` is a run over one row. The stream is 1,000,000 rows of Parquet through the smallest golden bundle.
+Every way is the command in a process of its own, over the same mixed texts, in turns: JSON Lines to JSON Lines, and
+Parquet to Parquet. `--checkpoint DIR` adds the pipeline of transformers in batches of 8 over the same texts. Seconds
+are those of the whole process, loading among them; `load` is a run over one row. `--ray PYTHON` adds `bulk_ray` by an
+interpreter that has Ray. The stream is 1,000,000 rows of Parquet through the smallest golden bundle.
 
-Measurements: {"texts", "load": seconds, "ways": {way: [seconds, ...]}, "stream": {"rows", "seconds", "early": bytes,
-"late": bytes}}: `early` is the most resident memory up to the first tenth of the rows, `late` that afterwards.
+Measurements: {"texts", "load": seconds, "ways": {way: [seconds, ...]}, "ray": what `bulk_ray` prints, "stream":
+{"rows", "seconds", "early": bytes, "late": bytes}}: `early` is the most resident memory up to the first tenth of the
+rows, `late` that afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import argparse
 import importlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,10 +45,10 @@ def lines(path: Path, texts: Sequence[str]) -> None:
     path.write_text("".join(rows), encoding="utf-8")
 
 
-def command(bundle: Path, source: Path, target: Path, *more: str, python: str = sys.executable) -> list[str]:
+def command(bundle: Path, source: Path, target: Path) -> list[str]:
     """`bert-run` of this tree."""
     files = ["--input", str(source), "--output", str(target), "--text-column", "text"]
-    return [python, "-m", "bert_runtime.cli", str(bundle), *files, *more]
+    return [sys.executable, "-m", "bert_runtime.cli", str(bundle), *files]
 
 
 def run(line: Sequence[str]) -> None:
@@ -75,23 +75,24 @@ def ways(bundle: Path, folder: Path, texts: Sequence[str], parsed: argparse.Name
     lines(folder / "in.jsonl", texts)
     table(folder / "in.parquet", texts)
 
-    def of(name: str, *more: str, python: str = sys.executable) -> Way:
-        return lambda: run(command(bundle, folder / f"in.{name}", folder / f"out.{name}", *more, python=python))
+    def of(name: str) -> Way:
+        return lambda: run(command(bundle, folder / f"in.{name}", folder / f"out.{name}"))
 
     found = {"JSON Lines": of("jsonl"), "Parquet": of("parquet")}
-    if parsed.ray:
-
-        def on_ray() -> None:
-            shutil.rmtree(folder / "out.parquet", ignore_errors=True)
-            (folder / "out.parquet").unlink(missing_ok=True)
-            of("parquet", "--engine", "ray", "--workers", "1", python=parsed.ray)()
-            shutil.rmtree(folder / "out.parquet")
-
-        found["Parquet through Ray, one actor"] = on_ray
     if parsed.checkpoint:
         found[f"transformers pipeline, batches of {BATCH}"] = pipeline(
             parsed.checkpoint, folder / "in.jsonl", parsed.threads
         )
+    return found
+
+
+def on_ray(bundle: Path, folder: Path, parsed: argparse.Namespace) -> Mapping[str, Any]:
+    """What `bulk_ray` prints."""
+    line = [parsed.ray, "-m", "benchmarks.bulk_ray", bundle, folder / "in.parquet", "--rounds", parsed.rounds]
+    # Ray gives its workers niceness 15, which would measure what else the machine does.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "runtime"), "RAY_worker_niceness": "0"}
+    done = subprocess.run([*map(str, line)], check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    found: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -143,8 +144,12 @@ def measure(parsed: argparse.Namespace, folder: Path) -> Mapping[str, Any]:
         for name, way in compared.items():
             seconds[name].append(timed(way))
             print(f"{name:40} {seconds[name][-1]:8.2f} s", file=sys.stderr, flush=True)
-    found = {"texts": len(texts), "load": load, "ways": seconds}
-    return {**found, "stream": streamed(folder, parsed.streamed)} if parsed.streamed else found
+    found: dict[str, Any] = {"texts": len(texts), "load": load, "ways": seconds}
+    if parsed.ray:
+        found["ray"] = on_ray(parsed.bundle, folder, parsed)
+    if parsed.streamed:
+        found["stream"] = streamed(folder, parsed.streamed)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

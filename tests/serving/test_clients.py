@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import huggingface_hub
@@ -35,6 +38,20 @@ def test_openai_gets_vectors(server: Running, vectors: Any) -> None:
     assert np.stack([each.embedding for each in answer.data]) == pytest.approx(vectors, abs=1e-5)
     assert answer.usage.prompt_tokens == 5 + 5 + 2
     assert next(iter(client.models.list())).id == "text-classification"
+
+
+def test_the_example_of_bulk_work_asks_through_tritonclient(server: Running, tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = arrow.table({"id": range(100), "body": ["a good film", "the bad film"] * 50})
+    parquet.write_table(rows, tmp_path / "in.parquet")
+    address = server.url.removeprefix("http://")
+    example = Path(__file__).parents[2] / "examples/bulk/triton_loop.py"
+    line = [sys.executable, example, address, "text-classification", tmp_path / "in.parquet", tmp_path / "out"]
+    subprocess.run(list(map(str, line)), check=True)
+    with load(GOLDEN / "text-classification") as session:
+        expected = [session(text).labels[0].label for text in TEXTS[:2]] * 50
+    found = parquet.read_table(tmp_path / "out").to_pylist()
+    assert [(row["id"], row["label"]) for row in found] == list(enumerate(expected))
 
 
 def test_openai_is_told_what_is_wrong(server: Running) -> None:
