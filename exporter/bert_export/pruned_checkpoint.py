@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import onnx_ir as ir
@@ -16,11 +17,16 @@ from bert_export.checkpoint import Checkpoint
 from bert_export.contents import record_of, text_of
 from bert_export.context import ExportContext
 from bert_export.errors import GateError, OptionError
+from bert_export.families import Family
 from bert_export.options import ExportOptions, Variant
 from bert_export.passes.canonical import PREFIXES
 from bert_export.pruned import SEARCHABLE, prune_network
 from bert_export.verify.reference import RememberingReference
 from bert_runtime.targets import PORTABLE
+
+_SECOND = re.compile(
+    r"(?P<before>.*?)encoder\.layer\.(?P<number>\d+)\.(?P<part>(attention\.)?output\.dense)\.(?P<what>weight|bias)"
+)
 
 WHOLE = "whole"
 """Beside a pruned checkpoint: the folder of the checkpoint as it was."""
@@ -51,7 +57,7 @@ def with_pruned(
     masks = pruned.pruning.masks
     if options.save_pruned is not None:
         save_checkpoint(checkpoint, options.save_pruned / WHOLE)
-    mask_model(checkpoint.model, masks)
+    mask_model(checkpoint.model, masks, checkpoint.family)
     if options.save_pruned is not None:
         save_checkpoint(checkpoint, options.save_pruned)
     mask_graph(graph, masks)
@@ -74,13 +80,21 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         raise OptionError(f"--save-pruned {folder}: {error.strerror}; name another directory") from error
 
 
-def mask_model(model: torch.nn.Module, masks: Masks) -> None:
-    """Give a torch model the weights of a pruned network."""
+def mask_model(model: torch.nn.Module, masks: Masks, family: Family) -> None:
+    """Give a torch model the weights of a pruned network, which has BERT's names."""
     parameters = dict(model.named_parameters())
     for name, array in masks.items():
-        parameter = parameters[name]
+        parameter = parameters[name if name in parameters else own_name(name, family)]
         own = array.T if array.ndim == 2 else array  # torch stores (outputs, inputs)
         parameter.data = torch.from_numpy(own.copy())
+
+
+def own_name(name: str, family: Family) -> str:
+    """What transformers' class of a family calls a weight of BERT's that a sub-layer's second product has."""
+    found = _SECOND.fullmatch(name)
+    assert found is not None  # what is pruned is such a product
+    part = {"attention.output.dense": family.layer.attention_output, "output.dense": family.layer.output}
+    return f"{found['before']}{family.layers}.{found['number']}.{part[found['part']]}.{found['what']}"
 
 
 def mask_graph(graph: ir.Model, masks: Masks) -> None:

@@ -137,6 +137,28 @@ def test_a_checkpoint_is_pruned_and_compared_with_torch_of_the_same_weights(
     assert report.artefacts[0].fusions["Attention"] == report.artefacts[0].fusions["MultiHeadAttention"] == 1
 
 
+@pytest.mark.parametrize("task", fast_for(ENCODERS, "multiple-choice"))
+def test_every_head_is_pruned_from_a_bundle(tiny_checkpoint: TinyCheckpoint, tmp_path: Path, task: str) -> None:
+    whole = export(ExportOptions(model=str(tiny_checkpoint(task, {})), task=task, output=tmp_path / "whole")).bundle
+    with bert_runtime.load(whole) as session:
+        examples = [dict(each) for each in session.task.examples_for(session.text)]
+    lines = []
+    for i in range(60):
+        record = dict(examples[i % len(examples)])
+        name = next(name for name in ("context", "prompt", "text") if name in record)
+        lines.append(json.dumps({**record, name: f"{record[name]} {i}"}))
+    (tmp_path / "samples.jsonl").write_text("\n".join(lines) + "\n")
+    report = export(
+        ExportOptions(
+            bundle=whole, prune=True, speedup=1.05, calibrate=tmp_path / "samples.jsonl", max_drop=0.95,
+            accept_unproven=True, output=tmp_path / "made",
+        )
+    )  # fmt: skip
+    assert any(each["neurons"] < each["of_neurons"] or each["heads"] < each["of_heads"] for each in left(report.bundle))
+    with bert_runtime.load(report.bundle) as session:
+        assert len(list(session.predict(examples))) == len(examples)
+
+
 def masked(whole: Path, folder: Path, prefix: str) -> Path:
     """A copy of a checkpoint in which nothing reads MULTIPLE neurons of the first layer and a head of the second."""
     folder.mkdir()
