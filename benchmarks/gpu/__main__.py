@@ -5,10 +5,11 @@ best, torch in half precision in three ways, and our bundles in three ways each.
 otherwise than torch in single precision, or has no time left is skipped by name. Without a GPU it is a rehearsal on the
 CPU, under names that say so, and with small sizes.
 
-Measurements: {"device", "budget", "stages": {stage: seconds}, "ceilings": {"precision", "flops", "bandwidth"} or null,
-"skipped": [{"name", "why"}], "runs"}: for each shape and engine {"batch", "sequence", "fill", "peer", "baseline",
-"difference", "floor", "rounds", "on_gpu"}: the milliseconds of each call by round, the same between events on the GPU
-where an engine's stream can be asked (else null), and the least that this machine can need (null if not known).
+Measurements: {"device", "model", "budget", "stages": {stage: seconds}, "ceilings": {"precision", "flops", "bandwidth"}
+or null, "skipped": [{"name", "why"}], "extras": see `extras`, "runs"}: for each shape and engine {"batch", "sequence",
+"fill", "peer", "baseline", "difference", "first", "floor", "rounds", "on_gpu"}: the milliseconds of each call by round,
+the same between events on the GPU where an engine's stream can be asked (else null), those of the first call with this
+size, and the least that this machine can need (null if not known).
 """
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def kept() -> Path:
         facts = {
             "device": driver.gpus[0].name if driver and not is_rehearsal else "CPU: a rehearsal, no figure of a GPU",
+            "model": parsed.model,
             "budget": parsed.seconds,
             "stages": clock.stages,
             "ceilings": dataclasses.asdict(course.ceilings) if course.ceilings else None,
             "skipped": course.skipped,
+            "extras": course.extras,
             "runs": course.runs,
         }
         return save(benchmark, parsed.model, stall.threads, facts, parsed.output)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu.expected import GPU, MODEL, verdicts
 from benchmarks.markdown import markdown
 from benchmarks.results import FOLDER
 from benchmarks.summary import speed_up, typical
@@ -31,6 +32,12 @@ def table(measurements: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         rows = [[peer, *(_cell(own, (peer, case, fill), baseline) for fill in fills)] for peer in _peers(own)]
         yield from markdown([case.name, *map(_filled, fills)], rows)
+    yield from _extras(measurements.get("extras", {}))
+    if GPU in measurements["device"] and measurements.get("model", "").endswith(MODEL):
+        yield ""
+        yield f"Milliseconds against what was expected of one {GPU} before the first run."
+        yield ""
+        yield from markdown(["size", "engine", "expected", "measured", "verdict"], list(verdicts(measurements["runs"])))
     reasons: dict[str, list[str]] = defaultdict(list)
     for each in measurements["skipped"]:
         reasons[each["why"]].append(each["name"])
@@ -58,6 +65,23 @@ def write_page(results: Path) -> None:
     page(["--results", str(results), *where])
 
 
+def _extras(extras: Mapping[str, Any]) -> Iterator[str]:
+    """Texts to answers, callers beside each other, and the kernels that ran."""
+    strings = extras.get("strings", [])
+    if strings:
+        yield ""
+        rows = [[Case(e["batch"], e["sequence"]).name, e["peer"], f"{e['ms']:.3g}"] for e in strings]
+        yield from markdown(["size", "from texts", "ms"], rows)
+    threads = extras.get("threads", [])
+    if threads:
+        yield ""
+        rows = [[e["name"], f"{e['ms']:.3g}", "the same" if e["same"] else "OTHERS"] for e in threads]
+        yield from markdown(["beside others", "ms", "answers"], rows)
+    for name, kernels in extras.get("kernels", {}).items():
+        if kernels:
+            yield f"* attention of {name}: {', '.join(kernels)}"
+
+
 def _peers(runs: Runs) -> list[str]:
     return list(dict.fromkeys(peer for peer, _, _ in runs))
 
@@ -73,6 +97,8 @@ def _cell(runs: Runs, key: tuple[str, Case, float], baseline: str) -> str:
     _, case, fill = key
     spent = typical(run["rounds"])
     parts = [f"{spent:.3g} ms", f"{case.batch / spent * 1e3:,.0f}/s"]
+    if run.get("first", 0) > 10 * spent:
+        parts.append(f"first call {run['first']:.3g} ms")
     other = runs.get((baseline, case, fill))
     if other is not None and other is not run:
         parts.append(f"{speed_up(run['rounds'], other['rounds']).median:.2f}x")

@@ -6,16 +6,24 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.gpu.engines import REFERENCES
 from benchmarks.gpu.engines.engine import Engine, Stall
 from benchmarks.gpu.engines.torch import no_cuda
-from benchmarks.gpu.process import Budget, EngineError, Process
+from benchmarks.gpu.extras import beside_others, kernels, ours, torchs
+from benchmarks.gpu.process import Answer, Budget, EngineError, Process
 from benchmarks.gpu.race import Course, Racer, race
+from benchmarks.gpu.shapes import Shape
 from benchmarks.gpu.worker import build, measure_ceilings, profile, serve
 from benchmarks.peers.bert_export import BertExport
+from bert_runtime.targets import AUTO, CUDA
+from bert_runtime.tasks.text_classification import TEXT_CLASSIFICATION
+
+SHAPES = 4
+"""How many sizes, the smallest first, texts are measured with."""
 
 
 @dataclass
@@ -58,7 +66,9 @@ def measure(engines: Mapping[str, Engine], stall: Stall, course: Course, run: Ru
         with clock.stage("ceilings"):
             _measure_ceilings(course, budget.share(0.2), {racer.engine.device for racer in racers})
         with clock.stage("measure"):
-            race(racers, reference, course, stall.shapes, budget, kept)
+            race(racers, reference, course, stall.shapes, budget.share(0.85), kept)
+    with clock.stage("extras"):
+        _measure_extras(stall, course, {racer.engine.device for racer in racers}, budget)
 
 
 def _can_run(engine: Engine, course: Course) -> bool:
@@ -130,6 +140,45 @@ def _reference(stack: contextlib.ExitStack, stall: Stall, course: Course, budget
             return process
     course.skip("everything", "no reference runs here to compare outputs with; install torch")
     return None
+
+
+def _measure_extras(stall: Stall, course: Course, devices: set[str], budget: Budget) -> None:
+    """What is beside the race, for the head whose requests are texts; on a CPU as a rehearsal."""
+    if stall.model.task != TEXT_CLASSIFICATION.name:
+        course.skip("texts, threads and kernels", f"they are measured of {TEXT_CLASSIFICATION.name} alone")
+        return
+    on_gpu = "cuda" in devices
+    target, device, precision = (CUDA.name, "cuda", "fp16") if on_gpu else (AUTO, "cpu", "fp32")
+    place = "" if on_gpu else ", on the CPU"
+    shapes = [shape for shape in stall.shapes if shape.fill == 1.0][:SHAPES]
+    strings: list[dict[str, Any]] = course.extras.setdefault("strings", [])
+    for name, load, arguments in (
+        (f"bert-export, texts to answers{place}", ours, (stall, target, True)),
+        (f"torch, texts to answers{place}", torchs, (stall, device, precision)),
+    ):
+        for shape, spent in _asked(name, load, arguments, shapes, course, budget):
+            strings.append({"batch": shape.batch, "sequence": shape.sequence, "peer": name, "ms": spent})
+    threads: list[dict[str, Any]] = course.extras.setdefault("threads", [])
+    for _, found in _asked("callers beside each other", beside_others, (stall, target), shapes[:1], course, budget):
+        threads += found
+    course.extras["kernels"] = {
+        shape.name: names
+        for shape, names in _asked("which kernel ran", kernels, (stall, target), shapes, course, budget)
+    }
+
+
+def _asked(
+    name: str, load: Callable[..., Answer], arguments: tuple[Any, ...], shapes: Sequence[Shape], course: Course,
+    budget: Budget,
+) -> Iterator[tuple[Shape, Any]]:  # fmt: skip
+    """Each shape with what a process of its own answers; what fails is skipped by name."""
+    with Process(load, *arguments) as process:
+        try:
+            process.wait(budget.left)
+            for shape in shapes:
+                yield shape, process.ask(shape, budget.left)
+        except EngineError as error:
+            course.skip(name, str(error))
 
 
 def _measure_ceilings(course: Course, budget: Budget, devices: set[str]) -> None:

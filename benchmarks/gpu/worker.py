@@ -14,10 +14,18 @@ from benchmarks.gpu.shapes import Ceilings, Shape, some_rows
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make ready for a shape. The answer: the outputs of some rows; with `alone`, of a batch of these rows only."""
+    """Make ready for a shape. The answer is Prepared; with `alone`, of a batch of some of its rows only."""
 
     shape: Shape
     alone: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The outputs of some rows, and the milliseconds of the first call: what a size costs that was not met before."""
+
+    outputs: Outputs
+    first: float
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,11 @@ def serve(engine: Engine, stall: Stall) -> Answer:
         whole = order.shape.feeds()
         rows, few = some_rows(whole)
         prepared.append(loaded.prepare(few if order.alone else whole))
+        began = time.perf_counter_ns()
         prepared[0].run()
-        outputs: Outputs = prepared[0].outputs()
-        return outputs if order.alone else [array[rows] for array in outputs]
+        first = round((time.perf_counter_ns() - began) / 1e6, 3)
+        outputs = prepared[0].outputs()
+        return Prepared(outputs if order.alone else [array[rows] for array in outputs], first)
 
     return answer
 

@@ -1,7 +1,8 @@
-"""PyTorch: the class in transformers with SDPA attention, eager, replayed as a CUDA graph, or compiled."""
+"""PyTorch: the class in transformers with SDPA attention, eager, replayed as a CUDA graph, compiled, packed, in FP8."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Callable
@@ -26,12 +27,17 @@ class TorchEngine:
 
     Where nothing is padded, transformers drops the mask and SDPA takes its fastest kernel, but in eager mode alone: a
     graph is recorded, and a program compiled, with the mask.
+
+    Attributes:
+        how: compile makes one program for all sizes, autotune one for each, after trying kernels.
+        attention: SDPA as PyTorch chooses, of cuDNN or of anything else; packed has no padding: see `packed`.
     """
 
     name: str
     device: str = "cuda"
     precision: str = "fp16"
-    how: Literal["eager", "graphs", "compile"] = "eager"
+    how: Literal["eager", "graphs", "compile", "autotune"] = "eager"
+    attention: Literal["sdpa", "cudnn", "no-cudnn", "packed"] = "sdpa"
     target: None = None
     loads_alone: bool = False
 
@@ -47,12 +53,18 @@ class TorchEngine:
 
         torch.set_num_threads(stall.threads)
         model = torch_model(PeerStall(stall.model, stall.checkpoint, stall.folder))
-        model = model.to(self.device, torch.float16 if self.precision == "fp16" else torch.float32)
+        model = model.to(self.device, torch.float32 if self.precision == "fp32" else torch.float16)
+        if self.precision == "fp8":
+            from benchmarks.gpu.engines.fp8 import to_fp8  # noqa: PLC0415
+
+            to_fp8(model)
         loaded = LoadedTorch(model, stall, self)
         if self.how == "compile":
             loaded.model = torch.compile(model, dynamic=True)  # once for all sizes: one for each would take the hour
             smallest = stall.shapes[0]
             loaded.prepare(smallest.feeds()).run()
+        if self.how == "autotune":
+            loaded.model = torch.compile(model, mode="max-autotune", dynamic=False)
         return loaded
 
 
@@ -76,6 +88,11 @@ class LoadedTorch:
         self.model = model
         self._engine, self._task = engine, stall.model.task
         self._names = [spec.name for spec in find_task(stall.model.task).graph_outputs(plain=True)]
+        self._packed: Any = None
+        if engine.attention == "packed":
+            from benchmarks.gpu.engines.packed import pack, row_by_row, varlen  # noqa: PLC0415
+
+            self._packed = pack(model, row_by_row if engine.device == "cpu" else varlen)
 
     def prepare(self, feeds: Feeds) -> Call:
         """See Loaded."""
@@ -85,9 +102,13 @@ class LoadedTorch:
             torch.cuda.empty_cache()  # what the call before held, for the engines beside this one
         inputs = {name: torch.from_numpy(feeds[name]).to(self._engine.device) for name in INPUTS}
         answer: list[Any] = []
+        if self._packed is not None:
+            from benchmarks.gpu.engines.packed import Places  # noqa: PLC0415
+
+            self._packed.places = Places.of(inputs["attention_mask"])
 
         def forward() -> None:
-            with torch.inference_mode():
+            with torch.inference_mode(), _kernels(self._engine.attention):
                 answer[:] = [self.model(**inputs)]
 
         step = recorded(forward) if self._engine.how == "graphs" else forward
@@ -99,6 +120,19 @@ class LoadedTorch:
         if self._engine.device == "cpu":
             return Call(step, outputs)
         return timed_by_events(step, outputs)
+
+
+def _kernels(attention: str) -> contextlib.AbstractContextManager[object]:
+    """What lets SDPA take cuDNN's kernel alone, or any other."""
+    if attention not in ("cudnn", "no-cudnn"):
+        return contextlib.nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: PLC0415
+
+    others = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    found: contextlib.AbstractContextManager[object] = sdpa_kernel(
+        [SDPBackend.CUDNN_ATTENTION] if attention == "cudnn" else others
+    )
+    return found
 
 
 def recorded(forward: Callable[[], None]) -> Callable[[], None]:

@@ -2,8 +2,10 @@
 
 ONNX Runtime's CPU provider computes most operators of a half precision graph in single precision and drops the
 conversions between them: a value that overflows in half precision does not overflow there, and a comparison with torch
-would prove nothing. Here every operator computes in single precision, as the accumulators of a GPU do. Two conversions
-then round each result to half precision; no optimiser may remove them, since the first loses digits.
+would prove nothing. Here every operator computes in single precision, as the accumulators of a GPU do. On CUDA those
+of SkipLayerNormalization and EmbedLayerNormalization do so since ONNX Runtime's pull request 28682 of May 2026, before
+the oldest release that the extra `gpu` allows. Two conversions then round each result to half precision; no optimiser
+may remove them, since the first loses digits.
 """
 
 from __future__ import annotations

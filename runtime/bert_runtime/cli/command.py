@@ -136,7 +136,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--cache",
         type=Path,
         metavar="DIR",
-        help="where engines that compile (openvino, tensorrt) keep it; default: nowhere",
+        help="where engines that compile keep it; default: TensorRT's engines in your cache, others nowhere",
     )
     loading.add_argument(
         "--encoder", metavar="DIR", help="for a decoder that reads an encoder: the bundle that reads --encoder-text"
