@@ -14,6 +14,7 @@ NAMES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "runtime/BUNDLE.md",
+    "SECURITY.md",
     "benchmarks/README.md",
     "training/README.md",
 )
