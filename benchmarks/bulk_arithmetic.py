@@ -86,10 +86,10 @@ def engines(measurements: Mapping[str, Any]) -> Iterator[str]:
     if ray:
         yield ""
         shown = [
-            [way, f"{statistics.median(found):,.0f}", _median(ray["start"].get(way))]
-            for way, found in ray["ways"].items()
+            [way, _median(each, 0), _median(ray["cpu"][way], 0), _median(ray["start"].get(way), 1)]
+            for way, each in ray["ways"].items()
         ]
-        yield from markdown(["", "rows/s", "start-up, s"], shown)
+        yield from markdown(["", "rows/s", "rows per CPU second", "start-up, s"], shown)
         yield ""
         yield f"An answer takes {ray['bytes_a_row']:.0f} bytes of the object store."
     stream = measurements.get("stream")
@@ -98,8 +98,8 @@ def engines(measurements: Mapping[str, Any]) -> Iterator[str]:
         yield f"While {stream['rows']:,} rows pass: {early:.0f} MB in the first tenth, {late:.0f} MB afterwards."
 
 
-def _median(found: Sequence[float] | None) -> str:
-    return f"{statistics.median(found):.1f}" if found else ""
+def _median(found: Sequence[float] | None, digits: int) -> str:
+    return f"{statistics.median(found):,.{digits}f}" if found else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,8 +4,9 @@
 by itself: the seconds from the call to the first block that an actor is given, loading included. Rows/s are those of
 all blocks, from the first one's begin to the last one's end. The null model has an engine that computes nothing.
 
-Prints {"ways": {way: [rows/s, ...]}, "start": {way: [seconds, ...]}, "bytes_a_row": number}; the last are those of an
-answer in the object store.
+Prints {"ways": {way: [rows/s, ...]}, "cpu": {way: [rows per second of the CPU, ...]}, "start": {way: [seconds, ...]},
+"bytes_a_row": number}. Other work on the machine changes rows/s, and rows per second of the CPU much less. The bytes
+are those of an answer in the object store.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +43,16 @@ WAYS = {
 
 
 class Timed(datasets.Answerer):
-    """An actor that says of each block when it began and ended."""
+    """An actor that says of each block when it began and ended, and of each row what it took of the CPU."""
 
     def __call__(self, batch: Any) -> Any:
-        """The answers, and two columns more."""
-        began = time.time()
+        """The answers, and three columns more."""
+        began, used = time.time(), time.process_time()
         found = super().__call__(batch)
         arrow = importlib.import_module("pyarrow")
-        for name, moment in (("began", began), ("ended", time.time())):
-            found = found.append_column(name, arrow.array([moment] * found.num_rows))
+        share = (time.process_time() - used) / max(found.num_rows, 1)
+        for name, value in (("began", began), ("ended", time.time()), ("cpu", share)):
+            found = found.append_column(name, arrow.array([value] * found.num_rows))
         return found
 
 
@@ -65,8 +68,18 @@ class Null(Timed):
         }
 
 
-def on_ray(bundle: Path, source: Any, workers: Workers, actor: type[Timed] = Timed) -> tuple[float, float, float]:
-    """Rows/s, seconds until the first block, and bytes of an answer."""
+@dataclass(frozen=True)
+class Rate:
+    """What one way did: rows/s, rows per second of the CPU, seconds until the first block, and bytes of an answer."""
+
+    rows: float
+    cpu: float
+    start: float | None = None
+    size: float = 0.0
+
+
+def on_ray(bundle: Path, source: Any, workers: Workers, actor: type[Timed] = Timed) -> Rate:
+    """Through actors."""
     ray = importlib.import_module("ray")
     datasets.Answerer = actor  # type: ignore[misc]  # what `predict` starts
     called = time.time()
@@ -78,38 +91,43 @@ def on_ray(bundle: Path, source: Any, workers: Workers, actor: type[Timed] = Tim
     rows = sum(block.num_rows for block in blocks)
     began = min(block.column("began")[0].as_py() for block in blocks)
     ended = max(block.column("ended")[-1].as_py() for block in blocks)
-    return rows / (ended - began), began - called, sum(block.nbytes for block in blocks) / rows
+    cpu = sum(sum(block.column("cpu").to_pylist()) for block in blocks)
+    size = sum(block.drop_columns(["began", "ended", "cpu"]).nbytes for block in blocks) / rows
+    return Rate(rows / (ended - began), rows / cpu, began - called, size)
 
 
-def locally(session: Any, source: Any) -> float:
-    """Rows/s."""
-    began = time.perf_counter()
+def locally(session: Any, source: Any) -> Rate:
+    """In this process."""
+    began, used = time.perf_counter(), time.process_time()
     bert_runtime.table.predict(source, session)
-    return float(source.num_rows / (time.perf_counter() - began))
+    rows = source.num_rows
+    return Rate(rows / (time.perf_counter() - began), rows / (time.process_time() - used))
 
 
 def measure(bundle: Path, source: Any, rounds: int) -> dict[str, Any]:
     """All ways in turns."""
     arrow, ray = importlib.import_module("pyarrow"), importlib.import_module("ray")
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
-    found: dict[str, Any] = {"ways": {}, "start": {}, "bytes_a_row": 0.0}
+    found: dict[str, Any] = {"ways": {}, "cpu": {}, "start": {}, "bytes_a_row": 0.0}
     with bert_runtime.load(bundle, options=Options(mode="throughput", threads=2)) as session:
         locally(session, source.slice(0, ROWS))
         for _ in range(rounds):
             _keep(found, LOCAL, locally(session, source))
             for name, workers in WAYS.items():
-                rate, start, found["bytes_a_row"] = on_ray(bundle, source, workers)
-                _keep(found, name, rate, start)
+                rate = on_ray(bundle, source, workers)
+                _keep(found, name, rate)
+                found["bytes_a_row"] = round(rate.size, 1)
             many = arrow.concat_tables([source] * REPEATED)
-            _keep(found, NULL, *on_ray(bundle, many, WAYS["Ray, one actor of 1 CPU"], Null)[:2])
+            _keep(found, NULL, on_ray(bundle, many, WAYS["Ray, one actor of 1 CPU"], Null))
     return found
 
 
-def _keep(found: dict[str, Any], name: str, rate: float, start: float | None = None) -> None:
-    found["ways"].setdefault(name, []).append(round(rate, 1))
-    if start is not None:
-        found["start"].setdefault(name, []).append(round(start, 2))
-    print(f"{name:36} {rate:10.1f} rows/s", file=sys.stderr, flush=True)
+def _keep(found: dict[str, Any], name: str, rate: Rate) -> None:
+    found["ways"].setdefault(name, []).append(round(rate.rows, 1))
+    found["cpu"].setdefault(name, []).append(round(rate.cpu, 1))
+    if rate.start is not None:
+        found["start"].setdefault(name, []).append(round(rate.start, 2))
+    print(f"{name:36} {rate.rows:10.1f} rows/s {rate.cpu:10.1f} a CPU second", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,10 +26,10 @@ def test_a_price_is_the_readers_own() -> None:
 
 def test_engines_show_seconds_and_memory() -> None:
     stream = {"rows": 1000, "seconds": 1.0, "early": 200_000_000, "late": 210_000_000}
-    ray = {"ways": {"local": [90.0, 100.0, 110.0]}, "start": {}, "bytes_a_row": 56.4}
+    ray = {"ways": {"local": [90.0, 100.0, 110.0]}, "cpu": {"local": [50.0]}, "start": {}, "bytes_a_row": 56.4}
     found = {"texts": 10, "load": 1.25, "ways": {"Parquet": [3.0, 2.0, 4.0]}, "stream": stream, "ray": ray}
     shown = "\n".join(engines(found))
     assert "| Parquet | 2.0 | 3.0 |" in shown
-    assert "| local | 100 |" in shown
+    assert "| local | 100 | 50 |" in shown
     assert "56 bytes of the object store" in shown
     assert "200 MB in the first tenth, 210 MB afterwards" in shown
