@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,39 @@ def restore_padding(tokens: Floats, offsets: Ints) -> Floats:
     return whole
 
 
-def packed_attention(
-    tokens: Floats, weights: Floats, bias: Floats, cumulated: Ints, heads: int, scale: float | None
-) -> Floats:
+@dataclass(frozen=True)
+class Scoring:
+    """How a token scores another.
+
+    Attributes:
+        heads: how many heads there are.
+        scale: what products are multiplied with; None for one over the root of a head's size.
+        distances: what is added, (1 or batch, heads, sequence, sequence) of rows with padding; None for nothing.
+    """
+
+    heads: int
+    scale: float | None = None
+    distances: Floats | None = None
+
+    def of(self, query: Floats, key: Floats, row: int) -> Floats:
+        """(heads, tokens, size) both, of one row: (heads, tokens, tokens)."""
+        tokens, size = query.shape[1:]
+        scores: Floats = query @ key.swapaxes(1, 2) * np.float32(size**-0.5 if self.scale is None else self.scale)
+        if self.distances is None:
+            return scores
+        own = self.distances[row if len(self.distances) > 1 else 0]
+        return scores + own[:, :tokens, :tokens].astype(np.float32)
+
+
+def packed_attention(tokens: Floats, weights: Floats, bias: Floats, cumulated: Ints, scoring: Scoring) -> Floats:
     """Attention of the tokens of each row to one another: (tokens, hidden), computed in single precision."""
     wide = [each.astype(np.float32) for each in (tokens, weights, bias)]
     query, key, value = np.split(wide[0] @ wide[1] + wide[2], 3, axis=1)
     answer = np.empty(query.shape, tokens.dtype)
-    size = query.shape[1] // heads
-    for start, end in itertools.pairwise(cumulated):
+    heads, size = scoring.heads, query.shape[1] // scoring.heads
+    for row, (start, end) in enumerate(itertools.pairwise(cumulated)):
         own = [each[start:end].reshape(end - start, heads, size).swapaxes(0, 1) for each in (query, key, value)]
-        scores = own[0] @ own[1].swapaxes(1, 2) * np.float32(size**-0.5 if scale is None else scale)
+        scores = scoring.of(own[0], own[1], row)
         weight = np.exp(scores - scores.max(axis=-1, keepdims=True))
         joined = (weight / weight.sum(axis=-1, keepdims=True)) @ own[2]
         answer[start:end] = joined.swapaxes(0, 1).reshape(end - start, heads * size)
@@ -67,8 +90,9 @@ def packed_attention(
 
 
 def _packed_attention(inputs: Sequence[Array], attributes: Mapping[str, Any]) -> tuple[Array, ...]:
-    tokens, weights, bias, _, cumulated = inputs
-    return (packed_attention(tokens, weights, bias, cumulated, attributes["num_heads"], attributes.get("scale")),)
+    tokens, weights, bias, _, cumulated, *distances = inputs
+    scoring = Scoring(attributes["num_heads"], attributes.get("scale"), next(iter(distances), None))
+    return (packed_attention(tokens, weights, bias, cumulated, scoring),)
 
 
 NUMPY: Mapping[str, Operator] = {

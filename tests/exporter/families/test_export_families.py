@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import transformers
@@ -76,6 +77,19 @@ def test_every_head_answers_for_every_target(
     family: Family, task: str, family_checkpoint: FamilyCheckpoint, tmp_path: Path
 ) -> None:
     check(family, task, family_checkpoint(family, task), tmp_path / "bundle", FP32)
+
+
+def test_padding_is_removed_beside_a_bias_for_distances(family_checkpoint: FamilyCheckpoint, tmp_path: Path) -> None:
+    model = str(family_checkpoint(find_family("mpnet"), "question-answering"))
+    report = export(ExportOptions(model, targets=("cuda:fp16",), remove_padding=True, output=tmp_path / "bundle"))
+    any_mask, packed = report.artefacts
+    assert {"RemovePadding": 1, "PackedAttention": 2, "RestorePadding": 1}.items() <= packed.fusions.items()
+    assert "PackedAttention" not in any_mask.fusions
+    assert packed.parity is not None
+    assert packed.parity.mask == "right_padded"
+    (graph,) = report.bundle.glob("*.right_padded.onnx")
+    attentions = [node for node in onnx.load(graph, load_external_data=False).graph.node if "Packed" in node.op_type]
+    assert all(len(node.input) == 6 and node.input[5] for node in attentions)  # the bias for distances
 
 
 def test_inputs_are_those_that_the_tokenizer_gives(family_checkpoint: FamilyCheckpoint) -> None:

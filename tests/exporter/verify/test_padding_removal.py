@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
-from bert_export.verify.padding_removal import NUMPY, packed_attention, remove_padding, restore_padding
+from bert_export.verify.padding_removal import NUMPY, Scoring, packed_attention, remove_padding, restore_padding
 
 # The worked example of the schemas: rows of 1, 2 and 4 tokens in (3, 4).
 LENGTHS = np.array([1, 2, 4], np.int32)
@@ -36,31 +36,34 @@ def test_padding_is_restored_with_zeros() -> None:
     assert restored[..., 0].tolist() == [[1, 0, 0, 0], [2, 3, 0, 0], [4, 5, 6, 7]]
 
 
+@pytest.mark.parametrize("distances", [0, 1, 3], ids=["no bias", "one bias", "a bias for each row"])
 @pytest.mark.parametrize("scale", [None, 0.2])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 5e-6), (np.float16, 2e-3)])
 def test_attention_is_that_of_the_real_operator_on_whole_rows(
-    scale: float | None, dtype: type[np.floating[Any]], tolerance: float
+    scale: float | None, distances: int, dtype: type[np.floating[Any]], tolerance: float
 ) -> None:
     random = np.random.default_rng(0)
     rows = random.standard_normal((3, 4, HIDDEN)).astype(dtype)
     weights = random.standard_normal((HIDDEN, 3 * HIDDEN)).astype(dtype)
     bias = random.standard_normal(3 * HIDDEN).astype(dtype)
+    added = random.standard_normal((distances, HEADS, 4, 4)).astype(dtype) if distances else None
     tokens, offsets, cumulated, _ = remove_padding(rows, LENGTHS)
-    answer = restore_padding(packed_attention(tokens, weights, bias, cumulated, HEADS, scale), offsets)
+    packed = packed_attention(tokens, weights, bias, cumulated, Scoring(HEADS, scale, added))
+    answer = restore_padding(packed, offsets)
     assert answer.dtype == dtype
-    expected = real_attention([each.astype(np.float32) for each in (rows, weights, bias)], scale)
+    arrays = [each.astype(np.float32) for each in (rows, weights, bias, *([] if added is None else [added]))]
+    expected = real_attention(arrays, scale)
     for row, length in enumerate(LENGTHS):
         np.testing.assert_allclose(answer[row, :length], expected[row, :length], rtol=tolerance, atol=tolerance)
         assert not answer[row, length:].any()
 
 
 def real_attention(arrays: list[NDArray[np.float32]], scale: float | None) -> NDArray[np.float32]:
-    """ONNX Runtime's Attention with the lengths for its mask, on the CPU."""
+    """ONNX Runtime's Attention with the lengths for its mask, and a bias where there is a fourth array, on the CPU."""
     attributes: dict[str, Any] = {"num_heads": HEADS} | ({} if scale is None else {"scale": scale})
-    node = helper.make_node(
-        "Attention", ["rows", "weights", "bias", "lengths"], ["y"], domain="com.microsoft", **attributes
-    )
-    names = ("rows", "weights", "bias")
+    names = ("rows", "weights", "bias", "distances")[: len(arrays)]
+    given = ["rows", "weights", "bias", "lengths", *(["", "distances"] if len(arrays) == 4 else [])]
+    node = helper.make_node("Attention", given, ["y"], domain="com.microsoft", **attributes)
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, a.shape) for n, a in zip(names, arrays, strict=True)]
     inputs.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, [3]))
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 4, HIDDEN])
