@@ -116,6 +116,40 @@ def test_a_long_word_takes_linear_time(program: Callable[[str], Path], tmp_path:
         assert ten < 40 * one + 20_000, (part, one, ten)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_word_of_a_megabyte_takes_linear_time(program: Callable[[str], Path], tmp_path: Path, name: str) -> None:
+    path = saved(tmp_path, family(name))
+    short, long = ([part * (size // len(part.encode())) for part in PARTS] for size in (100_000, 1_000_000))
+    times = microseconds(program("tokenizer_speed"), path, [*short, *long])
+    for part, one, ten in zip(PARTS, times, times[len(PARTS) :], strict=False):
+        assert ten < 40 * one + 20_000, (part, one, ten)
+
+
+SPACES = {"  ": {"rstrip": True}, "\u00a0\u00a0": {"rstrip": True, "normalized": True}}
+"""Added tokens that are found in the spaces that the one before took."""
+
+
+@pytest.mark.parametrize("name", ["roberta", "roberta with a prefix", "mpnet"])
+def test_tokens_of_spaces_that_overlap_have_equal_offsets(peer: Peer, tmp_path: Path, name: str) -> None:
+    path = saved(tmp_path, with_more_tokens(family(name), SPACES))
+    chance = random.Random(f"{SEED} {name} spaces")
+    parts = ["  ", "\u00a0\u00a0", " ", "\u00a0", "\u2003", "\n", "a", "é", "<mask>"]
+    texts = ["".join(chance.choices(parts, k=chance.randrange(1, 24))) for _ in range(1500)]
+    assert differences(peer, path, texts) == []
+
+
+@pytest.mark.parametrize("name", ["roberta", "roberta with a prefix"])
+def test_tokens_of_spaces_that_overlap_take_linear_time(
+    program: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    path = saved(tmp_path, with_more_tokens(family(name), SPACES))
+    short, long = ([" " * size, "é" + "\u00a0" * size] for size in (20_000, 200_000))
+    times = microseconds(program("tokenizer_speed"), path, [*short, *long])
+    for one, ten in zip(times, times[2:], strict=False):
+        assert ten < 40 * one + 20_000, (one, ten)
+
+
 def test_the_tables_are_what_the_installed_library_does() -> None:
     script = Path(__file__).parents[2] / "runtime" / "cpp" / "tools" / "make_class_tables.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)

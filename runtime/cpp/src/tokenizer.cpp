@@ -126,6 +126,7 @@ class PieceEncoder {
   }
 
   void ordinary(const Split& part) {
+    trims_.forget();
     state_.normalizer->read(text_, part.begin, part.end, normalized_, spare_);
     if (normalized_.empty()) return;
     state_.normalized.split(normalized_.text, inner_);
