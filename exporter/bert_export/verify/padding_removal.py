@@ -68,10 +68,10 @@ class Scoring:
         """(heads, tokens, size) both, of one row: (heads, tokens, tokens)."""
         tokens, size = query.shape[1:]
         scores: Floats = query @ key.swapaxes(1, 2) * np.float32(size**-0.5 if self.scale is None else self.scale)
-        if self.distances is None:
-            return scores
-        own = self.distances[row if len(self.distances) > 1 else 0]
-        return scores + own[:, :tokens, :tokens].astype(np.float32)
+        if self.distances is not None:
+            own = self.distances[row if len(self.distances) > 1 else 0]
+            scores += own[:, :tokens, :tokens].astype(np.float32)
+        return scores
 
 
 def packed_attention(tokens: Floats, weights: Floats, bias: Floats, cumulated: Ints, scoring: Scoring) -> Floats:
