@@ -109,5 +109,5 @@ def count_after_padding(numbers: ir.Value, places: Places) -> ir.Value:
     row_places = node("CumSum", [whole, places.constant("axis_1", [1])], "row_places", exclusive=1)
     starts = node("Sub", [row_places, places.positions], "text_starts")
     at_start = node("GatherElements", [before, starts], "tokens_before_text", axis=1)
-    own = node("Sub", [cumulated, at_start], "tokens_of_text")
+    own = node("Sub", [cumulated, at_start], "tokens_before_in_text")
     return node("Add", [node("Mul", [own, is_token], "numbers"), padding], "numbers_after_padding")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ def check(family: Family, task: str, model: Path, output: Path, targets: tuple[s
             assert artefact.fusions["BiasGelu"] >= 2 + (task == "fill-mask")
     if task == "text-classification":
         answers_as_transformers(model, output)
+    for path in output.glob("*.onnx"):
+        nodes = onnx.load(path, load_external_data=False).graph.node
+        names = Counter(name for node in nodes for name in node.output if name)
+        assert not [name for name, count in names.items() if count > 1], "a tensor is made once"
 
 
 def answers_as_transformers(model: Path, bundle: Path) -> None:
