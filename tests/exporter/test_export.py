@@ -22,7 +22,7 @@ from tests.exporter.conftest import LONGEST, TARGET_FLAGS, TinyBundle, TinyCheck
 from tests.exporter.exports import contents, options
 
 import bert_runtime
-from bert_export import artefacts as artefacts_module
+from bert_export import artefact_builder as builder_module
 from bert_export.errors import CheckpointError, OptionError
 from bert_export.exporting import export
 from bert_export.passes.fusion_gate import RESIDUAL
@@ -218,7 +218,7 @@ def test_weights_beside_the_graph_answer_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     good = tiny_bundle("question-answering", False).bundle
-    monkeypatch.setattr(artefacts_module, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(builder_module, "LARGEST_FILE", 1000)
     report = export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
 
     whole = bert_runtime.load(good, options=bert_runtime.Options("portable"))

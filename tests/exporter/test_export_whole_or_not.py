@@ -9,6 +9,7 @@ import pytest
 from tests.exporter.conftest import TinyBundle, TinyCheckpoint
 from tests.exporter.exports import contents, options
 
+from bert_export import artefact_builder as builder_module
 from bert_export import artefacts as artefacts_module
 from bert_export.errors import CheckpointError, GateError, OptionError
 from bert_export.exporting import export
@@ -66,7 +67,7 @@ def test_an_interrupted_export_leaves_nothing(
         assert list(temporary.rglob("model.onnx"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(artefacts_module, "verify", interrupted)
+    monkeypatch.setattr(builder_module, "verify", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export(options(tiny_checkpoint("question-answering", {}), tmp_path / "b"))
 

@@ -19,7 +19,7 @@ from bert_calibration import measure
 from bert_calibration.accuracy import Drop
 from bert_calibration.config import RANGE_METHODS
 from bert_calibration.ranges import METHODS as RANGES
-from bert_export import artefacts as artefacts_module
+from bert_export import artefact_builder as builder_module
 from bert_export import int8 as int8_module
 from bert_export.cli import main
 from bert_export.errors import GateError
@@ -317,7 +317,7 @@ def test_weights_beside_the_graph_stay_beside_it_and_answer_the_same(
     fp32: Path, tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requantize(ExportOptions(bundle=fp32, output=tmp_path / "one", int8=True), Stages())
-    monkeypatch.setattr(artefacts_module, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(builder_module, "LARGEST_FILE", 1000)
     monkeypatch.setattr(int8_module, "divide", functools.partial(divide, largest=1000))
     export(ExportOptions(model=str(tiny_checkpoint(TASK, {})), output=tmp_path / "base"))
     requantize(ExportOptions(bundle=tmp_path / "base", output=tmp_path / "two", int8=True), Stages())
