@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bert_runtime.errors import Problem
+from bert_runtime.graph_operators import operator_problems
 from bert_runtime.manifest import Artefact, FileRecord, Graph, Manifest
 from bert_runtime.onnx_file import Dimension, GraphTensor, OnnxFile
 from bert_runtime.tasks.tensors import TensorSpec
@@ -12,12 +13,7 @@ from bert_runtime.tasks.tensors import TensorSpec
 
 def graph_problems(artefact: Artefact, graph: Graph, found: OnnxFile, manifest: Manifest) -> Iterator[str]:
     """Where a graph's ONNX file contradicts the manifest; `manifest.files` gives the sizes of external data."""
-    if "EPContext" in found.operators:
-        yield Problem(
-            "forbidden-operator",
-            "graph",
-            "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only",
-        )
+    yield from operator_problems(artefact.target, found)
     if found.opset != artefact.opset:
         yield Problem("wrong-signature", "opset", f"has opset {found.opset}, expected the manifest's {artefact.opset}")
     yield from _external_problems(graph, found, manifest.files)

@@ -12,6 +12,8 @@ from pathlib import Path
 from bert_runtime import onnx_messages as onnx
 from bert_runtime.errors import BundleError, Problem
 from bert_runtime.external_data import ExternalData, external_data
+from bert_runtime.onnx_node import Attribute, Node, kind_of
+from bert_runtime.operators import FLOATS
 from bert_runtime.protobuf import Message, Span, Value, Wire, signed
 
 Dimension = int | str | None
@@ -34,6 +36,7 @@ DTYPES = {
     11: "float64",
     16: "bfloat16",
 }
+_FLOAT_NAMES = frozenset(DTYPES[code] for code in FLOATS)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class OnnxFile:
         initializers: the names of the main graph's initializers.
         external: every reference to another file, in subgraphs and functions too.
         operators: the name of every operator in use, without its domain.
+        nodes: of the main graph, in order.
+        floats: the names of the inputs and initializers that are floating-point.
+        extras: what a graph holds beside nodes and dense tensors: functions, subgraphs, sparse tensors.
     """
 
     opset: int | None
@@ -63,6 +69,9 @@ class OnnxFile:
     initializers: frozenset[str]
     external: tuple[ExternalData, ...]
     operators: frozenset[str]
+    nodes: tuple[Node, ...] = ()
+    floats: frozenset[str] = frozenset()
+    extras: frozenset[str] = frozenset()
 
 
 def read(path: Path) -> OnnxFile:
@@ -98,6 +107,9 @@ class _Reader:
     initializers: set[str] = field(default_factory=set)
     external: list[ExternalData] = field(default_factory=list)
     operators: set[str] = field(default_factory=set)
+    nodes: list[Node] = field(default_factory=list)
+    floats: set[str] = field(default_factory=set)
+    extras: set[str] = field(default_factory=set)
 
     def model(self) -> OnnxFile:
         opsets, graphs = dict[str, int](), 0
@@ -108,6 +120,7 @@ class _Reader:
             elif number == 8:
                 self.operator_set(_span(value), opsets)
             elif number == 25:
+                self.extras.add("functions")
                 self.function(_span(value))
             else:
                 self.other(number, value, onnx.MODEL)
@@ -115,18 +128,27 @@ class _Reader:
             raise BundleError("holds no graph")
         inputs, outputs = tuple(self.inputs), tuple(self.outputs)
         external, operators = tuple(self.external), frozenset(self.operators)
-        return OnnxFile(opsets.get(""), inputs, outputs, frozenset(self.initializers), external, operators)
+        self.floats.update(tensor.name for tensor in inputs if tensor.dtype in _FLOAT_NAMES)
+        return OnnxFile(
+            opset=opsets.get(""), inputs=inputs, outputs=outputs, initializers=frozenset(self.initializers),
+            external=external, operators=operators, nodes=tuple(self.nodes), floats=frozenset(self.floats),
+            extras=frozenset(self.extras),
+        )  # fmt: skip
 
     def graph(self, span: Span, depth: int) -> None:
         if depth > MAX_NESTING:
             raise BundleError(f"nests graphs more than {MAX_NESTING} deep")
         for number, value in self.wire.fields(span, onnx.GRAPH):
             if number == 1:
-                self.node(_span(value), depth)
+                node = self.node(_span(value), depth)
+                if depth == 0:
+                    self.nodes.append(node)
             elif number == 5:
-                name = self.tensor(_span(value))
+                name, dtype = self.tensor(_span(value))
                 if depth == 0:
                     self.initializers.add(name)
+                    if dtype in FLOATS:
+                        self.floats.add(name)
             elif number == 15:
                 self.sparse_tensor(_span(value))
             elif number in (11, 12) and depth == 0:
@@ -143,36 +165,62 @@ class _Reader:
             else:
                 self.other(number, value, onnx.FUNCTION)
 
-    def node(self, span: Span, depth: int) -> None:
+    def node(self, span: Span, depth: int) -> Node:
+        """Note a NodeProto's operator, and what its attributes hold."""
+        inputs, outputs, attributes = list[str](), list[str](), list[Attribute]()
+        domain = operator = ""
         for number, value in self.wire.fields(span, onnx.NODE):
-            if number == 4:
-                self.operators.add(self.wire.text(value))
+            if number == 1:
+                inputs.append(self.wire.text(value))
+            elif number == 2:
+                outputs.append(self.wire.text(value))
+            elif number == 4:
+                operator = self.wire.text(value)
+                self.operators.add(operator)
             elif number == 5:
-                self.attribute(_span(value), depth)
+                attributes.append(self.attribute(_span(value), depth))
+            elif number == 7:
+                domain = self.wire.text(value)
             elif number == 9:
                 self.other(number, value, onnx.NODE)
+        domain = "" if domain == "ai.onnx" else domain
+        return Node(domain, operator, tuple(inputs), tuple(outputs), tuple(attributes))
 
-    def attribute(self, span: Span, depth: int) -> None:
+    def attribute(self, span: Span, depth: int) -> Attribute:
+        """Note what an AttributeProto holds."""
+        name, stated, held, fields = "", 0, 0, set[int]()
         for number, value in self.wire.fields(span, onnx.ATTRIBUTE):
-            if number in (6, 11):
+            fields.add(number)
+            if number == 1:
+                name = self.wire.text(value)
+            elif number == 3 and isinstance(value, int):
+                held = signed(value)
+            elif number == 20 and isinstance(value, int):
+                stated = value
+            elif number in (6, 11):
+                self.extras.add("subgraphs")
                 self.graph(_span(value), depth + 1)
             elif number in (5, 10):
-                self.tensor(_span(value))
+                _, held = self.tensor(_span(value))
             elif number in (22, 23):
                 self.sparse_tensor(_span(value))
             else:
                 self.other(number, value, onnx.ATTRIBUTE)
+        return Attribute(name, kind_of(stated, fields), held)
 
     def sparse_tensor(self, span: Span) -> None:
+        self.extras.add("sparse tensors")
         for number, value in self.wire.fields(span, onnx.SPARSE_TENSOR):
             if number in (1, 2):
                 self.tensor(_span(value))
 
-    def tensor(self, span: Span) -> str:
-        """Note a TensorProto's external data; return its name."""
-        name, external, entries = "", False, list[tuple[str, str]]()
+    def tensor(self, span: Span) -> tuple[str, int]:
+        """Note a TensorProto's external data; return its name and its data type."""
+        name, dtype, external, entries = "", 0, False, list[tuple[str, str]]()
         for number, value in self.wire.fields(span, onnx.TENSOR):
-            if number == 8:
+            if number == 2 and isinstance(value, int):
+                dtype = value
+            elif number == 8:
                 name = self.wire.text(value)
             elif number == 13:
                 entries.append(self.entry(_span(value)))
@@ -183,7 +231,7 @@ class _Reader:
         # Either one counts: readers differ in whether they trust the entries or data_location.
         if external or entries:
             self.external.append(external_data(name, entries))
-        return name
+        return name, dtype
 
     def entry(self, span: Span) -> tuple[str, str]:
         """The key and the value of a StringStringEntryProto."""

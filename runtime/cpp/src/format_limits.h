@@ -41,6 +41,10 @@ inline constexpr int kMaxDepth = 64;
 inline constexpr std::size_t kMaxDigits = 20;
 /// Graphs within graphs.
 inline constexpr int kMaxNesting = 16;
+/// Of one graph.
+inline constexpr std::size_t kMostNodes = 8192;
+/// Of one graph.
+inline constexpr std::size_t kMostInitializers = 16384;
 /// The tag of a protocol buffer's field.
 inline constexpr std::uint64_t kMaxTag = 4294967295;
 /// Fields of a protocol buffer.

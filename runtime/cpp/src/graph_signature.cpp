@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "graph_operators.h"
 #include "in_json.h"
 #include "texts.h"
 
@@ -109,11 +110,7 @@ std::vector<const GraphTensor*> pointers(const std::vector<GraphTensor>& tensors
 }  // namespace
 
 Problems graph_problems(const Artefact& artefact, const Graph& graph, const OnnxFile& found, const Manifest& manifest) {
-  Problems problems;
-  if (found.operators.contains("EPContext")) {
-    problems.push_back({"forbidden-operator", "graph",
-                        "holds an EPContext operator, which loads a compiled engine; expected ONNX operators only"});
-  }
+  Problems problems = operator_problems(artefact.target, found);
   if (!found.opset || *found.opset != artefact.opset) {
     problems.push_back({"wrong-signature", "opset",
                         "has opset " + (found.opset ? std::to_string(*found.opset) : "None") +

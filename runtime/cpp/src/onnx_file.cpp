@@ -23,6 +23,21 @@ constexpr std::size_t kOrtFormatAt = 4;
 /// An engine may know more, such as ONNX Runtime's prepacked weights at places of their own: no writer here has them.
 const std::set<std::string> kExternalKeys = {"location", "offset", "length"};
 
+/// TensorProto.DataType: float, float16, double, bfloat16.
+bool is_float(std::int64_t type) { return type == 1 || type == 10 || type == 11 || type == 16; }
+
+/// The fields of AttributeProto that hold a value, or refer to one.
+const std::set<std::uint64_t> kValueFields = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 21, 22, 23};
+
+/// The kind of an attribute of the type `stated` that has these fields.
+std::int64_t kind_of(std::int64_t stated, const std::set<std::uint64_t>& fields) {
+  static const std::map<std::int64_t, std::uint64_t> kHolds = {{1, 2}, {2, 3}, {3, 4}, {4, 5}, {7, 8}};
+  const auto holds = kHolds.find(stated);
+  if (holds == kHolds.end()) return 0;
+  const auto is_other = [&](std::uint64_t field) { return kValueFields.contains(field) && field != holds->second; };
+  return std::ranges::any_of(fields, is_other) ? 0 : stated;
+}
+
 using StringEntry = std::pair<std::string, std::string>;
 
 /// numpy's name of a TensorProto.DataType.
@@ -66,6 +81,8 @@ ExternalData external_data(const std::string& tensor, const std::vector<StringEn
   return found;
 }
 
+const std::set<std::string> kFloatNames = {dtype_name(1), dtype_name(10), dtype_name(11), dtype_name(16)};
+
 /// Walks every message of the file; collects as it goes.
 class ModelReader {
  public:
@@ -80,6 +97,7 @@ class ModelReader {
       } else if (field.number == 8) {
         operator_set(field.bytes);
       } else if (field.number == 25) {
+        file_.extras.insert("functions");
         function(field.bytes);
       } else {
         other(field, kModelProto);
@@ -95,14 +113,18 @@ class ModelReader {
     if (depth > kMaxNesting) throw BundleError("nests graphs more than " + std::to_string(kMaxNesting) + " deep");
     wire_.fields(message, kGraphProto, [&](const WireField& field) {
       if (field.number == 1) {
-        node(field.bytes, depth);
+        Node found = node(field.bytes, depth);
+        if (depth == 0) file_.nodes.push_back(std::move(found));
       } else if (field.number == 5) {
-        std::string name = tensor(field.bytes);
+        auto [name, type] = tensor(field.bytes);
+        if (depth == 0 && is_float(type)) file_.floats.insert(name);
         if (depth == 0) file_.initializers.insert(std::move(name));
       } else if (field.number == 15) {
         sparse_tensor(field.bytes);
       } else if ((field.number == 11 || field.number == 12) && depth == 0) {
-        (field.number == 11 ? file_.inputs : file_.outputs).push_back(graph_tensor(field.bytes));
+        GraphTensor found = graph_tensor(field.bytes);
+        if (field.number == 11 && kFloatNames.contains(found.dtype)) file_.floats.insert(found.name);
+        (field.number == 11 ? file_.inputs : file_.outputs).push_back(std::move(found));
       } else {
         other(field, kGraphProto);
       }
@@ -121,45 +143,71 @@ class ModelReader {
     });
   }
 
-  void node(Bytes message, int depth) {
+  Node node(Bytes message, int depth) {
+    Node found;
     wire_.fields(message, kNodeProto, [&](const WireField& field) {
-      if (field.number == 4) {
-        file_.operators.insert(wire_.text(field));
+      if (field.number == 1) {
+        found.inputs.push_back(wire_.text(field));
+      } else if (field.number == 2) {
+        found.outputs.push_back(wire_.text(field));
+      } else if (field.number == 4) {
+        found.op_type = wire_.text(field);
+        file_.operators.insert(found.op_type);
       } else if (field.number == 5) {
-        attribute(field.bytes, depth);
+        found.attributes.push_back(attribute(field.bytes, depth));
+      } else if (field.number == 7) {
+        found.domain = wire_.text(field);
       } else {
         other(field, kNodeProto);
       }
     });
+    if (found.domain == "ai.onnx") found.domain.clear();
+    return found;
   }
 
-  void attribute(Bytes message, int depth) {
+  Attribute attribute(Bytes message, int depth) {
+    Attribute found;
+    std::set<std::uint64_t> fields;
     wire_.fields(message, kAttributeProto, [&](const WireField& field) {
-      if (field.number == 6 || field.number == 11) {
+      fields.insert(field.number);
+      if (field.number == 1) {
+        found.name = wire_.text(field);
+      } else if (field.number == 3) {
+        found.number = static_cast<std::int64_t>(field.value);
+      } else if (field.number == 20) {
+        found.kind = static_cast<std::int64_t>(field.value);
+      } else if (field.number == 6 || field.number == 11) {
+        file_.extras.insert("subgraphs");
         graph(field.bytes, depth + 1);
       } else if (field.number == 5 || field.number == 10) {
-        tensor(field.bytes);
+        found.number = tensor(field.bytes).second;
       } else if (field.number == 22 || field.number == 23) {
         sparse_tensor(field.bytes);
       } else {
         other(field, kAttributeProto);
       }
     });
+    found.kind = kind_of(found.kind, fields);
+    return found;
   }
 
   void sparse_tensor(Bytes message) {
+    file_.extras.insert("sparse tensors");
     wire_.fields(message, kSparseTensorProto, [&](const WireField& field) {
       if (field.number == 1 || field.number == 2) tensor(field.bytes);
     });
   }
 
-  /// Notes a TensorProto's external data; returns its name.
-  std::string tensor(Bytes message) {
+  /// Notes a TensorProto's external data; returns its name and its data type.
+  std::pair<std::string, std::int64_t> tensor(Bytes message) {
     std::string name;
+    std::int64_t type = 0;
     bool is_external = false;
     std::vector<StringEntry> entries;
     wire_.fields(message, kTensorProto, [&](const WireField& field) {
-      if (field.number == 8) {
+      if (field.number == 2) {
+        type = static_cast<std::int64_t>(field.value);
+      } else if (field.number == 8) {
         name = wire_.text(field);
       } else if (field.number == 13) {
         entries.push_back(entry(field.bytes));
@@ -171,7 +219,7 @@ class ModelReader {
     });
     // Either one counts: readers differ in whether they trust the entries or data_location.
     if (is_external || !entries.empty()) file_.external.push_back(external_data(name, entries));
-    return name;
+    return {std::move(name), type};
   }
 
   /// The key and the value of a StringStringEntryProto.

@@ -33,6 +33,23 @@ struct ExternalData {
   std::optional<std::uint64_t> length;
 };
 
+/// `kind` is an AttributeProto.AttributeType, 0 where the attribute holds anything beside what the type says; `number` is
+/// its integer, or the data type of its tensor.
+struct Attribute {
+  std::string name;
+  std::int64_t kind = 0;
+  std::int64_t number = 0;
+};
+
+/// An operator of the main graph with its tensors; the default domain is the empty one.
+struct Node {
+  std::string domain;
+  std::string op_type;
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::vector<Attribute> attributes;
+};
+
 /// The outside of a model.
 struct OnnxFile {
   std::optional<std::int64_t> opset;  ///< Of the default operator set; nothing where the file names none.
@@ -41,6 +58,9 @@ struct OnnxFile {
   std::set<std::string> initializers;  ///< The names of the main graph's initializers.
   std::vector<ExternalData> external;  ///< Every reference to another file, in subgraphs and functions too.
   std::set<std::string> operators;     ///< The name of every operator in use, without its domain.
+  std::vector<Node> nodes;             ///< Of the main graph, in order.
+  std::set<std::string> floats;        ///< The names of the inputs and initializers that are floating-point.
+  std::set<std::string> extras;        ///< Beside nodes and dense tensors: functions, subgraphs, sparse tensors.
 };
 
 /// Looks into the ONNX file at `path`; tensors' payloads are not touched.

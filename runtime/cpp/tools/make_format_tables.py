@@ -24,6 +24,7 @@ from bert_runtime import (
     manifest,
     manifest_json,
     onnx_file,
+    operators,
     options,
     protobuf,
     records,
@@ -34,6 +35,7 @@ from bert_runtime.backends import assignment
 from bert_runtime.schedule import BatchLimits
 from bert_runtime.table import column_map
 from bert_runtime.targets import PRECISIONS, TARGETS, Target
+from bert_runtime.targets.target import Operators
 from bert_runtime.tasks import TASKS
 from bert_runtime.tasks.task import Task
 from bert_runtime.tasks.tensors import REQUEST_AXES, CrossAttention, TensorSpec
@@ -112,6 +114,8 @@ LIMITS: Sequence[tuple[str, str, float, str]] = (
     (DEPTH, "kMaxDepth", strict_json.MAX_DEPTH, "Levels of a bundle's JSON files."),
     (SIZE, "kMaxDigits", strict_json.MAX_DIGITS, "Digits of a number in them."),
     (DEPTH, "kMaxNesting", onnx_file.MAX_NESTING, "Graphs within graphs."),
+    (SIZE, "kMostNodes", operators.MOST_NODES, "Of one graph."),
+    (SIZE, "kMostInitializers", operators.MOST_INITIALIZERS, "Of one graph."),
     ("std::uint64_t", "kMaxTag", protobuf.MAX_TAG, "The tag of a protocol buffer's field."),
     (INTEGER, "kMaxFields", protobuf.MAX_FIELDS, "Fields of a protocol buffer."),
     (SIZE, "kMaxString", protobuf.MAX_STRING, "Bytes of a string in a protocol buffer."),
@@ -142,6 +146,7 @@ def tables() -> dict[str, str]:
     return {
         "src/targets_table.inc": HEADER + "".join(f"{target(each)},\n" for each in TARGETS),
         "src/tasks_table.inc": HEADER + "".join(f"{task(each)},\n" for each in TASKS),
+        "src/operators_table.inc": HEADER + operator_rows(),
         "src/format_words.h": HEADER + WORDS_START + "\n".join(words) + WORDS_END,
         "include/bert_runtime/limits.h": limits(PUBLIC_LIMITS),
         "src/format_limits.h": limits(LIMITS),
@@ -166,8 +171,22 @@ def target(value: Target) -> str:
         "auto_rank": str(value.auto_rank),
         "is_on_gpu": boolean(value.is_on_gpu),
         "has_profile": boolean(value.has_profile),
+        "has_fused_operators": boolean(value.operators is Operators.FUSED),
     }
     return struct(fields)
+
+
+def operator_rows() -> str:
+    """The initialisers of a map from (domain, name) to a C++ Operator."""
+    return "".join(f"{{{{{string(domain)}, {string(name)}}}, {operator(each)}}},\n" for (domain, name), each in
+                   operators.OPERATORS.items())  # fmt: skip
+
+
+def operator(value: operators.Operator) -> str:
+    """The initialiser of a C++ Operator."""
+    kinds = braces(f"{{{string(name)}, {kind}}}" for name, kind in value.kinds.items())
+    flags = ", ".join(boolean(each) for each in (value.folds, value.floats_only, value.on_gpu))
+    return f"{{{kinds}, {value.like}, {flags}}}"
 
 
 def task(value: Task[Any, Any, Any]) -> str:

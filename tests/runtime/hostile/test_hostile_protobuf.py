@@ -19,6 +19,8 @@ from bert_runtime import onnx_file, onnx_messages
 from bert_runtime.errors import BundleError
 from bert_runtime.external_data import ExternalData
 from bert_runtime.onnx_file import DTYPES, Dimension, GraphTensor, OnnxFile
+from bert_runtime.onnx_node import Attribute, Node
+from bert_runtime.operators import FLOATS
 from bert_runtime.protobuf import Kind
 
 if TYPE_CHECKING or is_exporter_there():
@@ -29,6 +31,9 @@ ROOT = Path(__file__).parents[3]
 CASES = json.loads((ROOT / "tests" / "cases" / "hostile_onnx_bytes.json").read_text(encoding="utf-8"))["cases"]
 GOLDEN = ROOT / "tests" / "golden" / "v1" / "text-classification" / "model.onnx"
 MUTANTS = 300
+FLOAT_NAMES = {DTYPES[code] for code in FLOATS}
+HELD = {1: "f", 2: "i", 3: "s", 4: "t", 7: "ints"}
+ANY = 0
 KINDS = {
     FieldDescriptor.TYPE_INT64: Kind.INT64,
     FieldDescriptor.TYPE_UINT64: Kind.INT64,
@@ -141,7 +146,13 @@ def _small() -> bytes:
 
 
 def _in_order(found: OnnxFile) -> OnnxFile:
-    return dataclasses.replace(found, external=tuple(sorted(found.external, key=repr)))
+    """Without what `_theirs` does not say."""
+    nodes = tuple(
+        dataclasses.replace(node, attributes=tuple(dataclasses.replace(each, number=ANY) for each in node.attributes))
+        for node in found.nodes
+    )
+    external = tuple(sorted(found.external, key=repr))
+    return dataclasses.replace(found, external=external, nodes=nodes, extras=frozenset())
 
 
 def _theirs(content: bytes) -> OnnxFile:
@@ -171,7 +182,22 @@ def _theirs(content: bytes) -> OnnxFile:
         frozenset(tensor.name for tensor in graph.initializer),
         tuple(_external(tensor) for tensor in tensors if tensor.external_data or tensor.data_location),
         frozenset(node.op_type for node in nodes if node.HasField("op_type")),
+        tuple(_node(node) for node in graph.node),
+        frozenset(tensor.name for tensor in graph.initializer if tensor.data_type in FLOATS)
+        | {value.name for value in map(_tensor, graph.input) if value.dtype in FLOAT_NAMES},
     )
+
+
+def _node(node: onnx.NodeProto) -> Node:
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    attributes = tuple(_attribute(each) for each in node.attribute)
+    return Node(domain, node.op_type, tuple(node.input), tuple(node.output), attributes)
+
+
+def _attribute(attribute: onnx.AttributeProto) -> Attribute:
+    present = {each.name for each, _ in attribute.ListFields()} - {"name", "type", "doc_string"}
+    kind = attribute.type if present <= {HELD.get(attribute.type)} else 0
+    return Attribute(attribute.name, kind if attribute.type in HELD else 0, ANY)
 
 
 def _tensor(value: onnx.ValueInfoProto) -> GraphTensor:

@@ -144,7 +144,7 @@ def test_rule_29_external_data_of_a_source(change: Callable[[Change], None], ref
 @pytest.mark.exporter
 def test_rule_31_a_compiled_engine_in_a_source(change: Callable[[Change], None], refused: Refused) -> None:
     change(lambda model: model.graph.node.add(op_type="EPContext", domain="com.microsoft"))
-    assert "cross_kv.onnx: holds an EPContext operator" in refused(31)
+    assert "cross_kv.onnx: holds the operator 'com.microsoft:EPContext'" in refused(31)
 
 
 @pytest.mark.exporter
