@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 FUSED_DOMAIN = "com.microsoft"
 MOST_NODES = 2**13
@@ -41,7 +42,7 @@ class Operator:
     floats_only: bool = False
     on_gpu: bool = False
 
-    @property
+    @cached_property
     def kinds(self) -> Mapping[str, int]:
         """Attribute -> AttributeProto.AttributeType."""
         pairs = (pair.split(":") for pair in self.attributes.split())

@@ -15,7 +15,7 @@ struct Target {
   std::string module;                   ///< The engine; this runtime has "onnxruntime" alone.
   int auto_rank = 0;                    ///< Of equal precisions, `auto` prefers the smallest.
   bool is_on_gpu = false;
-  bool has_profile = false;  ///< Whether its engine is built for a range of sizes.
+  bool has_profile = false;          ///< Whether its engine is built for a range of sizes.
   bool has_fused_operators = false;  ///< Whether its graphs hold ONNX Runtime's own operators.
 
   /// Whether this runtime has the engine.
