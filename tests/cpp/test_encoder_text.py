@@ -167,11 +167,16 @@ def test_random_lists_of_numbers_are_arrays_for_both_or_for_neither(peer: HeadsP
     assert fine > 200
 
 
-def test_a_source_may_come_from_a_flag_a_file_or_a_cell(cpp: Run, python: Run, tmp_path: Path) -> None:
+def test_a_source_may_come_from_a_flag_a_file_or_a_line(cpp: Run, python: Run, tmp_path: Path) -> None:
     loaded = [str(DECODER), "--encoder", str(ENCODER), "--threads", "1"]
     asked = [*loaded, "--prompt", "the", "--max-new-tokens", "4"]
     (tmp_path / "source.txt").write_bytes("\ufeffA film.\r\nAnother.\n".encode())
-    (tmp_path / "in.csv").write_text('prompt,source\nthe,"A film, a good one"\nthe,\n"",films\n', encoding="utf-8")
+    records = [
+        {"prompt": "the", "encoder_text": "A film, a good one"},
+        {"prompt": "the"},
+        {"prompt": "", "encoder_text": "films"},
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     for flags in (
         [*asked, "--encoder-text", "A film."],
         [*asked, "--encoder-text=A film.", "--num-beams", "3", "--num-return-sequences", "3"],
@@ -179,8 +184,8 @@ def test_a_source_may_come_from_a_flag_a_file_or_a_cell(cpp: Run, python: Run, t
         [*asked, "--encoder-text", "a", "--encoder-text-file", "b"],
         [*asked, "--encoder-text-file", str(tmp_path / "missing.txt")],
         [*loaded, "--encoder-text", "A film."],
-        [*loaded, "--input", str(tmp_path / "in.csv"), "--errors", "skip", "--max-new-tokens", "3"],
-        [*loaded, "--input", str(tmp_path / "in.csv"), "--encoder-text", "A film.", "--max-new-tokens", "3"],
+        [*loaded, "--input", str(tmp_path / "in.jsonl"), "--errors", "skip", "--max-new-tokens", "3"],
+        [*loaded, "--input", str(tmp_path / "in.jsonl"), "--encoder-text", "A film.", "--max-new-tokens", "3"],
     ):
         ours, theirs = cpp(*flags), python(*flags)
         assert (ours[0], without_values(ours[2])) == (theirs[0], without_values(theirs[2])), flags
