@@ -15,18 +15,22 @@ MASK_ID = 103
 
 @dataclass(frozen=True)
 class Size:
-    """The shape of a network; the vocabulary is BERT's."""
+    """The shape of a network of the family `model_type`; the vocabulary is BERT's."""
 
     layers: int
     hidden: int
     heads: int
     intermediate: int
+    model_type: str = "bert"
 
 
 SIZES = {
     "tiny": Size(2, 64, 2, 128),
     "minilm-l6": Size(6, 384, 12, 1536),
     "bert-base": Size(12, 768, 12, 3072),
+    "distilbert-base": Size(6, 768, 12, 3072, "distilbert"),
+    "roberta-base": Size(12, 768, 12, 3072, "roberta"),
+    "mpnet-base": Size(12, 768, 12, 3072, "mpnet"),
 }
 """`tiny` is for trying a peer out; it is never raced."""
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.peer import Run, Stall, ort_run, ort_session, torch_model
-
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+from benchmarks.peers.peer import Run, Stall, inputs_of, ort_run, ort_session, torch_model
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ def export_raw(stall: Stall, path: Path) -> None:
     """Export the class in transformers with dynamic batch and sequence, as the documentation of torch shows it."""
     import torch  # noqa: PLC0415
 
-    example: dict[str, Any] = {name: torch.ones(2, 16, dtype=torch.int64) for name in INPUTS}
+    names = inputs_of(stall.model)
+    example: dict[str, Any] = {name: torch.ones(2, 16, dtype=torch.int64) for name in names}
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence")}
     with torch.inference_mode():
         torch.onnx.export(
@@ -44,8 +43,8 @@ def export_raw(stall: Stall, path: Path) -> None:
             (),
             str(path),
             kwargs=example,
-            input_names=list(INPUTS),
+            input_names=list(names),
             dynamo=True,
-            dynamic_shapes=dict.fromkeys(INPUTS, axes),
+            dynamic_shapes=dict.fromkeys(names, axes),
             external_data=False,
         )

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.environments import OPTIMUM_INTEL
-from benchmarks.peers.onnxruntime_raw import INPUTS
 from benchmarks.peers.optimum_onnxruntime import without_hub
-from benchmarks.peers.peer import Run, Stall, masked
+from benchmarks.peers.peer import Run, Stall, inputs_of, masked
 from benchmarks.workload import VOCABULARY, Feeds
 
 CLASSES = {
@@ -63,7 +62,7 @@ class OptimumIntel:
         model = getattr(intel, CLASSES[stall.model.task]).from_pretrained(str(stall.folder), ov_config=settings)
 
         def run(feeds: Feeds) -> list[NDArray[np.float32]]:
-            answer = model(**{name: feeds[name] for name in INPUTS})
+            answer = model(**{name: feeds[name] for name in inputs_of(stall.model)})
             outputs: list[NDArray[np.float32]] = list(answer.values())
             return [masked(outputs[0], feeds)] if stall.model.task == "fill-mask" else outputs
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.environments import OPTIMUM
 from benchmarks.machine import this_machine
-from benchmarks.peers.onnxruntime_raw import INPUTS
-from benchmarks.peers.peer import Run, Stall, masked
+from benchmarks.peers.peer import Run, Stall, inputs_of, masked
 from benchmarks.workload import Feeds
 
 CLASSES = {
@@ -60,7 +59,7 @@ class OptimumOnnxRuntime:
         model = self.model(stall, threads)
 
         def run(feeds: Feeds) -> list[NDArray[np.float32]]:
-            answer = model(**{name: feeds[name] for name in INPUTS})
+            answer = model(**{name: feeds[name] for name in inputs_of(stall.model)})
             outputs: list[NDArray[np.float32]] = list(answer.values())
             return [masked(outputs[0], feeds)] if stall.model.task == "fill-mask" else outputs
 

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workload import Feeds, Model
+from benchmarks.workload import SIZES, Feeds, Model
+from bert_export.families import find_family
+from bert_runtime.tasks import find_task
 
 Run = Callable[[Feeds], list[NDArray[np.float32]]]
 """One call: the feeds of a case to the head's outputs, in the task's order."""
@@ -70,6 +72,12 @@ def ort_run(session: Any, model: Model) -> Run:
     return run
 
 
+def inputs_of(model: Model) -> tuple[str, ...]:
+    """What transformers' class takes: token types only where the family has them."""
+    family = find_family(SIZES[model.size].model_type)
+    return tuple(spec.name for spec in family.inputs(find_task(model.task), plain=True))
+
+
 def masked(logits: NDArray[np.float32], feeds: Feeds) -> NDArray[np.float32]:
     """(batch, sequence, vocabulary) to (batch, masks, vocabulary)."""
     positions = feeds["positions"]
@@ -81,7 +89,6 @@ def torch_model(stall: Stall) -> Any:
     import torch  # noqa: PLC0415
     import transformers  # noqa: PLC0415
 
-    from bert_runtime.tasks import find_task  # noqa: PLC0415
-
-    kind = getattr(transformers, find_task(stall.model.task).model_class)
+    family = find_family(SIZES[stall.model.size].model_type)
+    kind = getattr(transformers, family.model_class(find_task(stall.model.task)))
     return kind.from_pretrained(stall.checkpoint, dtype=torch.float32).eval()

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.onnxruntime_raw import INPUTS
-from benchmarks.peers.peer import Run, Stall, masked, torch_model
+from benchmarks.peers.peer import Run, Stall, inputs_of, masked, torch_model
 from benchmarks.workload import Case, Feeds
 from bert_runtime.tasks import find_task
 
@@ -53,7 +52,7 @@ class TorchEager:
 
         def run(feeds: Feeds) -> list[NDArray[np.float32]]:
             with torch.inference_mode():
-                answer = model(**{name: torch.from_numpy(feeds[name]) for name in INPUTS})
+                answer = model(**{name: torch.from_numpy(feeds[name]) for name in inputs_of(stall.model)})
                 values: list[NDArray[np.float32]] = [getattr(answer, name).float().numpy() for name in outputs]
             return [masked(values[0], feeds)] if stall.model.task == "fill-mask" else values
 

@@ -6,8 +6,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.peers.onnxruntime_raw import INPUTS
-from benchmarks.peers.peer import Run, Stall, ort_run, ort_session, torch_model
+from benchmarks.peers.peer import Run, Stall, inputs_of, ort_run, ort_session, torch_model
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class TransformersExporters:
         from transformers.exporters.configs import OnnxConfig  # noqa: PLC0415
         from transformers.exporters.exporter_onnx import OnnxExporter  # noqa: PLC0415
 
-        example: dict[str, Any] = {name: torch.ones(2, 16, dtype=torch.int64) for name in INPUTS}
+        example: dict[str, Any] = {name: torch.ones(2, 16, dtype=torch.int64) for name in inputs_of(stall.model)}
         exporter = OnnxExporter()  # type: ignore[no-untyped-call]
         exported = exporter.export(torch_model(stall), example, OnnxConfig(dynamic=True, ort_fusions="cpu"))
         exported.save_pretrained(stall.folder)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmarks.gpu.engines.engine import Call, Outputs, Stall
-from benchmarks.peers.onnxruntime_raw import INPUTS
 from benchmarks.peers.peer import Stall as PeerStall
-from benchmarks.peers.peer import masked, torch_model
+from benchmarks.peers.peer import inputs_of, masked, torch_model
 from benchmarks.workload import Feeds
 from bert_runtime.machine.driver import read_driver
 from bert_runtime.tasks import find_task
@@ -88,6 +87,7 @@ class LoadedTorch:
         self.model = model
         self._engine, self._task = engine, stall.model.task
         self._names = [spec.name for spec in find_task(stall.model.task).graph_outputs(plain=True)]
+        self._inputs = inputs_of(stall.model)
         self._packed: Any = None
         if engine.attention == "packed":
             from benchmarks.gpu.engines.packed import pack, row_by_row, varlen  # noqa: PLC0415
@@ -100,7 +100,7 @@ class LoadedTorch:
 
         if self._engine.device == "cuda":
             torch.cuda.empty_cache()  # what the call before held, for the engines beside this one
-        inputs = {name: torch.from_numpy(feeds[name]).to(self._engine.device) for name in INPUTS}
+        inputs = {name: torch.from_numpy(feeds[name]).to(self._engine.device) for name in self._inputs}
         answer: list[Any] = []
         if self._packed is not None:
             from benchmarks.gpu.engines.packed import Places  # noqa: PLC0415
