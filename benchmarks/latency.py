@@ -28,6 +28,7 @@ TASKS = ("text-classification", "question-answering", "fill-mask")
 RACED = {"fp32": tuple(FP32), "bf16": tuple(BF16), "int8": tuple(INT8)}
 """Precision -> its peers: who rounds less is not raced against who rounds more."""
 _PEERS = ", ".join(PEERS)
+FAMILIES = ("distilbert", "roberta", "mpnet")
 FAMILY_PEERS = ("bert-export", "transformers-exporters", "onnxruntime-optimizer", "optimum-o2", BASELINE)
 """Against whom the other families are raced, on ONNX Runtime's CPU provider."""
 FAMILY_CASES = (Case(1, 128), Case(8, 128))
@@ -53,7 +54,7 @@ def heats() -> list[Heat]:
                 peers = tuple(peer for peer in entered if _takes(peer, task))
                 baseline = "bert-export-plain" if (task, precision) == ("fill-mask", "fp32") else BASELINES[precision]
                 found.append(Heat(Model(task, size), precision, peers, CASES, baseline))
-    for family in ("distilbert", "roberta", "mpnet"):
+    for family in FAMILIES:
         found.append(Heat(Model("text-classification", f"{family}-base"), "fp32", FAMILY_PEERS, FAMILY_CASES, BASELINE))
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.chain import float_chain, integer_chain
-from benchmarks.latency import RACED, TASKS, chosen, heats, subject, usual_threads
+from benchmarks.latency import FAMILIES, RACED, TASKS, chosen, heats, subject, usual_threads
 from benchmarks.memory import Program, first_answer
 from benchmarks.peers import BASELINE, PEERS
 from benchmarks.peers.text import TEXT_PEERS, entered
@@ -61,7 +61,7 @@ def test_an_artefact_of_other_sources_is_named(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_each_precision_of_a_head_and_size_has_a_baseline_of_its_own() -> None:
-    assert len(heats()) == 2 * len(TASKS) * len(RACED)
+    assert len(heats()) == 2 * len(TASKS) * len(RACED) + len(FAMILIES)
     for heat in heats():
         assert heat.baseline in heat.peers
         assert set(heat.peers) <= set(RACED[heat.precision])

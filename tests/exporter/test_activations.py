@@ -18,7 +18,17 @@ LEARNED = {"prelu", "xielu"}
 """These have weights of their own."""
 
 
-@pytest.mark.parametrize("activation", sorted({*ACT2FN} - ALIKE - LEARNED))
+FAST = {"gelu", "relu", "mish"}
+"""One with a fused form, one of a single operator, one that traces to several."""
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        for name in sorted({*ACT2FN} - ALIKE - LEARNED)
+    ],
+)
 def test_a_graph_of_every_activation_is_a_bundle(
     activation: str, tiny_checkpoint: TinyCheckpoint, tmp_path: Path
 ) -> None:

@@ -118,7 +118,12 @@ def test_the_command_and_the_call_make_the_same_bundles(
     assert contents(Path(f"{typed}-int8")) == contents(Path(f"{called}-int8"))
 
 
-def test_quantize_takes_a_bundle_and_tune_tries_what_runs_here(tiny_checkpoint: TinyCheckpoint, tmp_path: Path) -> None:
+def test_quantize_takes_a_bundle_and_tune_tries_what_runs_here(
+    tiny_checkpoint: TinyCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert_export.tuning.trials.TRIAL", 0.0)  # no figure is read here
+    monkeypatch.setattr("bert_export.tuning.trials.FINAL", 0.0)
+    monkeypatch.setattr("bert_export.tuning.tune.thread_counts", lambda: (1,))
     checkpoint = str(tiny_checkpoint("text-classification", {}))
     with pytest.raises(OptionError, match="bundle is None, expected an fp32 bundle"):
         quantize(ExportOptions(model=checkpoint, int8=True))
