@@ -2,7 +2,8 @@
 
 Measurements: "closed": case -> for each round and server {"rate": requests a second, "p50", "p99": ms, "cpu": the
 server's CPU ms a request}, and "predict": CPU ms a text of `Session.predict`; "one": for each round p50 in ms of one
-client and of direct calls; "overload": at 1.5 times the capacity, what became of requests.
+client and of direct calls; "overload": for each bundle, at 1.5 times the capacity, what became
+of requests.
 
 Servers take turns within a round; ratios are of one round. The clients share the CPUs with the server, as they would
 not in a deployment: rates are lower than they could be, for both.
@@ -245,7 +246,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found["closed"][name] = closed(bundle, texts, parsed.rounds, parsed.seconds)
         print(f"{name}: {summary(found['closed'][name])}", flush=True)
     found["one"] = one_client(parsed.int8, few, parsed.rounds)
-    found["overload"] = overload(parsed.int8, few, parsed.overload_seconds)
+    found["overload"] = {
+        name: overload(bundle, few, parsed.overload_seconds)
+        for name, bundle in (("fp32", parsed.fp32), ("int8", parsed.int8))
+    }
     print(json.dumps(found["overload"], indent=1))
     print(save("serving", "text-classification-minilm-l6", available_cpus(), found))
 

@@ -20,15 +20,16 @@ def serving(measurements: Mapping[str, Any]) -> Iterator[str]:
     one = measurements["one"]
     yield "One client, p50 in ms: " + ", ".join(f"{name} {_median(one, name):.1f}" for name in one[0]) + "."
     yield ""
-    over = measurements["overload"]
-    statuses = ", ".join(f"{count:,} with {status}" for status, count in over["statuses"].items())
-    yield (
-        f"{over['offered']:.0f} requests/s, 1.5 times the capacity ({over['capacity before']:.0f} before, "
-        f"{over['capacity after']:.0f} after): {statuses}; {over['goodput']:.0f} answers/s, "
-        f"p99 {over['p99 ms']:.0f} ms, "
-        f"bound {over['bound ms']:.0f} ms; in the server, a refusal took "
-        f"{over['refused in the server, mean ms']:.2f} ms."
-    )
+    for name, over in measurements["overload"].items():
+        statuses = ", ".join(f"{count:,} with {status}" for status, count in over["statuses"].items())
+        yield (
+            f"{name}: {over['offered']:.0f} requests/s, 1.5 times the capacity ({over['capacity before']:.0f} before, "
+            f"{over['capacity after']:.0f} after): {statuses}; {over['goodput']:.0f} answers/s, "
+            f"p99 {over['p99 ms']:.0f} ms, "
+            f"bound {over['bound ms']:.0f} ms; in the server, a refusal took "
+            f"{over['refused in the server, mean ms']:.2f} ms."
+        )
+        yield ""
 
 
 def _case(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[str]:
