@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.workload import SIZES, VOCABULARY, Model
+from benchmarks.workload import SIZES, Model
 from bert_export.families import find_family
 from bert_runtime.tasks import find_task
 
@@ -40,7 +40,7 @@ def random_checkpoint(
     family = find_family(size.model_type)
     kind = transformers.CONFIG_MAPPING[family.name]
     shape = {
-        "vocab_size": VOCABULARY,
+        "vocab_size": size.vocabulary,
         "hidden_size": size.hidden,
         "num_hidden_layers": size.layers,
         "num_attention_heads": size.heads,

@@ -15,13 +15,14 @@ MASK_ID = 103
 
 @dataclass(frozen=True)
 class Size:
-    """The shape of a network of the family `model_type`; the vocabulary is BERT's."""
+    """The shape of a network of the family `model_type`; the vocabulary is BERT's, or the family's own."""
 
     layers: int
     hidden: int
     heads: int
     intermediate: int
     model_type: str = "bert"
+    vocabulary: int = VOCABULARY
 
 
 SIZES = {
@@ -30,7 +31,7 @@ SIZES = {
     "bert-base": Size(12, 768, 12, 3072),
     "distilbert-base": Size(6, 768, 12, 3072, "distilbert"),
     "roberta-base": Size(12, 768, 12, 3072, "roberta"),
-    "mpnet-base": Size(12, 768, 12, 3072, "mpnet"),
+    "mpnet-base": Size(12, 768, 12, 3072, "mpnet", 30527),
 }
 """`tiny` is for trying a peer out; it is never raced."""
 
