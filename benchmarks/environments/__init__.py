@@ -118,8 +118,8 @@ def _link_torch(packages: Path) -> None:
 
 
 def variables() -> Mapping[str, str]:
-    """The environment variables of a process on another interpreter: it finds the benchmarks, the runtime and the families
-    of encoders, which need numpy and tokenizers alone."""
+    """The environment variables of a process on another interpreter: it finds the benchmarks, the runtime and the
+    families of encoders, which need numpy and tokenizers alone."""
     paths = [str(ROOT), str(ROOT / "runtime"), str(ROOT / "exporter"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
